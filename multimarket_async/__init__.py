@@ -1,0 +1,1 @@
+"""channels -> producer -> data/sources -> collector -> MongoDB -> snapshots -> kpi_snapshots -> readers."""

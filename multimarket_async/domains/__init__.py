@@ -1,0 +1,99 @@
+"""WHAT the company measures. A folder here is a subject area, found by `discover`.
+
+A domain declares, as data: its settings, its feeds (directories whose files become
+documents), its KPIs (MongoDB pipelines) and an audit (the same KPIs by another path).
+Nothing outside its folder names it.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+from multimarket_async.settings import Business
+
+Document: TypeAlias = dict[str, Any]
+Stage: TypeAlias = dict[str, Any]
+Row: TypeAlias = dict[str, Any]
+S = TypeVar("S", bound=Business)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One file a source drops: its name (ending in .json) and its bytes."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A directory under data/sources and what its files become.
+
+    parse: bytes -> documents, each with its key in `_id`; raises Rejected.
+    simulate: (seed, number, earliest, latest) -> Delivery number `number` of this feed, its
+        event dated between the two instants; None where only real systems deliver.
+    """
+
+    name: str
+    collection: str
+    parse: Callable[[bytes], list[Document]]
+    simulate: Callable[[int, int, datetime, datetime], Delivery] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a KPI. unit: "" where the number is a plain count or a name."""
+
+    name: str
+    type: Literal["string", "integer", "double", "date"]
+    title: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One table of numbers: what it is called, what its columns are, how it is computed.
+
+    pipeline: aggregation stages over `collection` that give the rows, in their order,
+        each with exactly the declared columns. It runs inside a $facet, so that all KPIs
+        of a generation see the same documents.
+    """
+
+    name: str
+    title: str
+    unit: str
+    definition: str
+    collection: str
+    columns: tuple[Column, ...]
+    pipeline: list[Stage]
+
+
+class Audit(Protocol):
+    """The KPIs once more, from the archived files, by a path that shares nothing with the pipelines."""
+
+    def add(self, content: bytes) -> None:
+        """Count one accepted file."""
+
+    def rows(self) -> dict[str, list[Row]]:
+        """Rows by KPI name, as the pipelines would give them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Domain(Generic[S]):
+    """A subject area. `name` is also what one of its documents is called, in the plural."""
+
+    name: str
+    settings: type[S]
+    feeds: Callable[[S], Sequence[Feed]]
+    kpis: Callable[[S], Sequence[Kpi]]
+    audit: Callable[[S], Audit]
+
+
+def discover() -> list[Domain[Any]]:
+    """Every Domain declared by a folder of this package, by folder name."""
+    folders = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+    modules = [importlib.import_module(f"{__name__}.{folder}") for folder in folders]
+    return [value for module in modules for value in vars(module).values() if isinstance(value, Domain)]

@@ -1,0 +1,1 @@
+"""MultiMarket's three sales channels."""

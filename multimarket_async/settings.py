@@ -1,0 +1,171 @@
+"""Every setting, spelled once: flag > environment > config/multimarket.toml > default."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+
+from multimarket_async.errors import WrongSettings
+
+FILE = Path("config/multimarket.toml")
+PREFIX = "MULTIMARKET_"
+
+
+def _split(value: Any) -> Any:
+    """A list in the environment: JSON, or words separated by commas."""
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.startswith("[") else [word.strip() for word in value.split(",") if word.strip()]
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class Business(BaseModel):
+    """What every domain may ask. A domain's own settings extend it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    timezone: str = Field(
+        "UTC", description="business time zone (IANA name): naive dates are in it, months are cut in it"
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"no such time zone: {name!r}; expected an IANA name such as Africa/Casablanca") from error
+        return name
+
+
+class Settings(Business):
+    """The engine's settings."""
+
+    data_dir: Path = Field(
+        Path("data"), description="the folder that holds sources, archive, quarantine, logs and mongo"
+    )
+    mongo_uri: SecretStr | None = Field(
+        None, description="your own MongoDB; empty: an embedded server under the data folder"
+    )
+    mongo_database: str = Field("multi_market", min_length=1, description="database name")
+    mongo_port: int = Field(
+        0, ge=0, le=65535, description="port of the embedded MongoDB; 0: any free one, kept from then on"
+    )
+    mongo_cache_gb: float = Field(0.5, ge=0.25, description="memory for the embedded MongoDB's cache, GiB")
+    log_format: Literal["json", "console", "auto"] = Field(
+        "auto", description="auto: console on a terminal, JSON elsewhere"
+    )
+    seed: int = Field(1, ge=0, lt=10**6, description="seed of the simulated deliveries")
+    pause_min_s: float = Field(
+        2.0, ge=0, description="shortest pause between two simulated deliveries of a channel, seconds"
+    )
+    pause_max_s: float = Field(5.0, ge=0, description="longest such pause, seconds")
+    scan_every_s: float = Field(0.2, gt=0, description="pause between two looks into the landing directories, seconds")
+    settle_s: float = Field(
+        3.0, ge=0, description="how long a file that does not read well must stay unchanged to be called bad, seconds"
+    )
+    batch_files: int = Field(1000, ge=1, le=100_000, description="most files in one batch")
+    batch_bytes: int = Field(8 << 20, ge=1, description="most bytes in one batch")
+    max_file_bytes: int = Field(4 << 20, ge=1, le=16 << 20, description="a larger file is set aside unread")
+    latency_budget_s: float = Field(
+        10.0, gt=0, description="every file is stored or set aside within this time, seconds"
+    )
+    snapshot_every_s: float = Field(5.0, gt=0, description="pause between two KPI generations, seconds")
+    patience_s: float = Field(
+        10.0, gt=0, description="how long `collect --until-empty` waits for an absent MongoDB, seconds"
+    )
+    drain_s: float = Field(5.0, ge=0, description="how long a stopping `run` goes on storing what waits, seconds")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A setting's value as given, and where it came from."""
+
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The settings of the engine and of every domain, with the origin of each value."""
+
+    models: tuple[Business, ...]
+    sources: Mapping[str, str]
+
+    def of(self, model: type["B"]) -> "B":
+        """The loaded settings of exactly this class."""
+        return next(loaded for loaded in self.models if type(loaded) is model)
+
+
+B = TypeVar("B", bound=Business)
+
+
+def load(
+    models: Sequence[type[Business]], flags: Mapping[str, Any], environ: Mapping[str, str], file: Path = FILE
+) -> Loaded:
+    """Layer the four sources and check each model's share. Raises WrongSettings."""
+    known = fields(models)
+    values = {**_from_file(file), **_from_environment(environ), **_from_flags(flags)}
+    for name, value in values.items():
+        if name not in known:
+            raise WrongSettings(_unknown(name, value.source, known))
+    sources = {name: values[name].source if name in values else "default" for name in known}
+    return Loaded(tuple(_validated(model, values) for model in models), sources)
+
+
+def fields(models: Sequence[type[Business]]) -> dict[str, FieldInfo]:
+    """Every setting there is, by name."""
+    return {name: field for model in models for name, field in model.model_fields.items()}
+
+
+def _from_file(file: Path) -> dict[str, Value]:
+    if not file.exists():
+        return {}
+    try:
+        return {name: Value(value, str(file)) for name, value in tomllib.loads(file.read_text("utf-8")).items()}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WrongSettings(f"{file} is not valid TOML: {error}") from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
+    ours = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
+    return {name.removeprefix(PREFIX).lower(): Value(text, name) for name, text in ours.items()}
+
+
+def _from_flags(flags: Mapping[str, Any]) -> dict[str, Value]:
+    given = {name: value for name, value in flags.items() if value is not None}
+    return {name: Value(value, "--" + name.replace("_", "-")) for name, value in given.items()}
+
+
+def _unknown(name: str, source: str, known: Mapping[str, FieldInfo]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]}?" if close else " `config show` lists them all."
+    return f"There is no setting {name} (given in {source}).{hint}"
+
+
+def _validated(model: type[B], values: Mapping[str, Value]) -> B:
+    mine = {name: values[name].value for name in model.model_fields if name in values}
+    try:
+        return model.model_validate(mine)
+    except (ValidationError, json.JSONDecodeError) as error:
+        raise WrongSettings(_what_is_wrong(error, values)) from error
+
+
+def _what_is_wrong(error: Exception, values: Mapping[str, Value]) -> str:
+    if not isinstance(error, ValidationError):
+        return f"A list among the settings is not valid JSON: {error}"
+    lines = []
+    for fault in error.errors():
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        where = f"{name} = {values[name].value!r} (from {values[name].source})" if name in values else "settings"
+        lines.append(f"{where}: {fault['msg'].removeprefix('Value error, ')}")
+    return "\n".join(lines)
