@@ -20,8 +20,8 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
 
 
-async def pause(seconds: float, stop: asyncio.Event) -> None:
-    """Sleep for `seconds`, or until `stop` is set."""
+async def pause(seconds: float | None, stop: asyncio.Event) -> None:
+    """Sleep for `seconds` (None: for ever), or until `stop` is set."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -169,3 +170,32 @@ def _what_is_wrong(error: Exception, values: Mapping[str, Value]) -> str:
         where = f"{name} = {values[name].value!r} (from {values[name].source})" if name in values else "settings"
         lines.append(f"{where}: {fault['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A setting as `config show` tells it."""
+
+    name: str
+    text: str
+    source: str
+    description: str
+
+
+def shown(loaded: Loaded) -> list[Shown]:
+    """Every setting in force; a password in the MongoDB URI is left out."""
+    known = fields([type(model) for model in loaded.models])
+    values = {name: getattr(model, name) for model in loaded.models for name in type(model).model_fields}
+    return [
+        Shown(name, as_text(values[name]), loaded.sources[name], field.description or "")
+        for name, field in known.items()
+    ]
+
+
+def as_text(value: Any) -> str:
+    """A value as it would be given in the environment."""
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return re.sub(r"://[^@/]*@", "://***@", value.get_secret_value())
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -10,9 +10,10 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
-from multimarket_async.settings import Business
+from multimarket_async.settings import Business, Loaded
 
 Document: TypeAlias = dict[str, Any]
 Stage: TypeAlias = dict[str, Any]
@@ -28,19 +29,22 @@ class Delivery:
     content: bytes
 
 
+# (seed, number, earliest, latest) -> delivery `number` of a feed, its event dated between the two instants.
+Simulate: TypeAlias = Callable[[int, int, datetime, datetime], Delivery]
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """A directory under data/sources and what its files become.
 
     parse: bytes -> documents, each with its key in `_id`; raises Rejected.
-    simulate: (seed, number, earliest, latest) -> Delivery number `number` of this feed, its
-        event dated between the two instants; None where only real systems deliver.
+    simulate: made-up deliveries; None where only real systems deliver.
     """
 
     name: str
     collection: str
     parse: Callable[[bytes], list[Document]]
-    simulate: Callable[[int, int, datetime, datetime], Delivery] | None = None
+    simulate: Simulate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +86,31 @@ class Audit(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """A domain under given settings."""
+
+    name: str
+    feeds: tuple[Feed, ...]
+    kpis: tuple[Kpi, ...]
+    audit: Callable[[], Audit]
+
+
+@dataclass(frozen=True, slots=True)
 class Domain(Generic[S]):
-    """A subject area. `name` is also what one of its documents is called, in the plural."""
+    """A subject area. `name` is also what its documents are called, in the plural."""
 
     name: str
     settings: type[S]
     feeds: Callable[[S], Sequence[Feed]]
     kpis: Callable[[S], Sequence[Kpi]]
     audit: Callable[[S], Audit]
+
+    def under(self, loaded: Loaded) -> Subject:
+        """The domain with its settings."""
+        settings = loaded.of(self.settings)
+        return Subject(
+            self.name, tuple(self.feeds(settings)), tuple(self.kpis(settings)), partial(self.audit, settings)
+        )
 
 
 def discover() -> list[Domain[Any]]:

@@ -1,0 +1,200 @@
+"""Composition root: settings -> parts -> one TaskGroup. Only this module knows the real time and places."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NoReturn
+
+import structlog
+
+from multimarket_async.clock import Clock, beats, pause
+from multimarket_async.collector import Collector
+from multimarket_async.domains import Feed, Subject, discover
+from multimarket_async.errors import Unavailable
+from multimarket_async.landing import Landing
+from multimarket_async.producer import Producer
+from multimarket_async.settings import Loaded, Settings
+from multimarket_async.snapshots import Snapshotter
+from multimarket_async.store import EmbeddedServer, Store
+
+log = structlog.get_logger()
+
+REPORT_EVERY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Places:
+    """What needs no database: the domains and the directories of their feeds."""
+
+    settings: Settings
+    subjects: tuple[Subject, ...]
+    channels: tuple[tuple[Feed, Landing], ...]
+    clock: Clock
+
+    def only(self, names: Sequence[str]) -> "Places":
+        """The same, but for these feeds only."""
+        return replace(self, channels=tuple(channel for channel in self.channels if channel[0].name in names))
+
+    def producers(self) -> list[Producer]:
+        """One for each feed that can be simulated."""
+        return [
+            Producer(feed.simulate, landing, self.settings.seed, self.clock)
+            for feed, landing in self.channels
+            if feed.simulate
+        ]
+
+
+@dataclass(frozen=True)
+class Parts(Places):
+    """Everything a command may need, connected."""
+
+    store: Store
+    server: EmbeddedServer | None
+
+    def collector(self) -> Collector:
+        """The stage from landing to store."""
+        return Collector(self.channels, self.store, self.settings, self.clock)
+
+    def snapshotter(self) -> Snapshotter:
+        """The stage from store to KPI generations."""
+        return Snapshotter(self.subjects, self.store, self.clock)
+
+
+def places(loaded: Loaded) -> Places:
+    """Discover the domains and prepare the directories of their feeds."""
+    settings = loaded.of(Settings)
+    subjects = tuple(domain.under(loaded) for domain in discover())
+    feeds = [feed for subject in subjects for feed in subject.feeds]
+    channels = tuple((feed, Landing(settings.data_dir, feed.name)) for feed in feeds)
+    for _, landing in channels:
+        landing.prepare()
+    return Places(settings, subjects, channels, Clock())
+
+
+@asynccontextmanager
+async def opened(at: Places) -> AsyncIterator[Parts]:
+    """Connect to MongoDB: your own, or the embedded server, which is watched for that time and then stopped."""
+    async with _mongodb(at.settings) as (uri, server):
+        store = Store(uri, at.settings.mongo_database)
+        try:
+            yield Parts(**vars(at), store=store, server=server)
+        finally:
+            store.close()
+
+
+@asynccontextmanager
+async def _mongodb(settings: Settings) -> AsyncIterator[tuple[str, EmbeddedServer | None]]:
+    if settings.mongo_uri:
+        yield settings.mongo_uri.get_secret_value(), None
+        return
+    server = embedded(settings)
+    try:
+        uri = await server.start()
+        async with side_task(server.watch(), "mongod"):
+            yield uri, server
+    finally:
+        await server.stop()
+
+
+def embedded(settings: Settings) -> EmbeddedServer:
+    """The MongoDB of our own, under the data folder."""
+    folder = settings.data_dir / "mongo"
+    return EmbeddedServer(
+        folder, database=settings.mongo_database, port=settings.mongo_port, cache_gb=settings.mongo_cache_gb
+    )
+
+
+@asynccontextmanager
+async def side_task(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Do something else meanwhile; if that fails, this fails."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(work, name=name)
+        yield
+        task.cancel()
+
+
+async def run(parts: Parts, stop: asyncio.Event, *, seconds: float | None, produce: bool) -> None:
+    """Everything until stopped: then no more producing, collect what waits, publish a last generation."""
+    collector, snapshotter = parts.collector(), parts.snapshotter()
+    pauses_s = parts.settings.pause_min_s, parts.settings.pause_max_s
+    async with asyncio.TaskGroup() as group:
+        stages = [
+            *(group.create_task(one.live(stop, *pauses_s), name=one.name) for one in parts.producers() if produce),
+            group.create_task(collector.run(stop), name="collector"),
+            group.create_task(snapshotter.run(parts.settings.snapshot_every_s, stop), name="snapshotter"),
+            group.create_task(_report_latency(collector, stop), name="latency"),
+        ]
+        log.info("run.started", tasks=[stage.get_name() for stage in stages])
+        await pause(seconds, stop)
+        stop.set()
+        await _wind_up(stages, collector, snapshotter, parts.settings.drain_s)
+    _tell_latency(collector)
+    log.info("run.ended", waiting=len(collector.waiting()), **collector.tally.by_outcome())
+
+
+async def _wind_up(
+    stages: list[asyncio.Task[None]], collector: Collector, snapshotter: Snapshotter, within_s: float
+) -> None:
+    """Let the stages end their step, collect what waits, measure it. What takes longer stays for the next start."""
+    try:
+        async with asyncio.timeout(within_s):
+            await asyncio.wait(stages)
+            if await collector.sweep():
+                await snapshotter.refresh_if_changed()
+    except (TimeoutError, Unavailable) as why:
+        log.warning("drain.abandoned", why=str(why) or f"it took longer than drain_s = {within_s} s")
+        for stage in stages:
+            stage.cancel()
+
+
+async def collect(parts: Parts, stop: asyncio.Event, *, until_empty: bool) -> None:
+    """Landing to MongoDB only: until stopped, or until nothing waits."""
+    collector = parts.collector()
+    if until_empty:
+        await collector.until_empty()
+    else:
+        async with side_task(_report_latency(collector, stop), "latency"):
+            await collector.run(stop)
+    _tell_latency(collector)
+    log.info("collection.ended", **collector.tally.by_outcome())
+
+
+async def burst(producers: Iterable[Producer], files_per_channel: int) -> None:
+    """So many deliveries into every channel, at once."""
+    async with asyncio.TaskGroup() as group:
+        for producer in producers:
+            group.create_task(producer.burst(files_per_channel), name=producer.name)
+
+
+def stop_on_signals(server: EmbeddedServer | None) -> asyncio.Event:
+    """Set by the first SIGTERM or Ctrl-C; the second one ends the process at once, and loses nothing."""
+    stop = asyncio.Event()
+
+    def signalled(name: str) -> None:
+        if stop.is_set():
+            _leave_now(server)
+        log.info("stop.requested", signal=name)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, signalled, number.name)
+    return stop
+
+
+def _leave_now(server: EmbeddedServer | None) -> NoReturn:
+    if server:
+        server.kill_now()
+    os._exit(128 + signal.SIGINT)
+
+
+async def _report_latency(collector: Collector, stop: asyncio.Event) -> None:
+    async for _ in beats(REPORT_EVERY_S, stop):
+        _tell_latency(collector)
+
+
+def _tell_latency(collector: Collector) -> None:
+    if latency := collector.tally.latency():
+        log.info("latency.measured", **asdict(latency))

@@ -1,0 +1,73 @@
+"""What waits in one channel, oldest first, and which files are left alone for the moment."""
+
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from multimarket_async.clock import Clock
+from multimarket_async.domains import Feed
+from multimarket_async.landing import Landing, WaitingFile
+
+MOST_LISTED = 50_000  # bounds memory when millions wait; the next look brings the next ones
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file in hand. visible_at: when it could first be seen, on the monotonic clock, seconds."""
+
+    feed: Feed
+    landing: Landing
+    file: WaitingFile
+    visible_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    file: WaitingFile
+    since: float
+    until: float
+
+
+class Backlog:
+    """The waiting files of one feed."""
+
+    def __init__(self, feed: Feed, landing: Landing, clock: Clock) -> None:
+        self.feed = feed
+        self.landing = landing
+        self._clock = clock
+        self._listed: deque[Taken] = deque()
+        self._left: dict[Path, _Left] = {}
+
+    def take(self, most_files: int, most_bytes: int) -> list[Taken]:
+        """The oldest files, within both bounds; looks into the directory when none is known."""
+        if not self._listed:
+            self._listed.extend(self._look())
+        taken: list[Taken] = []
+        while self._listed and len(taken) < most_files and most_bytes > 0:
+            most_bytes -= self._listed[0].file.bytes
+            taken.append(self._listed.popleft())
+        return taken
+
+    def _look(self) -> list[Taken]:
+        files = self.landing.waiting(MOST_LISTED)
+        self._left = {file.path: self._left[file.path] for file in files if file.path in self._left}
+        wall_ns, now = self._clock.now().timestamp() * 1e9, self._clock.monotonic()
+        due = (file for file in files if self._is_due(file, now))
+        # A clock set back must not give a negative wait.
+        return [Taken(self.feed, self.landing, file, now - max(0, wall_ns - file.changed_ns) / 1e9) for file in due]
+
+    def _is_due(self, file: WaitingFile, now: float) -> bool:
+        left = self._left.get(file.path)
+        return left is None or now >= left.until or not file.unchanged_since(left.file)
+
+    def leave(self, file: WaitingFile, for_s: float) -> float:
+        """Leave this file alone for a while unless it changes; how long it has been unchanged, seconds."""
+        now = self._clock.monotonic()
+        left = self._left.get(file.path)
+        since = left.since if left and file.unchanged_since(left.file) else now
+        self._left[file.path] = _Left(file, since, now + for_s)
+        return now - since
+
+    def forget(self) -> None:
+        """Look anew next time: files in hand were not dealt with."""
+        self._listed.clear()

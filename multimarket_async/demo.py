@@ -1,0 +1,103 @@
+"""The whole system in a few seconds: a burst into every channel, followed to the last cent."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from multimarket_async.app import Parts, burst, side_task
+from multimarket_async.clock import beats
+from multimarket_async.collector import Collector
+from multimarket_async.producer import Producer
+from multimarket_async.readers.conservation import Channel, counted
+from multimarket_async.readers.tables import as_table
+from multimarket_async.readers.verify import Report, verify
+
+LOOK_EVERY_S = 0.1
+DROPPED, STORED, MEASURED = "dropped", "stored", "measured"
+Show: TypeAlias = Callable[[str, int], None]  # (step, files that came through it)
+
+
+async def demo(parts: Parts, files_per_channel: int, console: Console) -> Report:
+    """Drop, store, measure, show, verify; the report says whether all of it is right."""
+    before = await counted(parts.channels, parts.store)
+    generation = await _flow(parts, files_per_channel, console)
+    for subject in parts.subjects:
+        for kpi in subject.kpis:
+            console.print(as_table(kpi, generation["kpis"][kpi.name]["rows"]))
+    report = await verify(parts.subjects, parts.channels, parts.store, generation)
+    report.differences += _lost(before, report.channels, files_per_channel)
+    for line in verdict(before, report):
+        console.print(line, markup=False, highlight=False)
+    return report
+
+
+async def _flow(parts: Parts, files_per_channel: int, console: Console) -> dict[str, Any]:
+    """Burst and collect at the same time until nothing waits; then the generation that says so."""
+    collector, producers = parts.collector(), parts.producers()
+    files = files_per_channel * len(producers)
+    with _meters(console, files) as show:
+        async with side_task(_watch(collector, producers, show), "meters"):
+            await _burst(collector, producers, files_per_channel)
+            await collector.until_empty()
+        show(DROPPED, files)
+        show(STORED, collector.tally.total("stored"))
+        generation = await parts.snapshotter().refresh()
+        show(MEASURED, files)
+    return generation
+
+
+async def _burst(collector: Collector, producers: Sequence[Producer], files_per_channel: int) -> None:
+    produced = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(collector.run(produced), name="collector")
+        await burst(producers, files_per_channel)
+        produced.set()
+
+
+async def _watch(collector: Collector, producers: Sequence[Producer], show: Show) -> None:
+    async for _ in beats(LOOK_EVERY_S, asyncio.Event()):
+        show(DROPPED, sum(producer.dropped for producer in producers))
+        show(STORED, collector.tally.total("stored"))
+
+
+@contextmanager
+def _meters(console: Console, files: int) -> Iterator[Show]:
+    """Three progress bars on a terminal; elsewhere a plain line when a step is complete."""
+    if not console.is_terminal:
+        yield lambda step, done: console.print(f"{step}: {done} of {files}") if done >= files else None
+        return
+    columns = TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console) as progress:
+        tasks = {step: progress.add_task(step, total=files) for step in (DROPPED, STORED, MEASURED)}
+        yield lambda step, done: progress.update(tasks[step], completed=done)
+
+
+def _lost(before: Sequence[Channel], after: Sequence[Channel], files_per_channel: int) -> list[str]:
+    """Channels in which not every dropped file came to rest."""
+    return [
+        f"{now.feed}: {files_per_channel} files were dropped, {now.dropped - was.dropped} are accounted for"
+        for was, now in zip(before, after, strict=True)
+        if now.waiting or now.dropped - was.dropped != files_per_channel
+    ]
+
+
+def verdict(before: Sequence[Channel], report: Report) -> Iterator[str]:
+    """The sum that must hold, in words; then what differs, if anything."""
+
+    def gained(count: Callable[[Channel], int]) -> int:
+        return sum(map(count, report.channels)) - sum(map(count, before))
+
+    waited = sum(one.waiting for one in before)
+    dropped, stored = waited + gained(lambda one: one.dropped), gained(lambda one: one.stored)
+    duplicates, set_aside = gained(lambda one: one.duplicates), gained(lambda one: one.quarantined.total())
+    sign = "=" if dropped == stored + duplicates + set_aside else "is not"
+    if waited:
+        yield f"{waited:,} files waited already and are counted too."
+    yield f"{dropped:,} dropped {sign} {stored:,} stored + {duplicates:,} duplicate + {set_aside:,} in quarantine"
+    if report.right:
+        yield f"KPIs recomputed from the archived files agree to the cent (generation {report.generation})."
+    yield from (f"WRONG {difference}" for difference in report.differences)

@@ -1,0 +1,153 @@
+"""One feed's directory: files are dropped whole, wait, are read, and move to the archive."""
+
+import errno
+import heapq
+import os
+import stat
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import aiofiles
+import aiofiles.os
+
+from multimarket_async.errors import Rejected, Unavailable
+from multimarket_async.landing.quarantine import Quarantine
+from multimarket_async.landing.rename import place
+
+_SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
+_place = aiofiles.os.wrap(place)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFile:
+    """A file of ours in the landing directory, as it was when we looked.
+
+    bytes: its size. changed_ns: its last change (ctime: a rename counts, and nobody can fake it),
+    in nanoseconds since 1970, so also the moment from which a dropped file could be seen.
+    """
+
+    path: Path
+    bytes: int
+    changed_ns: int
+    mode: int
+
+    @property
+    def name(self) -> str:
+        """The file's name as text that any log, document or terminal can hold."""
+        return printable(self.path.name)
+
+    def unchanged_since(self, earlier: "WaitingFile") -> bool:
+        """Nobody has written to it in between."""
+        return (self.bytes, self.changed_ns) == (earlier.bytes, earlier.changed_ns)
+
+
+class Landing:
+    """The places of one feed: data/sources/<feed>, data/archive/<feed>, data/quarantine/<feed>."""
+
+    def __init__(self, data_dir: Path, feed: str) -> None:
+        self.feed = feed
+        self.sources = data_dir / "sources" / feed
+        self.archived = data_dir / "archive" / feed
+        self.quarantine = Quarantine(data_dir / "quarantine" / feed, self.sources)
+
+    def prepare(self) -> None:
+        """Create the directories that are not there."""
+        for folder in (self.sources, self.archived, self.quarantine.folder):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    async def drop(self, name: str, content: bytes) -> Path:
+        """Put a file there whole or not at all: written under a hidden name, then renamed."""
+        hidden = self.sources / f".{uuid.uuid4().hex}.part"
+        try:
+            async with aiofiles.open(hidden, "xb") as file:
+                await file.write(content)
+            return await _place(hidden, self.sources, name)
+        except BaseException:
+            hidden.unlink(missing_ok=True)
+            raise
+
+    def waiting(self, most: int | None = None) -> list[WaitingFile]:
+        """The files that wait, longest wait first; at most `most` of them."""
+        found = self._listed()
+        return sorted(found, key=_since) if most is None else heapq.nsmallest(most, found, key=_since)
+
+    def _listed(self) -> Iterator[WaitingFile]:
+        try:
+            with os.scandir(self.sources) as entries:
+                for entry in entries:
+                    if is_ours(entry.name) and (file := _looked_at(entry)):
+                        yield file
+        except FileNotFoundError:  # somebody removed the directory: sources expect it to be there
+            self.sources.mkdir(parents=True, exist_ok=True)
+
+    def archive(self, file: WaitingFile, day: date) -> Path:
+        """Move a stored file to the archive of that day; never over another one."""
+        folder = self.archived / day.isoformat()
+        try:
+            return place(file.path, folder, file.path.name)
+        except FileNotFoundError:
+            folder.mkdir(parents=True, exist_ok=True)
+            return place(file.path, folder, file.path.name)
+
+    def archive_files(self) -> Iterator[Path]:
+        """Every archived file, day by day."""
+        for day in sorted(folder for folder in self.archived.iterdir() if folder.is_dir()):
+            with os.scandir(day) as entries:
+                yield from (Path(entry.path) for entry in entries)
+
+
+def is_ours(name: str) -> bool:
+    """Hidden names and other endings belong to somebody else."""
+    return name.endswith(".json") and not name.startswith(".")
+
+
+def printable(name: str) -> str:
+    """The name as text: a file name is any bytes, and those that are not UTF-8 are shown in hexadecimal."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def read(file: WaitingFile, max_bytes: int) -> bytes:
+    """The file's content.
+
+    Raises Rejected if it is not a readable regular file of at most `max_bytes`, Unavailable if
+    this machine cannot read it just now, FileNotFoundError if it is gone.
+    """
+    if not stat.S_ISREG(file.mode):
+        raise Rejected("not_a_regular_file", "a link, directory, pipe or device, where a file was expected")
+    if file.bytes > max_bytes:
+        raise Rejected("file_too_large", f"{file.bytes} bytes; the limit (max_file_bytes) is {max_bytes}")
+    try:
+        return _content(file.path, file.bytes)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in _SHORT_OF:
+            raise Unavailable(f"cannot read files: {error.strerror}") from error
+        raise Rejected("unreadable", f"it cannot be opened: {error.strerror}", unfinished=True) from error
+
+
+def _content(path: Path, size: int) -> bytes:
+    # Neither a link nor a pipe put there since we looked may redirect or block us.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        content = os.read(descriptor, size + 1)  # one byte more tells whether it has grown
+    finally:
+        os.close(descriptor)
+    if len(content) != size:
+        raise Rejected("still_changing", "its size changed while it was being read", unfinished=True)
+    return content
+
+
+def _looked_at(entry: os.DirEntry[str]) -> WaitingFile | None:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return WaitingFile(Path(entry.path), status.st_size, status.st_ctime_ns, status.st_mode)
+
+
+def _since(file: WaitingFile) -> int:
+    return file.changed_ns

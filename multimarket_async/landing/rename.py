@@ -1,0 +1,57 @@
+"""Renames that never overwrite: one system call decides, so two processes cannot both win."""
+
+import ctypes
+import errno
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+LONGEST_NAME_BYTES = 255  # NAME_MAX of Linux file systems
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
+_renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+
+
+def rename_new(source: Path, target: Path) -> None:
+    """Rename `source` to `target`, unless that exists: FileExistsError. See renameat2(2), RENAME_NOREPLACE."""
+    code = _rename_noreplace(os.fsencode(source), os.fsencode(target))
+    if code in (errno.ENOSYS, errno.EINVAL):
+        _rename_checked(source, target)
+    elif code:
+        raise OSError(code, os.strerror(code), str(source), None, str(target))
+
+
+def place(source: Path, folder: Path, name: str, longest_bytes: int = LONGEST_NAME_BYTES) -> Path:
+    """Move `source` into `folder` as `name`, or as the next free `<stem>.2.json`; the path it got."""
+    for candidate in free_names(name, longest_bytes):
+        try:
+            rename_new(source, folder / candidate)
+        except FileExistsError:
+            continue
+        return folder / candidate
+    raise AssertionError("free_names never ends")
+
+
+def free_names(name: str, longest_bytes: int) -> Iterator[str]:
+    """`name`, then `<stem>.2.json`, `<stem>.3.json`, ... each short enough for the file system."""
+    if len(os.fsencode(name)) <= longest_bytes:
+        yield name
+    stem = os.fsencode(name.removesuffix(".json"))
+    for number in itertools.count(2):
+        suffix = f".{number}.json"
+        yield os.fsdecode(stem[: longest_bytes - len(suffix)]) + suffix
+
+
+def _rename_noreplace(source: bytes, target: bytes) -> int:
+    """0, or the error number."""
+    if _renameat2 is None:
+        return errno.ENOSYS
+    failed = _renameat2(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE)
+    return ctypes.get_errno() if failed else 0
+
+
+def _rename_checked(source: Path, target: Path) -> None:
+    """Where the system has no such call: right as long as one process moves files."""
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    source.rename(target)

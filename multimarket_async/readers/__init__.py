@@ -1,0 +1,1 @@
+"""WHO LOOKS: tables, exports, counts, verification. Readers write nothing."""

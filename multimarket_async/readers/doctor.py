@@ -1,0 +1,75 @@
+"""What this machine has and lacks."""
+
+import asyncio
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from multimarket_async.errors import CannotContinue, Unavailable
+from multimarket_async.settings import Settings, as_text
+from multimarket_async.store import Store, find_mongod
+
+ENOUGH_FREE_BYTES = 2 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; where it is not ok, `found` says what to do."""
+
+    check: str
+    ok: bool
+    found: str
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Everything that has to be right before `run` can work."""
+    uri = settings.mongo_uri
+    mongodb = _your_mongodb(uri, settings.mongo_database) if uri else asyncio.to_thread(_mongod)
+    return [_python(), _writable(settings.data_dir), _free(settings.data_dir), await mongodb]
+
+
+def _python() -> Finding:
+    return Finding("Python", ok=True, found=f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def _writable(folder: Path) -> Finding:
+    ok = os.access(folder, os.W_OK)
+    return Finding(
+        "data folder", ok, str(folder.resolve()) if ok else f"{folder} cannot be written to: change its owner"
+    )
+
+
+def _free(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    enough = free >= ENOUGH_FREE_BYTES
+    advice = "" if enough else ": make room, or move the data folder with --data-dir"
+    return Finding("disk space", enough, f"{free / (1 << 30):.1f} GiB free{advice}")
+
+
+async def _your_mongodb(uri: SecretStr, database: str) -> Finding:
+    shown = as_text(uri)
+    store = Store(uri.get_secret_value(), database)
+    try:
+        await store.ping()
+    except (Unavailable, CannotContinue) as trouble:
+        return Finding("MongoDB", ok=False, found=f"{shown} does not answer: {trouble}")
+    finally:
+        store.close()
+    return Finding("MongoDB", ok=True, found=f"{shown} answers")
+
+
+def _mongod() -> Finding:
+    """Whether a mongod is found and its libraries are there: it can tell its version."""
+    try:
+        binary = find_mongod()
+        told = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)  # noqa: S603 - our mongod
+    except (CannotContinue, OSError) as trouble:
+        return Finding("MongoDB", ok=False, found=str(trouble))
+    if told.returncode:
+        return Finding("MongoDB", ok=False, found=f"{binary} does not start: {told.stderr.strip()}")
+    return Finding("MongoDB", ok=True, found=f"embedded, {told.stdout.splitlines()[0]}, {binary}")

@@ -1,0 +1,93 @@
+"""A KPI's rows as JSON, CSV, or a table for the terminal."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from multimarket_async.domains import Column, Kpi, Row
+
+WIDE = 200
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_json(kpi: Kpi, generation: dict[str, Any]) -> str:
+    """One object: name, generation, computed_at, as_of, rows."""
+    head = {"name": kpi.name, "generation": generation["_id"]}
+    times = {name: generation[name] for name in ("computed_at", "as_of")}
+    rows = generation["kpis"][kpi.name]["rows"]
+    return json.dumps({**head, **times, "rows": rows}, default=_iso, ensure_ascii=False, indent=2)
+
+
+def as_csv(kpi: Kpi, rows: Sequence[Row]) -> str:
+    """A header and a line a row; text that a spreadsheet would run as a formula is quoted (OWASP, CSV injection)."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(column.name for column in kpi.columns)
+    writer.writerows([_cell(row[column.name]) for column in kpi.columns] for row in rows)
+    return out.getvalue()
+
+
+def as_table(kpi: Kpi, rows: Sequence[Row]) -> Table:
+    """The columns people read; exact minor units and period starts are for machines. Digits are never cut."""
+    shown = [column for column in kpi.columns if column.type != "date" and not column.name.endswith("_minor")]
+    table = plain(title=kpi.title)
+    cells = [[_shown(column, row[column.name]) for column in shown] for row in rows]
+    for place, column in enumerate(shown):
+        heading = f"{column.title} ({column.unit})" if column.unit else column.title
+        widest = max((len(line[place]) for line in cells), default=0)
+        if column.type == "string":
+            table.add_column(Text(heading), overflow="fold")
+        else:
+            table.add_column(Text(heading), justify="right", min_width=widest)
+    for line in cells:
+        table.add_row(*map(Text, line))
+    return table
+
+
+def plain(*headings: str, title: str | None = None) -> Table:
+    """An empty table in the house style; long words are folded, never cut."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def console() -> Console:
+    """Standard output: as wide as the terminal, or wide enough for any table where there is none."""
+    found = Console()
+    return found if found.is_terminal else Console(width=WIDE)
+
+
+def harmless(text: str) -> str:
+    """Text from outside, with what would move the cursor or break the line made visible."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def _shown(column: Column, value: Any) -> str:
+    if value is None:
+        return "-"
+    if column.type == "double":
+        return f"{value:,.2f}"
+    if column.type == "integer":
+        return f"{value:,}"
+    return harmless(str(value))
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return _iso(value)
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

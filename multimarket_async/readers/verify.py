@@ -1,0 +1,135 @@
+"""Is it right? Conservation, archived = stored, and the KPIs once more from the archived files."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from multimarket_async.domains import Audit, Feed, Row, Subject
+from multimarket_async.errors import Rejected
+from multimarket_async.landing import Landing
+from multimarket_async.readers.conservation import Channel, counted
+from multimarket_async.store import Store
+
+CHUNK_FILES = 1000
+
+
+@dataclass
+class Report:
+    """What was looked at, and every difference found: none means right."""
+
+    generation: int
+    channels: list[Channel]
+    kpis: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def right(self) -> bool:
+        """Nothing differs."""
+        return not self.differences
+
+
+@dataclass(frozen=True, slots=True)
+class _Archived:
+    path: Path
+    content: bytes
+    sha256: str
+    keys: tuple[str, ...]
+
+
+class Verifier:
+    """Reads every archived file once, in bounded memory but for the keys seen."""
+
+    def __init__(self, store: Store, counted_one: Callable[[int], None]) -> None:
+        self._store = store
+        self._counted = counted_one
+        self._seen: set[str] = set()
+        self._distinct: Counter[str] = Counter()
+        self.differences: list[str] = []
+
+    async def compare(self, subject: Subject, landings: dict[str, Landing], generation: dict[str, Any]) -> None:
+        """Compare one domain's archive with its collections and with its KPIs of this generation."""
+        audit = subject.audit()
+        for feed in subject.feeds:
+            await self._compare_feed(feed, landings[feed.name], audit)
+        for name, rows in audit.rows().items():
+            self.differences += different_rows(name, rows, generation["kpis"][name]["rows"])
+
+    async def _compare_feed(self, feed: Feed, landing: Landing, audit: Audit) -> None:
+        files = landing.archive_files()
+        while paths := await asyncio.to_thread(lambda: list(islice(files, CHUNK_FILES))):
+            archived = await asyncio.to_thread(self._read, feed, paths)
+            await self._compare_stored(feed, archived)
+            await asyncio.to_thread(self._audit, audit, feed, archived)
+            self._counted(len(paths))
+
+    def _read(self, feed: Feed, paths: list[Path]) -> list[_Archived]:
+        return [archived for path in paths if (archived := self._read_one(feed, path))]
+
+    def _read_one(self, feed: Feed, path: Path) -> _Archived | None:
+        try:
+            content = path.read_bytes()
+            keys = tuple(document["_id"] for document in feed.parse(content))
+        except (OSError, Rejected) as error:
+            self.differences.append(f"{feed.name}: archived file {path.name} is not valid any more: {error}")
+            return None
+        return _Archived(path, content, hashlib.sha256(content).hexdigest(), keys)
+
+    async def _compare_stored(self, feed: Feed, archived: list[_Archived]) -> None:
+        keys = [key for file in archived for key in file.keys]
+        digests = await self._store.digests(feed.collection, keys)
+        for file in archived:
+            for key in file.keys:
+                if key not in digests:
+                    self.differences.append(f"{feed.name}: {file.path.name} is archived, but {key} is not stored")
+                elif digests[key] != file.sha256:
+                    self.differences.append(f"{feed.name}: {file.path.name} differs from what is stored as {key}")
+
+    def _audit(self, audit: Audit, feed: Feed, archived: list[_Archived]) -> None:
+        """Count each document's file once, however often it was delivered."""
+        for file in archived:
+            if self._seen.isdisjoint(file.keys):
+                audit.add(file.content)
+                self._distinct[feed.name] += 1
+            self._seen.update(file.keys)
+
+    def conserved(self, channel: Channel) -> None:
+        """Every stored document has its archived file, and every archived file its document."""
+        distinct = self._distinct[channel.feed]
+        if channel.stored != distinct:
+            self.differences.append(
+                f"{channel.feed}: {channel.stored} stored, but the archive holds {distinct} different ones"
+            )
+
+
+async def verify(
+    subjects: Sequence[Subject],
+    channels: Sequence[tuple[Feed, Landing]],
+    store: Store,
+    generation: dict[str, Any],
+    counted_one: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Compare the archive, the collections and this generation; `counted_one(n)` after every n files."""
+    verifier = Verifier(store, counted_one)
+    landings = {feed.name: landing for feed, landing in channels}
+    for subject in subjects:
+        await verifier.compare(subject, landings, generation)
+    places = await counted(channels, store)
+    for channel in places:
+        verifier.conserved(channel)
+    return Report(generation["_id"], places, list(generation["kpis"]), verifier.differences)
+
+
+def different_rows(name: str, expected: Sequence[Row], published: Sequence[Row]) -> Iterator[str]:
+    """One sentence a row that is not as the archived files say."""
+    if len(expected) != len(published):
+        yield f"{name}: {len(published)} rows published, the archived files give {len(expected)}"
+    for number, (want, have) in enumerate(zip(expected, published, strict=False), start=1):
+        if want != have:
+            fields = (key for key in want.keys() | have.keys() if want.get(key) != have.get(key))
+            told = ", ".join(f"{key} {have.get(key)!r} instead of {want.get(key)!r}" for key in sorted(fields))
+            yield f"{name} row {number}: {told}"
