@@ -1,1 +1,26 @@
-"""MultiMarket's three sales channels."""
+"""MultiMarket's three sales channels: orders as JSON files, one file an order."""
+
+from functools import partial
+
+from multimarket_async.domains import Domain, Feed
+from multimarket_async.domains.orders.audit import OrderAudit
+from multimarket_async.domains.orders.kpis import COLLECTION, kpis
+from multimarket_async.domains.orders.order import parse
+from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.simulator import simulate
+
+
+def _feeds(settings: OrderSettings) -> list[Feed]:
+    """A directory for each channel; `canal` is how its orders name it."""
+    return [
+        Feed(
+            name=directory,
+            collection=COLLECTION,
+            parse=partial(parse, canal=canal, settings=settings),
+            simulate=partial(simulate, canal, settings=settings),
+        )
+        for directory, canal in CHANNELS.items()
+    ]
+
+
+ORDERS = Domain("orders", OrderSettings, _feeds, kpis, OrderAudit)

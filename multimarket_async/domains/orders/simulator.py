@@ -13,7 +13,7 @@ from faker import Faker
 from pydantic_core import to_json
 
 from multimarket_async.domains import Delivery
-from multimarket_async.domains.orders.order import OrderSettings
+from multimarket_async.domains.orders.rules import OrderSettings
 
 Draw: TypeAlias = Callable[[], float]  # a number in [0, 1)
 T = TypeVar("T")

@@ -9,7 +9,8 @@ import faker
 import pytest
 
 from multimarket_async.domains import Delivery
-from multimarket_async.domains.orders.order import OrderSettings, parse
+from multimarket_async.domains.orders.order import parse
+from multimarket_async.domains.orders.rules import OrderSettings
 from multimarket_async.domains.orders.simulator import simulate
 
 SETTINGS = OrderSettings(

@@ -1,0 +1,154 @@
+"""The orders' KPIs once more, from the archived files and by arithmetic of its own.
+
+Nothing here is shared with the pipelines or with the order contract: what they get wrong
+shows as a difference. Memory holds sums, never orders.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from multimarket_async.domains import Row
+from multimarket_async.domains.orders.rules import OrderSettings
+
+# A quantity has up to 19 digits and a price 17; so the only rounding is the one asked for.
+EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Orders of one month and channel; amounts in minor units."""
+
+    orders: int = 0
+    cancelled: int = 0
+    kept_minor: int = 0
+    gross_minor: int = 0
+
+    def count(self, minor: int, cancelled: bool) -> None:
+        self.orders += 1
+        self.cancelled += cancelled
+        self.gross_minor += minor
+        self.kept_minor += 0 if cancelled else minor
+
+
+@dataclass(slots=True)
+class _Sold:
+    """Pieces of one product; amounts in minor units."""
+
+    kept: int = 0
+    gross: int = 0
+    kept_minor: int = 0
+
+    def count(self, quantity: int, minor: int, cancelled: bool) -> None:
+        self.gross += quantity
+        self.kept += 0 if cancelled else quantity
+        self.kept_minor += 0 if cancelled else minor
+
+
+class OrderAudit:
+    """Implements `Audit`. `add` is called once per distinct order, never for a duplicate."""
+
+    def __init__(self, settings: OrderSettings) -> None:
+        self._zone = ZoneInfo(settings.timezone)
+        self._cancelled = frozenset(settings.cancelled_statuses)
+        self._months: dict[tuple[int, int, str], _Sums] = defaultdict(_Sums)
+        self._channels: dict[str, _Sums] = defaultdict(_Sums)
+        self._products: dict[str, _Sold] = defaultdict(_Sold)
+
+    def add(self, content: bytes) -> None:
+        """Count one accepted file."""
+        order = json.loads(content.decode("utf-8-sig"))
+        cancelled = order["statut_commande"] in self._cancelled
+        total = sum(self._line(line, cancelled) for line in order["produits"])
+        year, month = self._month(order["date_commande"])
+        self._months[year, month, order["canal"]].count(total, cancelled)
+        self._channels[order["canal"]].count(total, cancelled)
+
+    def rows(self) -> dict[str, list[Row]]:
+        """Rows by KPI name, as the pipelines would give them."""
+        channels = sorted(self._channels.items())
+        return {
+            "revenue_by_month_and_channel": [self._revenue(*entry) for entry in sorted(self._months.items(), key=_key)],
+            "top_products": [_product(rank, *entry) for rank, entry in enumerate(self._best_sold(), start=1)],
+            "cancellation_rate_by_channel": [_cancellation_rate(*entry) for entry in channels],
+            "average_order_value_by_channel": [_average_order_value(*entry) for entry in channels],
+        }
+
+    def _line(self, line: dict[str, Any], cancelled: bool) -> int:
+        minor = _line_minor(line["quantite"], line["prix_unitaire"])
+        self._products[line["nom"]].count(line["quantite"], minor, cancelled)
+        return minor
+
+    def _month(self, text: str) -> tuple[int, int]:
+        written = datetime.fromisoformat(text)
+        local = written.replace(tzinfo=self._zone) if written.tzinfo is None else written.astimezone(self._zone)
+        return local.year, local.month
+
+    def _best_sold(self) -> list[tuple[str, _Sold]]:
+        sold = [(name, product) for name, product in self._products.items() if product.kept > 0]
+        return sorted(sold, key=lambda entry: (-entry[1].kept, entry[0]))[:10]
+
+    def _revenue(self, key: tuple[int, int, str], sums: _Sums) -> Row:
+        year, month, channel = key
+        return {
+            "month": f"{year:04}-{month:02}",
+            "period_start": datetime(year, month, 1, tzinfo=self._zone).astimezone(UTC),
+            "channel": channel,
+            "orders": sums.orders,
+            "cancelled_orders": sums.cancelled,
+            "revenue": sums.kept_minor / 100,
+            "revenue_minor": sums.kept_minor,
+            "gross_revenue": sums.gross_minor / 100,
+            "gross_revenue_minor": sums.gross_minor,
+        }
+
+
+def _key(entry: tuple[tuple[int, int, str], _Sums]) -> tuple[int, int, str]:
+    return entry[0]
+
+
+def _product(rank: int, name: str, sold: _Sold) -> Row:
+    return {
+        "rank": rank,
+        "product": name,
+        "quantity": sold.kept,
+        "gross_quantity": sold.gross,
+        "revenue": sold.kept_minor / 100,
+        "revenue_minor": sold.kept_minor,
+    }
+
+
+def _cancellation_rate(channel: str, sums: _Sums) -> Row:
+    return {
+        "channel": channel,
+        "orders": sums.orders,
+        "cancelled_orders": sums.cancelled,
+        "cancellation_rate_pct": _two_decimals(sums.cancelled * 100, sums.orders),
+    }
+
+
+def _average_order_value(channel: str, sums: _Sums) -> Row:
+    kept = sums.orders - sums.cancelled
+    return {
+        "channel": channel,
+        "orders": kept,
+        "average_order_value": _two_decimals(Decimal(sums.kept_minor).scaleb(-2), kept),
+        "gross_orders": sums.orders,
+        "gross_average_order_value": _two_decimals(Decimal(sums.gross_minor).scaleb(-2), sums.orders),
+    }
+
+
+def _line_minor(quantity: int, price: float) -> int:
+    """Quantity x unit price in minor units; repr gives the price as it was written, not its binary neighbour."""
+    minor = EXACT.multiply(Decimal(repr(price)), Decimal(quantity * 100))
+    return int(minor.to_integral_value(ROUND_HALF_UP))
+
+
+def _two_decimals(numerator: Decimal | int, denominator: int) -> float | None:
+    if denominator == 0:
+        return None
+    return float(EXACT.divide(Decimal(numerator), Decimal(denominator)).quantize(Decimal("0.01"), context=EXACT))

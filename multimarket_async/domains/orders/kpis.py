@@ -1,0 +1,225 @@
+"""What MultiMarket measures of its orders: four tables, computed inside MongoDB.
+
+Money is summed in int64 minor units. Every number published has one BSON type for ever:
+integers are int64, amounts and rates are doubles; a rate over nothing is null.
+"""
+
+from typing import Any
+
+from multimarket_async.domains import Column, Kpi, Stage
+from multimarket_async.domains.orders.rules import OrderSettings
+
+COLLECTION = "commandes"
+RANKS = 10
+Expression = Any
+
+CHANNEL = Column("channel", "string", "Channel")
+
+
+def kpis(settings: OrderSettings) -> tuple[Kpi, ...]:
+    """The KPIs of the orders domain (section 6 of the design)."""
+    cancelled = _cancelled(settings)
+    return (
+        _revenue_by_month_and_channel(cancelled, settings.timezone, settings.currency),
+        _top_products(cancelled, settings.currency),
+        _cancellation_rate_by_channel(cancelled),
+        _average_order_value_by_channel(cancelled, settings.currency),
+    )
+
+
+def _revenue_by_month_and_channel(cancelled: Expression, timezone: str, currency: str) -> Kpi:
+    return Kpi(
+        name="revenue_by_month_and_channel",
+        title="Revenue by month and channel",
+        unit=currency,
+        definition=(
+            f"Sum of the order totals of each channel and calendar month ({timezone}), without cancelled orders. "
+            "The gross figures count every order."
+        ),
+        collection=COLLECTION,
+        columns=(
+            Column("month", "string", "Month"),
+            Column("period_start", "date", "Start of the month"),
+            CHANNEL,
+            Column("orders", "integer", "Orders, cancelled included"),
+            Column("cancelled_orders", "integer", "Cancelled orders"),
+            Column("revenue", "double", "Revenue", currency),
+            Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
+            Column("gross_revenue", "double", "Gross revenue", currency),
+            Column("gross_revenue_minor", "integer", "Gross revenue in minor units", "minor units"),
+        ),
+        pipeline=_monthly_revenue(cancelled, timezone),
+    )
+
+
+def _monthly_revenue(cancelled: Expression, timezone: str) -> list[Stage]:
+    month = {"$dateTrunc": {"date": "$date_commande", "unit": "month", "timezone": timezone}}
+    row = {
+        "month": {"$dateToString": {"date": "$_id.month", "format": "%Y-%m", "timezone": timezone}},
+        "period_start": "$_id.month",
+        "channel": "$_id.channel",
+        "orders": {"$toLong": "$orders"},
+        "cancelled_orders": {"$toLong": "$cancelled_orders"},
+        **_money("revenue"),
+        **_money("gross_revenue"),
+    }
+    return [
+        _orders_by({"month": month, "channel": "$canal"}, cancelled),
+        {"$sort": {"_id.month": 1, "_id.channel": 1}},
+        {"$replaceWith": row},
+    ]
+
+
+def _top_products(cancelled: Expression, currency: str) -> Kpi:
+    return Kpi(
+        name="top_products",
+        title="Top products",
+        unit="pieces",
+        definition=(
+            f"The {RANKS} products, by name, of which most pieces were ordered without cancelled orders; equal "
+            "quantities rank by name. A product found in cancelled orders only sold nothing and is not ranked."
+        ),
+        collection=COLLECTION,
+        columns=(
+            Column("rank", "integer", "Rank"),
+            Column("product", "string", "Product"),
+            Column("quantity", "integer", "Quantity", "pieces"),
+            Column("gross_quantity", "integer", "Quantity, cancelled included", "pieces"),
+            Column("revenue", "double", "Revenue", currency),
+            Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
+        ),
+        pipeline=[*_products_sold(cancelled), *_ranked()],
+    )
+
+
+def _products_sold(cancelled: Expression) -> list[Stage]:
+    amount = {"$arrayElemAt": ["$lignes_centimes", "$line"]}
+    sums = {
+        "quantity": {"$sum": _unless(cancelled, "$produits.quantite")},
+        "gross_quantity": {"$sum": "$produits.quantite"},
+        "revenue_minor": {"$sum": _unless(cancelled, amount)},
+    }
+    return [
+        {"$unwind": {"path": "$produits", "includeArrayIndex": "line"}},
+        {"$group": {"_id": "$produits.nom", **sums}},
+        {"$match": {"quantity": {"$gt": 0}}},
+    ]
+
+
+def _ranked() -> list[Stage]:
+    row = {
+        "rank": {"$add": ["$position", 1]},
+        "product": "$product._id",
+        "quantity": {"$toLong": "$product.quantity"},
+        "gross_quantity": {"$toLong": "$product.gross_quantity"},
+        **_money("revenue", "$product.revenue_minor"),
+    }
+    return [
+        {"$sort": {"quantity": -1, "_id": 1}},
+        {"$limit": RANKS},
+        {"$group": {"_id": None, "product": {"$push": "$$ROOT"}}},
+        {"$unwind": {"path": "$product", "includeArrayIndex": "position"}},
+        {"$replaceWith": row},
+    ]
+
+
+def _cancellation_rate_by_channel(cancelled: Expression) -> Kpi:
+    return Kpi(
+        name="cancellation_rate_by_channel",
+        title="Cancellation rate by channel",
+        unit="%",
+        definition="Cancelled orders out of all orders of the channel, in percent, rounded half-up to 2 decimals.",
+        collection=COLLECTION,
+        columns=(
+            CHANNEL,
+            Column("orders", "integer", "Orders, cancelled included"),
+            Column("cancelled_orders", "integer", "Cancelled orders"),
+            Column("cancellation_rate_pct", "double", "Cancellation rate", "%"),
+        ),
+        pipeline=_cancellation_rate(cancelled),
+    )
+
+
+def _cancellation_rate(cancelled: Expression) -> list[Stage]:
+    row = {
+        "channel": "$_id",
+        "orders": {"$toLong": "$orders"},
+        "cancelled_orders": {"$toLong": "$cancelled_orders"},
+        "cancellation_rate_pct": _hundredths({"$multiply": ["$cancelled_orders", 100 * 100]}, "$orders"),
+    }
+    return [_orders_by("$canal", cancelled), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
+
+
+def _average_order_value_by_channel(cancelled: Expression, currency: str) -> Kpi:
+    return Kpi(
+        name="average_order_value_by_channel",
+        title="Average order value by channel",
+        unit=currency,
+        definition=(
+            "Revenue of the channel divided by its orders, both without cancelled orders, rounded half-up to 2 "
+            "decimals; empty where all were cancelled. The gross figures count every order."
+        ),
+        collection=COLLECTION,
+        columns=(
+            CHANNEL,
+            Column("orders", "integer", "Orders, without cancelled"),
+            Column("average_order_value", "double", "Average order value", currency),
+            Column("gross_orders", "integer", "Orders, cancelled included"),
+            Column("gross_average_order_value", "double", "Gross average order value", currency),
+        ),
+        pipeline=_average_order_value(cancelled),
+    )
+
+
+def _average_order_value(cancelled: Expression) -> list[Stage]:
+    kept = {"$subtract": ["$orders", "$cancelled_orders"]}
+    row = {
+        "channel": "$_id",
+        "orders": {"$toLong": kept},
+        "average_order_value": _hundredths("$revenue_minor", kept),
+        "gross_orders": {"$toLong": "$orders"},
+        "gross_average_order_value": _hundredths("$gross_revenue_minor", "$orders"),
+    }
+    return [_orders_by("$canal", cancelled), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
+
+
+def _orders_by(key: Expression, cancelled: Expression) -> Stage:
+    """Count and sum the orders of each key."""
+    sums = {
+        "orders": {"$sum": 1},
+        "cancelled_orders": {"$sum": {"$cond": [cancelled, 1, 0]}},
+        "revenue_minor": {"$sum": _unless(cancelled, "$montant_centimes")},
+        "gross_revenue_minor": {"$sum": "$montant_centimes"},
+    }
+    return {"$group": {"_id": key, **sums}}
+
+
+def _cancelled(settings: OrderSettings) -> Expression:
+    # $literal: a status that starts with "$" is text, not a field path.
+    return {"$in": ["$statut_commande", {"$literal": list(settings.cancelled_statuses)}]}
+
+
+def _unless(cancelled: Expression, number: Expression) -> Expression:
+    return {"$cond": [cancelled, 0, number]}
+
+
+def _money(name: str, minor: Expression = None) -> dict[str, Expression]:
+    """The two columns of an amount: a double for people, the exact integer beside it."""
+    exact = minor or f"${name}_minor"
+    return {name: _as_double(exact), f"{name}_minor": {"$toLong": exact}}
+
+
+def _hundredths(numerator: Expression, denominator: Expression) -> Expression:
+    """How many hundredths numerator / denominator is, rounded half-up; null over nothing. Both are >= 0.
+
+    $round is half-even. floor((2n + d) / 2d) is half-up, and exact in Decimal128: its 34
+    digits are more than any two int64 can need, where a double would lose units above 2**53.
+    """
+    doubled = {"$multiply": [{"$toDecimal": 2}, numerator]}
+    half_up = {"$divide": [{"$add": [doubled, denominator]}, {"$multiply": [2, denominator]}]}
+    return {"$cond": [{"$eq": [denominator, 0]}, None, _as_double({"$floor": half_up})]}
+
+
+def _as_double(minor: Expression) -> Expression:
+    # Divided as decimals: the one rounding is the last, so the double is the nearest there is.
+    return {"$toDouble": {"$divide": [{"$toDecimal": minor}, 100]}}

@@ -1,0 +1,48 @@
+"""What MultiMarket lets one decide about its orders, and the channels they come through."""
+
+from collections.abc import Iterable
+
+from pydantic import Field, model_validator
+
+from multimarket_async.settings import Business, Words
+
+CHANNELS = {"site_web": "web", "application_mobile": "mobile", "boutique_physique": "boutique"}
+
+
+class OrderSettings(Business):
+    """What MultiMarket lets one decide about its orders."""
+
+    currency: str = Field(
+        "EUR", pattern="^[A-Z]{3}$", description="what prices are in (ISO 4217): the unit of the KPIs"
+    )
+    order_statuses: Words = Field(
+        ("payée", "annulée", "en attente", "confirmée"), min_length=1, description="accepted values of statut_commande"
+    )
+    cancelled_statuses: Words = Field(("annulée",), description="those of them that mean a cancelled order")
+    delivery_required: Words = Field(("web", "mobile"), description="channels whose orders must have livraison")
+    delivery_forbidden: Words = Field(
+        ("boutique",), description="channels whose orders must not have it; a channel in neither list: as it comes"
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> "OrderSettings":
+        required, forbidden = set(self.delivery_required), set(self.delivery_forbidden)
+        channels = listed(CHANNELS.values())
+        _none(required - {*CHANNELS.values()}, f"delivery_required names no channel: {{}}; expected {channels}")
+        _none(forbidden - {*CHANNELS.values()}, f"delivery_forbidden names no channel: {{}}; expected {channels}")
+        _none(required & forbidden, "delivery_required and delivery_forbidden both name {}; leave it in one of them")
+        _none(
+            set(self.cancelled_statuses) - set(self.order_statuses),
+            "cancelled_statuses names {}, which is not among order_statuses",
+        )
+        return self
+
+
+def _none(wrong: set[str], sentence: str) -> None:
+    if wrong:
+        raise ValueError(sentence.format(listed(sorted(wrong))))
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words for a sentence."""
+    return ", ".join(words)

@@ -1,0 +1,207 @@
+"""MongoDB through Motor: the only module that knows the driver."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import bson
+from bson.errors import BSONError
+from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from pymongo import DESCENDING, errors
+from pymongo.read_concern import ReadConcern
+from pymongo.uri_parser import parse_uri
+from pymongo.write_concern import WriteConcern
+
+from multimarket_async.errors import CannotContinue, Rejected, Unavailable, WrongSettings
+
+__all__ = ["Encoded", "Exists", "Inserted", "Int64", "Outcome", "Refused", "Store", "encode"]
+
+Document: TypeAlias = dict[str, Any]
+Stage: TypeAlias = dict[str, Any]
+
+LARGEST_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit; one larger document would fail its whole batch
+DUPLICATE_KEY, UNAUTHORIZED, AUTHENTICATION_FAILED, NAMESPACE_EXISTS = 11000, 13, 18, 48
+DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
+CLIENT_OPTIONS: dict[str, Any] = {  # each yields to the same option in the URI
+    "appname": "multimarket",
+    "connecttimeoutms": 2_000,
+    "serverselectiontimeoutms": 2_000,
+    "sockettimeoutms": 120_000,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A document as BSON: proof that it can be stored, made outside the event loop."""
+
+    key: str
+    bson: RawBSONDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """The document is in the database, durably, since this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """A document with this key was there already, durably; `sha256` is the digest of the file it came from."""
+
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server will not take this document, now or later."""
+
+    sentence: str
+
+
+Outcome: TypeAlias = Inserted | Exists | Refused
+
+
+def encode(document: Document) -> Encoded:
+    """BSON of a document with its key in `_id`. Raises Rejected where BSON cannot hold it."""
+    try:
+        content = bson.encode(document)
+    except (BSONError, OverflowError, UnicodeError, RecursionError) as error:
+        raise Rejected("not_storable", f"MongoDB cannot hold this document: {error}") from error
+    if len(content) > LARGEST_DOCUMENT_BYTES:
+        raise Rejected("document_too_large", f"the document takes {len(content)} bytes in MongoDB; the limit is 16 MiB")
+    return Encoded(document["_id"], RawBSONDocument(content))
+
+
+class Store:
+    """One MongoDB database: a standalone, a replica set or a sharded cluster."""
+
+    def __init__(self, uri: str, database: str) -> None:
+        try:
+            given = parse_uri(uri, validate=True)["options"]
+            options = {name: value for name, value in CLIENT_OPTIONS.items() if name not in given}
+            self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(uri, tz_aware=True, **options)
+        except (errors.PyMongoError, ValueError) as error:
+            raise WrongSettings(f"mongo_uri is not a MongoDB URI: {error}. Expected mongodb://host:port/") from error
+        self._database = self._client.get_database(
+            database, write_concern=DURABLE, read_concern=ReadConcern("majority")
+        )
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    async def ping(self) -> None:
+        """Return if the server answers. Raises Unavailable."""
+        with _translated():
+            await self._database.command("ping")
+
+    async def insert(self, collection: str, documents: Sequence[Encoded]) -> list[Outcome]:
+        """Insert each document that is not there yet; one outcome a document, in order.
+
+        Returning means: acknowledged by a majority and journaled. That holds for `Exists` too:
+        on a duplicate key the server waits for everything written before it. Raises Unavailable
+        when the outcome is unknown; inserting the same documents again is then harmless.
+        """
+        outcomes: list[Outcome] = [Inserted()] * len(documents)
+        refusals = await self._insert_many(collection, [document.bson for document in documents])
+        taken = {index: documents[index].key for index, error in refusals.items() if error["code"] == DUPLICATE_KEY}
+        digests = await self.digests(collection, list(taken.values()))
+        if len(digests) < len(set(taken.values())):
+            raise Unavailable("a document with the same key is not yet durable")
+        for index, error in refusals.items():
+            outcomes[index] = Exists(digests[taken[index]]) if index in taken else Refused(_sentence(error))
+        return outcomes
+
+    async def _insert_many(self, collection: str, documents: list[RawBSONDocument]) -> dict[int, Document]:
+        """The write errors by index of the document."""
+        with _translated():
+            try:
+                await self._collection(collection).insert_many(documents, ordered=False)
+            except errors.BulkWriteError as failure:
+                if failure.details["writeConcernErrors"]:
+                    raise Unavailable("not yet acknowledged by a majority") from failure
+                return {error["index"]: error for error in failure.details["writeErrors"]}
+        return {}
+
+    async def digests(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
+        """The digest of the file each of these keys came from ("" where another hand wrote it)."""
+        if not keys:
+            return {}
+        query = self._collection(collection).find({"_id": {"$in": list(keys)}}, {"ingestion.sha256": 1})
+        with _translated():
+            return {found["_id"]: found.get("ingestion", {}).get("sha256", "") async for found in query}
+
+    async def facet(self, collection: str, pipelines: Mapping[str, Sequence[Stage]]) -> dict[str, list[Document]]:
+        """Run several pipelines over one pass, so that all of them see the same documents."""
+        stages = [{"$facet": {name: list(stages) for name, stages in pipelines.items()}}]
+        found = [result async for result in self.aggregate(collection, stages)]
+        return found[0] if found else {name: [] for name in pipelines}
+
+    async def aggregate(self, collection: str, stages: Sequence[Stage]) -> AsyncIterator[Document]:
+        """What an aggregation gives, document by document."""
+        with _translated():
+            async for document in self._collection(collection).aggregate(list(stages), allowDiskUse=True):
+                yield document
+
+    async def estimated_count(self, collection: str) -> int:
+        """How many documents there are, from metadata: cheap, and exact but after a crash."""
+        with _translated():
+            return await self._collection(collection).estimated_document_count()
+
+    async def newest(self, collection: str) -> Document | None:
+        """The document with the highest `_id`."""
+        with _translated():
+            return await self._collection(collection).find_one(sort=[("_id", DESCENDING)])
+
+    async def add(self, collection: str, document: Document) -> bool:
+        """Insert one document; False if its `_id` is taken."""
+        with _translated():
+            try:
+                await self._collection(collection).insert_one(document)
+            except errors.DuplicateKeyError:
+                return False
+        return True
+
+    async def remove(self, collection: str, keys: Sequence[Any]) -> None:
+        """Delete the documents with these keys."""
+        with _translated():
+            await self._collection(collection).delete_many({"_id": {"$in": list(keys)}})
+
+    async def define_view(self, name: str, source: str, stages: Sequence[Stage]) -> None:
+        """Create the view, or change it if it is there already."""
+        with _translated():
+            try:
+                await self._database.command("create", name, viewOn=source, pipeline=list(stages))
+            except errors.OperationFailure as failure:
+                if failure.code != NAMESPACE_EXISTS:
+                    raise
+                await self._database.command("collMod", name, viewOn=source, pipeline=list(stages))
+
+    def _collection(self, name: str) -> AsyncIOMotorCollection[Document]:
+        return self._database[name]
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The driver's errors in our words, by what happens next."""
+    try:
+        yield
+    except (errors.ConnectionFailure, errors.WTimeoutError, errors.ExecutionTimeout) as error:
+        raise Unavailable(str(error).partition(", Timeout:")[0]) from error
+    except errors.OperationFailure as error:
+        if error.code in (UNAUTHORIZED, AUTHENTICATION_FAILED):
+            raise CannotContinue(f"MongoDB refuses these credentials: {_sentence(error.details or {})}") from error
+        if error.has_error_label("RetryableWriteError") or error.code in RETRYABLE:
+            raise Unavailable(str(error)) from error
+        raise
+
+
+# Codes of a server that is shutting down, stepping down or short of disk: it, or another, will answer later.
+# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+RETRYABLE = frozenset({50, 64, 89, 91, 189, 262, 10107, 11600, 11602, 13435, 13436, 14031})
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    return str(error.get("errmsg", "no reason given"))

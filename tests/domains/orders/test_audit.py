@@ -1,0 +1,194 @@
+"""The audit: the KPIs from the delivered bytes, by hand and against MongoDB."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from bson.codec_options import CodecOptions
+from pymongo.database import Database
+
+from multimarket_async.domains import Audit, Row
+from multimarket_async.domains.orders.audit import OrderAudit
+from multimarket_async.domains.orders.kpis import kpis
+from multimarket_async.domains.orders.order import parse
+from multimarket_async.domains.orders.rules import OrderSettings
+
+STATUSES = ("payée", "payée", "en attente", "confirmée", "annulée")
+NAMES = ("Lampe", "lampe", "Étagère", "Etagère", "Table 🪑", "=cmd|' /C calc'!A0", "$nom", "Z", "a", "b", "c", "d", "e")
+PRICES = (0, 0.0, 0.005, 0.015, 1.005, 2.675, 8500, 8500.0, 19.99, 33.333, 1e3, 0.1, 999.995)
+
+
+def delivered(
+    canal: str, *lines: tuple[str, int, float], statut: str = "payée", at: str = "2025-05-10T12:00:00"
+) -> bytes:
+    """One file; a line is a name, a quantity and a unit price."""
+    produits = [
+        {"produit_id": "P1", "nom": nom, "quantite": quantite, "prix_unitaire": prix} for nom, quantite, prix in lines
+    ]
+    order = {"order_id": "1", "client_id": 7, "canal": canal, "statut_commande": statut, "date_commande": at}
+    return json.dumps(order | {"produits": produits}, ensure_ascii=False).encode()
+
+
+def audited(*contents: bytes, **settings: Any) -> dict[str, list[Row]]:
+    audit: Audit = OrderAudit(OrderSettings(**settings))
+    for content in contents:
+        audit.add(content)
+    return audit.rows()
+
+
+def test_the_four_kpis_by_hand() -> None:
+    """2 x 10.005 = 20.01; 1 x 0.125 rounds up to 0.13; the cancelled order counts in gross figures only."""
+    rows = audited(
+        delivered("web", ("Lampe", 2, 10.005), ("Vis", 1, 0.125)),
+        delivered("web", ("Lampe", 1, 5), statut="annulée", at="2025-05-31T23:59:59Z"),
+        delivered("web", ("Vis", 4, 0), at="2025-06-01T00:00:00.000+00:00"),
+        delivered("boutique", ("Table", 1, 100), statut="annulée", at="2025-06-01 00:00"),
+    )
+    may, june = (
+        {"month": "2025-05", "period_start": datetime(2025, 5, 1, tzinfo=UTC)},
+        {"month": "2025-06", "period_start": datetime(2025, 6, 1, tzinfo=UTC)},
+    )
+    expected: dict[str, list[Row]] = {
+        "revenue_by_month_and_channel": [
+            may
+            | {"channel": "web", "orders": 2, "cancelled_orders": 1, "revenue": 20.14, "revenue_minor": 2014}
+            | {"gross_revenue": 25.14, "gross_revenue_minor": 2514},
+            june
+            | {"channel": "boutique", "orders": 1, "cancelled_orders": 1, "revenue": 0.0, "revenue_minor": 0}
+            | {"gross_revenue": 100.0, "gross_revenue_minor": 10000},
+            june
+            | {"channel": "web", "orders": 1, "cancelled_orders": 0, "revenue": 0.0, "revenue_minor": 0}
+            | {"gross_revenue": 0.0, "gross_revenue_minor": 0},
+        ],
+        "top_products": [
+            {"rank": 1, "product": "Vis", "quantity": 5, "gross_quantity": 5, "revenue": 0.13, "revenue_minor": 13},
+            {"rank": 2, "product": "Lampe", "quantity": 2, "gross_quantity": 3}
+            | {"revenue": 20.01, "revenue_minor": 2001},
+        ],
+        "cancellation_rate_by_channel": [
+            {"channel": "boutique", "orders": 1, "cancelled_orders": 1, "cancellation_rate_pct": 100.0},
+            {"channel": "web", "orders": 3, "cancelled_orders": 1, "cancellation_rate_pct": 33.33},
+        ],
+        "average_order_value_by_channel": [
+            {"channel": "boutique", "orders": 0, "average_order_value": None}
+            | {"gross_orders": 1, "gross_average_order_value": 100.0},
+            {"channel": "web", "orders": 2, "average_order_value": 10.07}
+            | {"gross_orders": 3, "gross_average_order_value": 8.38},
+        ],
+    }
+    assert expected == rows
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "minor"),
+    [
+        (1, 1.005, 101),  # as a double it lies below 1.005
+        (1, 2.675, 268),
+        (1, 0.005, 1),
+        (3, 0.005, 2),  # 0.015: the line is rounded, not the unit price
+        (1, 0.0049, 0),
+        (3, 0.1, 30),
+        (2, 8500, 1700000),
+        (1, 1e3, 100000),
+        (9007199254740991, 0.000000000000005, 4504),  # 45.035996273704955
+    ],
+)
+def test_a_line_is_rounded_half_up_to_the_minor_unit(quantity: int, price: float, minor: int) -> None:
+    """The price is the decimal that was written, not the double nearest to it."""
+    [row] = audited(delivered("web", ("Lampe", quantity, price)))["top_products"]
+    assert minor == row["revenue_minor"]
+
+
+@pytest.mark.parametrize(
+    ("prices", "average"),
+    [((0.01, 0), 0.01), ((2.01, 2), 2.01), ((0.01, 0.01, 0.02), 0.01), ((0.01, 0.02, 0.02), 0.02)],
+)
+def test_averages_are_rounded_half_up(prices: tuple[float, ...], average: float) -> None:
+    """0.005 is 0.01 and 2.005 is 2.01."""
+    [row] = audited(*(delivered("web", ("Lampe", 1, price)) for price in prices))["average_order_value_by_channel"]
+    assert row["average_order_value"] == average
+
+
+@pytest.mark.parametrize(
+    ("at", "month"),
+    [
+        ("2025-04-30T23:59:59.999", "2025-04"),  # naive: on Casablanca's clocks
+        ("2025-05-01T00:00:00", "2025-05"),
+        ("2025-04-30T22:59:59Z", "2025-04"),
+        ("2025-04-30T23:00:00Z", "2025-05"),
+        ("2025-04-30T19:00:00-04:00", "2025-05"),
+        ("2025-02-28T23:30:00Z", "2025-02"),  # Ramadan: UTC+0 from 23 February to 6 April 2025
+    ],
+)
+def test_months_are_cut_in_the_business_time_zone(at: str, month: str) -> None:
+    """Casablanca is UTC+1, but UTC in Ramadan."""
+    [row] = audited(delivered("web", ("Lampe", 1, 1), at=at), timezone="Africa/Casablanca")[
+        "revenue_by_month_and_channel"
+    ]
+    assert month == row["month"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_order() -> None:
+    """Some writers put one first."""
+    assert audited(b"\xef\xbb\xbf" + delivered("web", ("Lampe", 1, 1))) == audited(delivered("web", ("Lampe", 1, 1)))
+
+
+def test_nothing_added_gives_no_rows() -> None:
+    """But every KPI is named."""
+    expected: dict[str, list[Row]] = {
+        "revenue_by_month_and_channel": [],
+        "top_products": [],
+        "cancellation_rate_by_channel": [],
+        "average_order_value_by_channel": [],
+    }
+    assert expected == audited()
+
+
+def _random_orders(rng: Random, orders: int) -> list[tuple[str, bytes]]:
+    made = []
+    for number in range(orders):
+        canal = rng.choice(("web", "mobile", "boutique"))
+        lines = [(rng.choice(NAMES), _quantity(rng), rng.choice(PRICES)) for _ in range(rng.randint(1, 4))]
+        order = json.loads(delivered(canal, *lines, statut=rng.choice(STATUSES), at=_date(rng)))
+        made.append((canal, json.dumps(order | {"order_id": number}).encode()))
+    return made
+
+
+def _quantity(rng: Random) -> int:
+    return rng.choice((1, 1, 1, 2, 3, rng.randint(2**31, 2**31 + 999)))
+
+
+def _date(rng: Random) -> str:
+    """Around the beginning of a month, naive or with a zone."""
+    beginning = datetime(2025, rng.randint(1, 12), 1)  # noqa: DTZ001 - some dates are delivered without zone
+    moment = beginning + timedelta(minutes=rng.randint(-180, 180), milliseconds=rng.randint(0, 999))
+    return moment.isoformat() + rng.choice(("", "Z", "+01:00", "-05:30"))
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Africa/Casablanca", "Europe/Paris", "America/St_Johns"])
+@pytest.mark.parametrize("orders", [1, 9, 400])
+def test_audit_and_pipelines_agree(database: Database, timezone: str, orders: int) -> None:
+    """To the cent, to the row, to the order of the columns."""
+    settings = OrderSettings(timezone=timezone, delivery_required=())
+    audit, stored = OrderAudit(settings), database.get_collection("commandes", CodecOptions(tz_aware=True))
+    for canal, content in _random_orders(Random(orders), orders):
+        audit.add(content)
+        stored.insert_many(parse(content, canal, settings))
+    facets = {kpi.name: kpi.pipeline for kpi in kpis(settings)}
+    measured = stored.aggregate([{"$facet": facets}]).next()
+    assert repr(audit.rows()) == repr(_plain(measured))
+
+
+def _plain(measured: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """bson's int64 as int and its UTC as ours, so that `repr` tells 0 from 0.0 and shows the order of columns."""
+    return {
+        name: [{column: _own(value) for column, value in row.items()} for row in measured[name]] for name in measured
+    }
+
+
+def _own(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return int(value) if isinstance(value, int) else value
