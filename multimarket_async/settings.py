@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from multimarket_async.errors import WrongSettings
@@ -87,6 +96,12 @@ class Settings(Business):
         10.0, gt=0, description="how long `collect --until-empty` waits for an absent MongoDB, seconds"
     )
     drain_s: float = Field(5.0, ge=0, description="how long a stopping `run` goes on storing what waits, seconds")
+
+    @model_validator(mode="after")
+    def _pauses(self) -> "Settings":
+        if self.pause_min_s > self.pause_max_s:
+            raise ValueError(f"pause_min_s = {self.pause_min_s} is longer than pause_max_s = {self.pause_max_s}")
+        return self
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ def add_kpi(app: typer.Typer) -> None:
     command(group)(rebuild)
     command(group)(show)
     app.add_typer(group, name="kpi")
+    command(app)(bi)
 
 
 def list_all(loaded: Loaded) -> None:
@@ -72,6 +73,17 @@ def show(
         typer.echo(tables.as_csv(kpi, rows), nl=False)
     else:
         tables.console().print(tables.as_table(kpi, rows))
+
+
+def bi(loaded: Loaded) -> None:
+    """Print the read-only connection string for BI tools; it works as long as `run` does."""
+    typer.echo(_with_parts(loaded, _reader_uri))
+
+
+async def _reader_uri(parts: Parts) -> str:
+    if parts.server is None:
+        raise WrongSettings("With mongo_uri set, the users are yours: give BI tools a user with the role read.")
+    return parts.server.reader_uri
 
 
 async def _newest(parts: Parts) -> Generation:

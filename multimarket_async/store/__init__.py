@@ -1,1 +1,20 @@
-"""The storage seam."""
+"""The storage seam: few verbs, so that nothing above knows which driver or server is behind them."""
+
+from multimarket_async.store.embedded import EmbeddedServer, find_mongod
+from multimarket_async.store.mongo import Encoded, Exists, Inserted, Int64, Outcome, Refused, Store, encode
+
+LEDGER = "kpi_snapshots"  # the collection of KPI generations
+
+__all__ = [
+    "LEDGER",
+    "EmbeddedServer",
+    "Encoded",
+    "Exists",
+    "Inserted",
+    "Int64",
+    "Outcome",
+    "Refused",
+    "Store",
+    "encode",
+    "find_mongod",
+]

@@ -1,0 +1,45 @@
+# Targets are listed by `make`; each has its sentence after "##".
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo run test check format bench clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+install: $(INSTALLED) ## Create the virtual environment with pinned versions (the other targets do it themselves)
+
+$(INSTALLED): pyproject.toml config/constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]' --constraint config/constraints.txt
+	@touch $@
+
+demo: $(INSTALLED) ## Drop 500 orders per channel, follow them into the KPI tables, verify everything
+	$(BIN)/python -m multimarket_async demo
+
+run: $(INSTALLED) ## Produce, collect and measure until Ctrl-C
+	$(BIN)/python -m multimarket_async run
+
+test: $(INSTALLED) ## Run the tests, on a real MongoDB
+	$(BIN)/pytest
+
+check: $(INSTALLED) ## What CI demands: format, lint, types, import layers, tests
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest
+
+format: $(INSTALLED) ## Format the code and mend what the linter can mend
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(INSTALLED) ## Measure the collector against the least that any program must do
+	$(BIN)/python tests/bench/burst.py
+
+clean: ## Remove everything that was built; the data stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find multimarket_async tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,6 @@
+"""A real mongod as a child process: found, started, shared, watched, stopped."""
+
+from multimarket_async.store.embedded.mongod import find_mongod
+from multimarket_async.store.embedded.server import EmbeddedServer
+
+__all__ = ["EmbeddedServer", "find_mongod"]

@@ -1,0 +1,29 @@
+"""A port for the embedded server."""
+
+import errno
+import secrets
+import socket
+
+# Below the ports that systems give to outgoing connections: a driver that reconnects again and again
+# to a dead server could be given the server's port, reach itself there, and keep it.
+_PORTS = range(27018, 32768)
+_TRIES = 100
+
+
+def is_taken(port: int) -> bool:
+    """Whether another program listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def free_port(last: int | None) -> int:
+    """The port of last time while it is free, else any free one."""
+    if last is not None and not is_taken(last):
+        return last
+    drawn = (secrets.choice(_PORTS) for _ in range(_TRIES))
+    return next(port for port in drawn if not is_taken(port))
