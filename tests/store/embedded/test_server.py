@@ -193,19 +193,18 @@ async def test_a_long_log_is_turned_while_the_server_runs(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "zone", ["Africa/Casablanca", "Africa/Cairo", "America/Mexico_City", "Asia/Amman", "Asia/Almaty"]
+    "zone", ["Africa/Casablanca", "Africa/Cairo", "America/Mexico_City", "America/Nuuk", "Asia/Almaty"]
 )
 def test_time_zones_are_as_new_as_those_of_python(shared: EmbeddedServer, zone: str) -> None:
     """mongod's own are of its year of birth; a month must begin at the same instant in both."""
-    months = [datetime(year, month, 1, tzinfo=ZoneInfo(zone)) for year in range(2015, 2030) for month in range(1, 13)]
+    years = range(2015, 2030)
+    months = [datetime(year, month, 1, tzinfo=ZoneInfo(zone)) for year in years for month in range(1, 13)]
     truncated = {"$dateTrunc": {"date": "$_id", "unit": "month", "timezone": zone}}
     with pymongo.MongoClient(shared.uri, tz_aware=True) as client:
         middles = client.shop[f"days_{zone.replace('/', '_')}"]
         middles.insert_many([{"_id": month + timedelta(days=14)} for month in months])
-        found = [
-            row["begins"] for row in middles.aggregate([{"$sort": {"_id": 1}}, {"$project": {"begins": truncated}}])
-        ]
-    assert found == months
+        begun = middles.aggregate([{"$sort": {"_id": 1}}, {"$project": {"begins": truncated}}])
+        assert [one["begins"] for one in begun] == months
 
 
 def test_a_stranger_is_refused(shared: EmbeddedServer) -> None:
