@@ -95,7 +95,7 @@ class Settings(Business):
     patience_s: float = Field(
         10.0, gt=0, description="how long `collect --until-empty` waits for an absent MongoDB, seconds"
     )
-    drain_s: float = Field(5.0, ge=0, description="how long a stopping `run` goes on storing what waits, seconds")
+    drain_s: float = Field(4.0, ge=0, description="how long a stopping `run` goes on storing what waits, seconds")
 
     @model_validator(mode="after")
     def _pauses(self) -> "Settings":
