@@ -1,5 +1,6 @@
 """What waits in one channel, oldest first, and which files are left alone for the moment."""
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from multimarket_async.domains import Feed
 from multimarket_async.landing import Landing, WaitingFile
 
 MOST_LISTED = 50_000  # bounds memory when millions wait; the next look brings the next ones
+
+UNTIL_RELEASED = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class Backlog:
         """The oldest files, within both bounds; looks into the directory when none is known."""
         if not self._listed:
             self._listed.extend(self._look())
+        return self.take_known(most_files, most_bytes)
+
+    def take_known(self, most_files: int, most_bytes: int) -> list[Taken]:
+        """The oldest files seen at the last look: those in hand already would be seen again by a new one."""
         taken: list[Taken] = []
         while self._listed and len(taken) < most_files and most_bytes > 0:
             most_bytes -= self._listed[0].file.bytes
@@ -67,6 +74,10 @@ class Backlog:
         since = left.since if left and file.unchanged_since(left.file) else now
         self._left[file.path] = _Left(file, since, now + for_s)
         return now - since
+
+    def release(self) -> None:
+        """Take also those that were left alone until further notice."""
+        self._left = {path: left for path, left in self._left.items() if left.until != UNTIL_RELEASED}
 
     def forget(self) -> None:
         """Look anew next time: files in hand were not dealt with."""

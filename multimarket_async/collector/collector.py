@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from itertools import groupby
@@ -13,13 +14,13 @@ from pathlib import Path
 import structlog
 
 from multimarket_async.clock import Clock, beats, pause
-from multimarket_async.collector.backlog import Backlog, Taken
+from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog, Taken
 from multimarket_async.collector.tally import Tally, by_outcome
 from multimarket_async.domains import Document, Feed
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
-from multimarket_async.landing import Landing, WaitingFile, read
+from multimarket_async.landing import Landing, WaitingFile, is_content, read
 from multimarket_async.settings import Settings
-from multimarket_async.store import Encoded, Exists, Inserted, Outcome, Refused, Store, encode
+from multimarket_async.store import Encoded, Exists, Inserted, Outcome, Refused, Store, digests_of, encode
 
 log = structlog.get_logger()
 
@@ -31,6 +32,7 @@ class Parsed:
     """A file that became documents, ready to be stored."""
 
     taken: Taken
+    content: bytes
     sha256: str
     documents: Sequence[Encoded]
 
@@ -45,7 +47,8 @@ class Collector:
         self._settings = settings
         self._clock = clock
         self._interrupted_at: float | None = None
-        self._stuck: list[str] = []
+        self._stuck: set[Path] = set()
+        self._newly_stuck: list[str] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep the directories until `stop` is set; while something outside is away, files simply wait."""
@@ -75,29 +78,44 @@ class Collector:
     async def sweep(self) -> bool:
         """Collect batch by batch until no file is due; False if something outside is away."""
         try:
+            if self._interrupted_at is not None:
+                await self._try_again()
             while batch := await asyncio.to_thread(self._take):
                 await self._collect(batch)
         except Unavailable as why:
             self._interrupted(why)
+            await self._examine()
             return False
         return True
+
+    async def _try_again(self) -> None:
+        await self._store.ping()
+        for backlog in self._backlogs.values():
+            backlog.release()
+
+    async def _examine(self) -> None:
+        """While nothing can be stored, look at what waits, once: bad files need no MongoDB to be set aside."""
+        with suppress(Unavailable):
+            while batch := await asyncio.to_thread(self._take):
+                for good in await asyncio.to_thread(self._parse, batch):
+                    self._leave(good.taken, UNTIL_RELEASED)
 
     async def _collect(self, batch: list[Taken]) -> None:
         before, started = self.tally.outcomes.copy(), self._clock.monotonic()
         parsed = await asyncio.to_thread(self._parse, batch)
         outcomes = await self._insert(parsed)
-        self._resumed()
         await asyncio.to_thread(self._put_away, parsed, outcomes)
         self._tell(self.tally.outcomes - before, self._clock.monotonic() - started)
 
     def _take(self) -> list[Taken]:
         """A batch: an equal share from every channel, then more from those that have more."""
+        files, size, channels = self._settings.batch_files, self._settings.batch_bytes, len(self._backlogs)
         batch: list[Taken] = []
-        most = self._settings.batch_files
-        for share in (max(1, most // len(self._backlogs)), most):
-            for backlog in self._backlogs.values():
-                bytes_left = self._settings.batch_bytes - sum(taken.file.bytes for taken in batch)
-                batch += backlog.take(min(share, most - len(batch)), bytes_left)
+        for backlog in self._backlogs.values():
+            batch += backlog.take(min(max(1, files // channels), files - len(batch)), size // channels + 1)
+        for backlog in self._backlogs.values():
+            bytes_left = size - sum(taken.file.bytes for taken in batch)
+            batch += backlog.take_known(files - len(batch), bytes_left)
         return batch
 
     def _parse(self, batch: list[Taken]) -> list[Parsed]:
@@ -110,7 +128,7 @@ class Collector:
         try:
             content = read(taken.file, self._settings.max_file_bytes)
             sha256 = hashlib.sha256(content).hexdigest()
-            return Parsed(taken, sha256, _documents(taken, content, sha256, now))
+            return Parsed(taken, content, sha256, _documents(taken, content, sha256, now))
         except FileNotFoundError:  # somebody else took it
             return None
         except Rejected as rejected:
@@ -122,6 +140,7 @@ class Collector:
         outcomes: list[list[Outcome]] = []
         for collection, files in _runs(parsed):
             found = iter(await self._store.insert(collection, [one for file in files for one in file.documents]))
+            self._resumed()
             outcomes += [[next(found) for _ in file.documents] for file in files]
         return outcomes
 
@@ -143,6 +162,7 @@ class Collector:
         facts = {
             "feed": taken.feed.name,
             "bytes": taken.file.bytes,
+            "changed_ns": taken.file.changed_ns,
             "sha256": sha256,
             "set_aside_at": self._clock.now().isoformat(),
         }
@@ -154,15 +174,24 @@ class Collector:
     def _move(self, taken: Taken, outcome: str, move: Callable[[], Path]) -> bool:
         """Move a file and count it. One that cannot be moved is tried again later and blocks nobody."""
         try:
-            move()
+            target = move()
+            if not taken.file.is_at(target):  # another file had its name by now, and was not looked at
+                taken.landing.put_back(target, taken.file.path.name)
+                return False
         except FileNotFoundError:  # somebody else took it, and counts it
             return False
         except OSError as error:
-            if self._leave(taken, LONGEST_BACKOFF_S) == 0:
-                self._stuck.append(f"{taken.feed.name}/{taken.file.name}: {error.strerror}")
+            self._cannot_move(taken, error)
             return False
+        self._stuck.discard(taken.file.path)
         self.tally.count(taken.feed.name, outcome, self._clock.monotonic() - taken.visible_at)
         return True
+
+    def _cannot_move(self, taken: Taken, error: OSError) -> None:
+        self._leave(taken, LONGEST_BACKOFF_S)
+        if taken.file.path not in self._stuck:
+            self._stuck.add(taken.file.path)
+            self._newly_stuck.append(f"{taken.feed.name}/{taken.file.name}: {error.strerror}")
 
     def _leave(self, taken: Taken, for_s: float) -> float:
         return self._backlogs[taken.feed.name].leave(taken.file, for_s)
@@ -182,24 +211,33 @@ class Collector:
     def _tell(self, gained: Counter[tuple[str, str]], seconds: float) -> None:
         if gained:
             log.info("batch.collected", seconds=round(seconds, 3), **by_outcome(gained))
-        if self._stuck:
-            log.error("files.stuck", files=len(self._stuck), first=self._stuck[0])
-            self._stuck.clear()
+        if late := self.tally.breaches():
+            log.warning("latency.breached", **asdict(late))
+        if self._newly_stuck:
+            log.error("files.stuck", files=len(self._newly_stuck), first=self._newly_stuck[0])
+            self._newly_stuck.clear()
 
 
 def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list[Encoded]:
     """The file's documents, each with where it came from. Raises Rejected."""
-    ingestion = {"feed": taken.feed.name, "file": taken.file.name, "sha256": sha256, "ingested_at": now}
-    return [encode({**document, "ingestion": ingestion}) for document in _parsed(taken.feed, content)]
+    documents = _parsed(taken.feed, content)
+    source = {"feed": taken.feed.name, "file": taken.file.name, "sha256": sha256, "ingested_at": now}
+    if len(documents) == 1:
+        return [encode({**documents[0], "ingestion": source})]
+    digests = zip(documents, digests_of(documents, sha256), strict=True)
+    return [encode({**one, "ingestion": {**source, "document_sha256": digest}}) for one, digest in digests]
 
 
 def _parsed(feed: Feed, content: bytes) -> list[Document]:
     try:
-        return feed.parse(content)
+        documents = list(feed.parse(content))
+        for document in documents:
+            document["_id"]  # without a key it is the fault of the parser too
     except Rejected:
         raise
     except Exception as error:  # a mistake in one domain must not stop the other feeds
         raise Rejected("parser_failed", f"the feed's parser failed on it: {error!r}") from error
+    return documents
 
 
 def _runs(parsed: list[Parsed]) -> Iterator[tuple[str, list[Parsed]]]:
@@ -213,8 +251,12 @@ def _verdict(file: Parsed, outcomes: list[Outcome]) -> str | Rejected:
     for document, outcome in zip(file.documents, outcomes, strict=True):
         if isinstance(outcome, Refused):
             return Rejected("refused_by_mongodb", f"MongoDB refuses {document.key}: {outcome.sentence}")
-        if isinstance(outcome, Exists) and outcome.sha256 != file.sha256:
+        if isinstance(outcome, Exists) and not _same(file, document, outcome):
             sentence = f"{document.key} is stored already with other content; neither is dropped: a person must decide"
-            digests = {"key": document.key, "sha256_stored": outcome.sha256, "sha256_delivered": file.sha256}
+            digests = {"key": document.key, "sha256_stored": outcome.sha256, "sha256_delivered": document.sha256}
             return Rejected("conflict", sentence, facts=digests)
-    return "stored" if Inserted() in outcomes else "duplicate"
+    return "stored" if Inserted() in outcomes or not outcomes else "duplicate"
+
+
+def _same(file: Parsed, document: Encoded, stored: Exists) -> bool:
+    return document.sha256 == stored.sha256 or (len(file.documents) == 1 and is_content(file.content, stored.sha256))

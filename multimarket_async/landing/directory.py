@@ -1,6 +1,7 @@
 """One feed's directory: files are dropped whole, wait, are read, and move to the archive."""
 
 import errno
+import hashlib
 import heapq
 import os
 import stat
@@ -17,7 +18,7 @@ from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing.quarantine import Quarantine
 from multimarket_async.landing.rename import place
 
-_SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
+_SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _place = aiofiles.os.wrap(place)
 
 
@@ -27,11 +28,14 @@ class WaitingFile:
 
     bytes: its size. changed_ns: its last change (ctime: a rename counts, and nobody can fake it),
     in nanoseconds since 1970, so also the moment from which a dropped file could be seen.
+    written_ns: the last change of its content (mtime), which a rename leaves alone.
     """
 
     path: Path
     bytes: int
     changed_ns: int
+    written_ns: int
+    inode: int
     mode: int
 
     @property
@@ -42,6 +46,12 @@ class WaitingFile:
     def unchanged_since(self, earlier: "WaitingFile") -> bool:
         """Nobody has written to it in between."""
         return (self.bytes, self.changed_ns) == (earlier.bytes, earlier.changed_ns)
+
+    def is_at(self, path: Path) -> bool:
+        """It is this file, unwritten since, that lies there now."""
+        status = path.lstat()
+        found = (status.st_ino, status.st_size, status.st_mtime_ns)
+        return found == (self.inode, self.bytes, self.written_ns)
 
 
 class Landing:
@@ -82,6 +92,8 @@ class Landing:
                         yield file
         except FileNotFoundError:  # somebody removed the directory: sources expect it to be there
             self.sources.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"cannot list {self.sources}: {error.strerror}") from error
 
     def archive(self, file: WaitingFile, day: date) -> Path:
         """Move a stored file to the archive of that day; never over another one."""
@@ -92,9 +104,13 @@ class Landing:
             folder.mkdir(parents=True, exist_ok=True)
             return place(file.path, folder, file.path.name)
 
+    def put_back(self, path: Path, name: str) -> Path:
+        """Return a file that was moved by mistake: another one had taken its name meanwhile."""
+        return place(path, self.sources, name)
+
     def archive_files(self) -> Iterator[Path]:
         """Every archived file, day by day."""
-        for day in sorted(folder for folder in self.archived.iterdir() if folder.is_dir()):
+        for day in sorted(self.archived.glob("*-*-*")):
             with os.scandir(day) as entries:
                 yield from (Path(entry.path) for entry in entries)
 
@@ -107,6 +123,11 @@ def is_ours(name: str) -> bool:
 def printable(name: str) -> str:
     """The name as text: a file name is any bytes, and those that are not UTF-8 are shown in hexadecimal."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def is_content(content: bytes, sha256: str) -> bool:
+    """Whether this is the content of that digest; white space that its writer put after it is no difference."""
+    return sha256 in (hashlib.sha256(content).hexdigest(), hashlib.sha256(content.rstrip()).hexdigest())
 
 
 def read(file: WaitingFile, max_bytes: int) -> bytes:
@@ -146,7 +167,9 @@ def _looked_at(entry: os.DirEntry[str]) -> WaitingFile | None:
         status = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return WaitingFile(Path(entry.path), status.st_size, status.st_ctime_ns, status.st_mode)
+    return WaitingFile(
+        Path(entry.path), status.st_size, status.st_ctime_ns, status.st_mtime_ns, status.st_ino, status.st_mode
+    )
 
 
 def _since(file: WaitingFile) -> int:

@@ -1,7 +1,7 @@
 """The storage seam: few verbs, so that nothing above knows which driver or server is behind them."""
 
 from multimarket_async.store.embedded import EmbeddedServer, find_mongod
-from multimarket_async.store.mongo import Encoded, Exists, Inserted, Int64, Outcome, Refused, Store, encode
+from multimarket_async.store.mongo import Encoded, Exists, Inserted, Int64, Outcome, Refused, Store, digests_of, encode
 
 LEDGER = "kpi_snapshots"  # the collection of KPI generations
 
@@ -15,6 +15,7 @@ __all__ = [
     "Outcome",
     "Refused",
     "Store",
+    "digests_of",
     "encode",
     "find_mongod",
 ]

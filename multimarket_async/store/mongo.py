@@ -1,5 +1,6 @@
 """MongoDB through Motor: the only module that knows the driver."""
 
+import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,12 +18,14 @@ from pymongo.write_concern import WriteConcern
 
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable, WrongSettings
 
-__all__ = ["Encoded", "Exists", "Inserted", "Int64", "Outcome", "Refused", "Store", "encode"]
+__all__ = ["Encoded", "Exists", "Inserted", "Int64", "Outcome", "Refused", "Store", "digests_of", "encode"]
 
 Document: TypeAlias = dict[str, Any]
 Stage: TypeAlias = dict[str, Any]
 
 LARGEST_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit; one larger document would fail its whole batch
+DEEPEST = 180  # a message nested over 200 levels is refused whole; it brings some levels of its own
+LEAST_BYTES_A_LEVEL = 8  # type, a name of one character, two zero bytes, the length
 DUPLICATE_KEY, UNAUTHORIZED, AUTHENTICATION_FAILED, NAMESPACE_EXISTS = 11000, 13, 18, 48
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
 CLIENT_OPTIONS: dict[str, Any] = {  # each yields to the same option in the URI
@@ -35,9 +38,13 @@ CLIENT_OPTIONS: dict[str, Any] = {  # each yields to the same option in the URI
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A document as BSON: proof that it can be stored, made outside the event loop."""
+    """A document as BSON: proof that it can be stored, made outside the event loop.
 
-    key: str
+    sha256: what it is compared by with a stored document of the same key.
+    """
+
+    key: Any
+    sha256: str
     bson: RawBSONDocument
 
 
@@ -48,7 +55,7 @@ class Inserted:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """A document with this key was there already, durably; `sha256` is the digest of the file it came from."""
+    """A document with this key was there already, durably; `sha256` is what it is compared by."""
 
     sha256: str
 
@@ -65,13 +72,45 @@ Outcome: TypeAlias = Inserted | Exists | Refused
 
 def encode(document: Document) -> Encoded:
     """BSON of a document with its key in `_id`. Raises Rejected where BSON cannot hold it."""
+    return Encoded(document["_id"], _compared_by(document.get("ingestion")), RawBSONDocument(_bson(document)))
+
+
+def digests_of(documents: Sequence[Document], file_sha256: str) -> list[str]:
+    """What the documents of one file are compared by: the file's digest, or if they are several, each its own.
+
+    Otherwise two contents for one key in the same file would look alike, and a file that was set aside and
+    mended would differ from what had been stored of it.
+    """
+    if len(documents) == 1:
+        return [file_sha256]
+    return [hashlib.sha256(_bson(document)).hexdigest() for document in documents]
+
+
+def _bson(document: Document) -> bytes:
     try:
         content = bson.encode(document)
     except (BSONError, OverflowError, UnicodeError, RecursionError) as error:
         raise Rejected("not_storable", f"MongoDB cannot hold this document: {error}") from error
     if len(content) > LARGEST_DOCUMENT_BYTES:
         raise Rejected("document_too_large", f"the document takes {len(content)} bytes in MongoDB; the limit is 16 MiB")
-    return Encoded(document["_id"], RawBSONDocument(content))
+    if len(content) > DEEPEST * LEAST_BYTES_A_LEVEL and _levels(document) > DEEPEST:
+        raise Rejected("too_deep", f"more than {DEEPEST} objects and lists lie inside each other")
+    return content
+
+
+def _levels(value: Any) -> int:
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return 0
+    return 1 + max(map(_levels, value), default=0)
+
+
+def _compared_by(ingestion: Any) -> str:
+    """The digest in a stored document's `ingestion`; "" where another hand wrote it."""
+    if not isinstance(ingestion, Mapping):
+        return ""
+    return str(ingestion.get("document_sha256") or ingestion.get("sha256", ""))
 
 
 class Store:
@@ -79,11 +118,13 @@ class Store:
 
     def __init__(self, uri: str, database: str) -> None:
         try:
-            given = parse_uri(uri, validate=True)["options"]
+            given = {name.lower() for name in parse_uri(uri, validate=True)["options"]}
             options = {name: value for name, value in CLIENT_OPTIONS.items() if name not in given}
             self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(uri, tz_aware=True, **options)
         except (errors.PyMongoError, ValueError) as error:
-            raise WrongSettings(f"mongo_uri is not a MongoDB URI: {error}. Expected mongodb://host:port/") from error
+            # The driver's message quotes the URI, and with it a password.
+            expected = "mongodb://user:password@host:port/, with : / ? # [ ] @ in a password written as %3A and so on"
+            raise WrongSettings(f"mongo_uri is not a MongoDB URI. Expected {expected}") from error
         self._database = self._client.get_database(
             database, write_concern=DURABLE, read_concern=ReadConcern("majority")
         )
@@ -104,6 +145,8 @@ class Store:
         on a duplicate key the server waits for everything written before it. Raises Unavailable
         when the outcome is unknown; inserting the same documents again is then harmless.
         """
+        if not documents:
+            return []
         outcomes: list[Outcome] = [Inserted()] * len(documents)
         refusals = await self._insert_many(collection, [document.bson for document in documents])
         taken = {index: documents[index].key for index, error in refusals.items() if error["code"] == DUPLICATE_KEY}
@@ -122,16 +165,16 @@ class Store:
             except errors.BulkWriteError as failure:
                 if failure.details["writeConcernErrors"]:
                     raise Unavailable("not yet acknowledged by a majority") from failure
-                return {error["index"]: error for error in failure.details["writeErrors"]}
+                return {error["index"]: _lasting(error) for error in failure.details["writeErrors"]}
         return {}
 
     async def digests(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
-        """The digest of the file each of these keys came from ("" where another hand wrote it)."""
+        """What the stored documents with these keys are compared by ("" where another hand wrote one)."""
         if not keys:
             return {}
-        query = self._collection(collection).find({"_id": {"$in": list(keys)}}, {"ingestion.sha256": 1})
+        query = self._collection(collection).find({"_id": {"$in": list(keys)}}, {"ingestion": 1})
         with _translated():
-            return {found["_id"]: found.get("ingestion", {}).get("sha256", "") async for found in query}
+            return {found["_id"]: _compared_by(found.get("ingestion")) async for found in query}
 
     async def facet(self, collection: str, pipelines: Mapping[str, Sequence[Stage]]) -> dict[str, list[Document]]:
         """Run several pipelines over one pass, so that all of them see the same documents."""
@@ -200,7 +243,13 @@ def _translated() -> Iterator[None]:
 
 # Codes of a server that is shutting down, stepping down or short of disk: it, or another, will answer later.
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-RETRYABLE = frozenset({50, 64, 89, 91, 189, 262, 10107, 11600, 11602, 13435, 13436, 14031})
+RETRYABLE = frozenset({6, 7, 50, 64, 89, 91, 189, 262, 10107, 11600, 11602, 13435, 13436, 14031})
+
+
+def _lasting(error: Document) -> Document:
+    if error["code"] in RETRYABLE:
+        raise Unavailable(_sentence(error))
+    return error
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
