@@ -8,7 +8,7 @@ import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -45,7 +45,7 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 class Business(BaseModel):
     """What every domain may ask. A domain's own settings extend it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     timezone: str = Field(
         "UTC", description="business time zone (IANA name): naive dates are in it, months are cut in it"
@@ -175,18 +175,23 @@ def _validated(model: type[B], values: Mapping[str, Value]) -> B:
     try:
         return model.model_validate(mine)
     except (ValidationError, json.JSONDecodeError) as error:
-        raise WrongSettings(_what_is_wrong(error, values)) from error
+        raise WrongSettings(_what_is_wrong(error, values, model)) from error
 
 
-def _what_is_wrong(error: Exception, values: Mapping[str, Value]) -> str:
+def _what_is_wrong(error: Exception, values: Mapping[str, Value], model: type[Business]) -> str:
     if not isinstance(error, ValidationError):
         return f"A list among the settings is not valid JSON: {error}"
     lines = []
     for fault in error.errors():
         name = str(fault["loc"][0]) if fault["loc"] else ""
-        where = f"{name} = {values[name].value!r} (from {values[name].source})" if name in values else "settings"
+        where = _given(name, values[name], model.model_fields[name]) if name in values else "settings"
         lines.append(f"{where}: {fault['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines)
+
+
+def _given(name: str, value: Value, field: FieldInfo) -> str:
+    given = "***" if SecretStr in get_args(field.annotation) else repr(value.value)
+    return f"{name} = {given} (from {value.source})"
 
 
 @dataclass(frozen=True)
@@ -214,5 +219,12 @@ def as_text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, SecretStr):
-        return re.sub(r"://[^@/]*@", "://***@", value.get_secret_value())
+        return _without_passwords(value.get_secret_value())
     return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _without_passwords(uri: str) -> str:
+    """A MongoDB URI to show, even one not well formed: neither who logs in nor any password among its options."""
+    scheme, separator, rest = uri.partition("://")
+    shown = "***@" + rest.rpartition("@")[2] if "@" in rest else rest
+    return scheme + separator + re.sub(r"(?i)(password=)[^&]*", r"\1***", shown)

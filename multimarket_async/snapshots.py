@@ -28,7 +28,7 @@ class Snapshotter:
         self._subjects = subjects
         self._store = store
         self._clock = clock
-        self._counted: int | None = None
+        self._measured: int | None = None
         self._pruned_at: datetime | None = None
         self._away = False
 
@@ -37,15 +37,26 @@ class Snapshotter:
         async for _ in beats(every_s, stop):
             try:
                 await self.refresh_if_changed()
+                self._away = False
             except Unavailable as why:
                 self._interrupted(why)
 
     async def refresh_if_changed(self) -> None:
         """Publish, unless nothing was stored since the last look. Documents are only ever added."""
-        counted = sum([await self._store.estimated_count(collection) for collection in self._collections()])
-        if counted != self._counted:
-            await self.refresh()
-            self._counted, self._away = counted, False
+        if await self._stored() != self._measured:
+            # What is stored but not yet on a majority was counted above and is not measured: look again.
+            self._measured = self._documents(await self.refresh())
+
+    async def current(self) -> Generation:
+        """The newest generation as it is, if it counts as many documents as are stored; else a new one."""
+        newest = await self._store.newest(LEDGER)
+        return newest if newest and self._documents(newest) == await self._stored() else await self.refresh()
+
+    async def _stored(self) -> int:
+        return sum([await self._store.estimated_count(collection) for collection in self._collections()])
+
+    def _documents(self, generation: Generation) -> int:
+        return sum(generation[subject.name] for subject in self._subjects)
 
     async def refresh(self, *, even_if_equal: bool = False) -> Generation:
         """Measure everything and publish what differs from the newest generation; the newest one then."""

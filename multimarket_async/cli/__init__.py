@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from typing import NoReturn
+from os import PathLike
 
 import typer
 
@@ -11,6 +11,7 @@ from multimarket_async.cli.flow import add_flow
 from multimarket_async.cli.health import add_health
 from multimarket_async.cli.kpi import add_kpi
 from multimarket_async.cli.quarantine import add_quarantine
+from multimarket_async.cli.torture import add_torture
 from multimarket_async.errors import CannotContinue, Unavailable
 
 app = typer.Typer(
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for add in (add_flow, add_kpi, add_health, add_quarantine):
+for add in (add_flow, add_kpi, add_health, add_quarantine, add_torture):
     add(app)
 
 
@@ -28,19 +29,33 @@ def main() -> None:
     """Run the command line; what a user can mend is said in a sentence, without a traceback."""
     try:
         app()
-    except CannotContinue as stop:
-        _fail(str(stop), stop.exit_code)
-    except Unavailable as away:
-        _fail(f"MongoDB is away: {away}", CannotContinue.exit_code)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os._exit(CannotContinue.exit_code)
-    except OSError as error:
-        advice = "Mend that, or choose another folder with --data-dir."
-        _fail(f"{error.filename}: {error.strerror}. {advice}", CannotContinue.exit_code)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except Exception as error:
+        cause = _cause(error)
+        if isinstance(cause, BrokenPipeError):  # whoever read our output has seen enough
+            os._exit(CannotContinue.exit_code)
+        sentence = _sentence(cause)
+        if sentence is None:
+            raise
+        typer.echo(f"error: {sentence}", err=True)
+        sys.exit(getattr(cause, "exit_code", CannotContinue.exit_code))
 
 
-def _fail(sentence: str, exit_code: int) -> NoReturn:
-    typer.echo(f"error: {sentence}", err=True)
-    sys.exit(exit_code)
+def _cause(error: Exception) -> Exception:
+    """The first error of a task group, where it is one: the others were cancelled because of it."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _sentence(error: Exception) -> str | None:
+    """What is wrong and what to do; None for what only a developer can mend."""
+    match error:
+        case CannotContinue():
+            return str(error)
+        case Unavailable():
+            return f"MongoDB is away: {error}"
+        case OSError(filename=str() | bytes() | PathLike()):
+            return f"{error.filename}: {error.strerror}. Mend that, or choose another folder with --data-dir."
+    return None

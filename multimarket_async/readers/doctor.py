@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +54,11 @@ def _free(folder: Path) -> Finding:
 
 async def _your_mongodb(uri: SecretStr, database: str) -> Finding:
     shown = as_text(uri)
-    store = Store(uri.get_secret_value(), database)
     try:
-        await store.ping()
+        with closing(Store(uri.get_secret_value(), database)) as store:
+            await store.ping()
     except (Unavailable, CannotContinue) as trouble:
         return Finding("MongoDB", ok=False, found=f"{shown} does not answer: {trouble}")
-    finally:
-        store.close()
     return Finding("MongoDB", ok=True, found=f"{shown} answers")
 
 

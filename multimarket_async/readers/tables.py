@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from multimarket_async.domains import Column, Kpi, Row
+from multimarket_async.logs import harmless
+
+__all__ = ["as_csv", "as_json", "as_table", "console", "harmless", "inert_json", "plain"]
 
 WIDE = 200
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -23,13 +27,13 @@ def as_json(kpi: Kpi, generation: dict[str, Any]) -> str:
     head = {"name": kpi.name, "generation": generation["_id"]}
     times = {name: generation[name] for name in ("computed_at", "as_of")}
     rows = generation["kpis"][kpi.name]["rows"]
-    return json.dumps({**head, **times, "rows": rows}, default=_iso, ensure_ascii=False, indent=2)
+    return inert_json({**head, **times, "rows": rows})
 
 
 def as_csv(kpi: Kpi, rows: Sequence[Row]) -> str:
     """A header and a line a row; text that a spreadsheet would run as a formula is quoted (OWASP, CSV injection)."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180; a bare CR inside a text is quoted then
     writer.writerow(column.name for column in kpi.columns)
     writer.writerows([_cell(row[column.name]) for column in kpi.columns] for row in rows)
     return out.getvalue()
@@ -46,7 +50,9 @@ def as_table(kpi: Kpi, rows: Sequence[Row]) -> Table:
         if column.type == "string":
             table.add_column(Text(heading), overflow="fold")
         else:
-            table.add_column(Text(heading), justify="right", min_width=widest)
+            # rich takes room from columns that may wrap: the heading is wrapped here, to what the digits need.
+            width = max(widest, *map(len, heading.split()))
+            table.add_column(Text(textwrap.fill(heading, width)), justify="right", no_wrap=True)
     for line in cells:
         table.add_row(*map(Text, line))
     return table
@@ -54,7 +60,7 @@ def as_table(kpi: Kpi, rows: Sequence[Row]) -> Table:
 
 def plain(*headings: str, title: str | None = None) -> Table:
     """An empty table in the house style; long words are folded, never cut."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left", title_style="bold")
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
@@ -66,9 +72,10 @@ def console() -> Console:
     return found if found.is_terminal else Console(width=WIDE)
 
 
-def harmless(text: str) -> str:
-    """Text from outside, with what would move the cursor or break the line made visible."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+def inert_json(data: Any) -> str:
+    """JSON for people and programs: letters as they are, but escaped what could move a terminal's cursor."""
+    text = json.dumps(data, default=_iso, ensure_ascii=False, indent=2)
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def _shown(column: Column, value: Any) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 
 from multimarket_async.domains import Audit, Feed, Row, Subject
 from multimarket_async.errors import Rejected
-from multimarket_async.landing import Landing
+from multimarket_async.landing import Landing, is_content
 from multimarket_async.readers.conservation import Channel, counted
-from multimarket_async.store import Store
+from multimarket_async.store import Store, digests_of
 
 CHUNK_FILES = 1000
 
@@ -37,8 +37,7 @@ class Report:
 class _Archived:
     path: Path
     content: bytes
-    sha256: str
-    keys: tuple[str, ...]
+    digests: dict[str, str]
 
 
 class Verifier:
@@ -73,29 +72,30 @@ class Verifier:
     def _read_one(self, feed: Feed, path: Path) -> _Archived | None:
         try:
             content = path.read_bytes()
-            keys = tuple(document["_id"] for document in feed.parse(content))
+            documents = feed.parse(content)
         except (OSError, Rejected) as error:
             self.differences.append(f"{feed.name}: archived file {path.name} is not valid any more: {error}")
             return None
-        return _Archived(path, content, hashlib.sha256(content).hexdigest(), keys)
+        digests = digests_of(documents, hashlib.sha256(content).hexdigest())
+        return _Archived(path, content, {one["_id"]: digest for one, digest in zip(documents, digests, strict=True)})
 
     async def _compare_stored(self, feed: Feed, archived: list[_Archived]) -> None:
-        keys = [key for file in archived for key in file.keys]
-        digests = await self._store.digests(feed.collection, keys)
+        keys = [key for file in archived for key in file.digests]
+        stored = await self._store.digests(feed.collection, keys)
         for file in archived:
-            for key in file.keys:
-                if key not in digests:
+            for key, digest in file.digests.items():
+                if key not in stored:
                     self.differences.append(f"{feed.name}: {file.path.name} is archived, but {key} is not stored")
-                elif digests[key] != file.sha256:
+                elif stored[key] != digest and not is_content(file.content, stored[key]):
                     self.differences.append(f"{feed.name}: {file.path.name} differs from what is stored as {key}")
 
     def _audit(self, audit: Audit, feed: Feed, archived: list[_Archived]) -> None:
         """Count each document's file once, however often it was delivered."""
         for file in archived:
-            if self._seen.isdisjoint(file.keys):
+            if self._seen.isdisjoint(file.digests):
                 audit.add(file.content)
                 self._distinct[feed.name] += 1
-            self._seen.update(file.keys)
+            self._seen.update(file.digests)
 
     def conserved(self, channel: Channel) -> None:
         """Every stored document has its archived file, and every archived file its document."""

@@ -1,0 +1,536 @@
+"""The command line as users and scripts meet it: its own process, its exit codes, its two streams."""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import pytest
+import structlog
+import typer
+from pymongo.database import Database
+from typer.testing import CliRunner
+
+from multimarket_async.cli import app, main
+
+ESCAPE = "\x1b"
+NOBODY, PASSWORD = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100", "hush-hush"
+SECRET = f"mongodb://shop:{PASSWORD}@127.0.0.1:1/"
+CHANNELS = ("site_web", "application_mobile", "boutique_physique")
+KPIS = (
+    "revenue_by_month_and_channel",
+    "top_products",
+    "cancellation_rate_by_channel",
+    "average_order_value_by_channel",
+)
+
+
+@dataclass
+class Done:
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def _civil(done: Done) -> Done:
+    """No command ever shows a traceback, or colours what is no terminal."""
+    assert "Traceback" not in done.stdout + done.stderr, done
+    assert ESCAPE not in done.stdout + done.stderr, done
+    return done
+
+
+def _well(done: Done) -> str:
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    """Logging is global: as it was, for the tests after this one."""
+    root = logging.getLogger()
+    handlers, level, configured = root.handlers[:], root.level, structlog.get_config()
+    yield
+    logging.captureWarnings(capture=False)
+    root.handlers, root.level = handlers, level
+    structlog.configure(**configured)
+
+
+@dataclass
+class Shell:
+    """A folder of its own, a MongoDB, and nothing set but what a test sets."""
+
+    folder: Path
+    uri: str
+    database: str
+
+    def run(self, *arguments: str, **settings: str) -> Done:
+        """One command to its end, as a process."""
+        command = [sys.executable, "-m", "multimarket_async", *arguments]
+        path = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**path, **self._environment(settings)},
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=50,
+            check=False,
+        )
+        return _civil(Done(done.returncode, done.stdout, done.stderr))
+
+    def look(self, *arguments: str, **settings: str) -> Done:
+        """The same without a process, for commands that only look: starting Python takes most of their time."""
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["multimarket_async", *arguments])
+            for name, value in self._environment(settings).items():
+                patch.setenv(name, value)
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code
+        return _civil(Done(code, out.getvalue(), err.getvalue()))
+
+    def _environment(self, settings: dict[str, str]) -> dict[str, str]:
+        given = {"MONGO_URI": self.uri, "MONGO_DATABASE": self.database, "DATA_DIR": "data", "SETTLE_S": "0"}
+        return {f"MULTIMARKET_{name}": value for name, value in {**given, **settings}.items()}
+
+    def out(self, *arguments: str, **settings: str) -> str:
+        """What a command that ends well prints; it has nothing to say beside."""
+        return _well(self.run(*arguments, **settings))
+
+    def seen(self, *arguments: str, **settings: str) -> str:
+        """The same, by looking."""
+        return _well(self.look(*arguments, **settings))
+
+    def waiting(self, channel: str) -> list[str]:
+        return sorted(path.name for path in (self.folder / "data" / "sources" / channel).glob("[!.]*.json"))
+
+
+@pytest.fixture
+def shell(tmp_path: Path, mongo_uri: str, database: "Database[Any]") -> Shell:
+    """For tests that change something."""
+    return Shell(tmp_path, mongo_uri, database.name)
+
+
+@pytest.fixture(scope="module")
+def shop(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """Fifteen orders and two bad files, collected and measured; for tests that only look."""
+    one = Shell(tmp_path_factory.mktemp("shop"), mongo_uri, "test_cli_shop")
+    one.out("produce", "--orders-per-channel", "5")
+    (one.folder / "data/sources/site_web/bad.json").write_bytes(b"[]")
+    (one.folder / "data/sources/site_web/\x1b[31mworse.json").write_bytes(b"{}")
+    one.out("collect", "--until-empty")
+    one.out("kpi", "refresh")
+    yield one
+    with pymongo.MongoClient(mongo_uri) as client:
+        client.drop_database("test_cli_shop")
+
+
+def log_lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def events(text: str) -> set[str]:
+    return {entry["event"] for entry in log_lines(text)}
+
+
+# --- help -----------------------------------------------------------------------------------
+
+
+def commands(group: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    for name, one in group.commands.items():
+        if hasattr(one, "commands"):
+            yield from commands(one, *path, name)
+        else:
+            yield (*path, name)
+
+
+ALL = list(commands(typer.main.get_command(app)))
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    """Section 7 of the design."""
+    contract = ["run", "demo", "produce", "collect", "verify", "status", "doctor"]
+    groups = {"kpi": "list refresh rebuild show", "quarantine": "list show replay", "config": "show"}
+    promised = {(name,) for name in contract} | {
+        (group, name) for group, names in groups.items() for name in names.split()
+    }
+    assert promised - set(ALL) == set()
+
+
+@pytest.mark.parametrize("command", ALL, ids=" ".join)
+def test_help_tells_what_a_command_does_and_what_each_option_means(command: tuple[str, ...]) -> None:
+    """A sentence for the command and for every option and argument."""
+    found = typer.main.get_command(app)
+    for name in command:
+        found = found.commands[name]
+    assert re.fullmatch(r"[A-Z].+[.)]", found.help, re.DOTALL)
+    sentences = [(one.name, one.help) for one in found.params if one.name != "help"]
+    assert [name for name, text in sentences if not text or len(text.split()) < 3] == []
+
+
+@pytest.mark.parametrize("command", ALL, ids=" ".join)
+def test_help_names_every_option(command: tuple[str, ...]) -> None:
+    """As it is typed; the three common ones too."""
+    found = CliRunner(env={"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}).invoke(app, [*command, "--help"])
+    assert found.exit_code == 0
+    assert {"--data-dir", "--mongo-uri", "--log-format"} <= set(re.findall(r"--[a-z-]+", found.stdout))
+
+
+def test_without_a_command_there_is_help(shop: Shell) -> None:
+    """On standard output or error: somebody who is lost is shown the way."""
+    done = shop.look()
+    assert "collect" in done.stdout + done.stderr
+
+
+# --- produce --------------------------------------------------------------------------------
+
+
+def test_produce_drops_files_and_needs_no_database(shell: Shell) -> None:
+    """So many in every channel; the log says so."""
+    out = shell.out("produce", "--orders-per-channel", "2", MONGO_URI=NOBODY)
+    assert [len(shell.waiting(channel)) for channel in CHANNELS] == [2, 2, 2]
+    assert {entry["feed"] for entry in log_lines(out) if entry["event"] == "burst.dropped"} == set(CHANNELS)
+
+
+def test_produce_only_some_channels(shell: Shell) -> None:
+    """Named with commas; the others get nothing."""
+    shell.out("produce", "--orders-per-channel", "2", "--channels", "site_web, boutique_physique")
+    assert [len(shell.waiting(channel)) for channel in CHANNELS] == [2, 0, 2]
+
+
+def test_the_same_seed_makes_the_same_names(shell: Shell) -> None:
+    """And --seed is a flag of it."""
+    shell.out("produce", "--orders-per-channel", "2", "--seed", "7", "--data-dir", "a")
+    shell.out("produce", "--orders-per-channel", "2", DATA_DIR="b", SEED="7")
+    names = [sorted(path.name for path in (shell.folder / place).rglob("*.json")) for place in "ab"]
+    assert names[0] == names[1]
+    assert len(names[0]) == 6
+
+
+def test_an_unknown_channel_is_wrong_use(shell: Shell) -> None:
+    """2, with the channels there are; nothing is dropped."""
+    done = shell.run("produce", "--orders-per-channel", "2", "--channels", "site_web,fax")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: There is no channel fax; there are site_web, application_mobile, boutique_physique.\n"
+
+
+def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(shell: Shell) -> None:
+    """3, naming the place; here the counter's place is taken by a folder, as a full disk would fail."""
+    (shell.folder / "data/sources/site_web/.produced").mkdir(parents=True)
+    done = shell.run("produce", "--orders-per-channel", "1")
+    assert done.returncode == 3
+    assert "site_web/.produced: Is a directory" in done.stderr
+
+
+# --- exit code 2: wrong use or settings -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "told"),
+    [
+        (["kpi", "show", "profit"], {}, f"There is no KPI profit. There are: {', '.join(KPIS)}."),
+        (["status"], {"SNAPSHOT_EVRY_S": "1"}, "snapshot_evry_s (given in MULTIMARKET_SNAPSHOT_EVRY_S)."),
+        (["status"], {"SCAN_EVERY_S": "0"}, "scan_every_s = '0' (from MULTIMARKET_SCAN_EVERY_S): "),
+        (["status"], {"CANCELLED_STATUSES": "lost"}, "cancelled_statuses names lost"),
+        (["status"], {"MONGO_URI": "localhost"}, "mongo_uri is not a MongoDB URI"),
+        (["quarantine", "show", "nope.json"], {}, "There is no file nope.json in quarantine."),
+        (["kpi", "show", "top_products", "--format", "xml"], {}, "xml"),
+        (["produce"], {}, "--orders-per-channel"),
+        (["produce", "--orders-per-channel", "-1"], {}, "--orders-per-channel"),
+        (["fly"], {}, "fly"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_use_is_2(shop: Shell, arguments: list[str], settings: dict[str, str], told: str) -> None:
+    """With a sentence on standard error, and nothing on standard output."""
+    done = shop.look(*arguments, **settings)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+
+
+# --- exit code 3: could not finish ----------------------------------------------------------
+
+
+def test_good_files_wait_where_mongodb_is_away(shell: Shell) -> None:
+    """3, and the files are where they were."""
+    shell.out("produce", "--orders-per-channel", "1")
+    before = [shell.waiting(channel) for channel in CHANNELS]
+    done = shell.run("collect", "--until-empty", MONGO_URI=NOBODY, PATIENCE_S="0.1")
+    assert (done.returncode, [shell.waiting(channel) for channel in CHANNELS]) == (3, before)
+    assert "3 files still wait, unharmed" in done.stderr
+
+
+def test_a_command_that_needs_mongodb_says_that_it_is_away(shell: Shell) -> None:
+    """3, in a sentence that shows no password."""
+    done = shell.run("kpi", "refresh", MONGO_URI=SECRET)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("error: MongoDB is away: 127.0.0.1:1")
+    assert PASSWORD not in done.stderr
+
+
+def test_before_the_first_generation_there_is_nothing_to_show(shell: Shell) -> None:
+    """3, with the way out."""
+    done = shell.look("kpi", "show", "top_products")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "`kpi refresh` measures what is stored" in done.stderr
+
+
+def test_the_same_with_the_embedded_server(shell: Shell) -> None:
+    """Whose server it is makes no difference."""
+    done = shell.run("kpi", "show", "top_products", MONGO_URI="")
+    assert done.returncode == 3
+    assert "`kpi refresh` measures what is stored" in done.stderr
+
+
+def test_a_data_folder_that_is_a_file(shell: Shell) -> None:
+    """3, naming it and the flag."""
+    (shell.folder / "file").write_bytes(b"")
+    done = shell.run("status", "--data-dir", "file")
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: file/")
+    assert "--data-dir" in done.stderr
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_config_show_shows_no_password(shop: Shell, output: str) -> None:
+    """Which server it is, and not how to get in."""
+    out = shop.seen("config", "show", "--format", output, MONGO_URI=SECRET)
+    assert "mongodb://***@127.0.0.1:1/" in out
+    assert PASSWORD not in out
+
+
+# --- collect, quarantine --------------------------------------------------------------------
+
+
+def test_bad_files_alone_are_done_without_mongodb(shell: Shell) -> None:
+    """0: they were set aside, and nothing good waits."""
+    (shell.folder / "data/sources/site_web").mkdir(parents=True)
+    (shell.folder / "data/sources/site_web/bad.json").write_bytes(b"[]")
+    done = shell.run("collect", "--until-empty", MONGO_URI=NOBODY)
+    assert (done.returncode, shell.waiting("site_web")) == (0, [])
+
+
+def test_collect_only_some_channels(shell: Shell) -> None:
+    """The others wait for another machine."""
+    shell.out("produce", "--orders-per-channel", "1")
+    out = shell.out("collect", "--until-empty", "--channels", "site_web")
+    assert [len(shell.waiting(channel)) for channel in CHANNELS] == [0, 1, 1]
+    assert {"stored": 1, "duplicate": 0, "quarantined": 0}.items() <= log_lines(out)[-1].items()
+
+
+def test_the_log_goes_to_the_data_folder_too(shop: Shell) -> None:
+    """Line by line JSON, from every command that moves something."""
+    text = (shop.folder / "data/logs/multimarket.jsonl").read_text("utf-8")
+    assert {"burst.dropped", "file.quarantined", "collection.ended"} <= events(text)
+
+
+def test_quarantine_list(shop: Shell) -> None:
+    """When, where, what, why; a file name moves no cursor."""
+    out = shop.seen("quarantine", "list")
+    assert "2 in quarantine" in out
+    assert re.search(r"site_web +bad\.json +not_an_object +A file must hold one order", out)
+    assert "\\x1b[31mworse.json" in out
+
+
+def test_quarantine_list_as_json_and_chosen(shop: Shell) -> None:
+    """By code and by channel."""
+    every = json.loads(shop.seen("quarantine", "list", "--format", "json"))
+    chosen = json.loads(shop.seen("quarantine", "list", "--format", "json", "--code", "not_an_object"))
+    none = json.loads(shop.seen("quarantine", "list", "--format", "json", "--channel", "application_mobile"))
+    assert (len(every), [one["file"] for one in chosen], none) == (2, ["bad.json"], [])
+
+
+def test_quarantine_show(shop: Shell) -> None:
+    """The whole reason, and where the file is."""
+    reason = json.loads(shop.seen("quarantine", "show", "bad.json", "--format", "json"))
+    assert reason["path"] == "data/quarantine/site_web/bad.json"
+    assert (reason["code"], reason["feed"], reason["bytes"]) == ("not_an_object", "site_web", 2)
+
+
+def test_a_file_name_of_any_bytes_gives_json(shell: Shell) -> None:
+    """Whatever the locale is strict about."""
+    source = shell.folder / "data/sources/site_web"
+    source.mkdir(parents=True)
+    (source / os.fsdecode(b"a\xffb.json")).write_bytes(b"[]")
+    shell.out("collect", "--until-empty")
+    done = shell.run("quarantine", "list", "--format", "json")
+    assert json.loads(done.stdout)[0]["code"] == "not_an_object"
+    done.stdout.encode("utf-8")
+
+
+def test_quarantine_replay(shell: Shell) -> None:
+    """A mended file goes back, is collected, and is in quarantine no more."""
+    shell.out("produce", "--orders-per-channel", "1", "--channels", "site_web")
+    [name] = shell.waiting("site_web")
+    waiting = shell.folder / "data/sources/site_web" / name
+    good = waiting.read_bytes()
+    waiting.write_bytes(good.replace(b'"web"', b'"fax"'))
+    shell.out("collect", "--until-empty")
+    (shell.folder / "data/quarantine/site_web" / name).write_bytes(good)
+    assert shell.seen("quarantine", "replay", name).startswith("1 files went back")
+    assert shell.waiting("site_web") == [name]
+    assert log_lines(shell.out("collect", "--until-empty"))[-1]["stored"] == 1
+    assert json.loads(shell.seen("quarantine", "list", "--format", "json")) == []
+
+
+# --- kpi ------------------------------------------------------------------------------------
+
+
+def test_kpi_list_tells_name_columns_and_definition(shop: Shell) -> None:
+    """Of every KPI, without a database."""
+    out = shop.seen("kpi", "list", MONGO_URI=NOBODY)
+    assert [name for name in KPIS if name not in out] == []
+    assert "cancellation_rate_pct" in out
+    assert "in percent, rounded half-up to 2 decimals" in out
+
+
+def test_kpi_show_as_json_is_the_contract(shop: Shell) -> None:
+    """name, generation, computed_at, as_of, rows; and nothing else on standard output."""
+    found = json.loads(shop.seen("kpi", "show", "cancellation_rate_by_channel", "--format", "json"))
+    assert list(found) == ["name", "generation", "computed_at", "as_of", "rows"]
+    assert (found["name"], found["generation"]) == ("cancellation_rate_by_channel", 1)
+    assert [(row["channel"], row["orders"]) for row in found["rows"]] == [("boutique", 5), ("mobile", 5), ("web", 5)]
+
+
+def test_kpi_show_as_csv_agrees_with_json(shop: Shell) -> None:
+    """A header and as many lines as rows."""
+    rows = json.loads(shop.seen("kpi", "show", "top_products", "--format", "json"))["rows"]
+    lines = shop.seen("kpi", "show", "top_products", "--format", "csv").splitlines()
+    assert lines[0] == "rank,product,quantity,gross_quantity,revenue,revenue_minor"
+    assert [line.split(",")[0] for line in lines[1:]] == [str(row["rank"]) for row in rows]
+
+
+def test_kpi_show_as_a_table(shop: Shell) -> None:
+    """The default: for people, plain where there is no terminal."""
+    out = shop.seen("kpi", "show", "average_order_value_by_channel")
+    assert "Average order value by channel" in out
+    assert re.search(r"boutique +\d+ +[\d,]+\.\d\d +5 ", out)
+
+
+def test_refresh_publishes_once_and_rebuild_always(shell: Shell) -> None:
+    """Numbers go on."""
+    told = [shell.seen("kpi", name) for name in ("refresh", "refresh", "rebuild")]
+    assert told[0].startswith("The newest generation is 1, as of 20")
+    assert told[1].startswith("The newest generation is 1, as of 20")
+    assert told[2].startswith("Generation 2 was computed from scratch in ")
+
+
+# --- status, config, doctor -----------------------------------------------------------------
+
+
+def test_status_as_json(shop: Shell) -> None:
+    """Every channel with its sum, and the newest generation."""
+    found = json.loads(shop.seen("status", "--format", "json"))
+    web = found["channels"][0]
+    assert (web["feed"], web["dropped"], web["stored"], web["duplicates"]) == ("site_web", 7, 5, 0)
+    assert web["quarantined"] == {"not_an_object": 1, "missing_field": 1}
+    assert found["generation"]["number"] == 1
+
+
+def test_status_as_a_table(shop: Shell) -> None:
+    """The same, for people."""
+    out = shop.seen("status")
+    assert re.search(r"site_web +7 +0 +5 +0 +2 +1 ", out)
+    assert "KPI generation 1 is as of " in out
+
+
+def test_config_show_tells_values_and_sources(shop: Shell) -> None:
+    """Flag, environment, file and default, each by name."""
+    (shop.folder / "config").mkdir(exist_ok=True)
+    (shop.folder / "config/multimarket.toml").write_text('timezone = "Africa/Casablanca"\n', "utf-8")
+    listed = json.loads(shop.seen("config", "show", "--format", "json", "--log-format", "json", SEED="9"))
+    (shop.folder / "config/multimarket.toml").unlink()
+    found = {one["name"]: (one["text"], one["source"]) for one in listed}
+    assert found["timezone"] == ("Africa/Casablanca", "config/multimarket.toml")
+    assert found["seed"] == ("9", "MULTIMARKET_SEED")
+    assert found["log_format"] == ("json", "--log-format")
+    assert found["cancelled_statuses"] == ("annulée", "default")
+
+
+def test_config_show_describes_every_setting(shop: Shell) -> None:
+    """In the table too; engine and domain alike."""
+    out = shop.seen("config", "show")
+    assert re.search(r"batch_files +1000 +default +most files in one batch", out)
+    assert "order_statuses" in out
+
+
+def test_doctor_is_content(shop: Shell) -> None:
+    """0, and each check is named."""
+    out = shop.seen("doctor")
+    assert [check for check in ("Python", "data folder", "disk space", "MongoDB") if check not in out] == []
+    assert "WRONG" not in out
+
+
+def test_doctor_finds_what_is_missing(shop: Shell) -> None:
+    """3, with the finding in the table."""
+    done = shop.look("doctor", MONGO_URI=SECRET)
+    assert done.returncode == 3
+    assert re.search(r"WRONG +MongoDB +mongodb://\*\*\*@127.0.0.1:1/ does not answer", done.stdout)
+
+
+# --- verify, demo, run ----------------------------------------------------------------------
+
+
+def test_verify_is_right(shop: Shell) -> None:
+    """0; the table, and the sentence that says so."""
+    out = shop.seen("verify")
+    assert "Right: every file is accounted for, and the KPIs of generation 1 agree to the cent." in out
+
+
+def test_verify_as_json(shop: Shell) -> None:
+    """Machine-readable, and nothing beside it."""
+    found = json.loads(shop.seen("verify", "--format", "json"))
+    assert (found["right"], found["differences"], found["kpis"]) == (True, [], list(KPIS))
+
+
+def test_verify_finds_what_was_tampered_with(shell: Shell, database: "Database[Any]") -> None:
+    """4, and each difference in a line."""
+    shell.out("produce", "--orders-per-channel", "2")
+    shell.out("collect", "--until-empty")
+    database["commandes"].delete_one({"canal": "web"})
+    done = shell.run("verify")
+    assert (done.returncode, done.stderr.strip()) == (4, "")
+    assert re.search(r"^WRONG site_web: \d+\.json is archived, but web:\d+ is not stored$", done.stdout, re.MULTILINE)
+    done = shell.look("verify", "--format", "json")
+    assert (done.returncode, json.loads(done.stdout)["right"]) == (4, False)
+
+
+def test_demo_shows_and_verifies(shell: Shell) -> None:
+    """0; the tables, and the sum that holds."""
+    out = shell.out("demo", "--orders-per-channel", "5")
+    assert "15 dropped = 15 stored + 0 duplicate + 0 in quarantine" in out
+    assert "KPIs recomputed from the archived files agree to the cent (generation 1)." in out
+    assert "Top products" in out
+
+
+def test_run_for_a_while(shell: Shell) -> None:
+    """0; what was dropped is stored and measured when it ends."""
+    out = shell.out("run", "--for", "0.5", PAUSE_MIN_S="0.1", PAUSE_MAX_S="0.1", SCAN_EVERY_S="0.05")
+    assert events(out) >= {"run.started", "file.dropped", "batch.collected", "generation.published", "run.ended"}
+    assert log_lines(out)[-1]["waiting"] == 0
+    found = json.loads(shell.seen("status", "--format", "json"))
+    assert [one["waiting"] for one in found["channels"]] == [0, 0, 0]
+    stored = sum(one["stored"] for one in found["channels"])
+    rows = json.loads(shell.seen("kpi", "show", "cancellation_rate_by_channel", "--format", "json"))["rows"]
+    assert sum(row["orders"] for row in rows) == stored > 0
+
+
+def test_run_without_producing(shell: Shell) -> None:
+    """Real systems drop; it only collects and measures."""
+    out = shell.out("run", "--for", "0.1", "--no-produce")
+    assert "file.dropped" not in events(out)

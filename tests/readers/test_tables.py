@@ -1,0 +1,225 @@
+"""Tables, JSON and CSV: exact numbers, and text that can break none of them."""
+
+import csv
+import io
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains.orders.kpis import kpis
+from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.readers import tables
+
+AT = datetime(2026, 5, 20, 12, 0, 0, 250_000, tzinfo=UTC)
+COLUMNS = (
+    Column("product", "string", "Product"),
+    Column("since", "date", "Since"),
+    Column("quantity", "integer", "Quantity", "pieces"),
+    Column("revenue", "double", "Revenue", "EUR"),
+    Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
+)
+SALES = Kpi("sales", "Sales", "EUR", "What was sold.", "orders", COLUMNS, [])
+
+
+def row(product: str | None = "Lamp", quantity: int = 1, revenue: float | None = 0.0) -> dict[str, Any]:
+    minor = None if revenue is None else round(revenue * 100)
+    return {"product": product, "since": AT, "quantity": quantity, "revenue": revenue, "revenue_minor": minor}
+
+
+def drawn(table: Table, width: int = 80) -> str:
+    """As a colour terminal of this width gets it."""
+    out = io.StringIO()
+    Console(file=out, width=width, force_terminal=True, color_system="truecolor").print(table)
+    return out.getvalue()
+
+
+def plain_text(drawing: str) -> str:
+    """Without the styles rich draws with (SGR sequences)."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", drawing)
+
+
+def as_csv(*rows: dict[str, Any]) -> list[list[str]]:
+    """Read back as RFC 4180 says."""
+    return list(csv.reader(io.StringIO(tables.as_csv(SALES, rows), newline="")))
+
+
+# --- JSON -----------------------------------------------------------------------------------
+
+
+def test_json_is_one_object_with_a_head_and_the_rows() -> None:
+    """As the contract of `kpi show` says; times in ISO 8601 with Z."""
+    generation = {
+        "_id": 7,
+        "computed_at": AT,
+        "as_of": AT,
+        "seconds": 1,
+        "kpis": {"sales": {"rows": [row("Thé", 2, 3.5)]}},
+    }
+    assert json.loads(tables.as_json(SALES, generation)) == {
+        "name": "sales",
+        "generation": 7,
+        "computed_at": "2026-05-20T12:00:00.250000Z",
+        "as_of": "2026-05-20T12:00:00.250000Z",
+        "rows": [
+            {
+                "product": "Thé",
+                "since": "2026-05-20T12:00:00.250000Z",
+                "quantity": 2,
+                "revenue": 3.5,
+                "revenue_minor": 350,
+            }
+        ],
+    }
+
+
+def test_json_of_nothing_measured() -> None:
+    """An empty list, and null for a mean over nothing."""
+    generation = {"_id": 1, "computed_at": AT, "as_of": AT, "kpis": {"sales": {"rows": []}}}
+    assert json.loads(tables.as_json(SALES, generation))["rows"] == []
+
+
+# --- CSV ------------------------------------------------------------------------------------
+
+
+def test_csv_is_a_header_and_a_line_a_row() -> None:
+    """Every column, numbers as they are, nothing for null."""
+    assert tables.as_csv(SALES, [row("Lamp", 1234567, 0.1), row("Tea", 0, None)]).splitlines() == [
+        "product,since,quantity,revenue,revenue_minor",
+        "Lamp,2026-05-20T12:00:00.250000Z,1234567,0.1,10",
+        "Tea,2026-05-20T12:00:00.250000Z,0,,",
+    ]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+def test_text_that_a_spreadsheet_would_run_is_quoted(start: str) -> None:
+    """OWASP, CSV injection: a leading apostrophe makes it text."""
+    formula = f"{start}cmd|' /C calc'!A0"
+    assert as_csv(row(formula))[1][0] == f"'{formula}"
+
+
+def test_a_negative_number_is_not_a_formula() -> None:
+    """Only text is quoted: -5 stays a number."""
+    assert as_csv(row("Lamp", -5))[1][2] == "-5"
+
+
+@pytest.mark.parametrize("text", ["a,b", 'a"b', "a\nb", "a\r\nb", "é,;\u2028", "'"])
+def test_no_text_breaks_a_line(text: str) -> None:
+    """One row in, one row out, the text as it was."""
+    assert [line[0] for line in as_csv(row(text))] == ["product", text]
+
+
+@pytest.mark.parametrize("text", ["a\rb", "\r=1+1"])
+def test_a_carriage_return_does_not_end_a_line(text: str) -> None:
+    """Readers take it for the end of a row; the rest becomes a row of its own, even a formula."""
+    assert len(as_csv(row(text))) == 2
+
+
+# --- the table on a terminal ----------------------------------------------------------------
+
+
+def test_the_table_is_for_people() -> None:
+    """Thousands separated, two decimals, a dash for null; no dates of periods, no minor units."""
+    text = plain_text(drawn(tables.as_table(SALES, [row("Lamp", 1234567, 1234567.5), row(None, 0, None)])))
+    heading, _, body = text.partition("─\n" if "─\n" in text else "─ \n")
+    assert heading.split()[0] == "Sales"
+    assert {"Product", "Quantity", "(pieces)", "Revenue", "(EUR)"} <= set(heading.split())
+    assert "Since" not in heading
+    assert body.split() == ["Lamp", "1,234,567", "1,234,567.50", "-", "0", "-"]
+
+
+@pytest.mark.parametrize(
+    "name", ["[red]Lamp[/red]", "[/]", "[link=file:///etc/passwd]x[/link]", ":smile:", "[bold", "\\["]
+)
+def test_markup_is_inert(name: str) -> None:
+    """Text from an order is shown as it is."""
+    assert name in plain_text(drawn(tables.as_table(SALES, [row(name)])))
+
+
+@pytest.mark.parametrize(
+    "name", ["a\x1b[2Jb", "a\x1b]0;t\x07b", "a\nb", "a\rb", "a\x9b31mb", "a\u202eb", "a\x00b", "a\tb"]
+)
+def test_control_characters_are_made_visible(name: str) -> None:
+    """They move no cursor, clear no screen, break no line."""
+    text = plain_text(drawn(tables.as_table(SALES, [row(name)])))
+    assert text.replace("\n", "").isprintable()
+    assert len(text.splitlines()) == len(plain_text(drawn(tables.as_table(SALES, [row("ab")]))).splitlines())
+
+
+def test_harmless_shows_what_it_replaced() -> None:
+    """As Python would write it; letters of any script stay."""
+    assert tables.harmless("Thé 🪑\x1b[0m\n\x85") == "Thé 🪑\\x1b[0m\\n\\x85"
+
+
+def test_digits_are_never_cut() -> None:
+    """However long the names beside them, on 80 columns: a cut number is a wrong number."""
+    rows = [row("A very long product name " * 6, 9_007_199_254_740_991, 90_071_992_547_409.91)]
+    text = plain_text(drawn(tables.as_table(SALES, rows)))
+    assert "9,007,199,254,740,991" in text
+    assert "90,071,992,547,409.91" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_digits_are_never_cut_on_a_narrow_terminal() -> None:
+    """The name gives way, not the number."""
+    text = plain_text(drawn(tables.as_table(SALES, [row("Lampadaire " * 3, 12_345_678, 12_345_678.5)]), 44))
+    assert "12,345,678 " in text
+    assert "12,345,678.50" in text
+
+
+def of_a_large_shop(kpi: Kpi) -> dict[str, Any]:
+    """Hundreds of millions in every amount, hundreds of thousands in every count."""
+    values = {"string": "boutique", "date": AT, "integer": 987_654, "double": 987_654_321.99}
+    return {column.name: values[column.type] for column in kpi.columns}
+
+
+@pytest.mark.parametrize("width", [80, 72])
+def test_no_amount_of_a_large_shop_is_cut(width: int) -> None:
+    """Revenue by month: two amounts, two counts, and headings that are longer than both."""
+    revenue = kpis(OrderSettings())[0]
+    text = plain_text(drawn(tables.as_table(revenue, [of_a_large_shop(revenue)]), width))
+    assert text.count("987,654,321.99") == 2
+
+
+@pytest.mark.parametrize("kpi", kpis(OrderSettings())[1:], ids=lambda kpi: kpi.name)
+def test_the_other_kpis_of_a_large_shop_fit_80_columns(kpi: Kpi) -> None:
+    """Every amount and every count."""
+    text = plain_text(drawn(tables.as_table(kpi, [of_a_large_shop(kpi)])))
+    types = [column.type for column in kpi.columns if not column.name.endswith("_minor")]
+    assert text.count("987,654,321.99") == types.count("double")
+    assert text.count("987,654") == types.count("double") + types.count("integer")
+
+
+def test_long_names_are_folded_not_cut() -> None:
+    """Every letter is there, over several lines."""
+    name = "".join(chr(0x4E00 + n) for n in range(100))
+    text = plain_text(drawn(tables.as_table(SALES, [row(name)])))
+    assert [letter for letter in name if letter not in text] == []
+    assert "…" not in text
+
+
+def test_long_words_of_any_table_are_folded() -> None:
+    """`status`, `config show` and the others too."""
+    table = tables.plain("File", "Why")
+    table.add_row(Text("f" * 100), Text("w" * 100))
+    text = plain_text(drawn(table))
+    assert (text.count("f"), text.count("w")) == (100, 100)
+
+
+def test_a_table_without_rows_is_a_header() -> None:
+    """Nothing measured is no error."""
+    assert "Product" in plain_text(drawn(tables.as_table(SALES, [])))
+
+
+def test_where_there_is_no_terminal_a_table_is_wide_and_plain(capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipe gets whole lines and no escape codes."""
+    tables.console().print(tables.as_table(SALES, [row("x" * 100)]))
+    out = capsys.readouterr().out
+    assert "x" * 100 in out
+    assert "\x1b" not in out

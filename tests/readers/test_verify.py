@@ -1,0 +1,204 @@
+"""verify: right when right, and every kind of wrong is found and named."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from multimarket_async.clock import Clock
+from multimarket_async.collector import Collector
+from multimarket_async.domains import Feed, Subject
+from multimarket_async.domains.orders import ORDERS
+from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.landing import Landing
+from multimarket_async.producer import Producer
+from multimarket_async.readers.verify import Report, different_rows, verify
+from multimarket_async.settings import Settings, load
+from multimarket_async.snapshots import Snapshotter
+from multimarket_async.store import LEDGER, Store
+
+ORDERS_PER_CHANNEL = 4
+
+
+@dataclass
+class World:
+    """Three channels, twelve orders, all collected and measured."""
+
+    subject: Subject
+    channels: list[tuple[Feed, Landing]]
+    store: Store
+    settings: Settings
+
+    async def collect(self) -> None:
+        await Collector(self.channels, self.store, self.settings, Clock()).until_empty()
+
+    async def verify(self) -> Report:
+        """Against the newest generation, as it is published."""
+        generation = await self.store.newest(LEDGER)
+        return await verify([self.subject], self.channels, self.store, generation)
+
+    def archived(self) -> list[Path]:
+        """The files of the web channel."""
+        return sorted(self.channels[0][1].archive_files())
+
+
+@pytest.fixture
+async def world(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> AsyncIterator[World]:
+    loaded = load([Settings, OrderSettings], {"settle_s": 0, "scan_every_s": 0.001}, {}, tmp_path / "absent.toml")
+    subject = ORDERS.under(loaded)
+    channels = [(feed, Landing(tmp_path, feed.name)) for feed in subject.feeds]
+    store = Store(mongo_uri, database.name)
+    for feed, landing in channels:
+        landing.prepare()
+        await Producer(feed.simulate, landing, 1, Clock()).burst(ORDERS_PER_CHANNEL)
+    one = World(subject, channels, store, loaded.of(Settings))
+    await one.collect()
+    await Snapshotter([subject], store, Clock()).refresh()
+    yield one
+    store.close()
+
+
+def first_key(database: "Database[Any]") -> str:
+    return database["commandes"].find_one({"canal": "web"}, sort=[("_id", 1)])["_id"]
+
+
+async def test_right_is_right(world: World) -> None:
+    """All channels and KPIs were looked at, and nothing differs."""
+    report = await world.verify()
+    assert (report.right, report.differences, report.generation) == (True, [], 1)
+    assert [(one.feed, one.stored, one.dropped) for one in report.channels] == [
+        ("site_web", 4, 4),
+        ("application_mobile", 4, 4),
+        ("boutique_physique", 4, 4),
+    ]
+    assert report.kpis == [kpi.name for kpi in world.subject.kpis]
+
+
+async def test_files_are_counted_as_they_are_read(world: World) -> None:
+    """For the progress bar: in the end, all of them."""
+    read: list[int] = []
+    generation = await world.store.newest(LEDGER)
+    await verify([world.subject], world.channels, world.store, generation, read.append)
+    assert sum(read) == 12
+
+
+async def test_an_order_delivered_twice_is_right(world: World) -> None:
+    """A duplicate is archived and counted once."""
+    landing = world.channels[0][1]
+    await landing.drop("again.json", world.archived()[0].read_bytes())
+    await world.collect()
+    report = await world.verify()
+    assert report.differences == []
+    assert (report.channels[0].stored, report.channels[0].duplicates) == (4, 1)
+
+
+async def test_what_waits_and_what_was_set_aside_is_right(world: World) -> None:
+    """Only archived means stored."""
+    landing = world.channels[0][1]
+    await landing.drop("bad.json", b"[]")
+    await world.collect()
+    await landing.drop("waits.json", b"[]")
+    report = await world.verify()
+    assert report.differences == []
+    assert (report.channels[0].waiting, report.channels[0].quarantined.total(), report.channels[0].dropped) == (1, 1, 6)
+
+
+async def test_a_lost_order_is_found(world: World, database: "Database[Any]") -> None:
+    """Archived, but not stored: by key and file."""
+    key = first_key(database)
+    database["commandes"].delete_one({"_id": key})
+    report = await world.verify()
+    assert f"site_web: {key.removeprefix('web:')}.json is archived, but {key} is not stored" in report.differences
+    assert "site_web: 3 stored, but the archive holds 4 different ones" in report.differences
+
+
+async def test_an_altered_file_is_found(world: World, database: "Database[Any]") -> None:
+    """One blank more is another content; only what a slow writer puts at its end is not."""
+    file, slow = world.archived()[:2]
+    file.write_bytes(b" " + file.read_bytes())
+    slow.write_bytes(slow.read_bytes() + b"\n")
+    report = await world.verify()
+    assert report.differences == [f"site_web: {file.name} differs from what is stored as web:{file.stem}"]
+
+
+async def test_an_altered_amount_in_a_file_is_found_in_the_kpis_too(world: World) -> None:
+    """What the files say now is not what was published."""
+    file = world.archived()[0]
+    file.write_bytes(file.read_bytes().replace(b'"quantite": ', b'"quantite": 9'))
+    differences = (await world.verify()).differences
+    assert any(line.startswith("revenue_by_month_and_channel row ") for line in differences)
+
+
+async def test_a_damaged_file_is_found(world: World) -> None:
+    """It is named, and verify goes on."""
+    file = world.archived()[0]
+    file.write_bytes(b"{")
+    differences = (await world.verify()).differences
+    assert differences[0].startswith(f"site_web: archived file {file.name} is not valid any more: ")
+    assert "site_web: 4 stored, but the archive holds 3 different ones" in differences
+
+
+async def test_an_added_file_is_found(world: World, tmp_path: Path) -> None:
+    """A forged order in the archive."""
+    file = world.archived()[0]
+    forged = file.with_name("forged.json")
+    forged.write_bytes(file.read_bytes().replace(file.stem.encode(), b"777"))
+    differences = (await world.verify()).differences
+    assert "site_web: forged.json is archived, but web:777 is not stored" in differences
+    assert "site_web: 4 stored, but the archive holds 5 different ones" in differences
+
+
+async def test_a_removed_file_is_found(world: World) -> None:
+    """Stored without the file it came from."""
+    world.archived()[0].unlink()
+    assert "site_web: 4 stored, but the archive holds 3 different ones" in (await world.verify()).differences
+
+
+async def test_a_document_without_a_file_is_found(world: World, database: "Database[Any]") -> None:
+    """Even one that claims to come from a file, and that no KPI counts yet."""
+    forged = database["commandes"].find_one({"canal": "web"})
+    forged |= {"_id": "web:777", "ingestion": {**forged["ingestion"], "sha256": "0" * 64}}
+    database["commandes"].insert_one(forged)
+    assert "site_web: 5 stored, but the archive holds 4 different ones" in (await world.verify()).differences
+
+
+async def test_a_document_that_borrows_a_digest_is_found_once_measured(world: World, database: "Database[Any]") -> None:
+    """The KPIs count it, the archive does not."""
+    forged = database["commandes"].find_one({"canal": "web"})
+    database["commandes"].insert_one({**forged, "_id": "web:777"})
+    await Snapshotter([world.subject], world.store, Clock()).refresh()
+    assert "cancellation_rate_by_channel" in " ".join((await world.verify()).differences)
+
+
+@pytest.mark.parametrize("kpi", [kpi.name for kpi in ORDERS.kpis(OrderSettings())])
+async def test_an_altered_number_is_found_in_every_kpi(world: World, database: "Database[Any]", kpi: str) -> None:
+    """By KPI, row and column, with what it is and what it should be."""
+    [column] = {"orders", "quantity"} & database[LEDGER].find_one()["kpis"][kpi]["rows"][0].keys()
+    right = database[LEDGER].find_one()["kpis"][kpi]["rows"][0][column]
+    database[LEDGER].update_one({}, {"$set": {f"kpis.{kpi}.rows.0.{column}": right + 1}})
+    assert (await world.verify()).differences == [f"{kpi} row 1: {column} {right + 1} instead of {right}"]
+
+
+async def test_one_cent_is_found(world: World, database: "Database[Any]") -> None:
+    """To the cent is a promise."""
+    database[LEDGER].update_one({}, {"$inc": {"kpis.revenue_by_month_and_channel.rows.0.revenue_minor": 1}})
+    assert (await world.verify()).right is False
+
+
+def test_a_missing_row_is_told() -> None:
+    """And the rows that are there are still compared."""
+    assert list(different_rows("k", [{"a": 1}, {"a": 2}], [{"a": 3}])) == [
+        "k: 1 rows published, the archived files give 2",
+        "k row 1: a 3 instead of 1",
+    ]
+
+
+def test_a_row_too_many_and_a_column_too_many_are_told() -> None:
+    """Neither hides behind what agrees."""
+    assert list(different_rows("k", [{"a": 1}], [{"a": 1, "b": 5}, {}])) == [
+        "k: 2 rows published, the archived files give 1",
+        "k row 1: b 5 instead of None",
+    ]

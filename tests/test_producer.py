@@ -1,0 +1,188 @@
+"""The producer: deliveries whole, each number once, dated as told."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from multimarket_async.clock import Clock
+from multimarket_async.domains import Delivery, Simulate
+from multimarket_async.landing import Landing
+from multimarket_async.producer import Producer
+
+NOW = datetime(2026, 5, 20, 13, 45, 7, 250_000, tzinfo=UTC)
+TODAY, TWO_YEARS_AGO = datetime(2026, 5, 20, tzinfo=UTC), datetime(2024, 5, 20, tzinfo=UTC)
+
+
+def delivery(seed: int, number: int, earliest: datetime, latest: datetime) -> Delivery:
+    """A file that tells how it was asked for."""
+    asked = {"seed": seed, "number": number, "earliest": earliest.isoformat(), "latest": latest.isoformat()}
+    return Delivery(f"{seed}-{number}.json", json.dumps({**asked, "padding": "x" * 10_000}).encode())
+
+
+def breaks_at(bad: int) -> Simulate:
+    def simulate(seed: int, number: int, earliest: datetime, latest: datetime) -> Delivery:
+        if number == bad:
+            raise KeyboardInterrupt  # as abrupt as a kill between reserving and dropping
+        return delivery(seed, number, earliest, latest)
+
+    return simulate
+
+
+def then_stops(stop: asyncio.Event, files: int, after_s: float = 0.0) -> Simulate:
+    """Deliveries, with a stop `after_s` the last of so many was asked for (0: while it is being dropped)."""
+    left = iter(range(files - 1, -1, -1))
+
+    def simulate(seed: int, number: int, earliest: datetime, latest: datetime) -> Delivery:
+        if next(left) == 0:
+            asyncio.get_running_loop().call_later(after_s, stop.set) if after_s else stop.set()
+        return delivery(seed, number, earliest, latest)
+
+    return simulate
+
+
+@pytest.fixture
+def landing(tmp_path: Path) -> Landing:
+    place = Landing(tmp_path, "web")
+    place.prepare()
+    return place
+
+
+def producer(landing: Landing, seed: int = 1, simulate: Simulate = delivery) -> Producer:
+    return Producer(simulate, landing, seed, Clock(now=lambda: NOW))
+
+
+def dropped(landing: Landing) -> list[dict[str, str | int]]:
+    """By number."""
+    files = [json.loads(file.path.read_bytes()) for file in landing.waiting()]
+    return sorted(files, key=lambda file: (file["seed"], file["number"]))
+
+
+def numbers(landing: Landing, seed: int = 1) -> list[int]:
+    return [file["number"] for file in dropped(landing) if file["seed"] == seed]
+
+
+async def test_a_burst_drops_so_many_files(landing: Landing) -> None:
+    """Numbered from 0, counted, and nothing half-written stays beside them."""
+    one = producer(landing)
+    await one.burst(5)
+    assert numbers(landing) == [0, 1, 2, 3, 4]
+    assert one.dropped == 5
+    assert [path.name for path in landing.sources.iterdir() if path.name.endswith(".part")] == []
+
+
+async def test_a_file_is_seen_whole_or_not_at_all(landing: Landing) -> None:
+    """Whoever looks while files are being dropped finds complete ones only."""
+    producing, seen = asyncio.create_task(producer(landing).burst(40)), 0
+    while not producing.done():
+        seen += len(dropped(landing))  # json.loads raises on half a file
+        await asyncio.sleep(0)
+    assert seen > 0
+    assert len(dropped(landing)) == 40
+
+
+async def test_numbers_go_on_after_a_restart(landing: Landing) -> None:
+    """A later run never delivers an order again."""
+    await producer(landing).burst(3)
+    await producer(landing).burst(2)
+    assert numbers(landing) == [0, 1, 2, 3, 4]
+
+
+async def test_numbers_go_on_when_the_files_are_gone(landing: Landing) -> None:
+    """Collected files are not there to count."""
+    await producer(landing).burst(3)
+    for file in landing.waiting():
+        file.path.unlink()
+    await producer(landing).burst(1)
+    assert numbers(landing) == [3]
+
+
+async def test_each_seed_has_its_own_numbers(landing: Landing) -> None:
+    """And going back to a seed goes on where it was left."""
+    for seed, files in ((1, 2), (7, 1), (1, 1)):
+        await producer(landing, seed).burst(files)
+    assert [numbers(landing, 1), numbers(landing, 7)] == [[0, 1, 2], [0]]
+
+
+async def test_a_crash_between_reserving_and_dropping_repeats_no_number(landing: Landing) -> None:
+    """Numbers are lost, never used twice."""
+    with pytest.raises(KeyboardInterrupt):
+        await producer(landing, simulate=breaks_at(1)).burst(3)
+    await producer(landing).burst(2)
+    assert numbers(landing) == [0, 3, 4]
+
+
+async def test_live_deliveries_crash_alike(landing: Landing) -> None:
+    """The number is written down before the file is dropped."""
+    with pytest.raises(KeyboardInterrupt):
+        await producer(landing, simulate=breaks_at(0)).live(asyncio.Event(), 0, 0)
+    await producer(landing).burst(1)
+    assert numbers(landing) == [1]
+
+
+async def test_burst_and_live_share_the_numbers(landing: Landing) -> None:
+    """Or the orders of one would be duplicates of the other's."""
+    await producer(landing).burst(2)
+    stop = asyncio.Event()
+    await producer(landing, simulate=then_stops(stop, files=2)).live(stop, 0, 0)
+    assert numbers(landing) == [0, 1, 2, 3]
+
+
+async def test_the_counter_is_not_a_delivery(landing: Landing) -> None:
+    """What the producer keeps there for itself does not wait for the collector."""
+    await producer(landing).burst(0)
+    assert landing.waiting() == []
+    assert any(landing.sources.iterdir())
+
+
+async def test_a_burst_is_dated_over_the_last_24_months(landing: Landing) -> None:
+    """From this day two years ago (730 days, one of no leap year) to the last midnight."""
+    await producer(landing).burst(1)
+    [file] = dropped(landing)
+    assert (TWO_YEARS_AGO.isoformat(), TODAY.isoformat()) == (file["earliest"], file["latest"])
+
+
+async def test_a_live_delivery_is_dated_now(landing: Landing) -> None:
+    """Neither earlier nor later."""
+    stop = asyncio.Event()
+    await producer(landing, simulate=then_stops(stop, files=1)).live(stop, 0, 0)
+    [file] = dropped(landing)
+    assert (NOW.isoformat(), NOW.isoformat()) == (file["earliest"], file["latest"])
+
+
+async def test_live_stops_at_once(landing: Landing) -> None:
+    """A pause is no reason to keep a stopping `run` waiting."""
+    stop = asyncio.Event()
+    async with asyncio.timeout(10):
+        await producer(landing, simulate=then_stops(stop, files=1, after_s=0.05)).live(stop, 3600, 3600)
+    assert numbers(landing) == [0]
+
+
+async def test_live_does_nothing_where_stop_is_set(landing: Landing) -> None:
+    """Not even the first delivery."""
+    stop = asyncio.Event()
+    stop.set()
+    await producer(landing).live(stop, 0, 0)
+    assert landing.waiting() == []
+
+
+async def test_pauses_lie_within_the_two_settings(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every one, and they are not all alike."""
+    stop, pauses = asyncio.Event(), []
+
+    async def noted(seconds: float, stop: asyncio.Event) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 50:
+            stop.set()
+
+    monkeypatch.setattr("multimarket_async.producer.pause", noted)
+    await producer(landing).live(stop, 2.0, 5.0)
+    assert all(2.0 <= pause <= 5.0 for pause in pauses)
+    assert max(pauses) - min(pauses) > 1.0
+
+
+async def test_a_producer_is_named_for_its_channel(landing: Landing) -> None:
+    """The name of its task."""
+    assert producer(landing).name == "producer.web"

@@ -1,0 +1,226 @@
+"""Settings: four layers, each value with its origin, and refusals that tell what to mend."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import Field
+
+from multimarket_async.errors import WrongSettings
+from multimarket_async.settings import Business, Loaded, Settings, Words, load, shown
+
+PASSWORD = "hush-hush"
+
+
+class Rules(Business):
+    """A domain's own settings."""
+
+    statuses: Words = Field(("open", "closed"), min_length=1, description="accepted states")
+
+
+def loaded(
+    file: Path = Path("absent.toml"), environ: dict[str, str] | None = None, flags: dict[str, Any] | None = None
+) -> Loaded:
+    return load([Settings, Rules], flags or {}, environ or {}, file)
+
+
+def refused(**layers: Any) -> str:
+    with pytest.raises(WrongSettings) as stop:
+        loaded(**layers)
+    return str(stop.value)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "multimarket.toml"
+
+
+def written(file: Path, text: str) -> Path:
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_the_nearest_layer_wins_and_is_named(file: Path) -> None:
+    """flag > environment > file > default, setting by setting."""
+    written(file, "seed = 2\nsettle_s = 20.0\nbatch_files = 200\n")
+    got = loaded(
+        file, {"MULTIMARKET_SEED": "3", "MULTIMARKET_SETTLE_S": "30", "PATH": "/bin"}, {"seed": 4, "data_dir": None}
+    )
+    settings = got.of(Settings)
+    assert (settings.seed, settings.settle_s, settings.batch_files, settings.patience_s) == (4, 30.0, 200, 10.0)
+    assert ["--seed", "MULTIMARKET_SETTLE_S", str(file), "default"] == [
+        got.sources[name] for name in ("seed", "settle_s", "batch_files", "patience_s")
+    ]
+
+
+def test_a_flag_is_named_as_it_is_typed() -> None:
+    """--data-dir, not data_dir."""
+    assert loaded(flags={"data_dir": "x"}).sources["data_dir"] == "--data-dir"
+
+
+def test_no_file_is_no_error(tmp_path: Path) -> None:
+    """All defaults."""
+    assert set(loaded(tmp_path / "absent.toml").sources.values()) == {"default"}
+
+
+def test_an_unknown_key_in_the_file_is_refused_with_the_nearest_one(file: Path) -> None:
+    """The mistyped name, the file, and what was probably meant."""
+    message = refused(file=written(file, "snapshot_evry_s = 5\n"))
+    assert message == f"There is no setting snapshot_evry_s (given in {file}). Did you mean snapshot_every_s?"
+
+
+def test_an_unknown_key_in_the_environment_is_refused_with_the_nearest_one() -> None:
+    """Named as it stands in the environment."""
+    expected = "There is no setting time_zone (given in MULTIMARKET_TIME_ZONE). Did you mean timezone?"
+    assert expected == refused(environ={"MULTIMARKET_TIME_ZONE": "UTC"})
+
+
+def test_an_unknown_key_like_no_other_points_to_the_list() -> None:
+    """No guess where there is no near name."""
+    assert "`config show` lists them all." in refused(environ={"MULTIMARKET_XQZ": "1"})
+
+
+def test_a_table_in_the_file_is_an_unknown_key(file: Path) -> None:
+    """There are no sections: [rules] would silently hold settings that are never read."""
+    assert "There is no setting rules" in refused(file=written(file, '[rules]\nstatuses = ["open"]\n'))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("scan_every_s", "0", "Input should be greater than 0"),
+        ("batch_files", "many", "Input should be a valid integer"),
+        ("mongo_port", "65536", "Input should be less than or equal to 65535"),
+        ("log_format", "xml", "Input should be 'json', 'console' or 'auto'"),
+        ("pause_min_s", "nan", "Input should be "),
+        ("timezone", "Mars/Olympus", "expected an IANA name such as Africa/Casablanca"),
+    ],
+)
+def test_a_wrong_value_tells_key_value_source_and_what_was_expected(name: str, value: str, expected: str) -> None:
+    """All four are needed to mend it."""
+    variable = f"MULTIMARKET_{name.upper()}"
+    message = refused(environ={variable: value})
+    assert message.startswith(f"{name} = {value!r} (from {variable}): ")
+    assert expected in message
+
+
+def test_every_wrong_value_is_told_at_once() -> None:
+    """One line each, so that nobody mends one by one."""
+    message = refused(environ={"MULTIMARKET_SETTLE_S": "-1", "MULTIMARKET_BATCH_FILES": "0"})
+    assert sorted(line.partition(" ")[0] for line in message.splitlines()) == ["batch_files", "settle_s"]
+
+
+def test_a_wrong_value_in_the_file_names_the_file(file: Path) -> None:
+    """And shows the value as TOML gave it."""
+    message = refused(file=written(file, 'settle_s = "soon"\n'))
+    assert message.startswith(f"settle_s = 'soon' (from {file}): Input should be a valid number")
+
+
+def test_an_endless_pause_is_refused() -> None:
+    """A stage that sleeps for ever looks alive and does nothing."""
+    assert "snapshot_every_s" in refused(environ={"MULTIMARKET_SNAPSHOT_EVERY_S": "inf"})
+
+
+@pytest.mark.parametrize("text", ["open,half open", " open , half open ,", '["open", "half open"]'])
+def test_lists_in_the_environment(text: str) -> None:
+    """Commas or JSON; blanks around a word do not count, those inside it do."""
+    assert loaded(environ={"MULTIMARKET_STATUSES": text}).of(Rules).statuses == ("open", "half open")
+
+
+def test_lists_in_the_file(file: Path) -> None:
+    """As TOML writes them."""
+    assert loaded(written(file, 'statuses = ["open"]\n')).of(Rules).statuses == ("open",)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [('["open"', "delimiter"), ("[1]", "valid string"), ("", "at least 1 item")]
+)
+def test_a_wrong_list_is_refused_with_its_name(text: str, expected: str) -> None:
+    """Damaged JSON, items that are no words, and an empty list where one word is the least."""
+    message = refused(environ={"MULTIMARKET_STATUSES": text})
+    assert message.startswith(f"statuses = {text!r} (from MULTIMARKET_STATUSES): ")
+    assert expected in message
+
+
+def test_a_domain_has_the_same_layers(file: Path) -> None:
+    """Flag over environment over file, as for the engine."""
+    written(file, 'statuses = ["file"]\n')
+    environ = {"MULTIMARKET_STATUSES": "environment"}
+    statuses = [
+        loaded(file, *upper).of(Rules).statuses for upper in ((), (environ,), (environ, {"statuses": ["flag"]}))
+    ]
+    assert statuses == [("file",), ("environment",), ("flag",)]
+
+
+def test_what_every_domain_may_ask_is_the_same_everywhere() -> None:
+    """One time zone: the engine's and the domain's never differ."""
+    got = loaded(environ={"MULTIMARKET_TIMEZONE": "Africa/Casablanca"})
+    assert [model.timezone for model in got.models] == ["Africa/Casablanca", "Africa/Casablanca"]
+
+
+def test_of_gives_exactly_the_class_asked_for() -> None:
+    """Both extend Business; the first one that fits would be the wrong one."""
+    assert type(loaded().of(Rules)) is Rules
+
+
+@pytest.mark.parametrize("content", [b"seed =", b"seed = 1\nseed = 2\n", b"currency = '\xff'"])
+def test_a_file_that_is_not_toml_is_refused_by_name(file: Path, content: bytes) -> None:
+    """Syntax, a key given twice, bytes that are not UTF-8."""
+    file.write_bytes(content)
+    assert refused(file=file).startswith(f"{file} is not valid TOML: ")
+
+
+def test_settings_are_frozen() -> None:
+    """Read once: nobody changes them on the way."""
+    with pytest.raises(ValueError, match="frozen"):
+        loaded().of(Settings).seed = 5  # type: ignore[misc]
+
+
+# --- the password of mongo_uri --------------------------------------------------------------
+
+ENCODED = f"mongodb://shop:{PASSWORD}@db.example:27017/?replicaSet=rs0"
+
+
+def uri_shown(uri: str) -> str:
+    [one] = [one for one in shown(loaded(flags={"mongo_uri": uri})) if one.name == "mongo_uri"]
+    return one.text
+
+
+def test_shown_leaves_the_password_out() -> None:
+    """User and password are both starred; the rest helps to see which server it is."""
+    assert uri_shown(ENCODED) == "mongodb://***@db.example:27017/?replicaSet=rs0"
+
+
+def test_shown_keeps_a_uri_without_password() -> None:
+    """Nothing to hide, nothing hidden."""
+    assert uri_shown("mongodb://db.example:27017/") == "mongodb://db.example:27017/"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"mongodb://shop:p@{PASSWORD}@db.example/",
+        f"mongodb://shop:p/{PASSWORD}@db.example/",
+        f"mongodb://db.example/?tls=true&tlsCertificateKeyFilePassword={PASSWORD}",
+    ],
+)
+def test_shown_leaves_out_passwords_that_are_not_escaped_and_those_in_options(uri: str) -> None:
+    """`config show` prints before anybody has told that the URI is wrong."""
+    assert PASSWORD not in uri_shown(uri)
+
+
+def test_printing_settings_shows_no_password() -> None:
+    """str and repr of the model, and of everything loaded."""
+    got = loaded(environ={"MULTIMARKET_MONGO_URI": ENCODED})
+    texts = (str(got), repr(got), str(got.of(Settings)), repr(got.of(Settings)))
+    assert [text for text in texts if PASSWORD in text] == []
+
+
+def test_another_wrong_setting_shows_no_password() -> None:
+    """The message tells the value at fault only."""
+    assert PASSWORD not in refused(environ={"MULTIMARKET_MONGO_URI": ENCODED, "MULTIMARKET_SEED": "x"})
+
+
+def test_a_wrong_mongo_uri_shows_no_password(file: Path) -> None:
+    """A list where a text was expected, as people write who have three servers."""
+    assert PASSWORD not in refused(file=written(file, f'mongo_uri = ["{ENCODED}"]\n'))
