@@ -5,13 +5,14 @@ import os
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 import structlog
 
-from multimarket_async.clock import Clock, beats, pause
-from multimarket_async.collector import Collector
+from multimarket_async.clock import Clock, pause
+from multimarket_async.collector import Collector, LatencyReporter, sharing_told
 from multimarket_async.domains import Feed, Subject, discover
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
@@ -38,6 +39,11 @@ class Places:
         """The same, but for these feeds only."""
         return replace(self, channels=tuple(channel for channel in self.channels if channel[0].name in names))
 
+    @property
+    def latency_file(self) -> Path:
+        """Where a collecting process leaves its last latency report, for `status`."""
+        return self.settings.data_dir / "logs" / "latency.json"
+
     def producers(self) -> list[Producer]:
         """One for each feed that can be simulated."""
         return [
@@ -57,6 +63,10 @@ class Parts(Places):
     def collector(self) -> Collector:
         """The stage from landing to store."""
         return Collector(self.channels, self.store, self.settings, self.clock)
+
+    def latency_reporter(self, collector: Collector) -> LatencyReporter:
+        """What tells how long that collector's files waited."""
+        return LatencyReporter(collector.tally, collector.waiting, self.latency_file, self.clock)
 
     def snapshotter(self) -> Snapshotter:
         """The stage from store to KPI generations."""
@@ -119,20 +129,21 @@ async def side_task(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator
 async def run(parts: Parts, stop: asyncio.Event, *, seconds: float | None, produce: bool) -> None:
     """Everything until stopped: then no more producing, collect what waits, publish a last generation."""
     collector, snapshotter = parts.collector(), parts.snapshotter()
+    reporter = parts.latency_reporter(collector)
     pauses_s = parts.settings.pause_min_s, parts.settings.pause_max_s
-    async with asyncio.TaskGroup() as group:
+    async with sharing_told(landing for _, landing in parts.channels), asyncio.TaskGroup() as group:
         stages = [
             *(group.create_task(one.live(stop, *pauses_s), name=one.name) for one in parts.producers() if produce),
             group.create_task(collector.run(stop), name="collector"),
             group.create_task(snapshotter.run(parts.settings.snapshot_every_s, stop), name="snapshotter"),
-            group.create_task(_report_latency(collector, stop), name="latency"),
+            group.create_task(_report_latency(reporter, stop), name="latency"),
+            group.create_task(_tell_changed(parts), name="quarantine"),
         ]
         log.info("run.started", tasks=[stage.get_name() for stage in stages])
         await pause(seconds, stop)
         stop.set()
         await _wind_up(stages, collector, snapshotter, parts.settings.drain_s)
-    _tell_latency(collector)
-    log.info("run.ended", waiting=len(collector.waiting()), **collector.tally.by_outcome())
+    log.info("run.ended", waiting=reporter.tell(), **collector.tally.by_outcome())
 
 
 async def _wind_up(
@@ -153,12 +164,15 @@ async def _wind_up(
 async def collect(parts: Parts, stop: asyncio.Event, *, until_empty: bool) -> None:
     """Landing to MongoDB only: until stopped, or until nothing waits."""
     collector = parts.collector()
-    if until_empty:
-        await collector.until_empty()
-    else:
-        async with side_task(_report_latency(collector, stop), "latency"):
-            await collector.run(stop)
-    _tell_latency(collector)
+    reporter = parts.latency_reporter(collector)
+    await _tell_changed(parts)
+    async with sharing_told(landing for _, landing in parts.channels):
+        if until_empty:
+            await collector.until_empty()
+        else:
+            async with side_task(_report_latency(reporter, stop), "latency"):
+                await collector.run(stop)
+    reporter.tell()
     log.info("collection.ended", **collector.tally.by_outcome())
 
 
@@ -190,11 +204,19 @@ def _leave_now(server: EmbeddedServer | None) -> NoReturn:
     os._exit(128 + signal.SIGINT)
 
 
-async def _report_latency(collector: Collector, stop: asyncio.Event) -> None:
-    async for _ in beats(REPORT_EVERY_S, stop):
-        _tell_latency(collector)
+async def _report_latency(reporter: LatencyReporter, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await pause(REPORT_EVERY_S, stop)
+        if not stop.is_set():  # who stops tells the last waits himself
+            await asyncio.to_thread(reporter.tell)
 
 
-def _tell_latency(collector: Collector) -> None:
-    if latency := collector.tally.latency():
-        log.info("latency.measured", **asdict(latency))
+async def _tell_changed(at: Places) -> None:
+    """Files that a foreign writer ended after they were set aside, or that somebody mended in quarantine."""
+    try:
+        changed = await asyncio.to_thread(lambda: sum(landing.quarantine.changed() for _, landing in at.channels))
+    except OSError as error:  # a folder that cannot be listed now is no reason not to collect
+        log.warning("quarantine.unread", why=f"{error.filename}: {error.strerror}")
+        return
+    if changed:
+        log.warning("quarantine.changed", files=changed, to_do="quarantine replay --changed")

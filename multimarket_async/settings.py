@@ -225,6 +225,6 @@ def as_text(value: Any) -> str:
 
 def _without_passwords(uri: str) -> str:
     """A MongoDB URI to show, even one not well formed: neither who logs in nor any password among its options."""
-    scheme, separator, rest = uri.partition("://")
+    scheme, separator, rest = uri.partition("://") if "://" in uri else ("", "", uri)
     shown = "***@" + rest.rpartition("@")[2] if "@" in rest else rest
     return scheme + separator + re.sub(r"(?i)(password=)[^&]*", r"\1***", shown)

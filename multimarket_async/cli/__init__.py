@@ -52,10 +52,8 @@ def _cause(error: Exception) -> Exception:
 def _sentence(error: Exception) -> str | None:
     """What is wrong and what to do; None for what only a developer can mend."""
     match error:
-        case CannotContinue():
+        case CannotContinue() | Unavailable():
             return str(error)
-        case Unavailable():
-            return f"MongoDB is away: {error}"
         case OSError(filename=str() | bytes() | PathLike()):
             return f"{error.filename}: {error.strerror}. Mend that, or choose another folder with --data-dir."
     return None

@@ -23,6 +23,7 @@ from multimarket_async.readers.verify import Report
 from multimarket_async.readers.verify import verify as compare
 from multimarket_async.settings import Loaded, shown
 
+UNTOLD = "No process has told yet how long files waited; one that collects does every minute, and at its end."
 Format = Annotated[OutputFormat, typer.Option("--format", help="table or json.")]
 
 
@@ -50,7 +51,7 @@ def verify(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
 
 async def _verified(loaded: Loaded) -> Report:
     async with composition.opened(composition.places(loaded)) as parts:
-        generation = await parts.snapshotter().refresh()
+        generation = await parts.snapshotter().current()
         with Progress(console=Console(stderr=True), transient=True) as progress:
             files = sum(1 for _, landing in parts.channels for _ in landing.archive_files())
             task = progress.add_task("archived files", total=files)
@@ -64,17 +65,19 @@ async def _verified(loaded: Loaded) -> Report:
 
 
 def status(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
-    """What is waiting, stored, duplicate and set aside, channel by channel; how old the newest generation is."""
+    """Where the files of each channel are, how long they wait, how fast they went, how old the newest KPIs are."""
 
     async def work() -> reading.Status:
         async with composition.opened(composition.places(loaded)) as parts:
-            return await reading.status(parts.channels, parts.store, parts.clock.now())
+            return await reading.status(parts.channels, parts.store, parts.clock.now(), parts.latency_file)
 
     found = finish(work())
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(_status_data(found), ensure_ascii=False, indent=2))
         return
     tables.console().print(_table(found.channels))
+    tables.console().print(_waiting_table(found))
+    tables.console().print(_latency_table(found.latency) if found.latency else UNTOLD)
     typer.echo(found.freshness())
 
 
@@ -108,8 +111,39 @@ def _table(channels: list[Channel]) -> Table:
     for one in channels:
         counts = (one.dropped, one.waiting, one.stored, one.duplicates, one.quarantined.total())
         why = ", ".join(f"{files} {code}" for code, files in one.quarantined.most_common())
-        table.add_row(one.feed, *(f"{count:,}" for count in counts), why)
+        table.add_row(one.feed, *(f"{count:,}" for count in counts), Text(tables.harmless(why)))
     return table
+
+
+def _waiting_table(found: reading.Status) -> Table:
+    table = tables.plain("Channel", "Files", "Bytes", "Oldest waits for", title="Waiting now")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for one in found.channels:
+        age_s = one.oldest_age_s(found.at)
+        table.add_row(
+            one.feed, f"{one.waiting:,}", f"{one.waiting_bytes:,}", "-" if age_s is None else f"{age_s:,.1f} s"
+        )
+    return table
+
+
+def _latency_table(report: dict[str, Any]) -> Table:
+    """p50, p99 and max from visible to stored or set aside, as the collecting process told them last."""
+    late = f"Over {report['budget_s']:g} s"
+    title = f"How long files waited, told {report['age_s']:,.0f} s ago"
+    table = tables.plain("Within", "Covers", "Files", "p50", "p99", "Max", late, title=title)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name in ("last_minute", "last_hour"):
+        table.add_row(name.replace("_", " "), *_latency_cells(report[name]))
+    return table
+
+
+def _latency_cells(window: dict[str, Any] | None) -> list[str]:
+    if window is None:
+        return ["-", "0", "-", "-", "-", "0"]
+    waits = [f"{window[name]:,.3f} s" for name in ("p50_s", "p99_s", "max_s")]
+    return [f"{window['seconds']:,.0f} s", f"{window['files']:,}", *waits, f"{window['breaches']:,}"]
 
 
 def _say(report: Report) -> None:
@@ -133,7 +167,8 @@ def _as_data(report: Report) -> dict[str, Any]:
 
 
 def _status_data(found: reading.Status) -> dict[str, Any]:
-    return {"channels": [_channel_data(one) for one in found.channels], "generation": found.generation}
+    channels = [{**_channel_data(one), "oldest_age_s": one.oldest_age_s(found.at)} for one in found.channels]
+    return {"channels": channels, "latency": found.latency, "generation": found.generation}
 
 
 def _channel_data(one: Channel) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """quarantine list, show, replay: what was set aside, why, and its way back."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
@@ -15,11 +14,17 @@ from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import Landing, SetAside
 from multimarket_async.landing.directory import printable
 from multimarket_async.readers import tables
+from multimarket_async.readers.excerpt import excerpt
 from multimarket_async.settings import Loaded
 
 Code = Annotated[str | None, typer.Option(help="Only files set aside with this code.", show_default=False)]
 Channel = Annotated[str | None, typer.Option(help="Only files of this channel.", show_default=False)]
+Changed = Annotated[bool, typer.Option("--changed", help="Only files that were written to since they were set aside.")]
+Format = Annotated[OutputFormat, typer.Option("--format", help="table or json.")]
 File = Annotated[str, typer.Argument(help="Name of the file, as `quarantine list` tells it.")]
+
+_HOW_TO_REPLAY_CHANGED = "`quarantine replay --changed` sends back what was written to since it was set aside."
+_TOLD_APART = frozenset(("code", "sentence", "pointer", "line", "column", "file", "feed", "attempts", "changed_ns"))
 
 
 def add_quarantine(app: typer.Typer) -> None:
@@ -35,27 +40,32 @@ def list_all(
     loaded: Loaded,
     code: Code = None,
     channel: Channel = None,
-    output: Annotated[OutputFormat, typer.Option("--format", help="table or json.")] = OutputFormat.TABLE,
+    changed: Changed = False,
+    output: Format = OutputFormat.TABLE,
 ) -> None:
-    """What was set aside: when, channel, file, code, sentence."""
-    found = list(_chosen(composition.places(loaded), code, channel))
+    """What was set aside: when, channel, file, code, sentence, and whether it was written to since."""
+    found = list(_chosen(composition.places(loaded), code, channel, changed=changed))
     if output is OutputFormat.JSON:
-        files = [{"channel": landing.feed, "path": printable(str(one.path)), **one.reason} for landing, one in found]
-        typer.echo(json.dumps(files, ensure_ascii=False, indent=2))
+        typer.echo(tables.inert_json([{"channel": landing.feed, **_as_data(one)} for landing, one in found]))
         return
-    table = tables.plain("Set aside", "Channel", "File", "Code", "Why", title=f"{len(found)} in quarantine")
-    for landing, one in found:
-        facts = (one.reason.get("set_aside_at", "")[:19], landing.feed, printable(one.path.name))
-        table.add_row(
-            *(Text(tables.harmless(str(fact))) for fact in (*facts, one.reason["code"], one.reason["sentence"]))
-        )
+    table = tables.plain("Set aside", "Channel", "File", "Code", "Why", "Since", title=f"{len(found)} in quarantine")
+    marks = ["changed" if one.changed() else "" for _, one in found]
+    for (landing, one), mark in zip(found, marks, strict=True):
+        when, name = str(one.reason.get("set_aside_at", ""))[:19], printable(one.path.name)
+        cells = (when, landing.feed, name, one.reason["code"], one.reason["sentence"], mark)
+        table.add_row(*(Text(tables.harmless(cell)) for cell in cells))
     tables.console().print(table)
+    if any(marks):
+        typer.echo(_HOW_TO_REPLAY_CHANGED)
 
 
-def show(loaded: Loaded, file: File, channel: Channel = None) -> None:
-    """The whole reason of one file, and where the file is."""
-    for _, one in _named(composition.places(loaded), file, channel):
-        typer.echo(json.dumps({"path": printable(str(one.path)), **one.reason}, ensure_ascii=False, indent=2))
+def show(loaded: Loaded, file: File, channel: Channel = None, output: Format = OutputFormat.TABLE) -> None:
+    """Why one file was set aside: the reason, and the place in its text with a caret under it."""
+    for landing, one in _named(composition.places(loaded), file, channel):
+        if output is OutputFormat.JSON:
+            typer.echo(tables.inert_json(_as_data(one)))
+        else:
+            typer.echo("\n".join(_told(landing, one)))
 
 
 def replay(
@@ -63,20 +73,50 @@ def replay(
     file: Annotated[str | None, typer.Argument(help="Only this file.", show_default=False)] = None,
     code: Code = None,
     channel: Channel = None,
+    changed: Changed = False,
 ) -> None:
     """Send mended files back to their landing directory (all of them, or those chosen)."""
     places = composition.places(loaded)
-    chosen = _named(places, file, channel) if file else list(_chosen(places, code, channel))
-    for landing, one in chosen:
+    if file and (when := _went_back(places, file, channel)):
+        typer.echo(
+            f"0 files went back to data/sources: {tables.harmless(Path(file).name)} did already, at {when[:19]}."
+        )
+        return
+    named = _named(places, file, channel) if file else None
+    chosen = list(_chosen(places, code, channel, changed=changed, among=named))
+    sent = sum(_send_back(places, landing, one) for landing, one in chosen)
+    typer.echo(f"{sent} files went back to data/sources; the next collection reads them again.")
+
+
+def _send_back(places: Places, landing: Landing, one: SetAside) -> bool:
+    try:
         landing.quarantine.replay(one, places.clock.now())
-    typer.echo(f"{len(chosen)} files went back to data/sources; the next collection reads them again.")
+    except FileNotFoundError:  # somebody else has sent it back
+        return False
+    return True
 
 
-def _chosen(places: Places, code: str | None, channel: str | None) -> Iterator[tuple[Landing, SetAside]]:
-    for feed, landing in places.channels:
-        for one in landing.quarantine.list():
-            if channel in (None, feed.name) and code in (None, one.reason["code"]):
-                yield landing, one
+def _went_back(places: Places, file: str, channel: str | None) -> str | None:
+    """When a file of this name went back, if none is in quarantine now."""
+    name = Path(file).name
+    if any(printable(one.path.name) == name for _, one in _chosen(places, None, channel)):
+        return None
+    landings = [landing for feed, landing in places.channels if channel in (None, feed.name)]
+    return next((when for landing in landings if (when := landing.quarantine.replayed_at(name))), None)
+
+
+def _chosen(
+    places: Places,
+    code: str | None,
+    channel: str | None,
+    *,
+    changed: bool = False,
+    among: list[tuple[Landing, SetAside]] | None = None,
+) -> Iterator[tuple[Landing, SetAside]]:
+    every = ((landing, one) for _, landing in places.channels for one in landing.quarantine.list())
+    for landing, one in every if among is None else among:
+        if channel in (None, landing.feed) and code in (None, one.reason["code"]) and (not changed or one.changed()):
+            yield landing, one
 
 
 def _named(places: Places, file: str, channel: str | None) -> list[tuple[Landing, SetAside]]:
@@ -87,3 +127,38 @@ def _named(places: Places, file: str, channel: str | None) -> list[tuple[Landing
             f"There is no file {tables.harmless(name)} in quarantine. `quarantine list` tells what there is."
         )
     return found
+
+
+def _as_data(one: SetAside) -> dict[str, Any]:
+    """The reason, its file's name as text that any JSON can hold."""
+    named = {"file": printable(str(one.reason["file"]))} if "file" in one.reason else {}
+    return {"path": printable(str(one.path)), **one.reason, **named, "changed": one.changed()}
+
+
+def _told(landing: Landing, one: SetAside) -> Iterator[str]:
+    """The reason for people: what, where in the text, the facts, what was tried, what to do."""
+    name, reason = tables.harmless(printable(one.path.name)), one.reason
+    where = f" at {tables.harmless(str(reason['pointer']))}" if reason.get("pointer") else ""
+    yield f"{landing.feed}/{name}: {tables.harmless(reason['code'])}{where}"
+    yield tables.harmless(reason["sentence"])
+    yield from _place(one)
+    for fact, value in reason.items():
+        if fact not in _TOLD_APART and value is not None:
+            yield f"{tables.harmless(fact)}: {tables.harmless(str(value))}"
+    for attempt in reason.get("attempts", []):
+        yield tables.harmless(
+            "replayed before: {replayed_at}, was {code} {pointer}".format_map({"pointer": "", **attempt})
+        )
+    yield f"file: {tables.harmless(printable(str(one.path)))}"
+    yield f"Mend it there, then send it back: quarantine replay {name}"
+
+
+def _place(one: SetAside) -> list[str]:
+    """The excerpt, if the text is still the one that was judged."""
+    if one.changed():
+        return ["It was written to since it was set aside; the place named is that of its old text."]
+    try:
+        lines = excerpt(one.content(), one.reason)
+    except OSError as error:
+        return [f"Its text cannot be shown: {error.strerror}."]
+    return ["", *lines, ""] if lines else []

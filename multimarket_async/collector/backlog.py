@@ -29,6 +29,7 @@ class _Left:
     file: WaitingFile
     since: float
     until: float
+    why: str
 
 
 class Backlog:
@@ -67,12 +68,12 @@ class Backlog:
         left = self._left.get(file.path)
         return left is None or now >= left.until or not file.unchanged_since(left.file)
 
-    def leave(self, file: WaitingFile, for_s: float) -> float:
+    def leave(self, file: WaitingFile, for_s: float, why: str = "") -> float:
         """Leave this file alone for a while unless it changes; how long it has been unchanged, seconds."""
         now = self._clock.monotonic()
         left = self._left.get(file.path)
-        since = left.since if left and file.unchanged_since(left.file) else now
-        self._left[file.path] = _Left(file, since, now + for_s)
+        since = left.since if left and left.why == why and file.unchanged_since(left.file) else now
+        self._left[file.path] = _Left(file, since, now + for_s, why)
         return now - since
 
     def release(self) -> None:

@@ -48,6 +48,8 @@ class Collector:
         self._clock = clock
         self._interrupted_at: float | None = None
         self._stuck: set[Path] = set()
+        self._unseen: set[str] = set()
+        self._astray: list[tuple[Landing, Path, str]] = []
         self._newly_stuck: list[str] = []
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -98,7 +100,7 @@ class Collector:
         with suppress(Unavailable):
             while batch := await asyncio.to_thread(self._take):
                 for good in await asyncio.to_thread(self._parse, batch):
-                    self._leave(good.taken, UNTIL_RELEASED)
+                    self._leave(good.taken, UNTIL_RELEASED, "good")
 
     async def _collect(self, batch: list[Taken]) -> None:
         before, started = self.tally.outcomes.copy(), self._clock.monotonic()
@@ -110,13 +112,26 @@ class Collector:
     def _take(self) -> list[Taken]:
         """A batch: an equal share from every channel, then more from those that have more."""
         files, size, channels = self._settings.batch_files, self._settings.batch_bytes, len(self._backlogs)
+        self._put_back()
         batch: list[Taken] = []
         for backlog in self._backlogs.values():
-            batch += backlog.take(min(max(1, files // channels), files - len(batch)), size // channels + 1)
+            batch += self._look(backlog, min(max(1, files // channels), files - len(batch)), size // channels + 1)
         for backlog in self._backlogs.values():
             bytes_left = size - sum(taken.file.bytes for taken in batch)
             batch += backlog.take_known(files - len(batch), bytes_left)
         return batch
+
+    def _look(self, backlog: Backlog, most_files: int, most_bytes: int) -> list[Taken]:
+        """A folder that cannot be listed holds up no other."""
+        try:
+            taken = backlog.take(most_files, most_bytes)
+        except Unavailable as why:
+            if backlog.feed.name not in self._unseen:
+                log.warning("feed.unreadable", feed=backlog.feed.name, why=str(why))
+            self._unseen.add(backlog.feed.name)
+            return []
+        self._unseen.discard(backlog.feed.name)
+        return taken
 
     def _parse(self, batch: list[Taken]) -> list[Parsed]:
         """Read and parse a batch, in one thread; what cannot be accepted is dealt with at once."""
@@ -157,7 +172,7 @@ class Collector:
 
     def _refuse(self, taken: Taken, rejected: Rejected, sha256: str | None) -> None:
         settle_s = self._settings.settle_s
-        if rejected.unfinished and self._leave(taken, settle_s) < settle_s:
+        if rejected.unfinished and self._leave(taken, settle_s, rejected.code) < settle_s:
             return  # its writer may not be done yet
         facts = {
             "feed": taken.feed.name,
@@ -174,9 +189,12 @@ class Collector:
     def _move(self, taken: Taken, outcome: str, move: Callable[[], Path]) -> bool:
         """Move a file and count it. One that cannot be moved is tried again later and blocks nobody."""
         try:
+            if not taken.file.is_at(taken.file.path):  # its name is another's by now, who was not looked at
+                return False
             target = move()
-            if not taken.file.is_at(target):  # another file had its name by now, and was not looked at
-                taken.landing.put_back(target, taken.file.path.name)
+            if not _is_at(taken.file, target):  # the same, a moment later
+                self._astray.append((taken.landing, target, taken.file.path.name))
+                self._put_back()
                 return False
         except FileNotFoundError:  # somebody else took it, and counts it
             return False
@@ -187,14 +205,25 @@ class Collector:
         self.tally.count(taken.feed.name, outcome, self._clock.monotonic() - taken.visible_at)
         return True
 
+    def _put_back(self) -> None:
+        """Return what was moved unseen; what cannot be returned now is tried again at every sweep."""
+        astray, self._astray = self._astray, []
+        for landing, path, name in astray:
+            try:
+                landing.put_back(path, name)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                self._astray.append((landing, path, name))
+
     def _cannot_move(self, taken: Taken, error: OSError) -> None:
-        self._leave(taken, LONGEST_BACKOFF_S)
+        self._leave(taken, LONGEST_BACKOFF_S, "stuck")
         if taken.file.path not in self._stuck:
             self._stuck.add(taken.file.path)
             self._newly_stuck.append(f"{taken.feed.name}/{taken.file.name}: {error.strerror}")
 
-    def _leave(self, taken: Taken, for_s: float) -> float:
-        return self._backlogs[taken.feed.name].leave(taken.file, for_s)
+    def _leave(self, taken: Taken, for_s: float, why: str) -> float:
+        return self._backlogs[taken.feed.name].leave(taken.file, for_s, why)
 
     def _interrupted(self, why: Unavailable) -> None:
         for backlog in self._backlogs.values():
@@ -256,6 +285,13 @@ def _verdict(file: Parsed, outcomes: list[Outcome]) -> str | Rejected:
             digests = {"key": document.key, "sha256_stored": outcome.sha256, "sha256_delivered": document.sha256}
             return Rejected("conflict", sentence, facts=digests)
     return "stored" if Inserted() in outcomes or not outcomes else "duplicate"
+
+
+def _is_at(file: WaitingFile, path: Path) -> bool:
+    try:
+        return file.is_at(path)
+    except OSError:  # cannot tell: back, to be looked at once more, which is harmless
+        return False
 
 
 def _same(file: Parsed, document: Encoded, stored: Exists) -> bool:

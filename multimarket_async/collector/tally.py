@@ -1,6 +1,7 @@
 """What the collector has done since it started, and how long files waited for it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
 
@@ -16,6 +17,15 @@ class Latency:
     breaches: int
 
 
+@dataclass(frozen=True, slots=True)
+class Breaches:
+    """Files that were dealt with too late; `feed` is that of the one that waited longest, `worst_s` seconds."""
+
+    files: int
+    worst_s: float
+    feed: str
+
+
 @dataclass
 class Tally:
     """Files by feed and outcome (stored, duplicate, or the code of a rejection)."""
@@ -23,11 +33,14 @@ class Tally:
     latency_budget_s: float
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     _waited_s: list[float] = field(default_factory=list)
+    _late: list[tuple[float, str]] = field(default_factory=list)
 
     def count(self, feed: str, outcome: str, waited_s: float) -> None:
         """One more file is where it belongs, `waited_s` after it could be seen."""
         self.outcomes[feed, outcome] += 1
         self._waited_s.append(waited_s)
+        if waited_s > self.latency_budget_s:
+            self._late.append((waited_s, feed))
 
     def total(self, *outcomes: str) -> int:
         """Files with one of these outcomes, over all feeds; with none named, all files."""
@@ -37,14 +50,32 @@ class Tally:
         """Files stored, duplicate and quarantined, over all feeds."""
         return by_outcome(self.outcomes)
 
-    def latency(self) -> Latency | None:
-        """The waits since the last call; None if no file came."""
-        waited, self._waited_s = self._waited_s, []
-        if not waited:
+    def breaches(self) -> Breaches | None:
+        """The files over the budget since the last call; None if every one was in time."""
+        late, self._late = self._late, []
+        if not late:
             return None
-        cuts = quantiles(waited, n=100, method="inclusive") if len(waited) > 1 else waited * 99
-        breaches = sum(wait > self.latency_budget_s for wait in waited)
-        return Latency(len(waited), round(cuts[49], 3), round(cuts[98], 3), round(max(waited), 3), breaches)
+        worst_s, feed = max(late)
+        return Breaches(len(late), round(worst_s, 3), feed)
+
+    def waits(self) -> list[float]:
+        """The waits since the last call, seconds."""
+        waited = self._waited_s[:]
+        del self._waited_s[: len(waited)]  # and no more: another thread may be counting
+        return waited
+
+    def latency(self) -> Latency | None:
+        """The waits since the last call, measured; None if no file came."""
+        return measured(self.waits(), self.latency_budget_s)
+
+
+def measured(waited: Sequence[float], budget_s: float) -> Latency | None:
+    """What these waits come to; None of none."""
+    if not waited:
+        return None
+    cuts = quantiles(waited, n=100, method="inclusive") if len(waited) > 1 else [waited[0]] * 99
+    breaches = sum(wait > budget_s for wait in waited)
+    return Latency(len(waited), round(cuts[49], 3), round(cuts[98], 3), round(max(waited), 3), breaches)
 
 
 def by_outcome(files: Counter[tuple[str, str]]) -> dict[str, int]:

@@ -87,9 +87,7 @@ class Landing:
     def _listed(self) -> Iterator[WaitingFile]:
         try:
             with os.scandir(self.sources) as entries:
-                for entry in entries:
-                    if is_ours(entry.name) and (file := _looked_at(entry)):
-                        yield file
+                yield from _seen(entries)
         except FileNotFoundError:  # somebody removed the directory: sources expect it to be there
             self.sources.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -160,6 +158,22 @@ def _content(path: Path, size: int) -> bytes:
     if len(content) != size:
         raise Rejected("still_changing", "its size changed while it was being read", unfinished=True)
     return content
+
+
+def _seen(entries: Iterator[os.DirEntry[str]]) -> Iterator[WaitingFile]:
+    """Those of ours. One that cannot be looked at hides no other; if none can be, OSError."""
+    seen, failure = 0, None
+    for entry in entries:
+        try:
+            file = _looked_at(entry) if is_ours(entry.name) else None
+        except OSError as error:
+            failure = error
+            continue
+        if file:
+            seen += 1
+            yield file
+    if failure and not seen:
+        raise failure
 
 
 def _looked_at(entry: os.DirEntry[str]) -> WaitingFile | None:

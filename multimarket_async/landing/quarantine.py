@@ -1,8 +1,11 @@
 """Bad files, set aside as they came, each with its reason beside it; and their way back."""
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+import stat
+import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +25,31 @@ class SetAside:
     path: Path
     reason: dict[str, Any]
 
+    def changed(self) -> bool:
+        """Whether it was written to since it was judged: its writer ended late, or somebody mended it here."""
+        try:
+            status = os.lstat(self.path)
+            return stat.S_ISREG(status.st_mode) and self._differs(status)
+        except OSError:  # taken away since, or not ours to read
+            return False
+
+    def _differs(self, status: os.stat_result) -> bool:
+        judged_ns = self.reason.get("changed_ns", 0)
+        if status.st_size != self.reason.get("bytes", status.st_size):
+            return True
+        if status.st_mtime_ns < judged_ns:
+            return False
+        # The kernel's clock ticks in milliseconds, and a writer may set any time: only the content decides.
+        if digest := self.reason.get("sha256"):
+            return bool(hashlib.sha256(self.content()).hexdigest() != digest)
+        return bool(judged_ns and status.st_mtime_ns > judged_ns)
+
+    def content(self) -> bytes:
+        """Its bytes. Raises OSError; neither a link nor a pipe can redirect or block us."""
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+            return file.read()
+
 
 class Quarantine:
     """data/quarantine/<feed>: set aside, list, send back to the landing directory."""
@@ -34,54 +62,89 @@ class Quarantine:
         """Move a bad file here, its reason first: a crash in between leaves the file where it was."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in free_names(path.name, LONGEST):
-            if name.endswith(REASON) or os.path.lexists(self.folder / name):
+            if name.endswith(REASON) or _exists(self.folder / name):
                 continue
-            self._write_reason(name, _reason(path, rejected, facts), keep_history=True)
+            attempts = self._attempts(path.name, name)
+            history = {"attempts": attempts} if attempts else {}
+            self._write_reason(name, {**_reason(path, rejected, facts), **history})
             rename_new(path, self.folder / name)
             return self.folder / name
         raise AssertionError("free_names never ends")
 
     def list(self) -> list[SetAside]:
         """What is in quarantine, oldest first."""
-        return sorted(self._listed(), key=lambda one: one.reason.get("set_aside_at", ""))
+        return sorted(self._listed(), key=lambda one: str(one.reason.get("set_aside_at", "")))
+
+    def changed(self) -> int:
+        """How many of them were written to since."""
+        return sum(one.changed() for one in self._listed())
 
     def _listed(self) -> Iterator[SetAside]:
         if not self.folder.exists():
             return
         for entry in os.scandir(self.folder):
             if not entry.name.endswith(REASON) and not entry.name.startswith("."):
-                yield SetAside(Path(entry.path), self._read_reason(entry.name))
+                yield SetAside(Path(entry.path), self._reason_for(entry.name))
 
     def replay(self, one: SetAside, now: datetime) -> Path:
         """Send a file back to the landing directory under the name it had; its history stays."""
         attempt = {key: one.reason.get(key) for key in ("code", "pointer", "set_aside_at")}
         history = [*one.reason.get("attempts", []), {**attempt, "replayed_at": now.isoformat()}]
         self._write_reason(one.path.name, {**one.reason, "attempts": history})
-        placed = place(one.path, self._sources, one.path.name)
+        placed = place(one.path, self._sources, one.path.name, LONGEST)
         # Hidden from now on: found again if the file comes back, and no orphan if it does not.
         self._reason_of(one.path.name).replace(self._history_of(placed.name))
         return placed
 
-    def _write_reason(self, name: str, reason: dict[str, Any], *, keep_history: bool = False) -> None:
-        history = self._history_of(name)
-        if keep_history and history.exists():
-            reason = {**reason, "attempts": json.loads(history.read_bytes()).get("attempts", [])}
-        hidden = self._reason_of(name).with_name(f".{os.getpid()}.part")
-        hidden.write_text(json.dumps(reason, ensure_ascii=False, indent=2) + "\n", "utf-8", errors="backslashreplace")
-        hidden.replace(self._reason_of(name))
+    def replayed_at(self, name: str) -> str | None:
+        """When the last file of this name went back; None if none did."""
+        attempts = _read(self._history_of(name)).get("attempts", [])
+        return attempts[-1]["replayed_at"] if attempts else None
 
-    def _read_reason(self, name: str) -> dict[str, Any]:
+    def _attempts(self, came_as: str, name: str) -> Sequence[dict[str, Any]]:
+        """What was tried before. After a crash in `replay` the newest history is not hidden yet."""
+        known = (self._history_of(came_as), self._history_of(name), self._reason_of(name))
+        return max((_read(file).get("attempts", []) for file in known), key=len)
+
+    def _write_reason(self, name: str, reason: dict[str, Any]) -> None:
+        hidden = self.folder / f".{uuid.uuid4().hex}.part"
+        text = json.dumps(reason, ensure_ascii=False, indent=2) + "\n"
         try:
-            reason: dict[str, Any] = json.loads(self._reason_of(name).read_bytes())
-        except (OSError, ValueError):
-            return {"code": "unknown", "sentence": "its reason file is missing or damaged"}
-        return reason
+            hidden.write_text(text, "utf-8", errors="backslashreplace")
+            hidden.replace(self._reason_of(name))
+        except BaseException:
+            hidden.unlink(missing_ok=True)
+            raise
+
+    def _reason_for(self, name: str) -> dict[str, Any]:
+        reason = _read(self._reason_of(name))
+        if isinstance(reason.get("code"), str) and isinstance(reason.get("sentence"), str):
+            return reason
+        return {"code": "unknown", "sentence": "its reason file is missing or damaged"}
 
     def _reason_of(self, name: str) -> Path:
         return self.folder / f"{name}{REASON}"
 
     def _history_of(self, name: str) -> Path:
         return self.folder / f".{name}{REASON}"
+
+
+def _exists(path: Path) -> bool:
+    """As os.path.lexists, but "cannot tell" is an error and not a no: a reason would be overwritten."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """A reason file; nothing where there is none, or not one of ours."""
+    try:
+        reason = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return reason if isinstance(reason, dict) else {}
 
 
 def _reason(path: Path, rejected: Rejected, facts: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,10 @@ class Channel:
         """Every file that ever landed is in exactly one of three places."""
         return self.waiting + self.archived + self.quarantined.total()
 
+    def oldest_age_s(self, now: datetime) -> float | None:
+        """How long the oldest file has waited; a clock set back gives no negative age."""
+        return max(0.0, (now - self.oldest_since).total_seconds()) if self.oldest_since else None
+
 
 def on_disk(landing: Landing, stored: int) -> Channel:
     """One channel's files, counted."""

@@ -232,12 +232,12 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (errors.ConnectionFailure, errors.WTimeoutError, errors.ExecutionTimeout) as error:
-        raise Unavailable(str(error).partition(", Timeout:")[0]) from error
+        raise Unavailable(f"MongoDB is away: {str(error).partition(', Timeout:')[0]}") from error
     except errors.OperationFailure as error:
         if error.code in (UNAUTHORIZED, AUTHENTICATION_FAILED):
             raise CannotContinue(f"MongoDB refuses these credentials: {_sentence(error.details or {})}") from error
         if error.has_error_label("RetryableWriteError") or error.code in RETRYABLE:
-            raise Unavailable(str(error)) from error
+            raise Unavailable(f"MongoDB is away: {error}") from error
         raise
 
 

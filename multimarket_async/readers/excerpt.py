@@ -1,0 +1,120 @@
+"""The place of a fault in the text of a bad file: found by line and column or by JSON pointer, with a caret under it.
+
+The text need not be good JSON: what the parser refuses (NaN, a key given twice) is found all the same.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
+
+from rich.cells import cell_len
+
+from multimarket_async.readers.tables import harmless
+from multimarket_async.strict_json import BOM, pointer_to
+
+WIDTH_CHARS, BEFORE_CHARS = 100, 60  # of a long line: how much is shown, and how much of it before the place
+LINES_BEFORE, LINES_AFTER = 2, 1
+
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
+_FAULTS_OF_KEYS = {"duplicate_key": 2, "nul_in_key": 1}  # which of the members of that name is at fault
+
+
+class Span(NamedTuple):
+    """From here to there, in characters."""
+
+    start: int
+    end: int
+
+
+class Member(NamedTuple):
+    """A direct member of an object or a list: its step in a JSON pointer, and where it is."""
+
+    step: str
+    key: Span
+    value: Span
+
+
+def excerpt(content: bytes, reason: Mapping[str, Any]) -> list[str]:
+    """The lines around the place that the reason names; none where it means the file as a whole."""
+    text = content.removeprefix(BOM).decode("utf-8", "backslashreplace")
+    if isinstance(reason.get("line"), int) and isinstance(reason.get("column"), int):
+        return _drawn(text, _at(text, reason["line"], reason["column"]))
+    if reason.get("pointer"):
+        return _drawn(text, locate(text, str(reason["pointer"]), str(reason["code"])))
+    return []
+
+
+def locate(text: str, pointer: str, code: str = "") -> Span:
+    """Where the value at this pointer is (for a fault of a key: the key); if it is missing, where it should be in."""
+    found, steps = _span(_TOKEN.search(text)), pointer.split("/")[1:]
+    for number, step in enumerate(steps, 1):
+        of_key = _FAULTS_OF_KEYS.get(code) if number == len(steps) else None
+        members = list(islice(_named(text, found, step), of_key or 1))
+        if not members:
+            return found
+        found = members[-1].key if of_key else members[-1].value
+    return found
+
+
+def _named(text: str, parent: Span, step: str) -> Iterator[Member]:
+    return (member for member in _members(text, parent.start) if member.step == step)
+
+
+def _members(text: str, opened_at: int) -> Iterator[Member]:
+    """The direct members of the object or list that opens there; none where a simple value stands."""
+    is_object, depth, index = text[opened_at : opened_at + 1] == "{", 0, 0
+    key: re.Match[str] | None = None
+    for token in _TOKEN.finditer(text, opened_at):
+        if depth == 1 and token[0] == ",":
+            index, key = index + 1, None
+        elif depth == 1 and is_object and key is None:
+            key = token
+        elif depth == 1 and token[0] not in "]}:":
+            yield Member(_step(key) if key else str(index), _span(key or token), _span(token))
+        depth += (token[0] in "[{") - (token[0] in "]}")
+        if depth <= 0:
+            return
+
+
+def _step(key: re.Match[str]) -> str:
+    try:
+        return pointer_to(json.loads(key[0]))[1:]
+    except ValueError:
+        return key[0]
+
+
+def _span(token: re.Match[str] | None) -> Span:
+    return Span(*token.span()) if token else Span(0, 0)
+
+
+def _at(text: str, line: int, column: int) -> Span:
+    before = sum(len(one) + 1 for one in text.split("\n")[: line - 1])
+    start = min(before + column - 1, len(text))
+    return Span(start, start + 1)
+
+
+def _drawn(text: str, place: Span) -> list[str]:
+    """The line of the place and its neighbours, all cut alike, and the caret."""
+    lines = text.split("\n")
+    number = text.count("\n", 0, place.start)
+    column = place.start - text.rfind("\n", 0, place.start) - 1
+    first = column - BEFORE_CHARS if column > BEFORE_CHARS else 0
+    shown = range(max(0, number - LINES_BEFORE), min(len(lines), number + LINES_AFTER + 1))
+    drawn = {index: f"{index + 1:>6} | {_cut(lines[index], first)}" for index in shown}
+    drawn[number] += "\n" + " " * 7 + "| " + _caret(lines[number], first, column, place.end - place.start)
+    return "\n".join(drawn.values()).split("\n")
+
+
+def _cut(line: str, first: int) -> str:
+    line = line.removesuffix("\r")
+    window = harmless(line[first : first + WIDTH_CHARS])
+    return ("…" if first and line else "") + window + ("…" if len(line) > first + WIDTH_CHARS else "")
+
+
+def _caret(line: str, first: int, column: int, length: int) -> str:
+    """Under what is shown, which may be wider than what is meant: a control character is shown as four."""
+    before = ("…" if first else "") + harmless(line[first:column])
+    meant = harmless(line[column : min(column + length, first + WIDTH_CHARS)])
+    return " " * cell_len(before) + "^" * max(1, cell_len(meant))

@@ -1,0 +1,157 @@
+"""Planted bugs: what MultiMarket must never do, each as a small wrapper. The check has to find every one."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from multimarket_async.app import Parts
+from multimarket_async.domains import Document, Feed
+from multimarket_async.errors import Rejected
+from multimarket_async.store import LEDGER, Encoded, Exists, Inserted, Outcome, encode
+from multimarket_async.torture.strikes import wrap
+
+LATE_S = 0.2
+Call: TypeAlias = Callable[..., Any]
+_later: set[asyncio.Task[None]] = set()  # the event loop itself keeps no task alive
+
+
+def archive_before_acknowledgement(parts: Parts) -> Parts:
+    """Files are archived at once, and inserted a little later."""
+    store = parts.store
+
+    def around(real: Call) -> Call:
+        async def insert(collection: str, documents: list[Encoded]) -> list[Outcome]:
+            found = await store.digests(collection, [one.key for one in documents])
+            task = asyncio.create_task(late(collection, documents))
+            _later.add(task)
+            return [Exists(found[one.key]) if one.key in found else Inserted() for one in documents]
+
+        async def late(collection: str, documents: list[Encoded]) -> None:
+            await asyncio.sleep(LATE_S)
+            await real(collection, documents)
+
+        return insert
+
+    wrap(store, "insert", around)
+    return parts
+
+
+def duplicate_stored(parts: Parts) -> Parts:
+    """A second delivery of an order becomes a second document."""
+
+    def around(real: Call) -> Call:
+        async def insert(collection: str, documents: list[Encoded]) -> list[Outcome]:
+            outcomes: list[Outcome] = await real(collection, documents)
+            again = [one for one, outcome in zip(documents, outcomes, strict=True) if isinstance(outcome, Exists)]
+            if again:
+                await real(collection, [encode({**one.bson, "_id": f"{one.key}#2"}) for one in again])
+            return outcomes
+
+        return insert
+
+    wrap(parts.store, "insert", around)
+    return parts
+
+
+def conflict_dropped(parts: Parts) -> Parts:
+    """Whoever comes second with the same key is deleted in silence."""
+
+    def around(real: Call) -> Call:
+        def set_aside(path: Path, rejected: Rejected, facts: dict[str, Any]) -> Path:
+            if rejected.code != "conflict":
+                return Path(real(path, rejected, facts))
+            path.unlink()
+            return path
+
+        return set_aside
+
+    for _, landing in parts.channels:
+        wrap(landing.quarantine, "set_aside", around)
+    return parts
+
+
+def half_generation(parts: Parts) -> Parts:
+    """A generation is published with half of its KPIs, and completed a moment later."""
+    store = parts.store
+
+    def around(real: Call) -> Call:
+        async def add(collection: str, document: Document) -> bool:
+            if collection == LEDGER:
+                half = dict(list(document["kpis"].items())[:2])
+                if not await real(collection, {**document, "kpis": half}):
+                    return False
+                await asyncio.sleep(LATE_S)
+                await store.remove(collection, [document["_id"]])
+            return bool(await real(collection, document))
+
+        return add
+
+    wrap(store, "add", around)
+    return parts
+
+
+def young_set_aside(parts: Parts) -> Parts:
+    """What is not whole yet is called bad at once."""
+
+    def impatient(real: Call) -> Call:
+        def parse(content: bytes) -> Any:
+            try:
+                return real(content)
+            except Rejected as rejected:
+                rejected.unfinished = False
+                raise
+
+        return parse
+
+    def hasty(feed: Feed) -> Feed:
+        return replace(feed, parse=impatient(feed.parse))
+
+    return replace(parts, channels=tuple((hasty(feed), landing) for feed, landing in parts.channels))
+
+
+def archive_overwrites(parts: Parts) -> Parts:
+    """A file in the archive gives way to the next one of its name."""
+
+    def around(real: Call) -> Call:
+        def archive(file: Any, day: Any) -> Path:
+            target = Path(real(file, day))
+            return target.replace(target.with_name(file.path.name))
+
+        return archive
+
+    for _, landing in parts.channels:
+        wrap(landing, "archive", around)
+    return parts
+
+
+def cent_too_much(parts: Parts) -> Parts:
+    """Some of the stored amounts are a cent too high."""
+
+    def around(real: Call) -> Call:
+        def parse(content: bytes) -> Any:
+            documents = real(content)
+            for document in documents:
+                document["montant_centimes"] += int(json.dumps(document["order_id"])[-2] == "7")
+            return documents
+
+        return parse
+
+    channels = ((replace(feed, parse=around(feed.parse)), landing) for feed, landing in parts.channels)
+    return replace(parts, channels=tuple(channels))
+
+
+BUGS: Mapping[str, Callable[[Parts], Parts]] = {
+    plant.__name__: plant
+    for plant in (
+        archive_before_acknowledgement,
+        duplicate_stored,
+        conflict_dropped,
+        half_generation,
+        young_set_aside,
+        archive_overwrites,
+        cent_too_much,
+    )
+}

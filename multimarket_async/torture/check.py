@@ -1,0 +1,123 @@
+"""After a round: where is every file, what is stored, and does it say what was delivered."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from multimarket_async.domains import Feed
+from multimarket_async.landing import Landing
+from multimarket_async.torture.delivered import differences
+from multimarket_async.torture.history import Dropped, History, Violation, files_in, fingerprint
+
+REASON = ".reason.json"
+Documents = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One channel's files as they lie after the drain, by fingerprint."""
+
+    waiting: list[str]
+    archived: Counter[str]
+    set_aside: dict[str, list[dict[str, Any]]]
+    names: dict[str, Path] = field(repr=False)
+
+    @property
+    def everything(self) -> Counter[str]:
+        """All of them, wherever they are."""
+        return self.archived + Counter({one: len(reasons) for one, reasons in self.set_aside.items()})
+
+
+def found(landing: Landing) -> Found:
+    """Look at one channel."""
+    names: dict[str, Path] = {}
+    archived: Counter[str] = Counter()
+    set_aside: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for path in files_in(landing.archived):
+        names[fingerprint(path)] = path
+        archived[fingerprint(path)] += 1
+    for one in landing.quarantine.list():
+        names[fingerprint(one.path)] = one.path
+        set_aside[fingerprint(one.path)].append(one.reason)
+    return Found([path.name for path in files_in(landing.sources)], archived, set_aside, names)
+
+
+def check(
+    channels: Iterable[tuple[Feed, Landing]], history: History, documents: Documents, settle_s: float
+) -> Iterator[Violation]:
+    """Every violation of promises 1 to 6, file by file and order by order."""
+    for feed, landing in channels:
+        look = found(landing)
+        yield from _conserved(feed.name, look, history)
+        yield from _reasons(feed.name, look, history, documents, settle_s)
+    places = {landing.feed: found(landing) for _, landing in channels}
+    for key, dropped in history.by_key().items():
+        yield from _order(key, dropped, documents.get(key), places[dropped[0].parcel.feed])
+    for key in documents.keys() - history.by_key().keys():
+        yield Violation("a document is stored that nobody delivered", key=key)
+
+
+def _conserved(feed: str, look: Found, history: History) -> Iterator[Violation]:
+    """Dropped = archived + quarantined, byte for byte."""
+    dropped = Counter(one.parcel.fingerprint for one in history.of_feed(feed))
+    names = {one.parcel.fingerprint: one.parcel.name for one in history.of_feed(feed)}
+    for name in look.waiting:
+        yield Violation("still waiting after the drain", feed, name)
+    for one in (dropped - look.everything).elements():
+        yield Violation(f"lost: dropped {dropped[one]} times, found {look.everything[one]} times", feed, names[one])
+    for one in (look.everything - dropped).elements():
+        yield Violation("a file that nobody dropped, or not with these bytes", feed, str(look.names[one]))
+
+
+def _reasons(feed: str, look: Found, history: History, documents: Documents, settle_s: float) -> Iterator[Violation]:
+    """Every file in quarantine has a code it may have, and no bad file is in the archive."""
+    dropped = {one.parcel.fingerprint: one for one in history.of_feed(feed)}
+    for mark, reasons in look.set_aside.items():
+        for reason in reasons if mark in dropped else ():
+            yield from _reason(dropped[mark], reason, documents, settle_s)
+    for mark in look.archived.keys() & dropped.keys():
+        if dropped[mark].parcel.code:
+            yield Violation(f"archived, although it is {dropped[mark].parcel.code}", feed, str(look.names[mark]))
+
+
+def _reason(one: Dropped, reason: dict[str, Any], documents: Documents, settle_s: float) -> Iterator[Violation]:
+    parcel = one.parcel
+    if reason["code"] == "conflict" and parcel.key:
+        stored = documents.get(parcel.key, {}).get("ingestion", {}).get("sha256")
+        told = {name: reason.get(name) for name in ("key", "sha256_stored", "sha256_delivered")}
+        expected = {"key": parcel.key, "sha256_stored": stored, "sha256_delivered": parcel.sha256}
+        if told != expected or stored == parcel.sha256:
+            yield Violation(f"a conflict that is none: {told}", parcel.feed, parcel.name, parcel.key)
+    elif reason["code"] not in one.codes(settle_s):
+        expected_codes = " or ".join(sorted(one.codes(settle_s))) or "no reason at all"
+        what = f"set aside as {reason['code']}, expected {expected_codes}"
+        yield Violation(what, parcel.feed, parcel.name, parcel.key or "")
+
+
+def _order(key: str, dropped: Sequence[Dropped], document: dict[str, Any] | None, look: Found) -> Iterator[Violation]:
+    """An order is stored once, its deliveries with the same bytes are archived, those with others are set aside."""
+    parcel = dropped[0].parcel
+    if document is None:
+        if sum(len(look.set_aside.get(one.parcel.sha256, ())) for one in dropped) < len(dropped):
+            yield Violation("an accepted order is not stored", parcel.feed, parcel.name, key)
+        return
+    stored = str(document.get("ingestion", {}).get("sha256"))
+    for one in dropped:
+        for what in _delivery(one, document, stored, look):
+            yield Violation(what, parcel.feed, one.parcel.name, key)
+    if stored not in {one.parcel.sha256 for one in dropped}:
+        yield Violation(f"stored with the digest {stored} of no dropped file", parcel.feed, parcel.name, key)
+    elif not look.archived[stored]:
+        yield Violation("stored, but its file is not in the archive", parcel.feed, parcel.name, key)
+
+
+def _delivery(one: Dropped, document: dict[str, Any], stored: str, look: Found) -> Iterator[str]:
+    """What is wrong about one delivery of an order that is stored from the file with the digest `stored`."""
+    if one.stored_before not in (None, stored):
+        yield "an order gave way to a later one with its key"
+    if one.parcel.sha256 == stored:
+        yield from differences(one.parcel, document)
+    elif look.archived[one.parcel.sha256]:
+        yield "archived, but not stored"

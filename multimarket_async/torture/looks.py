@@ -1,0 +1,44 @@
+"""Everything that must hold after a drain, looked at from all sides."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from multimarket_async.app import Parts
+from multimarket_async.readers.conservation import Channel
+from multimarket_async.readers.verify import verify
+from multimarket_async.torture import generations
+from multimarket_async.torture.check import Documents, check
+from multimarket_async.torture.generations import Generation
+from multimarket_async.torture.history import History, Violation
+from multimarket_async.torture.victim import HASTE
+
+
+async def violations(
+    parts: Parts, history: History, ledger: Sequence[Generation]
+) -> tuple[list[Violation], list[Channel]]:
+    """What is not as it must be, and where every channel's files are."""
+    documents = await _documents(parts)
+    kpis = {kpi.name for subject in parts.subjects for kpi in subject.kpis}
+    found = await asyncio.to_thread(lambda: list(check(parts.channels, history, documents, HASTE["settle_s"])))
+    found += generations.check(ledger, kpis)
+    if not ledger or set(ledger[-1]["kpis"]) != kpis:
+        return [*found, Violation("there is no whole generation to compare with")], []
+    report = await verify(parts.subjects, parts.channels, parts.store, ledger[-1])
+    found += [Violation(f"verify: {difference}") for difference in report.differences]
+    return [*found, *_told(report.channels, history)], report.channels
+
+
+async def _documents(parts: Parts) -> Documents:
+    found: Documents = {}
+    for collection in {feed.collection for feed, _ in parts.channels}:
+        found |= {one["_id"]: one async for one in parts.store.aggregate(collection, [])}
+    return found
+
+
+def _told(channels: Sequence[Channel], history: History) -> Iterator[Violation]:
+    """Where conservation, as `status` shows it, differs from what was dropped."""
+    for channel in channels:
+        dropped = len(history.of_feed(channel.feed))
+        if (channel.dropped, channel.waiting) != (dropped, 0):
+            told = f"{channel.dropped} dropped, {channel.waiting} waiting"
+            yield Violation(f"status says {told}; {dropped} were dropped", channel.feed)
