@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+FUZZ_S ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test check format bench clean
+.PHONY: help install demo run test check format fuzz soak bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -36,6 +37,13 @@ check: $(INSTALLED) ## What CI demands: format, lint, types, import layers, test
 format: $(INSTALLED) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+fuzz: $(INSTALLED) ## Fuzz the order parser for FUZZ_S seconds (default 60)
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]' --constraint config/constraints.txt
+	$(BIN)/python tests/fuzz/fuzz_order.py -max_total_time=$(FUZZ_S) -print_final_stats=1
+
+soak: $(INSTALLED) ## Run under load and faults for SOAK_S seconds (default 600): nothing grows, nothing is lost
+	$(BIN)/python tests/soak/soak.py
 
 bench: $(INSTALLED) ## Measure the collector against the least that any program must do
 	$(BIN)/python tests/bench/burst.py
