@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The tests wait more than they work: four at a time, each process with a MongoDB of its own.
+TEST := $(BIN)/pytest -n 4 --dist loadfile
 FUZZ_S ?= 60
 
 .DEFAULT_GOAL := help
@@ -25,14 +27,14 @@ run: $(INSTALLED) ## Produce, collect and measure until Ctrl-C
 	$(BIN)/python -m multimarket_async run
 
 test: $(INSTALLED) ## Run the tests, on a real MongoDB
-	$(BIN)/pytest
+	$(TEST)
 
 check: $(INSTALLED) ## What CI demands: format, lint, types, import layers, tests
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest
+	$(TEST)
 
 format: $(INSTALLED) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format

@@ -318,7 +318,9 @@ async def test_a_mistake_in_a_parser_stops_nobody(site: Site) -> None:
     assert sorted(site.stored()) == ["2"]
 
 
-@pytest.mark.parametrize("given", [None, [{"no": "_id"}], [None], (1 // 0 for _ in "x")], ids=str)
+@pytest.mark.parametrize(
+    "given", [None, [{"no": "_id"}], [None], (1 // 0 for _ in "x")], ids=["None", "no key", "no document", "failing"]
+)
 async def test_a_parser_that_gives_nonsense_stops_nobody(site: Site, given: Any) -> None:
     """Nothing, a document without a key, a generator that fails when it is read: this file's fault alone."""
     site.put("1.json", "nonsense")
