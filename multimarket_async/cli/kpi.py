@@ -54,7 +54,7 @@ def refresh(loaded: Loaded) -> None:
 
 def rebuild(loaded: Loaded) -> None:
     """Compute everything from scratch and publish it as a new generation."""
-    generation = _with_parts(loaded, lambda parts: parts.snapshotter().refresh(even_if_equal=True))
+    generation = _with_parts(loaded, lambda parts: parts.snapshotter().rebuild())
     typer.echo(f"Generation {generation['_id']} was computed from scratch in {generation['seconds']} s.")
 
 

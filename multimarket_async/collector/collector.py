@@ -19,7 +19,7 @@ from multimarket_async.domains import Document, Feed
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
 from multimarket_async.landing import Landing, WaitingFile, read
 from multimarket_async.settings import Settings
-from multimarket_async.store import Encoded, Exists, Inserted, Outcome, Refused, Store, encode
+from multimarket_async.store import Encoded, Exists, Inserted, Marks, Outcome, Refused, Store, encode
 
 log = structlog.get_logger()
 
@@ -42,6 +42,7 @@ class Collector:
         self.tally = Tally(settings.latency_budget_s)
         self._backlogs = {feed.name: Backlog(feed, landing, clock) for feed, landing in feeds}
         self._store = store
+        self._marks = Marks(store, clock)
         self._settings = settings
         self._clock = clock
         self._interrupted_at: float | None = None
@@ -121,7 +122,9 @@ class Collector:
         """The outcomes of each file's documents."""
         outcomes: list[list[Outcome]] = []
         for collection, files in _runs(parsed):
-            found = iter(await self._store.insert(collection, [one for file in files for one in file.documents]))
+            documents = [one for file in files for one in file.documents]
+            async with self._marks.around(collection, {one.partition for one in documents}):
+                found = iter(await self._store.insert(collection, documents))
             outcomes += [[next(found) for _ in file.documents] for file in files]
         return outcomes
 
@@ -190,7 +193,10 @@ class Collector:
 def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list[Encoded]:
     """The file's documents, each with where it came from. Raises Rejected."""
     ingestion = {"feed": taken.feed.name, "file": taken.file.name, "sha256": sha256, "ingested_at": now}
-    return [encode({**document, "ingestion": ingestion}) for document in _parsed(taken.feed, content)]
+    return [
+        encode({**document, "ingestion": {**ingestion, "partition": taken.feed.partition(document)}})
+        for document in _parsed(taken.feed, content)
+    ]
 
 
 def _parsed(feed: Feed, content: bytes) -> list[Document]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import bson
+from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
-from pymongo import DESCENDING, errors
+from pymongo import ASCENDING, DESCENDING, ReplaceOne, errors
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
@@ -39,6 +40,7 @@ class Encoded:
 
     key: str
     bson: RawBSONDocument
+    partition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,8 @@ def encode(document: Document) -> Encoded:
         raise Rejected("not_storable", f"MongoDB cannot hold this document: {error}") from error
     if len(content) > LARGEST_DOCUMENT_BYTES:
         raise Rejected("document_too_large", f"the document takes {len(content)} bytes in MongoDB; the limit is 16 MiB")
-    return Encoded(document["_id"], RawBSONDocument(content))
+    partition = document.get("ingestion", {}).get("partition", "")
+    return Encoded(document["_id"], RawBSONDocument(content), partition)
 
 
 class Store:
@@ -139,10 +142,13 @@ class Store:
         found = [result async for result in self.aggregate(collection, stages)]
         return found[0] if found else {name: [] for name in pipelines}
 
-    async def aggregate(self, collection: str, stages: Sequence[Stage]) -> AsyncIterator[Document]:
-        """What an aggregation gives, document by document."""
+    async def aggregate(self, collection: str, stages: Sequence[Stage], *, raw: bool = False) -> AsyncIterator[Any]:
+        """What an aggregation gives, document by document; raw: as BSON, for what is only passed on."""
+        source = self._collection(collection)
+        if raw:
+            source = source.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
         with _translated():
-            async for document in self._collection(collection).aggregate(list(stages), allowDiskUse=True):
+            async for document in source.aggregate(list(stages), allowDiskUse=True):
                 yield document
 
     async def estimated_count(self, collection: str) -> int:
@@ -164,10 +170,39 @@ class Store:
                 return False
         return True
 
-    async def remove(self, collection: str, keys: Sequence[Any]) -> None:
-        """Delete the documents with these keys."""
+    async def put(self, collection: str, document: Document, *, durable: bool = True) -> None:
+        """Store one document under its `_id`, in place of what is there. durable: wait for the majority's journals."""
+        target = self._collection(collection).with_options(write_concern=DURABLE if durable else WriteConcern(w=1))
         with _translated():
-            await self._collection(collection).delete_many({"_id": {"$in": list(keys)}})
+            await target.replace_one({"_id": document["_id"]}, document, upsert=True)
+
+    async def swap(self, collection: str, documents: Sequence[Document]) -> bool:
+        """Store each document in place of its predecessor, the one with `version` - 1; version 1 has none.
+
+        False if another hand was faster anywhere: then some are stored and some are not.
+        """
+        if not documents:
+            return True
+        with _translated():
+            try:
+                result = await self._collection(collection).bulk_write([_swap(one) for one in documents], ordered=False)
+            except errors.BulkWriteError as failure:
+                if failure.details["writeConcernErrors"] or any(
+                    error["code"] != DUPLICATE_KEY for error in failure.details["writeErrors"]
+                ):
+                    raise Unavailable(_sentence(failure.details)) from failure
+                return False
+        return result.matched_count + result.upserted_count == len(documents)
+
+    async def remove(self, collection: str, keys: Sequence[Any], **where: Any) -> None:
+        """Delete the documents with these keys; with fields given, only where they have these values."""
+        with _translated():
+            await self._collection(collection).delete_many({"_id": {"$in": list(keys)}, **where})
+
+    async def define_index(self, collection: str, *fields: str) -> None:
+        """Create the index, ascending, unless it is there."""
+        with _translated():
+            await self._collection(collection).create_index([(field, ASCENDING) for field in fields])
 
     async def define_view(self, name: str, source: str, stages: Sequence[Stage]) -> None:
         """Create the view, or change it if it is there already."""
@@ -181,6 +216,11 @@ class Store:
 
     def _collection(self, name: str) -> AsyncIOMotorCollection[Document]:
         return self._database[name]
+
+
+def _swap(document: Document) -> ReplaceOne[Document]:
+    seen = document["version"] - 1
+    return ReplaceOne({"_id": document["_id"], "version": seen}, document, upsert=seen == 0)
 
 
 @contextmanager

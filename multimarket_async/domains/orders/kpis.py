@@ -4,30 +4,26 @@ Money is summed in int64 minor units. Every number published has one BSON type f
 integers are int64, amounts and rates are doubles; a rate over nothing is null.
 """
 
-from typing import Any
-
-from multimarket_async.domains import Column, Kpi, Stage
+from multimarket_async.domains import Column, Expression, Kpi, Stage
+from multimarket_async.domains.orders.cube import COLLECTION
 from multimarket_async.domains.orders.rules import OrderSettings
 
-COLLECTION = "commandes"
 RANKS = 10
-Expression = Any
 
 CHANNEL = Column("channel", "string", "Channel")
 
 
 def kpis(settings: OrderSettings) -> tuple[Kpi, ...]:
     """The KPIs of the orders domain (section 6 of the design)."""
-    cancelled = _cancelled(settings)
     return (
-        _revenue_by_month_and_channel(cancelled, settings.timezone, settings.currency),
-        _top_products(cancelled, settings.currency),
-        _cancellation_rate_by_channel(cancelled),
-        _average_order_value_by_channel(cancelled, settings.currency),
+        _revenue_by_month_and_channel(settings.timezone, settings.currency),
+        _top_products(settings.currency),
+        _cancellation_rate_by_channel(),
+        _average_order_value_by_channel(settings.currency),
     )
 
 
-def _revenue_by_month_and_channel(cancelled: Expression, timezone: str, currency: str) -> Kpi:
+def _revenue_by_month_and_channel(timezone: str, currency: str) -> Kpi:
     return Kpi(
         name="revenue_by_month_and_channel",
         title="Revenue by month and channel",
@@ -37,6 +33,7 @@ def _revenue_by_month_and_channel(cancelled: Expression, timezone: str, currency
             "The gross figures count every order."
         ),
         collection=COLLECTION,
+        cells="orders",
         columns=(
             Column("month", "string", "Month"),
             Column("period_start", "date", "Start of the month"),
@@ -48,15 +45,14 @@ def _revenue_by_month_and_channel(cancelled: Expression, timezone: str, currency
             Column("gross_revenue", "double", "Gross revenue", currency),
             Column("gross_revenue_minor", "integer", "Gross revenue in minor units", "minor units"),
         ),
-        pipeline=_monthly_revenue(cancelled, timezone),
+        pipeline=_monthly_revenue(timezone),
     )
 
 
-def _monthly_revenue(cancelled: Expression, timezone: str) -> list[Stage]:
-    month = {"$dateTrunc": {"date": "$date_commande", "unit": "month", "timezone": timezone}}
+def _monthly_revenue(timezone: str) -> list[Stage]:
     row = {
-        "month": {"$dateToString": {"date": "$_id.month", "format": "%Y-%m", "timezone": timezone}},
-        "period_start": "$_id.month",
+        "month": "$_id.month",
+        "period_start": _first_instant("month", {"$concat": ["$_id.month", "-15"]}, timezone),
         "channel": "$_id.channel",
         "orders": {"$toLong": "$orders"},
         "cancelled_orders": {"$toLong": "$cancelled_orders"},
@@ -64,13 +60,13 @@ def _monthly_revenue(cancelled: Expression, timezone: str) -> list[Stage]:
         **_money("gross_revenue"),
     }
     return [
-        _orders_by({"month": month, "channel": "$canal"}, cancelled),
+        _orders_by({"month": "$period", "channel": "$channel"}),
         {"$sort": {"_id.month": 1, "_id.channel": 1}},
         {"$replaceWith": row},
     ]
 
 
-def _top_products(cancelled: Expression, currency: str) -> Kpi:
+def _top_products(currency: str) -> Kpi:
     return Kpi(
         name="top_products",
         title="Top products",
@@ -80,6 +76,7 @@ def _top_products(cancelled: Expression, currency: str) -> Kpi:
             "quantities rank by name. A product found in cancelled orders only sold nothing and is not ranked."
         ),
         collection=COLLECTION,
+        cells="products",
         columns=(
             Column("rank", "integer", "Rank"),
             Column("product", "string", "Product"),
@@ -88,22 +85,13 @@ def _top_products(cancelled: Expression, currency: str) -> Kpi:
             Column("revenue", "double", "Revenue", currency),
             Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
         ),
-        pipeline=[*_products_sold(cancelled), *_ranked()],
+        pipeline=[*_products_sold(), *_ranked()],
     )
 
 
-def _products_sold(cancelled: Expression) -> list[Stage]:
-    amount = {"$arrayElemAt": ["$lignes_centimes", "$line"]}
-    sums = {
-        "quantity": {"$sum": _unless(cancelled, "$produits.quantite")},
-        "gross_quantity": {"$sum": "$produits.quantite"},
-        "revenue_minor": {"$sum": _unless(cancelled, amount)},
-    }
-    return [
-        {"$unwind": {"path": "$produits", "includeArrayIndex": "line"}},
-        {"$group": {"_id": "$produits.nom", **sums}},
-        {"$match": {"quantity": {"$gt": 0}}},
-    ]
+def _products_sold() -> list[Stage]:
+    sums = {name: {"$sum": f"${name}"} for name in ("quantity", "gross_quantity", "revenue_minor")}
+    return [{"$group": {"_id": "$product", **sums}}, {"$match": {"quantity": {"$gt": 0}}}]
 
 
 def _ranked() -> list[Stage]:
@@ -123,34 +111,35 @@ def _ranked() -> list[Stage]:
     ]
 
 
-def _cancellation_rate_by_channel(cancelled: Expression) -> Kpi:
+def _cancellation_rate_by_channel() -> Kpi:
     return Kpi(
         name="cancellation_rate_by_channel",
         title="Cancellation rate by channel",
         unit="%",
         definition="Cancelled orders out of all orders of the channel, in percent, rounded half-up to 2 decimals.",
         collection=COLLECTION,
+        cells="orders",
         columns=(
             CHANNEL,
             Column("orders", "integer", "Orders, cancelled included"),
             Column("cancelled_orders", "integer", "Cancelled orders"),
             Column("cancellation_rate_pct", "double", "Cancellation rate", "%"),
         ),
-        pipeline=_cancellation_rate(cancelled),
+        pipeline=_cancellation_rate(),
     )
 
 
-def _cancellation_rate(cancelled: Expression) -> list[Stage]:
+def _cancellation_rate() -> list[Stage]:
     row = {
         "channel": "$_id",
         "orders": {"$toLong": "$orders"},
         "cancelled_orders": {"$toLong": "$cancelled_orders"},
         "cancellation_rate_pct": _hundredths({"$multiply": ["$cancelled_orders", 100 * 100]}, "$orders"),
     }
-    return [_orders_by("$canal", cancelled), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
+    return [_orders_by("$channel"), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
 
 
-def _average_order_value_by_channel(cancelled: Expression, currency: str) -> Kpi:
+def _average_order_value_by_channel(currency: str) -> Kpi:
     return Kpi(
         name="average_order_value_by_channel",
         title="Average order value by channel",
@@ -160,6 +149,7 @@ def _average_order_value_by_channel(cancelled: Expression, currency: str) -> Kpi
             "decimals; empty where all were cancelled. The gross figures count every order."
         ),
         collection=COLLECTION,
+        cells="orders",
         columns=(
             CHANNEL,
             Column("orders", "integer", "Orders, without cancelled"),
@@ -167,11 +157,11 @@ def _average_order_value_by_channel(cancelled: Expression, currency: str) -> Kpi
             Column("gross_orders", "integer", "Orders, cancelled included"),
             Column("gross_average_order_value", "double", "Gross average order value", currency),
         ),
-        pipeline=_average_order_value(cancelled),
+        pipeline=_average_order_value(),
     )
 
 
-def _average_order_value(cancelled: Expression) -> list[Stage]:
+def _average_order_value() -> list[Stage]:
     kept = {"$subtract": ["$orders", "$cancelled_orders"]}
     row = {
         "channel": "$_id",
@@ -180,27 +170,19 @@ def _average_order_value(cancelled: Expression) -> list[Stage]:
         "gross_orders": {"$toLong": "$orders"},
         "gross_average_order_value": _hundredths("$gross_revenue_minor", "$orders"),
     }
-    return [_orders_by("$canal", cancelled), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
+    return [_orders_by("$channel"), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
 
 
-def _orders_by(key: Expression, cancelled: Expression) -> Stage:
-    """Count and sum the orders of each key."""
-    sums = {
-        "orders": {"$sum": 1},
-        "cancelled_orders": {"$sum": {"$cond": [cancelled, 1, 0]}},
-        "revenue_minor": {"$sum": _unless(cancelled, "$montant_centimes")},
-        "gross_revenue_minor": {"$sum": "$montant_centimes"},
-    }
-    return {"$group": {"_id": key, **sums}}
+def _orders_by(key: Expression) -> Stage:
+    """Add up the cells of each key."""
+    names = ("orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor")
+    return {"$group": {"_id": key, **{name: {"$sum": f"${name}"} for name in names}}}
 
 
-def _cancelled(settings: OrderSettings) -> Expression:
-    # $literal: a status that starts with "$" is text, not a field path.
-    return {"$in": ["$statut_commande", {"$literal": list(settings.cancelled_statuses)}]}
-
-
-def _unless(cancelled: Expression, number: Expression) -> Expression:
-    return {"$cond": [cancelled, 0, number]}
+def _first_instant(unit: str, date: Expression, timezone: str) -> Expression:
+    """When the month or day of this date, as text, began; where clocks skip midnight, as $dateTrunc has it."""
+    inside = {"$dateFromString": {"dateString": date, "timezone": timezone}}
+    return {"$dateTrunc": {"date": inside, "unit": unit, "timezone": timezone}}
 
 
 def _money(name: str, minor: Expression = None) -> dict[str, Expression]:

@@ -1,0 +1,645 @@
+"""Generations: one truth, published whole, numbered upwards, kept as long as they are of use."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson.int64 import Int64
+from pymongo.database import Database
+from pymongo.write_concern import WriteConcern
+from structlog.testing import capture_logs
+
+from multimarket_async.clock import Clock
+from multimarket_async.domains import Column, Cube, Feed, Kpi, Partial, Subject
+from multimarket_async.errors import Unavailable
+from multimarket_async.snapshots import Snapshotter, superseded
+from multimarket_async.store import LEDGER, Marks, Store
+from multimarket_async.store.marks import TOUCHED
+
+NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
+Documents = list[dict[str, Any]]
+UNASKED = WriteConcern(w=1, j=False)
+
+
+def kpi(name: str, cells: str, *stages: dict[str, Any], collection: str = "sales") -> Kpi:
+    columns = (Column("pieces", "integer", "Pieces"),)
+    return Kpi(name, name.title(), "pieces", "Pieces sold.", collection, cells, columns, list(stages))
+
+
+def cube(collection: str = "sales") -> Cube:
+    """Sales by shop and altogether; a period is the first letter of a shop's name."""
+    shops, total = Partial("shops", {"shop": "$shop"}, {"pieces": 1}), Partial("total", {}, {"pieces": 1})
+    period = {"$substrCP": ["$shop", 0, 1]}
+    return Cube(collection, "at", period, {"shop": "$shop"}, (shops, total))
+
+
+SUM = {"$group": {"_id": None, "pieces": {"$sum": "$pieces"}}}
+TOTAL = kpi("total", "total", SUM, {"$project": {"_id": 0, "pieces": 1}})
+BY_SHOP = kpi("by_shop", "shops", {"$sort": {"shop": 1}}, {"$replaceWith": {"shop": "$shop", "pieces": "$pieces"}})
+SALES = Subject(
+    "pieces",
+    (Feed("a", "sales", lambda _: []), Feed("b", "sales", lambda _: [])),
+    (cube(),),
+    (TOTAL, BY_SHOP),
+    lambda: None,
+)
+numbers = itertools.count(1)
+
+
+def sold(shop: str) -> dict[str, Any]:
+    number = next(numbers)
+    return {"_id": f"{shop}:{number}", "shop": shop, "at": NOW, "ingestion": {"partition": shop}}
+
+
+def mark(database: "Database[Any]", token: str, *shops: str, done: bool, at: datetime = NOW) -> None:
+    """As a collector does it, before an insert and after."""
+    found = {"collection": "sales", "partitions": sorted(set(shops)), "done": done, "at": at}
+    database[TOUCHED].replace_one({"_id": token}, found, upsert=True)
+
+
+def sell(database: "Database[Any]", *shops: str, concern: WriteConcern | None = None) -> None:
+    sales = [sold(shop) for shop in shops]
+    durable = WriteConcern(w="majority", j=True)
+    token = sales[0]["_id"]
+    mark(database, token, *shops, done=False)
+    database.get_collection("sales", write_concern=concern or durable).insert_many(sales)
+    mark(database, token, *shops, done=True)
+
+
+def marked(database: "Database[Any]") -> int:
+    return database[TOUCHED].count_documents({})
+
+
+def ledger(database: "Database[Any]") -> Documents:
+    return list(database[LEDGER].find(sort=[("_id", 1)]))
+
+
+def totals(database: "Database[Any]") -> list[int]:
+    return [one["kpis"]["total"]["rows"][0]["pieces"] for one in ledger(database)]
+
+
+@pytest.fixture
+def store(mongo_uri: str, database: "Database[Any]") -> Iterator[Store]:
+    opened = Store(mongo_uri, database.name)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def snapshotter(store: Store) -> Snapshotter:
+    return Snapshotter([SALES], store, Clock(now=lambda: NOW))
+
+
+# --- one generation -------------------------------------------------------------------------
+
+
+async def test_a_generation_holds_every_kpi(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """One document: number, times, how many documents, and each KPI with its rows in order."""
+    sell(database, "Rabat", "Fès", "Rabat")
+    await snapshotter.refresh()
+    [published] = ledger(database)
+    assert published.pop("seconds") >= 0
+    assert len(published.pop("definition")) == 12
+    assert published == {
+        "_id": 1,
+        "computed_at": NOW.replace(tzinfo=None),
+        "as_of": NOW.replace(tzinfo=None),
+        "pieces": 3,
+        "kpis": {
+            "total": {"title": "Total", "unit": "pieces", "rows": [{"pieces": 3}]},
+            "by_shop": {
+                "title": "By_Shop",
+                "unit": "pieces",
+                "rows": [{"shop": "Fès", "pieces": 1}, {"shop": "Rabat", "pieces": 2}],
+            },
+        },
+    }
+    assert (type(published["_id"]), type(published["pieces"])) == (Int64, Int64)
+
+
+async def test_what_refresh_gives_is_what_it_published(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """`verify` relies on it."""
+    sell(database, "Rabat")
+    given = await snapshotter.refresh()
+    assert given["kpis"] == ledger(database)[0]["kpis"]
+
+
+async def test_as_of_is_taken_before_measuring(store: Store, database: "Database[Any]") -> None:
+    """What was stored until then is in it; computed_at comes after."""
+    seconds = itertools.count()
+    one = Snapshotter([SALES], store, Clock(now=lambda: NOW + timedelta(seconds=next(seconds))))
+    generation = await one.refresh()
+    assert generation["as_of"] < generation["computed_at"]
+
+
+async def test_nothing_stored_is_a_generation_too(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """No rows, not no answer."""
+    await snapshotter.refresh()
+    assert [(one["pieces"], one["kpis"]["by_shop"]["rows"]) for one in ledger(database)] == [(0, [])]
+
+
+async def test_a_collection_is_counted_once(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """Two feeds share it."""
+    sell(database, "Rabat")
+    assert (await snapshotter.refresh())["pieces"] == 1
+
+
+async def test_subjects_are_measured_together(store: Store, database: "Database[Any]") -> None:
+    """One generation over all domains, each with its own collection and count."""
+    returned = kpi("returned", "total", {"$project": {"pieces": 1}}, collection="returns")
+    returns = Subject("returns", (Feed("c", "returns", lambda _: []),), (cube("returns"),), (returned,), lambda: None)
+    sell(database, "Rabat", "Fès")
+    database["returns"].insert_one(sold("Rabat"))
+    generation = await Snapshotter([SALES, returns], store, Clock()).refresh()
+    assert (generation["pieces"], generation["returns"]) == (2, 1)
+    assert generation["kpis"]["returned"]["rows"] == [{"pieces": 1}]
+
+
+# --- when one is published ------------------------------------------------------------------
+
+
+async def test_nothing_changed_nothing_published(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """However often one looks; the newest one is given."""
+    sell(database, "Rabat")
+    given = [(await snapshotter.refresh())["_id"] for _ in range(3)]
+    await snapshotter.refresh_if_changed()
+    assert (given, len(ledger(database))) == ([1, 1, 1], 1)
+
+
+async def test_a_rebuild_publishes_what_is_equal(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """Because it was asked to."""
+    await snapshotter.refresh()
+    await snapshotter.rebuild()
+    assert [one["_id"] for one in ledger(database)] == [1, 2]
+
+
+async def test_every_change_is_one_generation_with_the_next_number(
+    snapshotter: Snapshotter, database: "Database[Any]"
+) -> None:
+    """1, 2, 3: numbers only grow."""
+    for _ in range(3):
+        sell(database, "Rabat")
+        await snapshotter.refresh_if_changed()
+    assert [(one["_id"], one["pieces"]) for one in ledger(database)] == [(1, 1), (2, 2), (3, 3)]
+
+
+async def test_numbers_go_on_after_a_restart(store: Store, snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """Also above numbers whose lower ones were forgotten."""
+    database[LEDGER].insert_one({"_id": Int64(41), "computed_at": NOW, "as_of": NOW, "kpis": {}})
+    assert (await snapshotter.refresh())["_id"] == 42
+
+
+class Watched(Store):
+    """Remembers what was aggregated, by collection and first stage."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.asked: list[tuple[str, Any]] = []
+
+    def aggregate(self, collection: str, stages: Any, **more: Any) -> Any:
+        self.asked.append((collection, stages[0].get("$match")))
+        return super().aggregate(collection, stages, **more)
+
+    def read(self) -> list[str]:
+        """The partitions whose documents were read, since the last call."""
+        matches = [match for collection, match in self.asked if collection == "sales" and match]
+        self.asked.clear()
+        return sorted({key for match in matches for key in match["ingestion.partition"]["$in"]})
+
+
+async def test_an_unchanged_store_is_not_measured_again(mongo_uri: str, database: "Database[Any]") -> None:
+    """A look costs one query, of marks."""
+    store = Watched(mongo_uri, database.name)
+    snapshotter = Snapshotter([SALES], store, Clock())
+    sell(database, "Rabat")
+    await snapshotter.refresh_if_changed()
+    store.asked.clear()
+    await snapshotter.refresh_if_changed()
+    assert store.asked == [(TOUCHED, None)]
+    store.close()
+
+
+# --- what a refresh reads -------------------------------------------------------------------
+
+
+async def test_only_what_was_touched_is_read(mongo_uri: str, database: "Database[Any]") -> None:
+    """By documents of these partitions, in a new process too; the others are taken from their cells."""
+    store = Watched(mongo_uri, database.name)
+    sell(database, "Rabat", "Fès", "Agadir")
+    await Snapshotter([SALES], store, Clock()).refresh()
+    store.read()
+    sell(database, "Rabat")
+    generation = await Snapshotter([SALES], store, Clock()).refresh()
+    assert (store.read(), generation["pieces"]) == (["Rabat"], 4)
+    store.close()
+
+
+async def test_other_definitions_measure_everything_anew(mongo_uri: str, database: "Database[Any]") -> None:
+    """Cells of two definitions never meet, not even by turns; and the definition is told."""
+    doubled = replace(cube(), partials=(*cube().partials[:1], Partial("total", {}, {"pieces": 2})))
+    store, other = Store(mongo_uri, database.name), replace(SALES, cubes=(doubled,))
+    sell(database, "Rabat", "Fès")
+    old, new = Snapshotter([SALES], store, Clock()), Snapshotter([other], store, Clock())
+    generations = [await one.refresh() for one in (old, new, old, new)]
+    assert totals(database) == [2, 4, 2, 4]
+    assert len({one["definition"] for one in generations}) == 2
+    store.close()
+
+
+async def test_documents_without_a_partition_are_measured_too(
+    snapshotter: Snapshotter, database: "Database[Any]"
+) -> None:
+    """They were stored before there were partitions."""
+    database["sales"].insert_one({"_id": "old", "shop": "Rabat", "at": NOW})
+    sell(database, "Rabat")
+    assert (await snapshotter.refresh())["kpis"]["by_shop"]["rows"] == [{"shop": "Rabat", "pieces": 2}]
+
+
+async def test_a_partition_may_change_its_period(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """What a document says changed after it was measured: the period it left is measured again too."""
+    sell(database, "Rabat", "Rabat")
+    await snapshotter.refresh()
+    database["sales"].update_one({}, {"$set": {"shop": "Agadir"}})
+    mark(database, "changed", "Rabat", done=True)
+    rows = (await snapshotter.refresh())["kpis"]["by_shop"]["rows"]
+    assert rows == [{"shop": "Agadir", "pieces": 1}, {"shop": "Rabat", "pieces": 1}]
+
+
+async def test_a_partition_may_become_empty(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """A rebuild finds it although nothing of it is stored."""
+    sell(database, "Rabat", "Agadir")
+    await snapshotter.refresh()
+    database["sales"].delete_many({"shop": "Agadir"})
+    assert (await snapshotter.rebuild())["kpis"]["by_shop"]["rows"] == [{"shop": "Rabat", "pieces": 1}]
+
+
+async def test_chunks_add_up(
+    snapshotter: Snapshotter, database: "Database[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A partition is never split; progress is told after each chunk."""
+    monkeypatch.setattr("multimarket_async.snapshots.cells.CHUNK_DOCUMENTS", 2)
+    sell(database, "Rabat", "Rabat", "Rabat", "Agadir", "Fès", "Oujda")
+    told: list[tuple[int, int]] = []
+    generation = await snapshotter.rebuild(lambda *done: told.append(done))
+    assert (generation["pieces"], told) == (6, [(2, 4), (3, 4), (4, 4)])
+
+
+# --- marks ----------------------------------------------------------------------------------
+
+
+async def test_marks_are_taken_away_once_measured(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """Also where what was measured says nothing new."""
+    sell(database, "Rabat")
+    await snapshotter.refresh()
+    assert marked(database) == 0
+    mark(database, "again", "Rabat", done=True)
+    await snapshotter.refresh_if_changed()
+    assert (marked(database), len(ledger(database))) == (0, 1)
+
+
+async def test_an_insert_that_was_not_confirmed_is_measured(
+    snapshotter: Snapshotter, database: "Database[Any]"
+) -> None:
+    """Its collector died between insert and second mark; the open mark stays, as its insert may not have landed."""
+    await snapshotter.refresh()
+    mark(database, "open", "Rabat", done=False)
+    database["sales"].insert_one(sold("Rabat"))
+    assert ((await snapshotter.refresh())["pieces"], marked(database)) == (1, 1)
+    database["sales"].insert_one(sold("Rabat"))
+    assert (await snapshotter.refresh())["pieces"] == 2
+
+
+async def test_a_stale_open_mark_is_taken_away(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """It was covered; its files are collected and marked again."""
+    mark(database, "young", "Rabat", done=False, at=NOW - timedelta(minutes=4))
+    mark(database, "stale", "Rabat", done=False, at=NOW - timedelta(minutes=6))
+    await snapshotter.refresh()
+    assert [one["_id"] for one in database[TOUCHED].find()] == ["young"]
+
+
+async def test_a_mark_that_was_open_when_read_is_not_taken_away_as_done(
+    mongo_uri: str, database: "Database[Any]"
+) -> None:
+    """The insert landed after its partition was read: it is measured next time, stale or not."""
+    slow = Overtaken(mongo_uri, database.name)
+    stages = Snapshotter([SALES], slow, Clock(now=lambda: NOW))
+    for age in (0, 10):
+        mark(database, "late", "Rabat", done=False, at=NOW - timedelta(minutes=age))
+
+        async def lands(at: datetime = NOW - timedelta(minutes=age)) -> None:
+            database["sales"].insert_one(sold("Rabat"))
+            mark(database, "late", "Rabat", done=True, at=at)
+
+        database["sales"].insert_one(sold("Rabat"))
+        slow.meanwhile = lands
+        before = (await stages.refresh())["pieces"]
+        assert (await stages.refresh())["pieces"] == before + 1
+    slow.close()
+
+
+async def test_the_collector_marks_before_and_after(mongo_uri: str, database: "Database[Any]") -> None:
+    """Whoever sees the insert sees the mark; an insert that fails leaves its mark open."""
+    store = Store(mongo_uri, database.name)
+    marks = Marks(store, Clock(now=lambda: NOW))
+    async with marks.around("sales", ["b", "a", "b"]):
+        await store.add("sales", sold("b"))
+        assert [one.done for one in await marks.pending()] == [False]
+    [closed] = await marks.pending()
+    assert (closed.collection, closed.partitions, closed.done) == ("sales", ("a", "b"), True)
+    with pytest.raises(Unavailable):
+        await _interrupted_insert(store, marks)
+    assert [one.partitions for one in await marks.pending() if not one.done] == [("c",)]
+    store.close()
+
+
+async def _interrupted_insert(store: Store, marks: Marks) -> None:
+    async with marks.around("sales", ["c"]):
+        await store.add("sales", sold("c"))
+        raise Unavailable("planted")
+
+
+# --- under fire -----------------------------------------------------------------------------
+
+
+async def test_all_kpis_of_a_generation_describe_the_same_documents(
+    snapshotter: Snapshotter, database: "Database[Any]"
+) -> None:
+    """While documents are stored at full speed, the counts of its KPIs agree with each other and with its own."""
+    stop = asyncio.Event()
+    selling = asyncio.create_task(asyncio.to_thread(_sell_until, stop, database))
+    for _ in range(20):
+        await snapshotter.refresh()
+    stop.set()
+    await selling
+    published = ledger(database)
+    assert [one["_id"] for one in published if len(set(_counts(one))) > 1] == []
+    assert len(published) > 10
+
+
+def _sell_until(stop: asyncio.Event, database: "Database[Any]") -> None:
+    while not stop.is_set():
+        sell(database, *["Rabat", "Fès", "Agadir"] * 20, concern=UNASKED)
+
+
+def _counts(generation: dict[str, Any]) -> list[int]:
+    kpis = generation["kpis"]
+    of_total, of_shops = (sum(row["pieces"] for row in kpis[name]["rows"]) for name in ("total", "by_shop"))
+    return [generation["pieces"], of_total, of_shops]
+
+
+async def test_two_snapshotters_at_once_share_one_sequence(mongo_uri: str, database: "Database[Any]") -> None:
+    """No number twice or left out, and no older truth after a newer one."""
+    stop, stores = asyncio.Event(), [Store(mongo_uri, database.name) for _ in range(2)]
+    selling = asyncio.create_task(asyncio.to_thread(_sell_until, stop, database))
+
+    async def refresh(store: Store) -> None:
+        for _ in range(10):
+            await Snapshotter([SALES], store, Clock()).refresh()
+
+    await asyncio.gather(*map(refresh, stores))
+    stop.set()
+    await selling
+    published = [(one["_id"], one["pieces"]) for one in ledger(database)]
+    assert [number for number, _ in published] == list(range(1, len(published) + 1))
+    assert [pieces for _, pieces in published] == sorted(pieces for _, pieces in published)
+    for store in stores:
+        store.close()
+
+
+class Overtaken(Store):
+    """Between its measuring and its publishing somebody else does `meanwhile`, once."""
+
+    meanwhile: Callable[[], Awaitable[Any]] | None = None
+
+    async def add(self, collection: str, document: dict[str, Any]) -> bool:
+        if self.meanwhile:
+            others, self.meanwhile = self.meanwhile, None
+            await others()
+        return await super().add(collection, document)
+
+
+async def test_who_was_overtaken_measures_again(
+    mongo_uri: str, snapshotter: Snapshotter, database: "Database[Any]"
+) -> None:
+    """It saw one document, the other one saw two and took the number: the older truth is not published."""
+    slow = Overtaken(mongo_uri, database.name)
+    sell(database, "Rabat")
+
+    async def others() -> None:
+        sell(database, "Fès")
+        await snapshotter.refresh()
+
+    slow.meanwhile = others
+    given = await Snapshotter([SALES], slow, Clock()).refresh()
+    assert (given["_id"], given["pieces"], totals(database)) == (1, 2, [2])
+    slow.close()
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+class Dying(Store):
+    """Dies at the n-th write of what a refresh writes; `late`: just after it instead of just before."""
+
+    after = 10**9
+    late = False
+
+    async def _step(self, write: Awaitable[Any]) -> Any:
+        self.after -= 1
+        if self.after < 0 and not self.late:
+            write.close()  # type: ignore[attr-defined]
+            raise Killed
+        done = await write
+        if self.after < 0:
+            raise Killed
+        return done
+
+    async def add(self, *given: Any) -> bool:
+        return await self._step(super().add(*given))
+
+    async def swap(self, *given: Any) -> bool:
+        return await self._step(super().swap(*given))
+
+    async def remove(self, *given: Any, **where: Any) -> None:
+        await self._step(super().remove(*given, **where))
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("writes", range(5))
+async def test_a_crash_anywhere_leaves_one_truth_and_the_next_refresh_right(
+    mongo_uri: str, snapshotter: Snapshotter, database: "Database[Any]", writes: int, late: bool
+) -> None:
+    """Writes: partitions, a period, another period, the generation, the marks."""
+    sell(database, "Rabat", "Agadir")
+    await snapshotter.refresh()
+    sell(database, "Rabat", "Agadir")
+    dying = Dying(mongo_uri, database.name)
+    dying.after, dying.late = writes, late
+    with pytest.raises(Killed):
+        await Snapshotter([SALES], dying, Clock()).refresh()
+    dying.close()
+    published = writes == 4 or (writes == 3 and late)
+    assert totals(database) == ([2, 4] if published else [2])
+    assert [row["pieces"] for row in database["kpi_total"].find()] == [4 if published else 2]
+    generation = await snapshotter.refresh()
+    assert (generation["_id"], generation["pieces"], _counts(generation)) == (2, 4, [4, 4, 4])
+    assert marked(database) == 0
+
+
+class Slow(Store):
+    """Does `meanwhile` once, between reading documents and writing their cells."""
+
+    meanwhile: Callable[[], Awaitable[Any]] | None = None
+
+    async def swap(self, collection: str, documents: Any) -> bool:
+        if self.meanwhile:
+            others, self.meanwhile = self.meanwhile, None
+            await others()
+        return await super().swap(collection, documents)
+
+
+async def test_cells_read_earlier_never_replace_cells_read_later(
+    mongo_uri: str, snapshotter: Snapshotter, database: "Database[Any]"
+) -> None:
+    """The other one saw more, published it and took the mark away: without versions that would be lost for ever."""
+    slow = Slow(mongo_uri, database.name)
+    sell(database, "Rabat")
+
+    async def others() -> None:
+        sell(database, "Rabat")
+        await snapshotter.refresh()
+
+    slow.meanwhile = others
+    await Snapshotter([SALES], slow, Clock()).refresh()
+    sell(database, "Agadir")
+    assert (await snapshotter.refresh())["pieces"] == 3
+    assert totals(database) == [2, 3]
+    slow.close()
+
+
+# --- flat views -----------------------------------------------------------------------------
+
+
+async def test_a_view_is_one_flat_row_a_document(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """In the KPI's order, with the generation it belongs to and its times."""
+    sell(database, "Rabat", "Fès", "Rabat")
+    await snapshotter.refresh()
+    at = NOW.replace(tzinfo=None)
+    context = {"generation": 1, "computed_at": at, "as_of": at}
+    assert list(database["kpi_by_shop"].find()) == [
+        {"shop": "Fès", "pieces": 1, **context},
+        {"shop": "Rabat", "pieces": 2, **context},
+    ]
+
+
+async def test_a_view_shows_the_newest_generation_only(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """By number, not by insertion or text: 10 comes after 9."""
+    for _ in range(11):
+        sell(database, "Rabat")
+        await snapshotter.refresh()
+    assert [(row["generation"], row["pieces"]) for row in database["kpi_total"].find()] == [(11, 11)]
+
+
+async def test_a_view_follows_its_definition(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """One that an older version left behind is changed, not kept."""
+    database.command("create", "kpi_total", viewOn="elsewhere", pipeline=[])
+    sell(database, "Rabat")
+    await snapshotter.refresh()
+    assert [row["pieces"] for row in database["kpi_total"].find()] == [1]
+
+
+# --- retention ------------------------------------------------------------------------------
+
+
+def test_what_is_kept_by_hand() -> None:
+    """All of the last day, the last of each hour for 31 days, the last of each day before."""
+    at = {
+        1: datetime(2026, 3, 1, 8, tzinfo=UTC),  # 2 is later that day
+        2: datetime(2026, 3, 1, 22, tzinfo=UTC),
+        3: datetime(2026, 3, 2, 5, tzinfo=UTC),
+        4: datetime(2026, 4, 19, 11, 10, tzinfo=UTC),  # 31 days and 50 minutes ago; 5 is later that day
+        5: datetime(2026, 4, 19, 11, 50, tzinfo=UTC),
+        6: datetime(2026, 4, 19, 12, 0, tzinfo=UTC),  # exactly 31 days ago; 7 is later that hour
+        7: datetime(2026, 4, 19, 12, 30, tzinfo=UTC),
+        8: datetime(2026, 5, 19, 11, 5, tzinfo=UTC),  # 9 is later that hour
+        9: datetime(2026, 5, 19, 11, 59, 59, tzinfo=UTC),
+        10: datetime(2026, 5, 19, 12, 0, tzinfo=UTC),  # exactly a day ago
+        11: datetime(2026, 5, 19, 12, 0, 1, tzinfo=UTC),
+        12: datetime(2026, 5, 20, 11, 59, tzinfo=UTC),
+    }
+    assert list(superseded(at.items(), NOW)) == [1, 4, 6, 8]
+
+
+def test_the_newest_is_kept_however_old() -> None:
+    """A system that stood still for a year still has its numbers."""
+    assert list(superseded([(1, NOW - timedelta(days=400)), (2, NOW - timedelta(days=400))], NOW)) == [1]
+
+
+async def test_publishing_forgets_what_is_superseded(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """In the ledger itself."""
+    old = [
+        {"_id": Int64(n), "computed_at": datetime(2026, 3, 1, n, tzinfo=UTC), "as_of": NOW, "kpis": {}}
+        for n in (1, 2, 3)
+    ]
+    database[LEDGER].insert_many(old)
+    await snapshotter.refresh()
+    assert [one["_id"] for one in ledger(database)] == [3, 4]
+
+
+# --- the store away -------------------------------------------------------------------------
+
+
+class Flaky(Store):
+    """Away at some looks: "x" in the script; stops the stage after the last one."""
+
+    script: Iterator[str]
+    stop: asyncio.Event
+
+    async def aggregate(self, collection: str, stages: Any, **more: Any) -> Any:
+        if collection == TOUCHED:
+            self._look()
+        async for one in super().aggregate(collection, stages, **more):
+            yield one
+
+    def _look(self) -> None:
+        look = next(self.script, "")
+        if not look:
+            self.stop.set()
+        if look == "x":
+            raise Unavailable("connection refused")
+
+
+async def interruptions(mongo_uri: str, database: "Database[Any]", script: str) -> list[str]:
+    store, stop = Flaky(mongo_uri, database.name), asyncio.Event()
+    store.script, store.stop = iter(script), stop
+    with capture_logs() as entries:
+        await Snapshotter([SALES], store, Clock()).run(0.001, stop)
+    store.close()
+    return [entry["why"] for entry in entries if entry["event"] == "snapshots.interrupted"]
+
+
+async def test_a_store_away_is_one_line_and_no_end(mongo_uri: str, database: "Database[Any]") -> None:
+    """However often it is looked for; when it is back, what was stored is measured."""
+    sell(database, "Rabat")
+    assert await interruptions(mongo_uri, database, "xxxxx.") == ["connection refused"]
+    assert totals(database) == [1]
+
+
+async def test_a_second_interruption_is_told_too(mongo_uri: str, database: "Database[Any]") -> None:
+    """Away, back with nothing new, away again: two lines."""
+    assert len(await interruptions(mongo_uri, database, ".xx.xx.")) == 2
+
+
+async def test_a_server_that_is_not_there_interrupts_and_does_not_end_the_stage() -> None:
+    """The same with a real driver and a port where nobody listens."""
+    store, stop = Store("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=20", "nobody"), asyncio.Event()
+    with capture_logs() as entries:
+        asyncio.get_running_loop().call_later(0.2, stop.set)
+        await Snapshotter([SALES], store, Clock()).run(0.001, stop)
+    store.close()
+    assert [entry["event"] for entry in entries] == ["snapshots.interrupted"]
