@@ -60,7 +60,14 @@ class Parts(Places):
 
     def snapshotter(self) -> Snapshotter:
         """The stage from store to KPI generations."""
-        return Snapshotter(self.subjects, self.store, self.clock)
+        return Snapshotter(
+            self.subjects,
+            self.store,
+            self.clock,
+            verify_every=self.settings.verify_every,
+            stale_after_s=self.settings.stale_after_s,
+            quarantined=lambda: sum(landing.quarantine.count() for _, landing in self.channels),
+        )
 
 
 def places(loaded: Loaded) -> Places:

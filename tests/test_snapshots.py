@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from bson.int64 import Int64
 from pymongo.database import Database
+from pymongo.errors import WriteError
 from pymongo.write_concern import WriteConcern
 from structlog.testing import capture_logs
 
@@ -27,6 +28,8 @@ UNASKED = WriteConcern(w=1, j=False)
 
 def kpi(name: str, cells: str, *stages: dict[str, Any], collection: str = "sales") -> Kpi:
     columns = (Column("pieces", "integer", "Pieces"),)
+    if name == "by_shop":
+        columns = (Column("shop", "string", "Shop"), *columns)
     return Kpi(name, name.title(), "pieces", "Pieces sold.", collection, cells, columns, list(stages))
 
 
@@ -38,8 +41,10 @@ def cube(collection: str = "sales") -> Cube:
 
 
 SUM = {"$group": {"_id": None, "pieces": {"$sum": "$pieces"}}}
-TOTAL = kpi("total", "total", SUM, {"$project": {"_id": 0, "pieces": 1}})
-BY_SHOP = kpi("by_shop", "shops", {"$sort": {"shop": 1}}, {"$replaceWith": {"shop": "$shop", "pieces": "$pieces"}})
+TOTAL = kpi("total", "total", SUM, {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}})
+BY_SHOP = kpi(
+    "by_shop", "shops", {"$sort": {"shop": 1}}, {"$replaceWith": {"shop": "$shop", "pieces": {"$toLong": "$pieces"}}}
+)
 SALES = Subject(
     "pieces",
     (Feed("a", "sales", lambda _: []), Feed("b", "sales", lambda _: [])),
@@ -104,6 +109,8 @@ async def test_a_generation_holds_every_kpi(snapshotter: Snapshotter, database: 
     [published] = ledger(database)
     assert published.pop("seconds") >= 0
     assert len(published.pop("definition")) == 12
+    assert published.pop("newest_event") == NOW.replace(tzinfo=None)
+    assert (published.pop("quarantined"), published.pop("drift")) == (0, 0)
     assert published == {
         "_id": 1,
         "computed_at": NOW.replace(tzinfo=None),
@@ -150,7 +157,7 @@ async def test_a_collection_is_counted_once(snapshotter: Snapshotter, database: 
 
 async def test_subjects_are_measured_together(store: Store, database: "Database[Any]") -> None:
     """One generation over all domains, each with its own collection and count."""
-    returned = kpi("returned", "total", {"$project": {"pieces": 1}}, collection="returns")
+    returned = kpi("returned", "total", {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}}, collection="returns")
     returns = Subject("returns", (Feed("c", "returns", lambda _: []),), (cube("returns"),), (returned,), lambda: None)
     sell(database, "Rabat", "Fès")
     database["returns"].insert_one(sold("Rabat"))
@@ -360,6 +367,78 @@ async def _interrupted_insert(store: Store, marks: Marks) -> None:
     async with marks.around("sales", ["c"]):
         await store.add("sales", sold("c"))
         raise Unavailable("planted")
+
+
+# --- the self-check --------------------------------------------------------------------------
+
+
+async def test_drift_is_found_told_and_mended(mongo_uri: str, database: "Database[Any]") -> None:
+    """Every third generation here: what nobody touched is compared too."""
+    store = Store(mongo_uri, database.name)
+    stage = Snapshotter([SALES], store, Clock(), verify_every=3)
+    sell(database, "Rabat", "Fès")
+    await stage.refresh()
+    database["sales"].insert_one(sold("Fès"))  # by a hand that leaves no mark
+    for _ in range(2):
+        sell(database, "Rabat")
+        with capture_logs() as entries:
+            await stage.refresh()
+    store.close()
+    assert totals(database) == [2, 3, 5]
+    assert [one["drift"] for one in ledger(database)] == [0, 0, 1]
+    [told] = [entry for entry in entries if entry["event"] == "drift.found"]
+    assert (told["places"], told["first"], told["log_level"]) == (1, "Fès", "error")
+
+
+async def test_drift_of_a_period_is_found(mongo_uri: str, database: "Database[Any]") -> None:
+    """Its partitions are right, and it is not their sum."""
+    store = Store(mongo_uri, database.name)
+    stage = Snapshotter([SALES], store, Clock())
+    sell(database, "Rabat", "Fès")
+    await stage.refresh()
+    database["kpi_periods"].update_one({"_id": {"$regex": "R$"}}, {"$inc": {"cells.total.0.pieces": 7}})
+    assert [(await stage.rebuild())["drift"], (await stage.rebuild())["drift"], totals(database)] == [1, 0, [2, 2, 2]]
+    store.close()
+
+
+async def test_what_was_touched_meanwhile_is_no_drift(mongo_uri: str, database: "Database[Any]") -> None:
+    """Nor is a first generation, nor one under other definitions."""
+    store = Store(mongo_uri, database.name)
+    stage = Snapshotter([SALES], store, Clock())
+    sell(database, "Rabat", "Fès")
+    await stage.refresh()
+    sell(database, "Rabat")
+    drifts = [(await stage.rebuild())["drift"] for _ in range(2)]
+    store.close()
+    assert (drifts, [one["drift"] for one in ledger(database)]) == ([0, 0], [0, 0, 0])
+
+
+async def test_a_check_under_fire_finds_no_drift(mongo_uri: str, database: "Database[Any]") -> None:
+    """Orders that come while everything is compared are not drift."""
+    stop, store = asyncio.Event(), Store(mongo_uri, database.name)
+    stage = Snapshotter([SALES], store, Clock(), verify_every=1)
+    selling = asyncio.create_task(asyncio.to_thread(_sell_until, stop, database))
+    drifts = [(await stage.refresh())["drift"] for _ in range(15)]
+    stop.set()
+    await selling
+    store.close()
+    assert drifts == [0] * 15
+
+
+# --- the shape ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "row", [{}, {"pieces": 1.0}, {"pieces": "1"}, {"pieces": None}, {"pieces": Int64(1), "more": 1}, {"pieces": 1}]
+)
+async def test_mongodb_refuses_rows_of_another_shape(
+    snapshotter: Snapshotter, database: "Database[Any]", row: dict[str, Any]
+) -> None:
+    """A column missing, of another type, or one too many; an int32 is another type than an int64."""
+    sell(database, "Rabat")
+    await snapshotter.refresh()
+    with pytest.raises(WriteError, match="failed validation"):
+        database[LEDGER].update_one({}, {"$set": {"kpis.total.rows": [row]}})
 
 
 # --- under fire -----------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def status(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
 
     async def work() -> reading.Status:
         async with composition.opened(composition.places(loaded)) as parts:
-            return await reading.status(parts.channels, parts.store, parts.clock.now())
+            return await reading.status(parts.channels, parts.store, parts.clock.now(), parts.settings.stale_after_s)
 
     found = finish(work())
     if output is OutputFormat.JSON:

@@ -5,6 +5,8 @@ from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from multimarket_async import app as composition
 from multimarket_async.app import Parts
@@ -54,7 +56,7 @@ def refresh(loaded: Loaded) -> None:
 
 def rebuild(loaded: Loaded) -> None:
     """Compute everything from scratch and publish it as a new generation."""
-    generation = _with_parts(loaded, lambda parts: parts.snapshotter().rebuild())
+    generation = _with_parts(loaded, _rebuilt)
     typer.echo(f"Generation {generation['_id']} was computed from scratch in {generation['seconds']} s.")
 
 
@@ -78,6 +80,12 @@ def show(
 def bi(loaded: Loaded) -> None:
     """Print the read-only connection string for BI tools; it works as long as `run` does."""
     typer.echo(_with_parts(loaded, _reader_uri))
+
+
+async def _rebuilt(parts: Parts) -> Generation:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("partitions", total=None)
+        return await parts.snapshotter().rebuild(lambda done, of: progress.update(task, completed=done, total=of))
 
 
 async def _reader_uri(parts: Parts) -> str:

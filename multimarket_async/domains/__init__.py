@@ -91,12 +91,13 @@ class Cube:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a KPI. unit: "" where the number is a plain count or a name."""
+    """One column of a KPI. unit: "" where the number is a plain count or a name. nullable: a rate over nothing."""
 
     name: str
     type: Literal["string", "integer", "double", "date"]
     title: str
     unit: str = ""
+    nullable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

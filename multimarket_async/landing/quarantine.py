@@ -45,6 +45,12 @@ class Quarantine:
         """What is in quarantine, oldest first."""
         return sorted(self._listed(), key=lambda one: one.reason.get("set_aside_at", ""))
 
+    def count(self) -> int:
+        """How many files are in quarantine, without reading any."""
+        if not self.folder.exists():
+            return 0
+        return sum(not entry.name.endswith(REASON) and entry.name[0] != "." for entry in os.scandir(self.folder))
+
     def _listed(self) -> Iterator[SetAside]:
         if not self.folder.exists():
             return

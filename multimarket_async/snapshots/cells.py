@@ -3,7 +3,7 @@
 They are recomputed, never added to: a late order, a repeated one and a crash are then the same case.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -24,10 +24,15 @@ class Overtaken(Exception):
 
 @dataclass
 class Recomputed:
-    """partitions: how many were looked at. differing: those whose cells were not what is stored."""
+    """partitions whose cells were not what is stored, each with the periods it is in; and periods likewise."""
 
-    partitions: int = 0
-    differing: list[Key] = field(default_factory=list)
+    partitions: dict[Key, set[str]] = field(default_factory=dict)
+    periods: set[str] = field(default_factory=set)
+
+    def unexplained(self, touched: Collection[Key]) -> list[str]:
+        """What differs although no mark says that it was touched, and no partition that differs explains it."""
+        explained: set[str] = set().union(*self.partitions.values())
+        return [*sorted(str(key) for key in self.partitions if key not in touched), *sorted(self.periods - explained)]
 
 
 class Cells:
@@ -50,14 +55,14 @@ class Cells:
     async def recompute(self, cube: Cube, keys: Iterable[Key] | None, progress: Progress) -> Recomputed:
         """These partitions (None: all there are), and the periods they belong to. Raises Overtaken."""
         sizes = await self._sizes(cube, keys)
-        done, periods = Recomputed(), set[str]()
+        differing, periods, done = Recomputed(), set[str](), 0
         for chunk in _chunks(sizes):
-            periods |= await self._partitions(cube, chunk, done)
-            done.partitions += len(chunk)
-            progress(done.partitions, len(sizes))
+            periods |= await self._partitions(cube, chunk, differing)
+            done += len(chunk)
+            progress(done, len(sizes))
         for period in sorted(periods):
-            await self._period(cube, period)
-        return done
+            await self._period(cube, period, differing)
+        return differing
 
     async def _sizes(self, cube: Cube, keys: Iterable[Key] | None) -> dict[Key, int]:
         """How many documents each partition has; it may have none any more."""
@@ -74,14 +79,16 @@ class Cells:
         async for one in self._store.aggregate(PARTITIONS, [{"$match": wanted}, {"$project": {"partition": 1}}]):
             yield one["partition"]
 
-    async def _partitions(self, cube: Cube, keys: list[Key], done: Recomputed) -> set[str]:
+    async def _partitions(self, cube: Cube, keys: list[Key], differing: Recomputed) -> set[str]:
         """Recompute these; the periods they belonged to or belong to now."""
         before = await self._stored(PARTITIONS, [self._id(cube, key) for key in keys])
         fresh = {
             one["_id"]: one async for one in self._store.aggregate(cube.collection, of_partitions(cube, keys), raw=True)
         }
         after = [self._partition(cube, key, before, fresh.get(key)) for key in keys]
-        done.differing += [one["partition"] for one in after if _differ(before.get(one["_id"]), one)]
+        for one in after:
+            if _differ(before.get(one["_id"]), one["cells"]):
+                differing.partitions[one["partition"]] = {*_periods(before.get(one["_id"])), *one["periods"]}
         if not await self._store.swap(PARTITIONS, after):
             raise Overtaken
         return {period for one in (*before.values(), *after) for period in one["periods"]}
@@ -90,10 +97,12 @@ class Cells:
         found = {"periods": list(fresh["periods"]), "cells": fresh["cells"]} if fresh else {"periods": [], "cells": {}}
         return {**self._head(cube, key, before), "partition": key, **found}
 
-    async def _period(self, cube: Cube, period: str) -> None:
+    async def _period(self, cube: Cube, period: str, differing: Recomputed) -> None:
         before = await self._stored(PERIODS, [self._id(cube, period)])
         mine = {"definition": self._definition, "collection": cube.collection}
         [cells] = [one async for one in self._store.aggregate(PARTITIONS, of_period(cube, mine, period), raw=True)]
+        if _differ(before.get(self._id(cube, period)), cells):
+            differing.periods.add(period)
         if not await self._store.swap(PERIODS, [{**self._head(cube, period, before), "cells": cells}]):
             raise Overtaken
 
@@ -121,14 +130,17 @@ class Cells:
                 await self._store.remove(collection, one["names"], version=one["_id"])
 
 
-def _differ(before: Any, after: dict[str, Any]) -> bool:
-    if before is None:
-        return bool(after["periods"])
-    return _raw(before["cells"]) != _raw(after["cells"])
+def _differ(before: Any, cells: Any) -> bool:
+    return _raw(before["cells"] if before else {}) != _raw(cells)
 
 
 def _raw(cells: Any) -> dict[str, list[bytes]]:
-    return {name: [cell.raw for cell in listed] for name, listed in cells.items()}
+    """Cells are sorted by what they are about, so equal ones are equal byte by byte."""
+    return {name: [cell.raw for cell in listed] for name, listed in cells.items() if listed}
+
+
+def _periods(before: Any) -> list[str]:
+    return list(before["periods"]) if before else []
 
 
 def _chunks(sizes: dict[Key, int]) -> Iterator[list[Key]]:

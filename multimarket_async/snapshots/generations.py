@@ -8,6 +8,8 @@ from multimarket_async.domains import Kpi, Stage
 
 KEEP_ALL, KEEP_HOURLY = timedelta(days=1), timedelta(days=31)
 
+TOLD_ONLY = {"_id", "computed_at", "as_of", "seconds", "quarantined", "drift"}
+
 Generation: TypeAlias = dict[str, Any]
 
 
@@ -37,4 +39,4 @@ def superseded(dated: Iterable[tuple[int, datetime]], now: datetime) -> Iterator
 
 def content(generation: Generation) -> Generation:
     """What a generation says, without when it was said."""
-    return {key: value for key, value in generation.items() if key not in {"_id", "computed_at", "as_of", "seconds"}}
+    return {key: value for key, value in generation.items() if key not in TOLD_ONLY}

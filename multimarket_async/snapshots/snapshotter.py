@@ -1,17 +1,18 @@
 """Publishes generations: one document each, so a generation is published whole or not at all."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
 from multimarket_async.clock import Clock, beats
-from multimarket_async.domains import Subject
+from multimarket_async.domains import Cube, Subject
 from multimarket_async.errors import Unavailable
 from multimarket_async.snapshots.cells import PERIODS, Cells, Overtaken, Progress
 from multimarket_async.snapshots.generations import Generation, content, flat, superseded
+from multimarket_async.snapshots.shape import shape
 from multimarket_async.snapshots.stages import DOCUMENTS, definition_of, of_kpis
 from multimarket_async.store import LEDGER, Int64, Mark, Marks, Store
 
@@ -19,9 +20,23 @@ log = structlog.get_logger()
 
 
 class Snapshotter:
-    """Publishes a generation when the stored documents have changed. Any number may work at once."""
+    """Publishes a generation when the stored documents have changed. Any number may work at once.
 
-    def __init__(self, subjects: Sequence[Subject], store: Store, clock: Clock) -> None:
+    Generations whose number is a multiple of `verify_every` are computed from scratch: what then
+    differs, though nothing touched it, is drift; it is told, and mended by being published.
+    `quarantined()`: files set aside so far, asked in a thread.
+    """
+
+    def __init__(
+        self,
+        subjects: Sequence[Subject],
+        store: Store,
+        clock: Clock,
+        *,
+        verify_every: int = 500,
+        stale_after_s: float = 60.0,
+        quarantined: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._subjects = subjects
         self._cubes = [cube for subject in subjects for cube in subject.cubes]
         self._kpis = [kpi for subject in subjects for kpi in subject.kpis]
@@ -30,6 +45,9 @@ class Snapshotter:
         self._clock = clock
         self._marks = Marks(store, clock)
         self._cells = Cells(store, self._definition)
+        self._verify_every = verify_every
+        self._stale_after_s = stale_after_s
+        self._quarantined = quarantined
         self._prepared = False
         self._pruned_at: datetime | None = None
         self._away = False
@@ -71,29 +89,39 @@ class Snapshotter:
         has read everything after the generation before it was published. So later is never older.
         """
         newest = await self._store.newest(LEDGER)
+        number = newest["_id"] + 1 if newest else 1
+        known = newest is not None and newest.get("definition") == self._definition
+        from_scratch = from_scratch or number % self._verify_every == 0
         started, as_of = self._clock.monotonic(), self._clock.now()
         marks = await self._marks.pending()
-        everything = from_scratch or newest is None or newest.get("definition") != self._definition
-        await self._recompute(marks, progress, everything=everything)
+        drift = await self._recompute(marks, progress, everything=from_scratch or not known)
         generation = {
-            "_id": Int64(newest["_id"] + 1 if newest else 1),
+            "_id": Int64(number),
             **await self._measure(),
             "as_of": as_of,
             "computed_at": self._clock.now(),
             "seconds": round(self._clock.monotonic() - started, 3),
+            "quarantined": Int64(await asyncio.to_thread(self._quarantined)),
+            "drift": Int64(len(drift) if known else 0),
         }
         if newest and not from_scratch and content(newest) == content(generation):
             await self._marks.forget(marks)
             return newest
         if not await self._store.add(LEDGER, generation):
             raise Overtaken
-        await self._published(generation, marks)
+        self._tell(generation, marks, drift if known else [])
+        await self._clean_up(marks)
         return generation
 
-    async def _recompute(self, marks: Sequence[Mark], progress: Progress, *, everything: bool) -> None:
+    async def _recompute(self, marks: Sequence[Mark], progress: Progress, *, everything: bool) -> list[str]:
+        """Compute what was touched, or everything; what differs then though nothing touched it."""
+        drift: list[str] = []
         for cube in self._cubes:
-            touched = {key for mark in marks if mark.collection == cube.collection for key in mark.partitions}
-            await self._cells.recompute(cube, None if everything else touched, progress)
+            touched = _touched(cube, marks)
+            differing = await self._cells.recompute(cube, None if everything else touched, progress)
+            if everything:  # an order that came after the marks were read had left its own before
+                drift += differing.unexplained(touched | _touched(cube, await self._marks.pending()))
+        return drift
 
     async def _measure(self) -> Generation:
         stages = of_kpis(self._cubes, self._kpis, self._definition)
@@ -101,24 +129,35 @@ class Snapshotter:
         totals = {cube.collection: found[f"{DOCUMENTS}_{cube.collection}"] for cube in self._cubes}
         return {
             "definition": self._definition,
+            "newest_event": max((one["latest"] for listed in totals.values() for one in listed), default=None),
             **{subject.name: _documents(subject, totals) for subject in self._subjects},
             "kpis": {kpi.name: {"title": kpi.title, "unit": kpi.unit, "rows": found[kpi.name]} for kpi in self._kpis},
         }
 
     async def _prepare(self) -> None:
-        """Indexes, and one flat view a KPI over the newest generation."""
+        """Indexes, the shape of what is published, and one flat view a KPI over the newest generation."""
         if self._prepared:
             return
         for cube in self._cubes:
             await self._cells.prepare(cube)
+        await self._store.define_shape(LEDGER, shape(self._kpis, self._definition))
+        await self._store.define_index(LEDGER, "as_of")
         for kpi in self._kpis:
             await self._store.define_view(f"kpi_{kpi.name}", LEDGER, flat(kpi))
         self._prepared = True
 
-    async def _published(self, generation: Generation, marks: Sequence[Mark]) -> None:
+    def _tell(self, generation: Generation, marks: Sequence[Mark], drift: Sequence[str]) -> None:
+        """behind_s: how long the order that waited longest was stored and not in a generation."""
+        behind_s = max((self._clock.now() - mark.at).total_seconds() for mark in marks) if marks else 0.0
+        told = {name: generation[name] for name in ("seconds", "quarantined", *(one.name for one in self._subjects))}
+        log.info("generation.published", generation=generation["_id"], behind_s=round(behind_s, 3), **told)
+        if behind_s > self._stale_after_s:
+            log.warning("generation.late", generation=generation["_id"], behind_s=round(behind_s, 3))
+        if drift:
+            log.error("drift.found", generation=generation["_id"], places=len(drift), first=drift[0])
+
+    async def _clean_up(self, marks: Sequence[Mark]) -> None:
         await self._marks.forget(marks)
-        counts = {subject.name: generation[subject.name] for subject in self._subjects}
-        log.info("generation.published", generation=generation["_id"], seconds=generation["seconds"], **counts)
         if self._pruned_at is None or self._clock.now() - self._pruned_at > timedelta(hours=1):
             self._pruned_at = self._clock.now()
             await self.prune()
@@ -136,6 +175,10 @@ class Snapshotter:
         if not self._away:
             log.warning("snapshots.interrupted", why=str(why))
         self._away = True
+
+
+def _touched(cube: Cube, marks: Sequence[Mark]) -> set[str]:
+    return {key for mark in marks if mark.collection == cube.collection for key in mark.partitions}
 
 
 def _documents(subject: Subject, totals: dict[str, list[dict[str, Any]]]) -> Int64:

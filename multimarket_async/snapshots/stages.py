@@ -69,6 +69,7 @@ def _summed(partial: Partial, period: str) -> list[Stage]:
         *_unfolded(partial.name),
         {"$match": {"period": period}},
         {"$group": {"_id": _fields("$", partial.by), **sums}},
+        {"$sort": {"_id": 1}},
         {"$replaceWith": cell},
         *partial.reduce,
     ]

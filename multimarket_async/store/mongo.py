@@ -204,15 +204,22 @@ class Store:
         with _translated():
             await self._collection(collection).create_index([(field, ASCENDING) for field in fields])
 
+    async def define_shape(self, collection: str, schema: Document) -> None:
+        """Refuse, from now on, documents that are not as this $jsonSchema says."""
+        await self._define(collection, validator={"$jsonSchema": schema})
+
     async def define_view(self, name: str, source: str, stages: Sequence[Stage]) -> None:
         """Create the view, or change it if it is there already."""
+        await self._define(name, viewOn=source, pipeline=list(stages))
+
+    async def _define(self, name: str, **options: Any) -> None:
         with _translated():
             try:
-                await self._database.command("create", name, viewOn=source, pipeline=list(stages))
+                await self._database.command("create", name, **options)
             except errors.OperationFailure as failure:
                 if failure.code != NAMESPACE_EXISTS:
                     raise
-                await self._database.command("collMod", name, viewOn=source, pipeline=list(stages))
+                await self._database.command("collMod", name, **options)
 
     def _collection(self, name: str) -> AsyncIOMotorCollection[Document]:
         return self._database[name]

@@ -123,7 +123,7 @@ def _cancellation_rate_by_channel() -> Kpi:
             CHANNEL,
             Column("orders", "integer", "Orders, cancelled included"),
             Column("cancelled_orders", "integer", "Cancelled orders"),
-            Column("cancellation_rate_pct", "double", "Cancellation rate", "%"),
+            Column("cancellation_rate_pct", "double", "Cancellation rate", "%", nullable=True),
         ),
         pipeline=_cancellation_rate(),
     )
@@ -153,9 +153,9 @@ def _average_order_value_by_channel(currency: str) -> Kpi:
         columns=(
             CHANNEL,
             Column("orders", "integer", "Orders, without cancelled"),
-            Column("average_order_value", "double", "Average order value", currency),
+            Column("average_order_value", "double", "Average order value", currency, nullable=True),
             Column("gross_orders", "integer", "Orders, cancelled included"),
-            Column("gross_average_order_value", "double", "Gross average order value", currency),
+            Column("gross_average_order_value", "double", "Gross average order value", currency, nullable=True),
         ),
         pipeline=_average_order_value(),
     )
