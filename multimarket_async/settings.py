@@ -100,6 +100,10 @@ class Settings(Business):
         gt=0,
         description="orders stored this long without being in a KPI generation make the numbers stale, seconds",
     )
+    keep_all_days: float = Field(1.0, ge=0, description="how long every KPI generation is kept, days")
+    keep_hourly_days: float = Field(
+        31.0, ge=0, description="how long the last generation of each hour is kept, days; after that of each day"
+    )
     patience_s: float = Field(
         10.0, gt=0, description="how long `collect --until-empty` waits for an absent MongoDB, seconds"
     )

@@ -9,6 +9,7 @@ import typer
 
 from multimarket_async.cli.flow import add_flow
 from multimarket_async.cli.health import add_health
+from multimarket_async.cli.history import add_history
 from multimarket_async.cli.kpi import add_kpi
 from multimarket_async.cli.quarantine import add_quarantine
 from multimarket_async.errors import CannotContinue, Unavailable
@@ -20,8 +21,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for add in (add_flow, add_kpi, add_health, add_quarantine):
-    add(app)
+add_flow(app)
+add_history(add_kpi(app))
+add_health(app)
+add_quarantine(app)
 
 
 def main() -> None:

@@ -107,6 +107,8 @@ class Kpi:
     pipeline: aggregation stages over the cells of the partial `cells` of `collection`'s cube, one
         or more a period; they give the rows, in their order, each with exactly the declared columns.
         It runs inside a $facet, so that all KPIs of a generation see the same cells.
+    headline: one of the few that `demo` shows.
+    key: columns that say what a row is about, where that is not its text columns.
     """
 
     name: str
@@ -117,6 +119,13 @@ class Kpi:
     cells: str
     columns: tuple[Column, ...]
     pipeline: list[Stage]
+    headline: bool = False
+    key: tuple[str, ...] = ()
+
+    def row_key(self, row: Row) -> tuple[Any, ...]:
+        """What a row is about: the same in every generation that has it."""
+        names = self.key or [column.name for column in self.columns if column.type == "string"]
+        return tuple(row[name] for name in names)
 
 
 class Audit(Protocol):

@@ -1,12 +1,11 @@
 """Generations in the ledger: their views, and how long they are kept."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from multimarket_async.domains import Kpi, Stage
-
-KEEP_ALL, KEEP_HOURLY = timedelta(days=1), timedelta(days=31)
 
 TOLD_ONLY = {"_id", "computed_at", "as_of", "seconds", "quarantined", "drift"}
 
@@ -25,13 +24,30 @@ def flat(kpi: Kpi) -> list[Stage]:
     ]
 
 
-def superseded(dated: Iterable[tuple[int, datetime]], now: datetime) -> Iterator[int]:
+def history(kpi: Kpi) -> list[Stage]:
+    """The same over all generations that are kept, for charts of how a number grew."""
+    return [{"$sort": {"_id": 1}}, *flat(kpi)[2:]]
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Every generation is kept for `all_days`, then the last of each hour for `hourly_days`, then of each day."""
+
+    all_days: float = 1.0
+    hourly_days: float = 31.0
+
+
+def superseded(
+    dated: Iterable[tuple[int, datetime]], now: datetime, retention: Retention | None = None
+) -> Iterator[int]:
     """The generations to forget, of (number, computed at) in ascending order."""
+    keep = retention or Retention()
+    keep_all, keep_hourly = timedelta(days=keep.all_days), timedelta(days=keep.hourly_days)
     kept: dict[str, int] = {}
     for number, at in dated:
-        if now - at <= KEEP_ALL:
+        if now - at <= keep_all:
             continue
-        period = f"{at:%Y-%m-%d %H}" if now - at <= KEEP_HOURLY else f"{at:%Y-%m-%d}"
+        period = f"{at:%Y-%m-%d %H}" if now - at <= keep_hourly else f"{at:%Y-%m-%d}"
         if period in kept:
             yield kept[period]
         kept[period] = number

@@ -11,7 +11,7 @@ from multimarket_async.clock import Clock, beats
 from multimarket_async.domains import Cube, Subject
 from multimarket_async.errors import Unavailable
 from multimarket_async.snapshots.cells import PERIODS, Cells, Overtaken, Progress
-from multimarket_async.snapshots.generations import Generation, content, flat, superseded
+from multimarket_async.snapshots.generations import Generation, Retention, content, flat, history, superseded
 from multimarket_async.snapshots.shape import shape
 from multimarket_async.snapshots.stages import DOCUMENTS, definition_of, of_kpis
 from multimarket_async.store import LEDGER, Int64, Mark, Marks, Store
@@ -36,6 +36,7 @@ class Snapshotter:
         verify_every: int = 500,
         stale_after_s: float = 60.0,
         quarantined: Callable[[], int] = lambda: 0,
+        retention: Retention | None = None,
     ) -> None:
         self._subjects = subjects
         self._cubes = [cube for subject in subjects for cube in subject.cubes]
@@ -48,6 +49,7 @@ class Snapshotter:
         self._verify_every = verify_every
         self._stale_after_s = stale_after_s
         self._quarantined = quarantined
+        self._retention = retention
         self._prepared = False
         self._pruned_at: datetime | None = None
         self._away = False
@@ -135,7 +137,7 @@ class Snapshotter:
         }
 
     async def _prepare(self) -> None:
-        """Indexes, the shape of what is published, and one flat view a KPI over the newest generation."""
+        """Indexes, the shape of what is published, and two flat views a KPI: newest generation, history."""
         if self._prepared:
             return
         for cube in self._cubes:
@@ -144,6 +146,7 @@ class Snapshotter:
         await self._store.define_index(LEDGER, "as_of")
         for kpi in self._kpis:
             await self._store.define_view(f"kpi_{kpi.name}", LEDGER, flat(kpi))
+            await self._store.define_view(f"kpi_{kpi.name}_history", LEDGER, history(kpi))
         self._prepared = True
 
     def _tell(self, generation: Generation, marks: Sequence[Mark], drift: Sequence[str]) -> None:
@@ -163,10 +166,10 @@ class Snapshotter:
             await self.prune()
 
     async def prune(self) -> None:
-        """Keep every generation of the last day, then the last of each hour, after a month of each day."""
+        """Forget generations that are old and superseded, and cells of other definitions."""
         ages = self._store.aggregate(LEDGER, [{"$sort": {"_id": 1}}, {"$project": {"computed_at": 1}}])
         dated = [(one["_id"], one["computed_at"]) async for one in ages]
-        if outdated := list(superseded(dated, self._clock.now())):
+        if outdated := list(superseded(dated, self._clock.now(), self._retention)):
             await self._store.remove(LEDGER, outdated)
             log.info("generations.pruned", generations=len(outdated))
         await self._cells.forget_others()

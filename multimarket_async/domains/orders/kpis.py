@@ -1,4 +1,4 @@
-"""What MultiMarket measures of its orders: four tables, computed inside MongoDB.
+"""What MultiMarket measures of its orders: four main tables, and those of `details`, computed inside MongoDB.
 
 Money is summed in int64 minor units. Every number published has one BSON type for ever:
 integers are int64, amounts and rates are doubles; a rate over nothing is null.
@@ -6,11 +6,11 @@ integers are int64, amounts and rates are doubles; a rate over nothing is null.
 
 from multimarket_async.domains import Column, Expression, Kpi, Stage
 from multimarket_async.domains.orders.cube import COLLECTION
+from multimarket_async.domains.orders.details import details
+from multimarket_async.domains.orders.expressions import CHANNEL, first_instant, hundredths, money
 from multimarket_async.domains.orders.rules import OrderSettings
 
 RANKS = 10
-
-CHANNEL = Column("channel", "string", "Channel")
 
 
 def kpis(settings: OrderSettings) -> tuple[Kpi, ...]:
@@ -20,6 +20,7 @@ def kpis(settings: OrderSettings) -> tuple[Kpi, ...]:
         _top_products(settings.currency),
         _cancellation_rate_by_channel(),
         _average_order_value_by_channel(settings.currency),
+        *details(settings),
     )
 
 
@@ -46,18 +47,19 @@ def _revenue_by_month_and_channel(timezone: str, currency: str) -> Kpi:
             Column("gross_revenue_minor", "integer", "Gross revenue in minor units", "minor units"),
         ),
         pipeline=_monthly_revenue(timezone),
+        headline=True,
     )
 
 
 def _monthly_revenue(timezone: str) -> list[Stage]:
     row = {
         "month": "$_id.month",
-        "period_start": _first_instant("month", {"$concat": ["$_id.month", "-15"]}, timezone),
+        "period_start": first_instant("month", {"$concat": ["$_id.month", "-15"]}, timezone),
         "channel": "$_id.channel",
         "orders": {"$toLong": "$orders"},
         "cancelled_orders": {"$toLong": "$cancelled_orders"},
-        **_money("revenue"),
-        **_money("gross_revenue"),
+        **money("revenue"),
+        **money("gross_revenue"),
     }
     return [
         _orders_by({"month": "$period", "channel": "$channel"}),
@@ -86,6 +88,7 @@ def _top_products(currency: str) -> Kpi:
             Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
         ),
         pipeline=[*_products_sold(), *_ranked()],
+        headline=True,
     )
 
 
@@ -100,7 +103,7 @@ def _ranked() -> list[Stage]:
         "product": "$product._id",
         "quantity": {"$toLong": "$product.quantity"},
         "gross_quantity": {"$toLong": "$product.gross_quantity"},
-        **_money("revenue", "$product.revenue_minor"),
+        **money("revenue", "$product.revenue_minor"),
     }
     return [
         {"$sort": {"quantity": -1, "_id": 1}},
@@ -126,6 +129,7 @@ def _cancellation_rate_by_channel() -> Kpi:
             Column("cancellation_rate_pct", "double", "Cancellation rate", "%", nullable=True),
         ),
         pipeline=_cancellation_rate(),
+        headline=True,
     )
 
 
@@ -134,7 +138,7 @@ def _cancellation_rate() -> list[Stage]:
         "channel": "$_id",
         "orders": {"$toLong": "$orders"},
         "cancelled_orders": {"$toLong": "$cancelled_orders"},
-        "cancellation_rate_pct": _hundredths({"$multiply": ["$cancelled_orders", 100 * 100]}, "$orders"),
+        "cancellation_rate_pct": hundredths({"$multiply": ["$cancelled_orders", 100 * 100]}, "$orders"),
     }
     return [_orders_by("$channel"), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
 
@@ -158,6 +162,7 @@ def _average_order_value_by_channel(currency: str) -> Kpi:
             Column("gross_average_order_value", "double", "Gross average order value", currency, nullable=True),
         ),
         pipeline=_average_order_value(),
+        headline=True,
     )
 
 
@@ -166,9 +171,9 @@ def _average_order_value() -> list[Stage]:
     row = {
         "channel": "$_id",
         "orders": {"$toLong": kept},
-        "average_order_value": _hundredths("$revenue_minor", kept),
+        "average_order_value": hundredths("$revenue_minor", kept),
         "gross_orders": {"$toLong": "$orders"},
-        "gross_average_order_value": _hundredths("$gross_revenue_minor", "$orders"),
+        "gross_average_order_value": hundredths("$gross_revenue_minor", "$orders"),
     }
     return [_orders_by("$channel"), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
 
@@ -177,31 +182,3 @@ def _orders_by(key: Expression) -> Stage:
     """Add up the cells of each key."""
     names = ("orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor")
     return {"$group": {"_id": key, **{name: {"$sum": f"${name}"} for name in names}}}
-
-
-def _first_instant(unit: str, date: Expression, timezone: str) -> Expression:
-    """When the month or day of this date, as text, began; where clocks skip midnight, as $dateTrunc has it."""
-    inside = {"$dateFromString": {"dateString": date, "timezone": timezone}}
-    return {"$dateTrunc": {"date": inside, "unit": unit, "timezone": timezone}}
-
-
-def _money(name: str, minor: Expression = None) -> dict[str, Expression]:
-    """The two columns of an amount: a double for people, the exact integer beside it."""
-    exact = minor or f"${name}_minor"
-    return {name: _as_double(exact), f"{name}_minor": {"$toLong": exact}}
-
-
-def _hundredths(numerator: Expression, denominator: Expression) -> Expression:
-    """How many hundredths numerator / denominator is, rounded half-up; null over nothing. Both are >= 0.
-
-    $round is half-even. floor((2n + d) / 2d) is half-up, and exact in Decimal128: its 34
-    digits are more than any two int64 can need, where a double would lose units above 2**53.
-    """
-    doubled = {"$multiply": [{"$toDecimal": 2}, numerator]}
-    half_up = {"$divide": [{"$add": [doubled, denominator]}, {"$multiply": [2, denominator]}]}
-    return {"$cond": [{"$eq": [denominator, 0]}, None, _as_double({"$floor": half_up})]}
-
-
-def _as_double(minor: Expression) -> Expression:
-    # Divided as decimals: the one rounding is the last, so the double is the nearest there is.
-    return {"$toDouble": {"$divide": [{"$toDecimal": minor}, 100]}}
