@@ -18,7 +18,7 @@ from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
 from multimarket_async.producer import Producer
 from multimarket_async.settings import Loaded, Settings
-from multimarket_async.snapshots import Snapshotter
+from multimarket_async.snapshots import Retention, Snapshotter
 from multimarket_async.store import EmbeddedServer, Store
 
 log = structlog.get_logger()
@@ -70,7 +70,15 @@ class Parts(Places):
 
     def snapshotter(self) -> Snapshotter:
         """The stage from store to KPI generations."""
-        return Snapshotter(self.subjects, self.store, self.clock)
+        return Snapshotter(
+            self.subjects,
+            self.store,
+            self.clock,
+            verify_every=self.settings.verify_every,
+            stale_after_s=self.settings.stale_after_s,
+            retention=Retention(self.settings.keep_all_days, self.settings.keep_hourly_days),
+            quarantined=lambda: sum(landing.quarantine.count() for _, landing in self.channels),
+        )
 
 
 def places(loaded: Loaded) -> Places:

@@ -26,7 +26,7 @@ async def demo(parts: Parts, files_per_channel: int, console: Console) -> Report
     before = await counted(parts.channels, parts.store)
     generation = await _flow(parts, files_per_channel, console)
     for subject in parts.subjects:
-        for kpi in subject.kpis:
+        for kpi in (one for one in subject.kpis if one.headline):
             console.print(as_table(kpi, generation["kpis"][kpi.name]["rows"]))
     report = await verify(parts.subjects, parts.channels, parts.store, generation)
     report.differences += _lost(before, report.channels, files_per_channel)

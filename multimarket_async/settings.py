@@ -92,6 +92,18 @@ class Settings(Business):
         10.0, gt=0, description="every file is stored or set aside within this time, seconds"
     )
     snapshot_every_s: float = Field(5.0, gt=0, description="pause between two KPI generations, seconds")
+    verify_every: int = Field(
+        500, ge=1, description="every so many KPI generations, one is computed from scratch and compared"
+    )
+    stale_after_s: float = Field(
+        60.0,
+        gt=0,
+        description="orders stored this long without being in a KPI generation make the numbers stale, seconds",
+    )
+    keep_all_days: float = Field(1.0, ge=0, description="how long every KPI generation is kept, days")
+    keep_hourly_days: float = Field(
+        31.0, ge=0, description="how long the last generation of each hour is kept, days; after that of each day"
+    )
     patience_s: float = Field(
         10.0, gt=0, description="how long `collect --until-empty` waits for an absent MongoDB, seconds"
     )

@@ -3,48 +3,80 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from bson.int64 import Int64
 from pymongo.database import Database
+from pymongo.errors import WriteError
 from pymongo.write_concern import WriteConcern
 from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Column, Feed, Kpi, Subject
+from multimarket_async.domains import Column, Cube, Feed, Kpi, Partial, Subject
 from multimarket_async.errors import Unavailable
 from multimarket_async.snapshots import Snapshotter, superseded
-from multimarket_async.store import LEDGER, Store
+from multimarket_async.store import LEDGER, Marks, Store
+from multimarket_async.store.marks import TOUCHED
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 Documents = list[dict[str, Any]]
 UNASKED = WriteConcern(w=1, j=False)
 
 
-def kpi(name: str, *stages: dict[str, Any], collection: str = "sales") -> Kpi:
+def kpi(name: str, cells: str, *stages: dict[str, Any], collection: str = "sales") -> Kpi:
     columns = (Column("pieces", "integer", "Pieces"),)
-    return Kpi(name, name.title(), "pieces", "Pieces sold.", collection, columns, list(stages))
+    if name == "by_shop":
+        columns = (Column("shop", "string", "Shop"), *columns)
+    return Kpi(name, name.title(), "pieces", "Pieces sold.", collection, cells, columns, list(stages))
 
 
-TOTAL = kpi("total", {"$group": {"_id": None, "pieces": {"$sum": 1}}}, {"$project": {"_id": 0, "pieces": 1}})
+def cube(collection: str = "sales") -> Cube:
+    """Sales by shop and altogether; a period is the first letter of a shop's name."""
+    shops, total = Partial("shops", {"shop": "$shop"}, {"pieces": 1}), Partial("total", {}, {"pieces": 1})
+    period = {"$substrCP": ["$shop", 0, 1]}
+    return Cube(collection, "at", period, {"shop": "$shop"}, (shops, total))
+
+
+SUM = {"$group": {"_id": None, "pieces": {"$sum": "$pieces"}}}
+TOTAL = kpi("total", "total", SUM, {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}})
 BY_SHOP = kpi(
-    "by_shop",
-    {"$group": {"_id": "$shop", "pieces": {"$sum": 1}}},
-    {"$sort": {"_id": 1}},
-    {"$replaceWith": {"shop": "$_id", "pieces": "$pieces"}},
+    "by_shop", "shops", {"$sort": {"shop": 1}}, {"$replaceWith": {"shop": "$shop", "pieces": {"$toLong": "$pieces"}}}
 )
 SALES = Subject(
-    "pieces", (Feed("a", "sales", lambda _: []), Feed("b", "sales", lambda _: [])), (TOTAL, BY_SHOP), lambda: None
+    "pieces",
+    (Feed("a", "sales", lambda _: []), Feed("b", "sales", lambda _: [])),
+    (cube(),),
+    (TOTAL, BY_SHOP),
+    lambda: None,
 )
 numbers = itertools.count(1)
 
 
+def sold(shop: str) -> dict[str, Any]:
+    number = next(numbers)
+    return {"_id": f"{shop}:{number}", "shop": shop, "at": NOW, "ingestion": {"partition": shop}}
+
+
+def mark(database: "Database[Any]", token: str, *shops: str, done: bool, at: datetime = NOW) -> None:
+    """As a collector does it, before an insert and after."""
+    found = {"collection": "sales", "partitions": sorted(set(shops)), "done": done, "at": at}
+    database[TOUCHED].replace_one({"_id": token}, found, upsert=True)
+
+
 def sell(database: "Database[Any]", *shops: str, concern: WriteConcern | None = None) -> None:
-    sales = [{"_id": f"{shop}:{next(numbers)}", "shop": shop} for shop in shops]
+    sales = [sold(shop) for shop in shops]
     durable = WriteConcern(w="majority", j=True)
+    token = sales[0]["_id"]
+    mark(database, token, *shops, done=False)
     database.get_collection("sales", write_concern=concern or durable).insert_many(sales)
+    mark(database, token, *shops, done=True)
+
+
+def marked(database: "Database[Any]") -> int:
+    return database[TOUCHED].count_documents({})
 
 
 def ledger(database: "Database[Any]") -> Documents:
@@ -76,6 +108,9 @@ async def test_a_generation_holds_every_kpi(snapshotter: Snapshotter, database: 
     await snapshotter.refresh()
     [published] = ledger(database)
     assert published.pop("seconds") >= 0
+    assert len(published.pop("definition")) == 12
+    assert published.pop("newest_event") == NOW.replace(tzinfo=None)
+    assert (published.pop("quarantined"), published.pop("drift")) == (0, 0)
     assert published == {
         "_id": 1,
         "computed_at": NOW.replace(tzinfo=None),
@@ -122,10 +157,10 @@ async def test_a_collection_is_counted_once(snapshotter: Snapshotter, database: 
 
 async def test_subjects_are_measured_together(store: Store, database: "Database[Any]") -> None:
     """One generation over all domains, each with its own collection and count."""
-    returned = kpi("returned", {"$count": "pieces"}, collection="returns")
-    returns = Subject("returns", (Feed("c", "returns", lambda _: []),), (returned,), lambda: None)
+    returned = kpi("returned", "total", {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}}, collection="returns")
+    returns = Subject("returns", (Feed("c", "returns", lambda _: []),), (cube("returns"),), (returned,), lambda: None)
     sell(database, "Rabat", "Fès")
-    database["returns"].insert_one({"_id": "r"})
+    database["returns"].insert_one(sold("Rabat"))
     generation = await Snapshotter([SALES, returns], store, Clock()).refresh()
     assert (generation["pieces"], generation["returns"]) == (2, 1)
     assert generation["kpis"]["returned"]["rows"] == [{"pieces": 1}]
@@ -145,7 +180,7 @@ async def test_nothing_changed_nothing_published(snapshotter: Snapshotter, datab
 async def test_a_rebuild_publishes_what_is_equal(snapshotter: Snapshotter, database: "Database[Any]") -> None:
     """Because it was asked to."""
     await snapshotter.refresh()
-    await snapshotter.refresh(even_if_equal=True)
+    await snapshotter.rebuild()
     assert [one["_id"] for one in ledger(database)] == [1, 2]
 
 
@@ -165,48 +200,245 @@ async def test_numbers_go_on_after_a_restart(store: Store, snapshotter: Snapshot
     assert (await snapshotter.refresh())["_id"] == 42
 
 
-class Counting(Store):
-    """Counts how often it was measured."""
+class Watched(Store):
+    """Remembers what was aggregated, by collection and first stage."""
 
-    measured = 0
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.asked: list[tuple[str, Any]] = []
 
-    async def facet(self, *asked: Any) -> Any:
-        self.measured += 1
-        return await super().facet(*asked)
+    def aggregate(self, collection: str, stages: Any, **more: Any) -> Any:
+        self.asked.append((collection, stages[0].get("$match")))
+        return super().aggregate(collection, stages, **more)
+
+    def read(self) -> list[str]:
+        """The partitions whose documents were read, since the last call."""
+        matches = [match for collection, match in self.asked if collection == "sales" and match]
+        self.asked.clear()
+        return sorted({key for match in matches for key in match["ingestion.partition"]["$in"]})
 
 
 async def test_an_unchanged_store_is_not_measured_again(mongo_uri: str, database: "Database[Any]") -> None:
-    """A look costs a count from metadata."""
-    store = Counting(mongo_uri, database.name)
+    """A look costs one query, of marks."""
+    store = Watched(mongo_uri, database.name)
     snapshotter = Snapshotter([SALES], store, Clock())
     sell(database, "Rabat")
-    for _ in range(3):
-        await snapshotter.refresh_if_changed()
-    assert store.measured == 1
+    await snapshotter.refresh_if_changed()
+    store.asked.clear()
+    await snapshotter.refresh_if_changed()
+    assert store.asked == [(TOUCHED, None)]
     store.close()
 
 
-class Lagging(Store):
-    """A replica set whose majority is behind at first: what is stored is counted, but not read yet."""
-
-    behind = True
-
-    async def facet(self, collection: str, pipelines: Any) -> Any:
-        behind, self.behind = self.behind, False
-        return {name: [] for name in pipelines} if behind else await super().facet(collection, pipelines)
+# --- what a refresh reads -------------------------------------------------------------------
 
 
-async def test_a_document_counted_before_it_is_durable_is_measured_later(
+async def test_only_what_was_touched_is_read(mongo_uri: str, database: "Database[Any]") -> None:
+    """By documents of these partitions, in a new process too; the others are taken from their cells."""
+    store = Watched(mongo_uri, database.name)
+    sell(database, "Rabat", "Fès", "Agadir")
+    await Snapshotter([SALES], store, Clock()).refresh()
+    store.read()
+    sell(database, "Rabat")
+    generation = await Snapshotter([SALES], store, Clock()).refresh()
+    assert (store.read(), generation["pieces"]) == (["Rabat"], 4)
+    store.close()
+
+
+async def test_other_definitions_measure_everything_anew(mongo_uri: str, database: "Database[Any]") -> None:
+    """Cells of two definitions never meet, not even by turns; and the definition is told."""
+    doubled = replace(cube(), partials=(*cube().partials[:1], Partial("total", {}, {"pieces": 2})))
+    store, other = Store(mongo_uri, database.name), replace(SALES, cubes=(doubled,))
+    sell(database, "Rabat", "Fès")
+    old, new = Snapshotter([SALES], store, Clock()), Snapshotter([other], store, Clock())
+    generations = [await one.refresh() for one in (old, new, old, new)]
+    assert totals(database) == [2, 4, 2, 4]
+    assert len({one["definition"] for one in generations}) == 2
+    store.close()
+
+
+async def test_documents_without_a_partition_are_measured_too(
+    snapshotter: Snapshotter, database: "Database[Any]"
+) -> None:
+    """They were stored before there were partitions."""
+    database["sales"].insert_one({"_id": "old", "shop": "Rabat", "at": NOW})
+    sell(database, "Rabat")
+    assert (await snapshotter.refresh())["kpis"]["by_shop"]["rows"] == [{"shop": "Rabat", "pieces": 2}]
+
+
+async def test_a_partition_may_change_its_period(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """What a document says changed after it was measured: the period it left is measured again too."""
+    sell(database, "Rabat", "Rabat")
+    await snapshotter.refresh()
+    database["sales"].update_one({}, {"$set": {"shop": "Agadir"}})
+    mark(database, "changed", "Rabat", done=True)
+    rows = (await snapshotter.refresh())["kpis"]["by_shop"]["rows"]
+    assert rows == [{"shop": "Agadir", "pieces": 1}, {"shop": "Rabat", "pieces": 1}]
+
+
+async def test_a_partition_may_become_empty(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """A rebuild finds it although nothing of it is stored."""
+    sell(database, "Rabat", "Agadir")
+    await snapshotter.refresh()
+    database["sales"].delete_many({"shop": "Agadir"})
+    assert (await snapshotter.rebuild())["kpis"]["by_shop"]["rows"] == [{"shop": "Rabat", "pieces": 1}]
+
+
+async def test_chunks_add_up(
+    snapshotter: Snapshotter, database: "Database[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A partition is never split; progress is told after each chunk."""
+    monkeypatch.setattr("multimarket_async.snapshots.cells.CHUNK_DOCUMENTS", 2)
+    sell(database, "Rabat", "Rabat", "Rabat", "Agadir", "Fès", "Oujda")
+    told: list[tuple[int, int]] = []
+    generation = await snapshotter.rebuild(lambda *done: told.append(done))
+    assert (generation["pieces"], told) == (6, [(2, 4), (3, 4), (4, 4)])
+
+
+# --- marks ----------------------------------------------------------------------------------
+
+
+async def test_marks_are_taken_away_once_measured(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """Also where what was measured says nothing new."""
+    sell(database, "Rabat")
+    await snapshotter.refresh()
+    assert marked(database) == 0
+    mark(database, "again", "Rabat", done=True)
+    await snapshotter.refresh_if_changed()
+    assert (marked(database), len(ledger(database))) == (0, 1)
+
+
+async def test_an_insert_that_was_not_confirmed_is_measured(
+    snapshotter: Snapshotter, database: "Database[Any]"
+) -> None:
+    """Its collector died between insert and second mark; the open mark stays, as its insert may not have landed."""
+    await snapshotter.refresh()
+    mark(database, "open", "Rabat", done=False)
+    database["sales"].insert_one(sold("Rabat"))
+    assert ((await snapshotter.refresh())["pieces"], marked(database)) == (1, 1)
+    database["sales"].insert_one(sold("Rabat"))
+    assert (await snapshotter.refresh())["pieces"] == 2
+
+
+async def test_a_stale_open_mark_is_taken_away(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """It was covered; its files are collected and marked again."""
+    mark(database, "young", "Rabat", done=False, at=NOW - timedelta(minutes=4))
+    mark(database, "stale", "Rabat", done=False, at=NOW - timedelta(minutes=6))
+    await snapshotter.refresh()
+    assert [one["_id"] for one in database[TOUCHED].find()] == ["young"]
+
+
+async def test_a_mark_that_was_open_when_read_is_not_taken_away_as_done(
     mongo_uri: str, database: "Database[Any]"
 ) -> None:
-    """Otherwise the last order of the day is in no generation until the next one comes."""
-    store = Lagging(mongo_uri, database.name)
-    snapshotter = Snapshotter([SALES], store, Clock())
-    sell(database, "Rabat")
-    for _ in range(2):
-        await snapshotter.refresh_if_changed()
+    """The insert landed after its partition was read: it is measured next time, stale or not."""
+    slow = Overtaken(mongo_uri, database.name)
+    stages = Snapshotter([SALES], slow, Clock(now=lambda: NOW))
+    for age in (0, 10):
+        mark(database, "late", "Rabat", done=False, at=NOW - timedelta(minutes=age))
+
+        async def lands(at: datetime = NOW - timedelta(minutes=age)) -> None:
+            database["sales"].insert_one(sold("Rabat"))
+            mark(database, "late", "Rabat", done=True, at=at)
+
+        database["sales"].insert_one(sold("Rabat"))
+        slow.meanwhile = lands
+        before = (await stages.refresh())["pieces"]
+        assert (await stages.refresh())["pieces"] == before + 1
+    slow.close()
+
+
+async def test_the_collector_marks_before_and_after(mongo_uri: str, database: "Database[Any]") -> None:
+    """Whoever sees the insert sees the mark; an insert that fails leaves its mark open."""
+    store = Store(mongo_uri, database.name)
+    marks = Marks(store, Clock(now=lambda: NOW))
+    async with marks.around("sales", ["b", "a", "b"]):
+        await store.add("sales", sold("b"))
+        assert [one.done for one in await marks.pending()] == [False]
+    [closed] = await marks.pending()
+    assert (closed.collection, closed.partitions, closed.done) == ("sales", ("a", "b"), True)
+    with pytest.raises(Unavailable):
+        await _interrupted_insert(store, marks)
+    assert [one.partitions for one in await marks.pending() if not one.done] == [("c",)]
     store.close()
-    assert [one["pieces"] for one in ledger(database)] == [0, 1]
+
+
+async def _interrupted_insert(store: Store, marks: Marks) -> None:
+    async with marks.around("sales", ["c"]):
+        await store.add("sales", sold("c"))
+        raise Unavailable("planted")
+
+
+# --- the self-check --------------------------------------------------------------------------
+
+
+async def test_drift_is_found_told_and_mended(mongo_uri: str, database: "Database[Any]") -> None:
+    """Every third generation here: what nobody touched is compared too."""
+    store = Store(mongo_uri, database.name)
+    stage = Snapshotter([SALES], store, Clock(), verify_every=3)
+    sell(database, "Rabat", "Fès")
+    await stage.refresh()
+    database["sales"].insert_one(sold("Fès"))  # by a hand that leaves no mark
+    for _ in range(2):
+        sell(database, "Rabat")
+        with capture_logs() as entries:
+            await stage.refresh()
+    store.close()
+    assert totals(database) == [2, 3, 5]
+    assert [one["drift"] for one in ledger(database)] == [0, 0, 1]
+    [told] = [entry for entry in entries if entry["event"] == "drift.found"]
+    assert (told["places"], told["first"], told["log_level"]) == (1, "Fès", "error")
+
+
+async def test_drift_of_a_period_is_found(mongo_uri: str, database: "Database[Any]") -> None:
+    """Its partitions are right, and it is not their sum."""
+    store = Store(mongo_uri, database.name)
+    stage = Snapshotter([SALES], store, Clock())
+    sell(database, "Rabat", "Fès")
+    await stage.refresh()
+    database["kpi_periods"].update_one({"_id": {"$regex": "R$"}}, {"$inc": {"cells.total.0.pieces": 7}})
+    assert [(await stage.rebuild())["drift"], (await stage.rebuild())["drift"], totals(database)] == [1, 0, [2, 2, 2]]
+    store.close()
+
+
+async def test_what_was_touched_meanwhile_is_no_drift(mongo_uri: str, database: "Database[Any]") -> None:
+    """Nor is a first generation, nor one under other definitions."""
+    store = Store(mongo_uri, database.name)
+    stage = Snapshotter([SALES], store, Clock())
+    sell(database, "Rabat", "Fès")
+    await stage.refresh()
+    sell(database, "Rabat")
+    drifts = [(await stage.rebuild())["drift"] for _ in range(2)]
+    store.close()
+    assert (drifts, [one["drift"] for one in ledger(database)]) == ([0, 0], [0, 0, 0])
+
+
+async def test_a_check_under_fire_finds_no_drift(mongo_uri: str, database: "Database[Any]") -> None:
+    """Orders that come while everything is compared are not drift."""
+    stop, store = asyncio.Event(), Store(mongo_uri, database.name)
+    stage = Snapshotter([SALES], store, Clock(), verify_every=1)
+    selling = asyncio.create_task(asyncio.to_thread(_sell_until, stop, database))
+    drifts = [(await stage.refresh())["drift"] for _ in range(15)]
+    stop.set()
+    await selling
+    store.close()
+    assert drifts == [0] * 15
+
+
+# --- the shape ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "row", [{}, {"pieces": 1.0}, {"pieces": "1"}, {"pieces": None}, {"pieces": Int64(1), "more": 1}, {"pieces": 1}]
+)
+async def test_mongodb_refuses_rows_of_another_shape(
+    snapshotter: Snapshotter, database: "Database[Any]", row: dict[str, Any]
+) -> None:
+    """A column missing, of another type, or one too many; an int32 is another type than an int64."""
+    sell(database, "Rabat")
+    await snapshotter.refresh()
+    with pytest.raises(WriteError, match="failed validation"):
+        database[LEDGER].update_one({}, {"$set": {"kpis.total.rows": [row]}})
 
 
 # --- under fire -----------------------------------------------------------------------------
@@ -291,24 +523,82 @@ class Killed(BaseException):
 
 
 class Dying(Store):
-    async def add(self, collection: str, document: dict[str, Any]) -> bool:
-        raise Killed
+    """Dies at the n-th write of what a refresh writes; `late`: just after it instead of just before."""
+
+    after = 10**9
+    late = False
+
+    async def _step(self, write: Awaitable[Any]) -> Any:
+        self.after -= 1
+        if self.after < 0 and not self.late:
+            write.close()  # type: ignore[attr-defined]
+            raise Killed
+        done = await write
+        if self.after < 0:
+            raise Killed
+        return done
+
+    async def add(self, *given: Any) -> bool:
+        return await self._step(super().add(*given))
+
+    async def swap(self, *given: Any) -> bool:
+        return await self._step(super().swap(*given))
+
+    async def remove(self, *given: Any, **where: Any) -> None:
+        await self._step(super().remove(*given, **where))
 
 
-async def test_a_crash_before_publishing_leaves_the_last_generation(
-    mongo_uri: str, snapshotter: Snapshotter, database: "Database[Any]"
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("writes", range(5))
+async def test_a_crash_anywhere_leaves_one_truth_and_the_next_refresh_right(
+    mongo_uri: str, snapshotter: Snapshotter, database: "Database[Any]", writes: int, late: bool
 ) -> None:
-    """Readers go on seeing n, in the ledger and in every view."""
-    sell(database, "Rabat")
+    """Writes: partitions, a period, another period, the generation, the marks."""
+    sell(database, "Rabat", "Agadir")
     await snapshotter.refresh()
-    sell(database, "Rabat")
+    sell(database, "Rabat", "Agadir")
     dying = Dying(mongo_uri, database.name)
+    dying.after, dying.late = writes, late
     with pytest.raises(Killed):
         await Snapshotter([SALES], dying, Clock()).refresh()
     dying.close()
-    assert totals(database) == [1]
-    assert [(row["generation"], row["pieces"]) for row in database["kpi_total"].find()] == [(1, 1)]
-    assert (await snapshotter.refresh())["_id"] == 2
+    published = writes == 4 or (writes == 3 and late)
+    assert totals(database) == ([2, 4] if published else [2])
+    assert [row["pieces"] for row in database["kpi_total"].find()] == [4 if published else 2]
+    generation = await snapshotter.refresh()
+    assert (generation["_id"], generation["pieces"], _counts(generation)) == (2, 4, [4, 4, 4])
+    assert marked(database) == 0
+
+
+class Slow(Store):
+    """Does `meanwhile` once, between reading documents and writing their cells."""
+
+    meanwhile: Callable[[], Awaitable[Any]] | None = None
+
+    async def swap(self, collection: str, documents: Any) -> bool:
+        if self.meanwhile:
+            others, self.meanwhile = self.meanwhile, None
+            await others()
+        return await super().swap(collection, documents)
+
+
+async def test_cells_read_earlier_never_replace_cells_read_later(
+    mongo_uri: str, snapshotter: Snapshotter, database: "Database[Any]"
+) -> None:
+    """The other one saw more, published it and took the mark away: without versions that would be lost for ever."""
+    slow = Slow(mongo_uri, database.name)
+    sell(database, "Rabat")
+
+    async def others() -> None:
+        sell(database, "Rabat")
+        await snapshotter.refresh()
+
+    slow.meanwhile = others
+    await Snapshotter([SALES], slow, Clock()).refresh()
+    sell(database, "Agadir")
+    assert (await snapshotter.refresh())["pieces"] == 3
+    assert totals(database) == [2, 3]
+    slow.close()
 
 
 # --- flat views -----------------------------------------------------------------------------
@@ -389,13 +679,18 @@ class Flaky(Store):
     script: Iterator[str]
     stop: asyncio.Event
 
-    async def estimated_count(self, collection: str) -> int:
+    async def aggregate(self, collection: str, stages: Any, **more: Any) -> Any:
+        if collection == TOUCHED:
+            self._look()
+        async for one in super().aggregate(collection, stages, **more):
+            yield one
+
+    def _look(self) -> None:
         look = next(self.script, "")
         if not look:
             self.stop.set()
         if look == "x":
             raise Unavailable("connection refused")
-        return await super().estimated_count(collection)
 
 
 async def interruptions(mongo_uri: str, database: "Database[Any]", script: str) -> list[str]:

@@ -9,6 +9,7 @@ import typer
 
 from multimarket_async.cli.flow import add_flow
 from multimarket_async.cli.health import add_health
+from multimarket_async.cli.history import add_history
 from multimarket_async.cli.kpi import add_kpi
 from multimarket_async.cli.quarantine import add_quarantine
 from multimarket_async.cli.torture import add_torture
@@ -21,7 +22,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for add in (add_flow, add_kpi, add_health, add_quarantine, add_torture):
+add_flow(app)
+add_history(add_kpi(app))
+for add in (add_health, add_quarantine, add_torture):
     add(app)
 
 

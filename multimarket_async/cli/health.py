@@ -69,7 +69,10 @@ def status(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
 
     async def work() -> reading.Status:
         async with composition.opened(composition.places(loaded)) as parts:
-            return await reading.status(parts.channels, parts.store, parts.clock.now(), parts.latency_file)
+            stale_after_s = parts.settings.stale_after_s
+            return await reading.status(
+                parts.channels, parts.store, parts.clock.now(), stale_after_s, parts.latency_file
+            )
 
     found = finish(work())
     if output is OutputFormat.JSON:

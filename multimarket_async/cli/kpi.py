@@ -1,20 +1,22 @@
 """kpi list, refresh, rebuild, show: the measured numbers."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from multimarket_async import app as composition
 from multimarket_async.app import Parts
 from multimarket_async.cli.options import command, finish
 from multimarket_async.domains import Kpi, discover
 from multimarket_async.errors import CannotContinue, WrongSettings
-from multimarket_async.readers import tables
+from multimarket_async.readers import ledger, tables
 from multimarket_async.settings import Loaded
 from multimarket_async.snapshots import Generation
-from multimarket_async.store import LEDGER
 
 T = TypeVar("T")
 
@@ -27,34 +29,35 @@ class KpiFormat(StrEnum):
     CSV = "csv"
 
 
-def add_kpi(app: typer.Typer) -> None:
-    """Add these commands."""
-    group = typer.Typer(help="The measured numbers: list, refresh, rebuild, show.", no_args_is_help=True)
+def add_kpi(app: typer.Typer) -> typer.Typer:
+    """Add these commands; the group `kpi`, for more."""
+    group = typer.Typer(help="The measured numbers: list, refresh, rebuild, show, history, diff.", no_args_is_help=True)
     command(group, name="list")(list_all)
     command(group)(refresh)
     command(group)(rebuild)
     command(group)(show)
     app.add_typer(group, name="kpi")
     command(app)(bi)
+    return group
 
 
 def list_all(loaded: Loaded) -> None:
     """What is measured, and how each number is defined."""
     table = tables.plain("KPI", "Columns", "Definition", title="KPIs")
-    for kpi in _kpis(loaded):
+    for kpi in measured(loaded):
         table.add_row(f"{kpi.name}\n{kpi.title}", "\n".join(column.name for column in kpi.columns), kpi.definition)
     tables.console().print(table)
 
 
 def refresh(loaded: Loaded) -> None:
     """Publish a new generation if the stored orders have changed."""
-    generation = _with_parts(loaded, lambda parts: parts.snapshotter().refresh())
+    generation = with_parts(loaded, lambda parts: parts.snapshotter().refresh())
     typer.echo(f"The newest generation is {generation['_id']}, as of {generation['as_of']:%Y-%m-%d %H:%M:%S} UTC.")
 
 
 def rebuild(loaded: Loaded) -> None:
     """Compute everything from scratch and publish it as a new generation."""
-    generation = _with_parts(loaded, lambda parts: parts.snapshotter().refresh(even_if_equal=True))
+    generation = with_parts(loaded, _rebuilt)
     typer.echo(f"Generation {generation['_id']} was computed from scratch in {generation['seconds']} s.")
 
 
@@ -62,10 +65,16 @@ def show(
     loaded: Loaded,
     name: Annotated[str, typer.Argument(help="Name of the KPI; `kpi list` tells them all.")],
     output: Annotated[KpiFormat, typer.Option("--format", help="table, json or csv.")] = KpiFormat.TABLE,
+    number: Annotated[
+        int | None, typer.Option("--generation", help="Number of a generation.", show_default=False)
+    ] = None,
+    at: Annotated[str | None, typer.Option(help="The newest at this time, UTC.", show_default=False)] = None,
 ) -> None:
-    """Show the rows of one KPI from the newest generation."""
-    kpi = _named(loaded, name)
-    generation = _with_parts(loaded, _newest)
+    """Show the rows of one KPI, from the newest generation or an older one."""
+    kpi, moment = named(loaded, name), _moment(at)
+    generation = with_parts(loaded, lambda parts: ledger.generation(parts.store, number, moment))
+    if kpi.name not in generation["kpis"]:
+        raise CannotContinue(f"Generation {generation['_id']} has no {kpi.name}: it was not measured then.")
     rows = generation["kpis"][kpi.name]["rows"]
     if output is KpiFormat.JSON:
         typer.echo(tables.as_json(kpi, generation))
@@ -77,7 +86,13 @@ def show(
 
 def bi(loaded: Loaded) -> None:
     """Print the read-only connection string for BI tools; it works as long as `run` does."""
-    typer.echo(_with_parts(loaded, _reader_uri))
+    typer.echo(with_parts(loaded, _reader_uri))
+
+
+async def _rebuilt(parts: Parts) -> Generation:
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("partitions", total=None)
+        return await parts.snapshotter().rebuild(lambda done, of: progress.update(task, completed=done, total=of))
 
 
 async def _reader_uri(parts: Parts) -> str:
@@ -86,25 +101,31 @@ async def _reader_uri(parts: Parts) -> str:
     return parts.server.reader_uri
 
 
-async def _newest(parts: Parts) -> Generation:
-    newest = await parts.store.newest(LEDGER)
-    if newest is None:
-        raise CannotContinue("Nothing has been measured yet. `kpi refresh` measures what is stored.")
-    return newest
+def _moment(text: str | None) -> datetime | None:
+    """A time given on the command line; UTC where it has no zone. Raises WrongSettings."""
+    try:
+        given = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise WrongSettings(f"{text} is not a time. Expected 2026-05-01T12:00") from None
+    return given.replace(tzinfo=given.tzinfo or UTC) if given else None
 
 
-def _named(loaded: Loaded, name: str) -> Kpi:
-    kpis = {kpi.name: kpi for kpi in _kpis(loaded)}
+def named(loaded: Loaded, name: str) -> Kpi:
+    """The KPI of this name. Raises WrongSettings."""
+    kpis = {kpi.name: kpi for kpi in measured(loaded)}
     if name not in kpis:
         raise WrongSettings(f"There is no KPI {name}. There are: {', '.join(kpis)}.")
     return kpis[name]
 
 
-def _kpis(loaded: Loaded) -> list[Kpi]:
+def measured(loaded: Loaded) -> list[Kpi]:
+    """Every KPI of every domain."""
     return [kpi for domain in discover() for kpi in domain.under(loaded).kpis]
 
 
-def _with_parts(loaded: Loaded, work: Callable[[Parts], Awaitable[T]]) -> T:
+def with_parts(loaded: Loaded, work: Callable[[Parts], Awaitable[T]]) -> T:
+    """Do this work, connected."""
+
     async def opened() -> T:
         async with composition.opened(composition.places(loaded)) as parts:
             return await work(parts)

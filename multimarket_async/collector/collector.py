@@ -20,7 +20,7 @@ from multimarket_async.domains import Document, Feed
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
 from multimarket_async.landing import Landing, WaitingFile, is_content, read
 from multimarket_async.settings import Settings
-from multimarket_async.store import Encoded, Exists, Inserted, Outcome, Refused, Store, digests_of, encode
+from multimarket_async.store import Encoded, Exists, Inserted, Marks, Outcome, Refused, Store, digests_of, encode
 
 log = structlog.get_logger()
 
@@ -44,6 +44,7 @@ class Collector:
         self.tally = Tally(settings.latency_budget_s)
         self._backlogs = {feed.name: Backlog(feed, landing, clock) for feed, landing in feeds}
         self._store = store
+        self._marks = Marks(store, clock)
         self._settings = settings
         self._clock = clock
         self._interrupted_at: float | None = None
@@ -154,7 +155,9 @@ class Collector:
         """The outcomes of each file's documents."""
         outcomes: list[list[Outcome]] = []
         for collection, files in _runs(parsed):
-            found = iter(await self._store.insert(collection, [one for file in files for one in file.documents]))
+            documents = [one for file in files for one in file.documents]
+            async with self._marks.around(collection, {one.partition for one in documents}):
+                found = iter(await self._store.insert(collection, documents))
             self._resumed()
             outcomes += [[next(found) for _ in file.documents] for file in files]
         return outcomes
@@ -251,10 +254,14 @@ def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list
     """The file's documents, each with where it came from. Raises Rejected."""
     documents = _parsed(taken.feed, content)
     source = {"feed": taken.feed.name, "file": taken.file.name, "sha256": sha256, "ingested_at": now}
+    partitions = [taken.feed.partition(document) for document in documents]
     if len(documents) == 1:
-        return [encode({**documents[0], "ingestion": source})]
-    digests = zip(documents, digests_of(documents, sha256), strict=True)
-    return [encode({**one, "ingestion": {**source, "document_sha256": digest}}) for one, digest in digests]
+        return [encode({**documents[0], "ingestion": {**source, "partition": partitions[0]}})]
+    own = zip(documents, partitions, digests_of(documents, sha256), strict=True)
+    return [
+        encode({**one, "ingestion": {**source, "partition": partition, "document_sha256": digest}})
+        for one, partition, digest in own
+    ]
 
 
 def _parsed(feed: Feed, content: bytes) -> list[Document]:

@@ -1,13 +1,14 @@
 """WHAT the company measures. A folder here is a subject area, found by `discover`.
 
 A domain declares, as data: its settings, its feeds (directories whose files become
-documents), its KPIs (MongoDB pipelines) and an audit (the same KPIs by another path).
+documents), its cubes (how these are summed up), its KPIs (MongoDB pipelines over the sums)
+and an audit (the same KPIs by another path).
 Nothing outside its folder names it.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,6 +19,7 @@ from multimarket_async.settings import Business, Loaded
 Document: TypeAlias = dict[str, Any]
 Stage: TypeAlias = dict[str, Any]
 Row: TypeAlias = dict[str, Any]
+Expression: TypeAlias = Any
 S = TypeVar("S", bound=Business)
 
 
@@ -33,11 +35,18 @@ class Delivery:
 Simulate: TypeAlias = Callable[[int, int, datetime, datetime], Delivery]
 
 
+def undivided(_: Document) -> str:
+    """The partition of each document where a collection has but one."""
+    return "all"
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """A directory under data/sources and what its files become.
 
     parse: bytes -> documents, each with its key in `_id`; raises Rejected.
+    partition: where a document is measured; it is kept in `ingestion.partition`, so it depends
+        on what never changes, neither settings nor definitions.
     simulate: made-up deliveries; None where only real systems deliver.
     """
 
@@ -45,25 +54,61 @@ class Feed:
     collection: str
     parse: Callable[[bytes], list[Document]]
     simulate: Simulate | None = None
+    partition: Callable[[Document], str] = undivided
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """Cells: sums over the documents of one partition and period, from which KPIs are computed.
+
+    by: what a cell is about, besides its `period`. sums: what is added up in it.
+    prepare: stages over the cube's facts that come before.
+    reduce: stages over all cells of one period that give what the period keeps of them,
+        where keeping them all would cost too much.
+    """
+
+    name: str
+    by: Mapping[str, Expression]
+    sums: Mapping[str, Expression]
+    prepare: tuple[Stage, ...] = ()
+    reduce: tuple[Stage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """How the documents of a collection are summed up on the way to KPIs: by partition, then by period.
+
+    period: expression for the business period of a document, as text. event: field that says when it happened.
+    facts: the expressions that partials build upon, by name.
+    """
+
+    collection: str
+    event: str
+    period: Expression
+    facts: Mapping[str, Expression]
+    partials: tuple[Partial, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a KPI. unit: "" where the number is a plain count or a name."""
+    """One column of a KPI. unit: "" where the number is a plain count or a name. nullable: a rate over nothing."""
 
     name: str
     type: Literal["string", "integer", "double", "date"]
     title: str
     unit: str = ""
+    nullable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
     """One table of numbers: what it is called, what its columns are, how it is computed.
 
-    pipeline: aggregation stages over `collection` that give the rows, in their order,
-        each with exactly the declared columns. It runs inside a $facet, so that all KPIs
-        of a generation see the same documents.
+    pipeline: aggregation stages over the cells of the partial `cells` of `collection`'s cube, one
+        or more a period; they give the rows, in their order, each with exactly the declared columns.
+        It runs inside a $facet, so that all KPIs of a generation see the same cells.
+    headline: one of the few that `demo` shows.
+    key: columns that say what a row is about, where that is not its text columns.
     """
 
     name: str
@@ -71,8 +116,16 @@ class Kpi:
     unit: str
     definition: str
     collection: str
+    cells: str
     columns: tuple[Column, ...]
     pipeline: list[Stage]
+    headline: bool = False
+    key: tuple[str, ...] = ()
+
+    def row_key(self, row: Row) -> tuple[Any, ...]:
+        """What a row is about: the same in every generation that has it."""
+        names = self.key or [column.name for column in self.columns if column.type == "string"]
+        return tuple(row[name] for name in names)
 
 
 class Audit(Protocol):
@@ -91,6 +144,7 @@ class Subject:
 
     name: str
     feeds: tuple[Feed, ...]
+    cubes: tuple[Cube, ...]
     kpis: tuple[Kpi, ...]
     audit: Callable[[], Audit]
 
@@ -102,15 +156,15 @@ class Domain(Generic[S]):
     name: str
     settings: type[S]
     feeds: Callable[[S], Sequence[Feed]]
+    cubes: Callable[[S], Sequence[Cube]]
     kpis: Callable[[S], Sequence[Kpi]]
     audit: Callable[[S], Audit]
 
     def under(self, loaded: Loaded) -> Subject:
         """The domain with its settings."""
         settings = loaded.of(self.settings)
-        return Subject(
-            self.name, tuple(self.feeds(settings)), tuple(self.kpis(settings)), partial(self.audit, settings)
-        )
+        feeds, cubes, kpis = self.feeds(settings), self.cubes(settings), self.kpis(settings)
+        return Subject(self.name, tuple(feeds), tuple(cubes), tuple(kpis), partial(self.audit, settings))
 
 
 def discover() -> list[Domain[Any]]:

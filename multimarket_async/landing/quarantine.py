@@ -79,6 +79,12 @@ class Quarantine:
         """How many of them were written to since."""
         return sum(one.changed() for one in self._listed())
 
+    def count(self) -> int:
+        """How many files are in quarantine, without reading any."""
+        if not self.folder.exists():
+            return 0
+        return sum(not entry.name.endswith(REASON) and entry.name[0] != "." for entry in os.scandir(self.folder))
+
     def _listed(self) -> Iterator[SetAside]:
         if not self.folder.exists():
             return

@@ -10,7 +10,8 @@ from typing import Any
 from multimarket_async.domains import Feed
 from multimarket_async.landing import Landing
 from multimarket_async.readers.conservation import Channel, counted
-from multimarket_async.store import LEDGER, Store
+from multimarket_async.readers.freshness import freshness
+from multimarket_async.store import Store
 
 
 @dataclass(frozen=True)
@@ -32,21 +33,20 @@ class Status:
         if self.generation is None:
             return "No KPI generation yet: `kpi refresh` measures what is stored."
         number, as_of, age_s = (self.generation[name] for name in ("number", "as_of", "age_s"))
-        return f"KPI generation {number} is as of {as_of}, {age_s:,.0f} s ago."
+        late = ", and STALE: it lacks orders stored since" if self.generation.get("stale") else ""
+        return f"KPI generation {number} is as of {as_of}, {age_s:,.0f} s ago{late}."
 
 
 async def status(
-    channels: Sequence[tuple[Feed, Landing]], store: Store, now: datetime, latency_file: Path | None = None
+    channels: Sequence[tuple[Feed, Landing]],
+    store: Store,
+    now: datetime,
+    stale_after_s: float = 60.0,
+    latency_file: Path | None = None,
 ) -> Status:
     """Look everywhere once."""
-    newest = await store.newest(LEDGER)
-    generation = newest and {
-        "number": newest["_id"],
-        "as_of": newest["as_of"].isoformat(),
-        "age_s": round((now - newest["as_of"]).total_seconds(), 1),
-    }
     latency = last_report(latency_file, now) if latency_file else None
-    return Status(await counted(channels, store), generation, now, latency)
+    return Status(await counted(channels, store), await freshness(store, now, stale_after_s), now, latency)
 
 
 def last_report(file: Path, now: datetime) -> dict[str, Any] | None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -40,13 +42,32 @@ class _Archived:
     digests: dict[str, str]
 
 
+class Seen:
+    """Which keys have been seen. SQLite keeps them in a temporary file of its own and a few MB of memory."""
+
+    def __init__(self) -> None:
+        # The pieces of the archive are read in threads, one after the other.
+        self._keys = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._keys.execute("CREATE TABLE seen (key TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._keys.execute("BEGIN")  # never committed: nothing has to survive
+
+    def first_time(self, keys: Iterable[str]) -> bool:
+        """Whether none of them was seen before; all of them are now."""
+        added = [self._keys.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount for key in keys]
+        return all(added)
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        self._keys.close()
+
+
 class Verifier:
-    """Reads every archived file once, in bounded memory but for the keys seen."""
+    """Reads every archived file once, in bounded memory."""
 
     def __init__(self, store: Store, counted_one: Callable[[int], None]) -> None:
         self._store = store
         self._counted = counted_one
-        self._seen: set[str] = set()
+        self._seen = Seen()
         self._distinct: Counter[str] = Counter()
         self.differences: list[str] = []
 
@@ -65,6 +86,10 @@ class Verifier:
             await self._compare_stored(feed, archived)
             await asyncio.to_thread(self._audit, audit, feed, archived)
             self._counted(len(paths))
+
+    def close(self) -> None:
+        """Forget which keys were seen."""
+        self._seen.close()
 
     def _read(self, feed: Feed, paths: list[Path]) -> list[_Archived]:
         return [archived for path in paths if (archived := self._read_one(feed, path))]
@@ -92,10 +117,9 @@ class Verifier:
     def _audit(self, audit: Audit, feed: Feed, archived: list[_Archived]) -> None:
         """Count each document's file once, however often it was delivered."""
         for file in archived:
-            if self._seen.isdisjoint(file.digests):
+            if self._seen.first_time(file.digests):
                 audit.add(file.content)
                 self._distinct[feed.name] += 1
-            self._seen.update(file.digests)
 
     def conserved(self, channel: Channel) -> None:
         """Every stored document has its archived file, and every archived file its document."""
@@ -116,8 +140,9 @@ async def verify(
     """Compare the archive, the collections and this generation; `counted_one(n)` after every n files."""
     verifier = Verifier(store, counted_one)
     landings = {feed.name: landing for feed, landing in channels}
-    for subject in subjects:
-        await verifier.compare(subject, landings, generation)
+    with closing(verifier):
+        for subject in subjects:
+            await verifier.compare(subject, landings, generation)
     places = await counted(channels, store)
     for channel in places:
         verifier.conserved(channel)

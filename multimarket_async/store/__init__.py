@@ -1,6 +1,7 @@
 """The storage seam: few verbs, so that nothing above knows which driver or server is behind them."""
 
 from multimarket_async.store.embedded import EmbeddedServer, find_mongod
+from multimarket_async.store.marks import Mark, Marks
 from multimarket_async.store.mongo import Encoded, Exists, Inserted, Int64, Outcome, Refused, Store, digests_of, encode
 
 LEDGER = "kpi_snapshots"  # the collection of KPI generations
@@ -12,6 +13,8 @@ __all__ = [
     "Exists",
     "Inserted",
     "Int64",
+    "Mark",
+    "Marks",
     "Outcome",
     "Refused",
     "Store",

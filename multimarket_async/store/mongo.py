@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import bson
+from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
-from pymongo import DESCENDING, errors
+from pymongo import ASCENDING, DESCENDING, ReplaceOne, errors
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
@@ -46,6 +47,7 @@ class Encoded:
     key: Any
     sha256: str
     bson: RawBSONDocument
+    partition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ Outcome: TypeAlias = Inserted | Exists | Refused
 
 def encode(document: Document) -> Encoded:
     """BSON of a document with its key in `_id`. Raises Rejected where BSON cannot hold it."""
-    return Encoded(document["_id"], _compared_by(document.get("ingestion")), RawBSONDocument(_bson(document)))
+    ingestion = document.get("ingestion")
+    partition = ingestion.get("partition", "") if isinstance(ingestion, Mapping) else ""
+    return Encoded(document["_id"], _compared_by(ingestion), RawBSONDocument(_bson(document)), partition)
 
 
 def digests_of(documents: Sequence[Document], file_sha256: str) -> list[str]:
@@ -176,22 +180,14 @@ class Store:
         with _translated():
             return {found["_id"]: _compared_by(found.get("ingestion")) async for found in query}
 
-    async def facet(self, collection: str, pipelines: Mapping[str, Sequence[Stage]]) -> dict[str, list[Document]]:
-        """Run several pipelines over one pass, so that all of them see the same documents."""
-        stages = [{"$facet": {name: list(stages) for name, stages in pipelines.items()}}]
-        found = [result async for result in self.aggregate(collection, stages)]
-        return found[0] if found else {name: [] for name in pipelines}
-
-    async def aggregate(self, collection: str, stages: Sequence[Stage]) -> AsyncIterator[Document]:
-        """What an aggregation gives, document by document."""
+    async def aggregate(self, collection: str, stages: Sequence[Stage], *, raw: bool = False) -> AsyncIterator[Any]:
+        """What an aggregation gives, document by document; raw: as BSON, for what is only passed on."""
+        source = self._collection(collection)
+        if raw:
+            source = source.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
         with _translated():
-            async for document in self._collection(collection).aggregate(list(stages), allowDiskUse=True):
+            async for document in source.aggregate(list(stages), allowDiskUse=True):
                 yield document
-
-    async def estimated_count(self, collection: str) -> int:
-        """How many documents there are, from metadata: cheap, and exact but after a crash."""
-        with _translated():
-            return await self._collection(collection).estimated_document_count()
 
     async def newest(self, collection: str) -> Document | None:
         """The document with the highest `_id`."""
@@ -207,23 +203,64 @@ class Store:
                 return False
         return True
 
-    async def remove(self, collection: str, keys: Sequence[Any]) -> None:
-        """Delete the documents with these keys."""
+    async def put(self, collection: str, document: Document, *, durable: bool = True) -> None:
+        """Store one document under its `_id`, in place of what is there. durable: wait for the majority's journals."""
+        target = self._collection(collection).with_options(write_concern=DURABLE if durable else WriteConcern(w=1))
         with _translated():
-            await self._collection(collection).delete_many({"_id": {"$in": list(keys)}})
+            await target.replace_one({"_id": document["_id"]}, document, upsert=True)
+
+    async def swap(self, collection: str, documents: Sequence[Document]) -> bool:
+        """Store each document in place of its predecessor, the one with `version` - 1; version 1 has none.
+
+        False if another hand was faster anywhere: then some are stored and some are not.
+        """
+        if not documents:
+            return True
+        with _translated():
+            try:
+                result = await self._collection(collection).bulk_write([_swap(one) for one in documents], ordered=False)
+            except errors.BulkWriteError as failure:
+                if failure.details["writeConcernErrors"] or any(
+                    error["code"] != DUPLICATE_KEY for error in failure.details["writeErrors"]
+                ):
+                    raise Unavailable(_sentence(failure.details)) from failure
+                return False
+        return result.matched_count + result.upserted_count == len(documents)
+
+    async def remove(self, collection: str, keys: Sequence[Any], **where: Any) -> None:
+        """Delete the documents with these keys; with fields given, only where they have these values."""
+        with _translated():
+            await self._collection(collection).delete_many({"_id": {"$in": list(keys)}, **where})
+
+    async def define_index(self, collection: str, *fields: str) -> None:
+        """Create the index, ascending, unless it is there."""
+        with _translated():
+            await self._collection(collection).create_index([(field, ASCENDING) for field in fields])
+
+    async def define_shape(self, collection: str, schema: Document) -> None:
+        """Refuse, from now on, documents that are not as this $jsonSchema says."""
+        await self._define(collection, validator={"$jsonSchema": schema})
 
     async def define_view(self, name: str, source: str, stages: Sequence[Stage]) -> None:
         """Create the view, or change it if it is there already."""
+        await self._define(name, viewOn=source, pipeline=list(stages))
+
+    async def _define(self, name: str, **options: Any) -> None:
         with _translated():
             try:
-                await self._database.command("create", name, viewOn=source, pipeline=list(stages))
+                await self._database.command("create", name, **options)
             except errors.OperationFailure as failure:
                 if failure.code != NAMESPACE_EXISTS:
                     raise
-                await self._database.command("collMod", name, viewOn=source, pipeline=list(stages))
+                await self._database.command("collMod", name, **options)
 
     def _collection(self, name: str) -> AsyncIOMotorCollection[Document]:
         return self._database[name]
+
+
+def _swap(document: Document) -> ReplaceOne[Document]:
+    seen = document["version"] - 1
+    return ReplaceOne({"_id": document["_id"], "version": seen}, document, upsert=seen == 0)
 
 
 @contextmanager

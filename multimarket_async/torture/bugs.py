@@ -74,13 +74,14 @@ def conflict_dropped(parts: Parts) -> Parts:
 
 
 def half_generation(parts: Parts) -> Parts:
-    """A generation is published with half of its KPIs, and completed a moment later."""
+    """A generation is published with half of its rows, and completed a moment later."""
     store = parts.store
 
     def around(real: Call) -> Call:
         async def add(collection: str, document: Document) -> bool:
             if collection == LEDGER:
-                half = dict(list(document["kpis"].items())[:2])
+                kpis = document["kpis"].items()
+                half = {name: {**kpi, "rows": kpi["rows"][::2]} for name, kpi in kpis}
                 if not await real(collection, {**document, "kpis": half}):
                     return False
                 await asyncio.sleep(LATE_S)

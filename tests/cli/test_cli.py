@@ -31,6 +31,13 @@ KPIS = (
     "top_products",
     "cancellation_rate_by_channel",
     "average_order_value_by_channel",
+    "orders_by_day_and_channel",
+    "products_by_month",
+    "share_by_channel",
+    "basket_size_distribution",
+    "orders_by_weekday_and_hour",
+    "repeat_customers_by_month",
+    "revenue_by_city",
 )
 
 

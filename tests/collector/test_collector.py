@@ -180,6 +180,7 @@ async def test_a_file_is_stored_and_archived(site: Site) -> None:
                 "file": "1.json",
                 "sha256": _digest(content),
                 "ingested_at": datetime(2020, 3, 1, 12),  # noqa: DTZ001 - as the plain driver reads it
+                "partition": "all",
             },
         }
     ]

@@ -25,7 +25,7 @@ COLUMNS = (
     Column("revenue", "double", "Revenue", "EUR"),
     Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
 )
-SALES = Kpi("sales", "Sales", "EUR", "What was sold.", "orders", COLUMNS, [])
+SALES = Kpi("sales", "Sales", "EUR", "What was sold.", "orders", "sold", COLUMNS, [])
 
 
 def row(product: str | None = "Lamp", quantity: int = 1, revenue: float | None = 0.0) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from functools import partial
 
 from multimarket_async.domains import Domain, Feed
 from multimarket_async.domains.orders.audit import OrderAudit
-from multimarket_async.domains.orders.kpis import COLLECTION, kpis
-from multimarket_async.domains.orders.order import parse
+from multimarket_async.domains.orders.cube import COLLECTION, cubes
+from multimarket_async.domains.orders.kpis import kpis
+from multimarket_async.domains.orders.order import parse, partition
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import simulate
 
@@ -18,9 +19,10 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
             collection=COLLECTION,
             parse=partial(parse, canal=canal, settings=settings),
             simulate=partial(simulate, canal, settings=settings),
+            partition=partition,
         )
         for directory, canal in CHANNELS.items()
     ]
 
 
-ORDERS = Domain("orders", OrderSettings, _feeds, kpis, OrderAudit)
+ORDERS = Domain("orders", OrderSettings, _feeds, cubes, kpis, OrderAudit)

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from multimarket_async.domains import Row
+from multimarket_async.domains.orders.audit_details import DetailsAudit
 from multimarket_async.domains.orders.rules import OrderSettings
 
 # A quantity has up to 19 digits and a price 17; so the only rounding is the one asked for.
@@ -58,15 +59,21 @@ class OrderAudit:
         self._months: dict[tuple[int, int, str], _Sums] = defaultdict(_Sums)
         self._channels: dict[str, _Sums] = defaultdict(_Sums)
         self._products: dict[str, _Sold] = defaultdict(_Sold)
+        self._details = DetailsAudit(self._zone)
 
     def add(self, content: bytes) -> None:
         """Count one accepted file."""
         order = json.loads(content.decode("utf-8-sig"))
         cancelled = order["statut_commande"] in self._cancelled
-        total = sum(self._line(line, cancelled) for line in order["produits"])
-        year, month = self._month(order["date_commande"])
-        self._months[year, month, order["canal"]].count(total, cancelled)
+        minors = [self._line(line, cancelled) for line in order["produits"]]
+        total = sum(minors)
+        local = self._local(order["date_commande"])
+        self._months[local.year, local.month, order["canal"]].count(total, cancelled)
         self._channels[order["canal"]].count(total, cancelled)
+        amounts = [
+            (line["nom"], line["quantite"], minor) for line, minor in zip(order["produits"], minors, strict=True)
+        ]
+        self._details.add(order, local, amounts, cancelled=cancelled)
 
     def rows(self) -> dict[str, list[Row]]:
         """Rows by KPI name, as the pipelines would give them."""
@@ -76,6 +83,7 @@ class OrderAudit:
             "top_products": [_product(rank, *entry) for rank, entry in enumerate(self._best_sold(), start=1)],
             "cancellation_rate_by_channel": [_cancellation_rate(*entry) for entry in channels],
             "average_order_value_by_channel": [_average_order_value(*entry) for entry in channels],
+            **self._details.rows(),
         }
 
     def _line(self, line: dict[str, Any], cancelled: bool) -> int:
@@ -83,10 +91,10 @@ class OrderAudit:
         self._products[line["nom"]].count(line["quantite"], minor, cancelled)
         return minor
 
-    def _month(self, text: str) -> tuple[int, int]:
+    def _local(self, text: str) -> datetime:
         written = datetime.fromisoformat(text)
-        local = written.replace(tzinfo=self._zone) if written.tzinfo is None else written.astimezone(self._zone)
-        return local.year, local.month
+        instant = written.replace(tzinfo=self._zone) if written.tzinfo is None else written
+        return instant.astimezone(UTC).astimezone(self._zone)
 
     def _best_sold(self) -> list[tuple[str, _Sold]]:
         sold = [(name, product) for name, product in self._products.items() if product.kept > 0]

@@ -1,33 +1,30 @@
-"""What MultiMarket measures of its orders: four tables, computed inside MongoDB.
+"""What MultiMarket measures of its orders: four main tables, and those of `details`, computed inside MongoDB.
 
 Money is summed in int64 minor units. Every number published has one BSON type for ever:
 integers are int64, amounts and rates are doubles; a rate over nothing is null.
 """
 
-from typing import Any
-
-from multimarket_async.domains import Column, Kpi, Stage
+from multimarket_async.domains import Column, Expression, Kpi, Stage
+from multimarket_async.domains.orders.cube import COLLECTION
+from multimarket_async.domains.orders.details import details
+from multimarket_async.domains.orders.expressions import CHANNEL, first_instant, hundredths, money
 from multimarket_async.domains.orders.rules import OrderSettings
 
-COLLECTION = "commandes"
 RANKS = 10
-Expression = Any
-
-CHANNEL = Column("channel", "string", "Channel")
 
 
 def kpis(settings: OrderSettings) -> tuple[Kpi, ...]:
     """The KPIs of the orders domain (section 6 of the design)."""
-    cancelled = _cancelled(settings)
     return (
-        _revenue_by_month_and_channel(cancelled, settings.timezone, settings.currency),
-        _top_products(cancelled, settings.currency),
-        _cancellation_rate_by_channel(cancelled),
-        _average_order_value_by_channel(cancelled, settings.currency),
+        _revenue_by_month_and_channel(settings.timezone, settings.currency),
+        _top_products(settings.currency),
+        _cancellation_rate_by_channel(),
+        _average_order_value_by_channel(settings.currency),
+        *details(settings),
     )
 
 
-def _revenue_by_month_and_channel(cancelled: Expression, timezone: str, currency: str) -> Kpi:
+def _revenue_by_month_and_channel(timezone: str, currency: str) -> Kpi:
     return Kpi(
         name="revenue_by_month_and_channel",
         title="Revenue by month and channel",
@@ -37,6 +34,7 @@ def _revenue_by_month_and_channel(cancelled: Expression, timezone: str, currency
             "The gross figures count every order."
         ),
         collection=COLLECTION,
+        cells="orders",
         columns=(
             Column("month", "string", "Month"),
             Column("period_start", "date", "Start of the month"),
@@ -48,29 +46,29 @@ def _revenue_by_month_and_channel(cancelled: Expression, timezone: str, currency
             Column("gross_revenue", "double", "Gross revenue", currency),
             Column("gross_revenue_minor", "integer", "Gross revenue in minor units", "minor units"),
         ),
-        pipeline=_monthly_revenue(cancelled, timezone),
+        pipeline=_monthly_revenue(timezone),
+        headline=True,
     )
 
 
-def _monthly_revenue(cancelled: Expression, timezone: str) -> list[Stage]:
-    month = {"$dateTrunc": {"date": "$date_commande", "unit": "month", "timezone": timezone}}
+def _monthly_revenue(timezone: str) -> list[Stage]:
     row = {
-        "month": {"$dateToString": {"date": "$_id.month", "format": "%Y-%m", "timezone": timezone}},
-        "period_start": "$_id.month",
+        "month": "$_id.month",
+        "period_start": first_instant("month", {"$concat": ["$_id.month", "-15"]}, timezone),
         "channel": "$_id.channel",
         "orders": {"$toLong": "$orders"},
         "cancelled_orders": {"$toLong": "$cancelled_orders"},
-        **_money("revenue"),
-        **_money("gross_revenue"),
+        **money("revenue"),
+        **money("gross_revenue"),
     }
     return [
-        _orders_by({"month": month, "channel": "$canal"}, cancelled),
+        _orders_by({"month": "$period", "channel": "$channel"}),
         {"$sort": {"_id.month": 1, "_id.channel": 1}},
         {"$replaceWith": row},
     ]
 
 
-def _top_products(cancelled: Expression, currency: str) -> Kpi:
+def _top_products(currency: str) -> Kpi:
     return Kpi(
         name="top_products",
         title="Top products",
@@ -80,6 +78,7 @@ def _top_products(cancelled: Expression, currency: str) -> Kpi:
             "quantities rank by name. A product found in cancelled orders only sold nothing and is not ranked."
         ),
         collection=COLLECTION,
+        cells="products",
         columns=(
             Column("rank", "integer", "Rank"),
             Column("product", "string", "Product"),
@@ -88,22 +87,14 @@ def _top_products(cancelled: Expression, currency: str) -> Kpi:
             Column("revenue", "double", "Revenue", currency),
             Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
         ),
-        pipeline=[*_products_sold(cancelled), *_ranked()],
+        pipeline=[*_products_sold(), *_ranked()],
+        headline=True,
     )
 
 
-def _products_sold(cancelled: Expression) -> list[Stage]:
-    amount = {"$arrayElemAt": ["$lignes_centimes", "$line"]}
-    sums = {
-        "quantity": {"$sum": _unless(cancelled, "$produits.quantite")},
-        "gross_quantity": {"$sum": "$produits.quantite"},
-        "revenue_minor": {"$sum": _unless(cancelled, amount)},
-    }
-    return [
-        {"$unwind": {"path": "$produits", "includeArrayIndex": "line"}},
-        {"$group": {"_id": "$produits.nom", **sums}},
-        {"$match": {"quantity": {"$gt": 0}}},
-    ]
+def _products_sold() -> list[Stage]:
+    sums = {name: {"$sum": f"${name}"} for name in ("quantity", "gross_quantity", "revenue_minor")}
+    return [{"$group": {"_id": "$product", **sums}}, {"$match": {"quantity": {"$gt": 0}}}]
 
 
 def _ranked() -> list[Stage]:
@@ -112,7 +103,7 @@ def _ranked() -> list[Stage]:
         "product": "$product._id",
         "quantity": {"$toLong": "$product.quantity"},
         "gross_quantity": {"$toLong": "$product.gross_quantity"},
-        **_money("revenue", "$product.revenue_minor"),
+        **money("revenue", "$product.revenue_minor"),
     }
     return [
         {"$sort": {"quantity": -1, "_id": 1}},
@@ -123,34 +114,36 @@ def _ranked() -> list[Stage]:
     ]
 
 
-def _cancellation_rate_by_channel(cancelled: Expression) -> Kpi:
+def _cancellation_rate_by_channel() -> Kpi:
     return Kpi(
         name="cancellation_rate_by_channel",
         title="Cancellation rate by channel",
         unit="%",
         definition="Cancelled orders out of all orders of the channel, in percent, rounded half-up to 2 decimals.",
         collection=COLLECTION,
+        cells="orders",
         columns=(
             CHANNEL,
             Column("orders", "integer", "Orders, cancelled included"),
             Column("cancelled_orders", "integer", "Cancelled orders"),
-            Column("cancellation_rate_pct", "double", "Cancellation rate", "%"),
+            Column("cancellation_rate_pct", "double", "Cancellation rate", "%", nullable=True),
         ),
-        pipeline=_cancellation_rate(cancelled),
+        pipeline=_cancellation_rate(),
+        headline=True,
     )
 
 
-def _cancellation_rate(cancelled: Expression) -> list[Stage]:
+def _cancellation_rate() -> list[Stage]:
     row = {
         "channel": "$_id",
         "orders": {"$toLong": "$orders"},
         "cancelled_orders": {"$toLong": "$cancelled_orders"},
-        "cancellation_rate_pct": _hundredths({"$multiply": ["$cancelled_orders", 100 * 100]}, "$orders"),
+        "cancellation_rate_pct": hundredths({"$multiply": ["$cancelled_orders", 100 * 100]}, "$orders"),
     }
-    return [_orders_by("$canal", cancelled), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
+    return [_orders_by("$channel"), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
 
 
-def _average_order_value_by_channel(cancelled: Expression, currency: str) -> Kpi:
+def _average_order_value_by_channel(currency: str) -> Kpi:
     return Kpi(
         name="average_order_value_by_channel",
         title="Average order value by channel",
@@ -160,66 +153,32 @@ def _average_order_value_by_channel(cancelled: Expression, currency: str) -> Kpi
             "decimals; empty where all were cancelled. The gross figures count every order."
         ),
         collection=COLLECTION,
+        cells="orders",
         columns=(
             CHANNEL,
             Column("orders", "integer", "Orders, without cancelled"),
-            Column("average_order_value", "double", "Average order value", currency),
+            Column("average_order_value", "double", "Average order value", currency, nullable=True),
             Column("gross_orders", "integer", "Orders, cancelled included"),
-            Column("gross_average_order_value", "double", "Gross average order value", currency),
+            Column("gross_average_order_value", "double", "Gross average order value", currency, nullable=True),
         ),
-        pipeline=_average_order_value(cancelled),
+        pipeline=_average_order_value(),
+        headline=True,
     )
 
 
-def _average_order_value(cancelled: Expression) -> list[Stage]:
+def _average_order_value() -> list[Stage]:
     kept = {"$subtract": ["$orders", "$cancelled_orders"]}
     row = {
         "channel": "$_id",
         "orders": {"$toLong": kept},
-        "average_order_value": _hundredths("$revenue_minor", kept),
+        "average_order_value": hundredths("$revenue_minor", kept),
         "gross_orders": {"$toLong": "$orders"},
-        "gross_average_order_value": _hundredths("$gross_revenue_minor", "$orders"),
+        "gross_average_order_value": hundredths("$gross_revenue_minor", "$orders"),
     }
-    return [_orders_by("$canal", cancelled), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
+    return [_orders_by("$channel"), {"$sort": {"_id": 1}}, {"$replaceWith": row}]
 
 
-def _orders_by(key: Expression, cancelled: Expression) -> Stage:
-    """Count and sum the orders of each key."""
-    sums = {
-        "orders": {"$sum": 1},
-        "cancelled_orders": {"$sum": {"$cond": [cancelled, 1, 0]}},
-        "revenue_minor": {"$sum": _unless(cancelled, "$montant_centimes")},
-        "gross_revenue_minor": {"$sum": "$montant_centimes"},
-    }
-    return {"$group": {"_id": key, **sums}}
-
-
-def _cancelled(settings: OrderSettings) -> Expression:
-    # $literal: a status that starts with "$" is text, not a field path.
-    return {"$in": ["$statut_commande", {"$literal": list(settings.cancelled_statuses)}]}
-
-
-def _unless(cancelled: Expression, number: Expression) -> Expression:
-    return {"$cond": [cancelled, 0, number]}
-
-
-def _money(name: str, minor: Expression = None) -> dict[str, Expression]:
-    """The two columns of an amount: a double for people, the exact integer beside it."""
-    exact = minor or f"${name}_minor"
-    return {name: _as_double(exact), f"{name}_minor": {"$toLong": exact}}
-
-
-def _hundredths(numerator: Expression, denominator: Expression) -> Expression:
-    """How many hundredths numerator / denominator is, rounded half-up; null over nothing. Both are >= 0.
-
-    $round is half-even. floor((2n + d) / 2d) is half-up, and exact in Decimal128: its 34
-    digits are more than any two int64 can need, where a double would lose units above 2**53.
-    """
-    doubled = {"$multiply": [{"$toDecimal": 2}, numerator]}
-    half_up = {"$divide": [{"$add": [doubled, denominator]}, {"$multiply": [2, denominator]}]}
-    return {"$cond": [{"$eq": [denominator, 0]}, None, _as_double({"$floor": half_up})]}
-
-
-def _as_double(minor: Expression) -> Expression:
-    # Divided as decimals: the one rounding is the last, so the double is the nearest there is.
-    return {"$toDouble": {"$divide": [{"$toDecimal": minor}, 100]}}
+def _orders_by(key: Expression) -> Stage:
+    """Add up the cells of each key."""
+    names = ("orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor")
+    return {"$group": {"_id": key, **{name: {"$sum": f"${name}"} for name in names}}}

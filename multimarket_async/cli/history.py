@@ -1,0 +1,76 @@
+"""kpi history, kpi diff: the measured numbers over time."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from multimarket_async.app import Parts
+from multimarket_async.cli.kpi import measured, named, with_parts
+from multimarket_async.cli.options import command
+from multimarket_async.errors import WrongSettings
+from multimarket_async.readers import ledger, tables
+from multimarket_async.settings import Loaded
+
+
+def add_history(group: typer.Typer) -> None:
+    """Add these commands to `kpi`."""
+    command(group)(history)
+    command(group)(diff)
+
+
+def history(
+    loaded: Loaded,
+    name: Annotated[str, typer.Argument(help="Name of the KPI.")],
+    by: Annotated[str, typer.Option("--by", help="The column to follow.")],
+) -> None:
+    """Show how a column grew over the generations that are kept: a line for each change."""
+    kpi = named(loaded, name)
+    if by not in [column.name for column in kpi.columns]:
+        raise WrongSettings(f"{name} has no column {by}. There are: {', '.join(one.name for one in kpi.columns)}.")
+
+    async def work(parts: Parts) -> list[ledger.Step]:
+        return [step async for step in ledger.history(parts.store, kpi, by)]
+
+    table = tables.plain("Generation", "As of", "Row", by, title=kpi.title)
+    for step in with_parts(loaded, work):
+        table.add_row(
+            f"{step.generation}", f"{step.as_of:%Y-%m-%d %H:%M:%S}", _text(_words(step.key)), _text(step.value)
+        )
+    tables.console().print(table)
+
+
+def diff(
+    loaded: Loaded,
+    before: Annotated[int, typer.Argument(help="Number of a generation.", metavar="A")],
+    after: Annotated[int, typer.Argument(help="Number of a later one.", metavar="B")],
+) -> None:
+    """Explain a change: every row that differs between two generations, and which orders came in between."""
+    old, new, entered = with_parts(loaded, lambda parts: _compared(parts, before, after))
+    table = tables.plain("KPI", "Row", "Changed", title=f"Generation {before} -> {after}")
+    for kpi in measured(loaded):
+        for change in ledger.changes(kpi, old, new):
+            table.add_row(change.kpi, _text(_words(change.key)), _text("; ".join(change.columns())))
+    tables.console().print(table)
+    for name, found in entered.items():
+        dots = ", ..." if found.documents > len(found.keys) else ""
+        typer.echo(f"{found.documents:,} {name} came in between: {tables.harmless(', '.join(found.keys))}{dots}")
+        grown = new.get(name, 0) - old.get(name, 0)
+        if grown != found.documents:
+            typer.echo(f"The generations count {grown:,} more: a batch was on its way at one of the two instants.")
+
+
+async def _compared(
+    parts: Parts, before: int, after: int
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, ledger.Entered]]:
+    old, new = [await ledger.generation(parts.store, number) for number in (before, after)]
+    cubes = [(subject.name, cube) for subject in parts.subjects for cube in subject.cubes]
+    return old, new, {name: await ledger.entered(parts.store, cube, old, new) for name, cube in cubes}
+
+
+def _words(key: tuple[Any, ...]) -> str:
+    return ", ".join(map(str, key)) or "all"
+
+
+def _text(value: Any) -> Text:
+    return Text("-" if value is None else tables.harmless(str(value)))

@@ -1,0 +1,39 @@
+"""The shape that MongoDB demands of a generation: every column in every row, one type a column for ever."""
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from multimarket_async.domains import Column, Kpi
+
+Schema: TypeAlias = dict[str, Any]
+BSON_TYPES = {"string": "string", "integer": "long", "double": "double", "date": "date"}
+
+
+def shape(kpis: Iterable[Kpi], definition: str) -> Schema:
+    """A $jsonSchema. Rows are checked where the generation is of this definition: another version has other KPIs."""
+    tables = {kpi.name: _table(kpi) for kpi in kpis}
+    ours = {"kpis": _object(tables), "definition": {"enum": [definition]}, "orders": {"bsonType": "long"}}
+    theirs = {"definition": {"not": {"enum": [definition]}}}
+    always = {"_id": "long", "as_of": "date", "computed_at": "date", "kpis": "object"}
+    return {
+        "bsonType": "object",
+        "required": list(always),
+        "properties": {name: {"bsonType": bson_type} for name, bson_type in always.items()},
+        "anyOf": [{"properties": ours}, {"properties": theirs}],
+    }
+
+
+def _table(kpi: Kpi) -> Schema:
+    row = _object({column.name: _value(column) for column in kpi.columns})
+    return _object(
+        {"title": {"bsonType": "string"}, "unit": {"bsonType": "string"}, "rows": {"bsonType": "array", "items": row}}
+    )
+
+
+def _object(fields: dict[str, Schema]) -> Schema:
+    return {"bsonType": "object", "required": list(fields), "properties": fields, "additionalProperties": False}
+
+
+def _value(column: Column) -> Schema:
+    bson_type = BSON_TYPES[column.type]
+    return {"bsonType": [bson_type, "null"] if column.nullable else bson_type}

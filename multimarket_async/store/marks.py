@@ -1,0 +1,69 @@
+"""Which partitions have been touched since they were last measured.
+
+Who inserts leaves a mark before and renews it after; who measures takes it away. Wherever either
+of them dies, an order that is stored and not measured has its partition in a mark:
+
+- Dies before the insert: the mark names a partition in which nothing changed. That costs a look.
+- Dies between insert and renewal: the first mark is there; the file was not archived either, so it
+  is collected again, found to be a duplicate, and marked again.
+- Is paused with the mark open, for as long as it may be: an open mark stays until it is stale. If
+  the insert lands after that, the renewal puts the mark back.
+- Measurer dies anywhere before publishing: it takes marks away only after a generation that
+  covers them was published, and measuring a partition again gives the same.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from multimarket_async.clock import Clock
+from multimarket_async.store.mongo import Store
+
+TOUCHED = "kpi_touched"
+# No insert whose sender is gone lands as late as this; one whose sender is not is marked again.
+STALE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """These partitions of a collection were or are being written to. done: the insert had ended."""
+
+    token: str
+    collection: str
+    partitions: tuple[str, ...]
+    done: bool
+    at: datetime
+
+
+class Marks:
+    """The marks in the database. Any number of processes may leave them and take them away."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    @asynccontextmanager
+    async def around(self, collection: str, partitions: Iterable[str]) -> AsyncIterator[None]:
+        """Mark before an insert and after it; one that fails leaves the mark open."""
+        mark = {"_id": uuid.uuid4().hex, "collection": collection, "partitions": sorted(set(partitions))}
+        # Not waited for: it is older in the oplog and the journal than the insert, and so at least as durable.
+        await self._store.put(TOUCHED, {**mark, "done": False, "at": self._clock.now()}, durable=False)
+        yield
+        await self._store.put(TOUCHED, {**mark, "done": True, "at": self._clock.now()})
+
+    async def pending(self) -> list[Mark]:
+        """All marks there are, oldest first."""
+        found = self._store.aggregate(TOUCHED, [{"$sort": {"at": 1}}])
+        fields = [(one["_id"], one["collection"], one["partitions"], one["done"], one["at"]) async for one in found]
+        return [Mark(token, collection, tuple(keys), done, at) for token, collection, keys, done, at in fields]
+
+    async def forget(self, covered: Sequence[Mark]) -> None:
+        """Take away marks, read before what was published was measured, that have nothing left to say."""
+        done = [mark.token for mark in covered if mark.done]
+        stale = [mark.token for mark in covered if not mark.done and self._clock.now() - mark.at > STALE]
+        if done:
+            await self._store.remove(TOUCHED, done)
+        if stale:  # unless it was renewed meanwhile: then there is something new to measure
+            await self._store.remove(TOUCHED, stale, done=False)

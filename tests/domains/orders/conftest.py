@@ -1,0 +1,45 @@
+"""KPIs as a generation publishes them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeAlias
+
+import pytest
+from bson.codec_options import CodecOptions
+from pymongo.database import Database
+
+from multimarket_async.clock import Clock
+from multimarket_async.domains import Row, Subject
+from multimarket_async.domains.orders import ORDERS
+from multimarket_async.domains.orders.order import partition
+from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.snapshots import Snapshotter
+from multimarket_async.store import LEDGER, Store
+
+Measure: TypeAlias = Callable[..., Awaitable[dict[str, list[Row]]]]
+
+
+@pytest.fixture
+async def computed(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Measure]:
+    """(documents, then stages over the published rows, then settings) -> rows by name of the KPI."""
+    store = Store(mongo_uri, database.name)
+
+    async def measure(
+        documents: list[dict[str, Any]], extra: tuple[dict[str, Any], ...] = (), **given: Any
+    ) -> dict[str, list[Row]]:
+        for document in documents:
+            document.setdefault("ingestion", {"partition": partition(document)})
+        if documents:
+            database["commandes"].insert_many(documents)
+        settings = OrderSettings(**given)
+        subject = Subject("orders", (), ORDERS.cubes(settings), ORDERS.kpis(settings), lambda: ORDERS.audit(settings))
+        await Snapshotter([subject], store, Clock()).rebuild()
+        return {kpi.name: _published(database, kpi.name, extra) for kpi in subject.kpis}
+
+    yield measure
+    store.close()
+
+
+def _published(database: Database[Any], name: str, extra: tuple[dict[str, Any], ...]) -> list[Row]:
+    rows = f"$kpis.{name}.rows"
+    stages = [{"$sort": {"_id": -1}}, {"$limit": 1}, {"$unwind": rows}, {"$replaceWith": rows}, *extra]
+    return list(database.get_collection(LEDGER, CodecOptions(tz_aware=True)).aggregate(stages))

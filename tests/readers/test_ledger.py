@@ -1,0 +1,78 @@
+"""Generations of the past, by hand."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson.int64 import Int64
+from pymongo.database import Database
+
+from multimarket_async.domains import Column, Cube, Kpi
+from multimarket_async.errors import CannotContinue
+from multimarket_async.readers.ledger import Change, Entered, Step, changes, entered, generation, history
+from multimarket_async.store import LEDGER, Store
+
+NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
+COLUMNS = (Column("shop", "string", "Shop"), Column("pieces", "integer", "Pieces"))
+BY_SHOP = Kpi("by_shop", "By shop", "pieces", "Pieces.", "sales", "shops", COLUMNS, [])
+
+
+@pytest.fixture
+def store(mongo_uri: str, database: "Database[Any]") -> Iterator[Store]:
+    opened = Store(mongo_uri, database.name)
+    yield opened
+    opened.close()
+
+
+def one(number: int, **shops: int) -> dict[str, Any]:
+    rows = [{"shop": shop, "pieces": pieces} for shop, pieces in shops.items()]
+    return {"_id": Int64(number), "as_of": NOW + timedelta(hours=number), "kpis": {"by_shop": {"rows": rows}}}
+
+
+async def test_a_generation_by_number_by_time_or_the_newest(store: Store, database: "Database[Any]") -> None:
+    """At a time: the newest that was there then."""
+    database[LEDGER].insert_many([one(1), one(2), one(10)])
+    found = [
+        await generation(store),
+        await generation(store, number=2),
+        await generation(store, at=NOW + timedelta(hours=9, minutes=59)),
+        await generation(store, at=NOW + timedelta(hours=10)),
+    ]
+    assert [each["_id"] for each in found] == [10, 2, 2, 10]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"number": 3}, {"at": NOW}])
+async def test_no_such_generation_is_said(store: Store, database: "Database[Any]", wanted: dict[str, Any]) -> None:
+    """Nothing measured, a number that is not kept, a time before the first."""
+    if wanted:
+        database[LEDGER].insert_one(one(1))
+    with pytest.raises(CannotContinue):
+        await generation(store, **wanted)
+
+
+async def test_history_tells_each_change_of_each_row(store: Store, database: "Database[Any]") -> None:
+    """New, grown, gone; what stays is not told again."""
+    database[LEDGER].insert_many([one(1, a=1, b=1), one(2, a=2, b=1), one(3, b=1)])
+    assert [step async for step in history(store, BY_SHOP, "pieces")] == [
+        Step(1, NOW + timedelta(hours=1), ("a",), 1),
+        Step(1, NOW + timedelta(hours=1), ("b",), 1),
+        Step(2, NOW + timedelta(hours=2), ("a",), 2),
+        Step(3, NOW + timedelta(hours=3), ("a",), None),
+    ]
+
+
+def test_changes_row_by_row() -> None:
+    """Changed, new, gone, in words."""
+    found = list(changes(BY_SHOP, one(1, a=1, b=1, c=1), one(2, a=1, b=5, d=2)))
+    assert [change.key for change in found] == [("b",), ("d",), ("c",)]
+    assert list(found[0].columns()) == ["pieces 1 -> 5"]
+    assert found[2] == Change("by_shop", ("c",), {"shop": "c", "pieces": 1}, None)
+
+
+async def test_what_came_in_between(store: Store, database: "Database[Any]") -> None:
+    """After the first, until the second; the first keys are named."""
+    sales = [{"_id": f"{hour:02}", "ingestion": {"ingested_at": NOW + timedelta(hours=hour)}} for hour in range(30)]
+    database["sales"].insert_many(sales)
+    found = await entered(store, Cube("sales", "at", "", {}, ()), one(1), one(25))
+    assert found == Entered(24, [f"{hour:02}" for hour in range(2, 22)])

@@ -1,0 +1,118 @@
+"""Every view and every CSV, as BI tools and pandas meet them: each column one type, nothing nested, nothing missing."""
+
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pandas
+import pytest
+from bson.codec_options import CodecOptions
+from pymongo.database import Database
+
+from multimarket_async.clock import Clock
+from multimarket_async.domains import Kpi, Subject
+from multimarket_async.domains.orders import ORDERS
+from multimarket_async.domains.orders.order import parse, partition
+from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.simulator import simulate
+from multimarket_async.readers.tables import as_csv
+from multimarket_async.snapshots import Snapshotter
+from multimarket_async.store import LEDGER, Store
+
+SETTINGS = OrderSettings()
+KPIS = {kpi.name: kpi for kpi in ORDERS.kpis(SETTINGS)}
+CONTEXT = {"generation": "long", "computed_at": "date", "as_of": "date"}
+BSON_TYPES = {"string": "string", "integer": "long", "double": "double", "date": "date"}
+PANDAS_TYPES = {"string": "object", "integer": "int64", "double": "float64"}
+EARLIEST, LATEST = datetime(2024, 5, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+async def measured(mongo_uri: str, database: "Database[Any]") -> AsyncIterator["Database[Any]"]:
+    """Two generations of simulated orders, in all of which a channel was cancelled altogether."""
+    store = Store(mongo_uri, database.name)
+    subject = Subject("orders", (), ORDERS.cubes(SETTINGS), ORDERS.kpis(SETTINGS), lambda: ORDERS.audit(SETTINGS))
+    for start in (0, 60):
+        database["commandes"].insert_many(_orders(start, start + 60))
+        await Snapshotter([subject], store, Clock()).rebuild()
+    yield database.client.get_database(database.name, CodecOptions(tz_aware=True))
+    store.close()
+
+
+def _orders(first: int, last: int) -> list[dict[str, Any]]:
+    found = []
+    for number in range(first, last):
+        canal = Random(number).choice(list(CHANNELS.values()))
+        content = simulate(canal, 1, number, EARLIEST, LATEST, settings=SETTINGS).content
+        [document] = parse(content, canal, SETTINGS)
+        if canal == "boutique":
+            document["statut_commande"] = "annulée"
+        found.append({**document, "ingestion": {"partition": partition(document)}})
+    return found
+
+
+@pytest.mark.parametrize("name", KPIS)
+@pytest.mark.parametrize("view", ["kpi_{}", "kpi_{}_history"])
+async def test_views_are_flat_with_one_type_a_column(measured: "Database[Any]", view: str, name: str) -> None:
+    """As tools sample them: the fields of the first documents are those of all, each of its declared type."""
+    types = {
+        "$replaceWith": {
+            "$arrayToObject": {
+                "$map": {"input": {"$objectToArray": "$$ROOT"}, "in": {"k": "$$this.k", "v": {"$type": "$$this.v"}}}
+            }
+        }
+    }
+    kpi = KPIS[name]
+    expected = {column.name: BSON_TYPES[column.type] for column in kpi.columns} | CONTEXT
+    nullable = {column.name for column in kpi.columns if column.nullable}
+    rows = list(measured[view.format(name)].aggregate([types]))
+    assert rows
+    for row in rows:
+        assert list(row) == list(expected)
+        assert {field: given for field, given in row.items() if given != "null"} == {
+            field: kind for field, kind in expected.items() if field not in nullable or row[field] != "null"
+        }
+
+
+@pytest.mark.parametrize("name", KPIS)
+async def test_views_sort_by_any_column_and_filter(measured: "Database[Any]", name: str) -> None:
+    """Ascending by each; by date and channel where there are such columns."""
+    view = measured[f"kpi_{name}"]
+    everything = view.count_documents({})
+    for column in KPIS[name].columns:
+        values = [row[column.name] for row in view.find().sort(column.name, 1)]
+        known = [value for value in values if value is not None]
+        assert (len(values), known) == (everything, sorted(known))
+    for column, wanted in (("channel", "web"), ("period_start", {"$gte": EARLIEST, "$lt": LATEST + timedelta(days=1)})):
+        if column in [one.name for one in KPIS[name].columns]:
+            assert 0 < view.count_documents({column: wanted}) <= everything
+
+
+async def test_the_newest_view_is_the_last_of_the_history(measured: "Database[Any]") -> None:
+    """Row by row; the history has the first generation too."""
+    for name in KPIS:
+        newest = list(measured[f"kpi_{name}"].find())
+        assert list(measured[f"kpi_{name}_history"].find({"generation": 2})) == newest
+        assert sorted(measured[f"kpi_{name}_history"].distinct("generation")) == [1, 2]
+
+
+@pytest.mark.parametrize("kpi", KPIS.values(), ids=KPIS)
+async def test_csv_has_no_surprise_for_pandas(measured: "Database[Any]", kpi: Kpi) -> None:
+    """Read without a hint, each column has its type; dates when they are asked for; numbers survive to the cent."""
+    rows = measured[LEDGER].find_one(sort=[("_id", -1)])["kpis"][kpi.name]["rows"]  # type: ignore[index]
+    dates = [column.name for column in kpi.columns if column.type == "date"]
+    frame = pandas.read_csv(io.StringIO(as_csv(kpi, rows)), parse_dates=dates)
+    assert list(frame.columns) == [column.name for column in kpi.columns]
+    for column in kpi.columns:
+        found = str(frame[column.name].dtype)
+        if column.type == "date":
+            assert found.startswith("datetime64[")
+            assert found.endswith(", UTC]")
+        elif column.type != "string":
+            assert found == PANDAS_TYPES[column.type]
+        known = [value for value in frame[column.name] if value == value]  # noqa: PLR0124 - NaN
+        expected = [row[column.name] for row in rows if row[column.name] is not None]
+        if column.type in ("integer", "double"):
+            assert known == expected
