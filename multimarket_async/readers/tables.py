@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import textwrap
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,6 +20,8 @@ from multimarket_async.logs import harmless
 __all__ = ["as_csv", "as_json", "as_table", "console", "harmless", "inert_json", "plain"]
 
 WIDE = 200
+# What a terminal obeys; line ends and tabs are left to the format, which quotes them.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -91,9 +94,10 @@ def _shown(column: Column, value: Any) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
         return _iso(value)
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return "'" + value
-    return value
+    if not isinstance(value, str):
+        return value
+    shown = CONTROL.sub(lambda found: harmless(found[0]), value)
+    return "'" + shown if shown.startswith(FORMULA_STARTS) else shown
 
 
 def _iso(moment: datetime) -> str:

@@ -1,0 +1,60 @@
+"""The load: orders dropped as a well-behaved source does it, and the book of what must become of each."""
+
+import random
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from multimarket_async.domains import Delivery
+from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.simulator import simulate
+
+DUPLICATES, BAD = 0.02, 0.01
+
+
+def bad_of(order: Delivery, rng: random.Random) -> tuple[bytes, str]:
+    """The order spoiled, and the code it must get."""
+    text = order.content
+    return rng.choice(
+        [
+            (text.decode()[: len(text) // 2].encode(), "truncated"),
+            (text.replace(b'"quantite": ', b'"quantite": -', 1), "out_of_range"),
+            (text.replace(b'"statut_commande": "', b'"statut_commande": "?', 1), "unknown_status"),
+            (b"[]", "not_an_object"),
+            (b"\xff\xfe" + text, "not_utf8"),
+        ]
+    )
+
+
+@dataclass
+class Load:
+    """Drops orders as a well-behaved source does, and keeps the book of what must become of them."""
+
+    sources: Path
+    seed: int
+    number: int = 0
+    expected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _earlier: deque[tuple[str, bytes]] = field(default_factory=lambda: deque(maxlen=1000))
+
+    def drop(self, rng: random.Random) -> None:
+        """The next order, or one from before, or a bad one."""
+        self.number += 1
+        feed, canal = list(CHANNELS.items())[self.number % len(CHANNELS)]
+        now = datetime.now(UTC)
+        order = simulate(canal, self.seed, self.number, now - timedelta(days=700), now, settings=OrderSettings())
+        content, outcome, drawn = order.content, "stored", rng.random()
+        if drawn < BAD:
+            content, outcome = bad_of(order, rng)
+        elif drawn < BAD + DUPLICATES and self._earlier:
+            feed, content = rng.choice(self._earlier)
+            outcome = "duplicate"
+        else:
+            self._earlier.append((feed, content))
+        self._put(self.sources / feed, content)
+        self.expected[feed, outcome] += 1
+
+    def _put(self, folder: Path, content: bytes) -> None:
+        hidden = folder / f".{self.number}"
+        hidden.write_bytes(content)
+        hidden.rename(folder / f"{self.number}.json")
