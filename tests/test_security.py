@@ -7,8 +7,8 @@ import csv
 import io
 import json
 import os
-import re
 import pty
+import re
 import signal
 import socket
 import stat
