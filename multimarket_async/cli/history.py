@@ -22,12 +22,13 @@ def add_history(group: typer.Typer) -> None:
 def history(
     loaded: Loaded,
     name: Annotated[str, typer.Argument(help="Name of the KPI.")],
-    by: Annotated[str, typer.Option("--by", help="The column to follow.")],
+    by: Annotated[str, typer.Option("--by", help="The number to follow: a column of the KPI.")],
 ) -> None:
     """Show how a column grew over the generations that are kept: a line for each change."""
     kpi = named(loaded, name)
-    if by not in [column.name for column in kpi.columns]:
-        raise WrongSettings(f"{name} has no column {by}. There are: {', '.join(one.name for one in kpi.columns)}.")
+    numbers = [column.name for column in kpi.columns if column.type in ("integer", "double")]
+    if by not in numbers:
+        raise WrongSettings(f"{name} has no number {by} to follow. There are: {', '.join(numbers)}.")
 
     async def work(parts: Parts) -> list[ledger.Step]:
         return [step async for step in ledger.history(parts.store, kpi, by)]

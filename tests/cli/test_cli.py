@@ -437,6 +437,32 @@ def test_refresh_publishes_once_and_rebuild_always(shell: Shell) -> None:
     assert told[2].startswith("Generation 2 was computed from scratch in ")
 
 
+def test_history_and_diff_and_an_older_generation(shell: Shell) -> None:
+    """Two generations, three orders apart: what changed, which orders came in, and how it was before."""
+    orders = ["kpi", "show", "cancellation_rate_by_channel", "--format", "json"]
+    for number in (1, 2):
+        shell.out("produce", "--orders-per-channel", "1")
+        shell.out("collect", "--until-empty")
+        shell.out("kpi", "refresh")
+        assert [row["orders"] for row in json.loads(shell.seen(*orders))["rows"]] == [number] * 3
+
+    before = json.loads(shell.seen(*orders, "--generation", "1"))
+    assert (before["generation"], [row["orders"] for row in before["rows"]]) == (1, [1, 1, 1])
+    assert json.loads(shell.seen(*orders, "--at", before["as_of"]))["generation"] == 1
+    grown = shell.seen("kpi", "history", "cancellation_rate_by_channel", "--by", "orders")
+    assert re.findall(r"^ (\d) .* web +(\d)", grown, re.MULTILINE) == [("1", "1"), ("2", "2")]
+    explained = shell.seen("kpi", "diff", "1", "2")
+    assert "orders 1 -> 2" in explained
+    assert "3 orders came in between: boutique:1000000002, mobile:1000000002, web:1000000002" in explained
+
+
+def test_history_follows_numbers(shop: Shell) -> None:
+    """A name does not grow: the columns that do are told."""
+    done = shop.look("kpi", "history", "share_by_channel", "--by", "channel")
+    assert done.returncode == 2
+    assert "share_by_channel has no number channel to follow. There are: orders, " in done.stderr
+
+
 # --- status, config, doctor -----------------------------------------------------------------
 
 
