@@ -3,38 +3,28 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 
 import structlog
 
 from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog, Taken
+from multimarket_async.collector.parsed import Parsed, documents_of, runs, verdict
 from multimarket_async.collector.tally import Tally, by_outcome
-from multimarket_async.domains import Document, Feed
+from multimarket_async.domains import Feed
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
-from multimarket_async.landing import Landing, WaitingFile, is_content, read
+from multimarket_async.landing import Landing, WaitingFile, read
 from multimarket_async.settings import Settings
-from multimarket_async.store import Encoded, Exists, Inserted, Marks, Outcome, Refused, Store, digests_of, encode
+from multimarket_async.store import Marks, Outcome, Store
 
 log = structlog.get_logger()
 
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.25, 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """A file that became documents, ready to be stored."""
-
-    taken: Taken
-    content: bytes
-    sha256: str
-    documents: Sequence[Encoded]
 
 
 class Collector:
@@ -144,7 +134,7 @@ class Collector:
         try:
             content = read(taken.file, self._settings.max_file_bytes)
             sha256 = hashlib.sha256(content).hexdigest()
-            return Parsed(taken, content, sha256, _documents(taken, content, sha256, now))
+            return Parsed(taken, content, sha256, documents_of(taken, content, sha256, now))
         except FileNotFoundError:  # somebody else took it
             return None
         except Rejected as rejected:
@@ -154,7 +144,7 @@ class Collector:
     async def _insert(self, parsed: list[Parsed]) -> list[list[Outcome]]:
         """The outcomes of each file's documents."""
         outcomes: list[list[Outcome]] = []
-        for collection, files in _runs(parsed):
+        for collection, files in runs(parsed):
             documents = [one for file in files for one in file.documents]
             async with self._marks.around(collection, {one.partition for one in documents}):
                 found = iter(await self._store.insert(collection, documents))
@@ -167,11 +157,11 @@ class Collector:
         day = self._clock.now().date()
         for file, of_its_documents in zip(parsed, outcomes, strict=True):
             taken = file.taken
-            verdict = _verdict(file, of_its_documents)
-            if isinstance(verdict, Rejected):
-                self._refuse(taken, verdict, file.sha256)
+            decided = verdict(file, of_its_documents)
+            if isinstance(decided, Rejected):
+                self._refuse(taken, decided, file.sha256)
             else:
-                self._move(taken, verdict, partial(taken.landing.archive, taken.file, day))
+                self._move(taken, decided, partial(taken.landing.archive, taken.file, day))
 
     def _refuse(self, taken: Taken, rejected: Rejected, sha256: str | None) -> None:
         settle_s = self._settings.settle_s
@@ -250,56 +240,8 @@ class Collector:
             self._newly_stuck.clear()
 
 
-def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list[Encoded]:
-    """The file's documents, each with where it came from. Raises Rejected."""
-    documents = _parsed(taken.feed, content)
-    source = {"feed": taken.feed.name, "file": taken.file.name, "sha256": sha256, "ingested_at": now}
-    partitions = [taken.feed.partition(document) for document in documents]
-    if len(documents) == 1:
-        return [encode({**documents[0], "ingestion": {**source, "partition": partitions[0]}})]
-    own = zip(documents, partitions, digests_of(documents, sha256), strict=True)
-    return [
-        encode({**one, "ingestion": {**source, "partition": partition, "document_sha256": digest}})
-        for one, partition, digest in own
-    ]
-
-
-def _parsed(feed: Feed, content: bytes) -> list[Document]:
-    try:
-        documents = list(feed.parse(content))
-        for document in documents:
-            document["_id"]  # without a key it is the fault of the parser too
-    except Rejected:
-        raise
-    except Exception as error:  # a mistake in one domain must not stop the other feeds
-        raise Rejected("parser_failed", f"the feed's parser failed on it: {error!r}") from error
-    return documents
-
-
-def _runs(parsed: list[Parsed]) -> Iterator[tuple[str, list[Parsed]]]:
-    """Neighbours that go into the same collection, together."""
-    for collection, files in groupby(parsed, key=lambda file: file.taken.feed.collection):
-        yield collection, list(files)
-
-
-def _verdict(file: Parsed, outcomes: list[Outcome]) -> str | Rejected:
-    """What becomes of a file, given what became of its documents: the one place that decides it."""
-    for document, outcome in zip(file.documents, outcomes, strict=True):
-        if isinstance(outcome, Refused):
-            return Rejected("refused_by_mongodb", f"MongoDB refuses {document.key}: {outcome.sentence}")
-        if isinstance(outcome, Exists) and not _same(file, document, outcome):
-            sentence = f"{document.key} is stored already with other content; neither is dropped: a person must decide"
-            digests = {"key": document.key, "sha256_stored": outcome.sha256, "sha256_delivered": document.sha256}
-            return Rejected("conflict", sentence, facts=digests)
-    return "stored" if Inserted() in outcomes or not outcomes else "duplicate"
-
-
 def _is_at(file: WaitingFile, path: Path) -> bool:
     try:
         return file.is_at(path)
     except OSError:  # cannot tell: back, to be looked at once more, which is harmless
         return False
-
-
-def _same(file: Parsed, document: Encoded, stored: Exists) -> bool:
-    return document.sha256 == stored.sha256 or (len(file.documents) == 1 and is_content(file.content, stored.sha256))
