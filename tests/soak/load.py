@@ -10,7 +10,7 @@ from multimarket_async.domains import Delivery
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import simulate
 
-DUPLICATES, BAD = 0.02, 0.01
+DUPLICATES, BAD, LATE = 0.02, 0.01, 0.01
 
 
 def bad_of(order: Delivery, rng: random.Random) -> tuple[bytes, str]:
@@ -42,7 +42,8 @@ class Load:
         self.number += 1
         feed, canal = list(CHANNELS.items())[self.number % len(CHANNELS)]
         now = datetime.now(UTC)
-        order = simulate(canal, self.seed, self.number, now - timedelta(days=700), now, settings=OrderSettings())
+        since = now - (timedelta(days=700) if rng.random() < LATE else timedelta(hours=1))
+        order = simulate(canal, self.seed, self.number, since, now, settings=OrderSettings())
         content, outcome, drawn = order.content, "stored", rng.random()
         if drawn < BAD:
             content, outcome = bad_of(order, rng)
