@@ -11,7 +11,7 @@ from multimarket_async.torture import BUGS, torture
 
 COMMAND = [sys.executable, "-m", "multimarket_async", "torture"]
 FOUND = {
-    "archive_before_acknowledgement": "is not stored",
+    "archive_before_acknowledgement": "not stored",  # its document, or the file itself
     "duplicate_stored": "a document is stored that nobody delivered",
     "conflict_dropped": "lost: dropped 1 times, found 0 times",
     "half_generation": "was changed after it had been read",
