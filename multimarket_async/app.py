@@ -150,18 +150,20 @@ async def run(parts: Parts, stop: asyncio.Event, *, seconds: float | None, produ
         log.info("run.started", tasks=[stage.get_name() for stage in stages])
         await pause(seconds, stop)
         stop.set()
-        await _wind_up(stages, collector, snapshotter, parts.settings.drain_s)
+        await _wind_up(parts, stages, collector, snapshotter)
     log.info("run.ended", waiting=reporter.tell(), **collector.tally.by_outcome())
 
 
 async def _wind_up(
-    stages: list[asyncio.Task[None]], collector: Collector, snapshotter: Snapshotter, within_s: float
+    parts: Parts, stages: list[asyncio.Task[None]], collector: Collector, snapshotter: Snapshotter
 ) -> None:
     """Let the stages end their step, collect what waits, measure it. What takes longer stays for the next start."""
+    within_s, clock = parts.settings.drain_s, parts.clock
+    half_way = clock.monotonic() + within_s / 2  # the other half is for a last generation
     try:
         async with asyncio.timeout(within_s):
             await asyncio.wait(stages)
-            if await collector.sweep():
+            if await collector.sweep(lambda: clock.monotonic() > half_way):
                 await snapshotter.refresh_if_changed()
     except (TimeoutError, Unavailable) as why:
         log.warning("drain.abandoned", why=str(why) or f"it took longer than drain_s = {within_s} s")

@@ -47,7 +47,7 @@ class Collector:
         """Sweep the directories until `stop` is set; while something outside is away, files simply wait."""
         async for _ in beats(self._settings.scan_every_s, stop):
             backoff_s = FIRST_BACKOFF_S
-            while not await self.sweep() and not stop.is_set():
+            while not await self.sweep(stop.is_set) and not stop.is_set():
                 await pause(backoff_s, stop)
                 backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
 
@@ -68,12 +68,15 @@ class Collector:
         """Every waiting file of every feed."""
         return [file for backlog in self._backlogs.values() for file in backlog.landing.waiting()]
 
-    async def sweep(self) -> bool:
-        """Collect batch by batch until no file is due; False if something outside is away."""
+    async def sweep(self, enough: Callable[[], bool] = lambda: False) -> bool:
+        """Collect batch by batch until no file is due; False if something outside is away.
+
+        enough: asked before each batch; where files arrive without a pause, there is always one more.
+        """
         try:
             if self._interrupted_at is not None:
                 await self._try_again()
-            while batch := await asyncio.to_thread(self._take):
+            while not enough() and (batch := await asyncio.to_thread(self._take)):
                 await self._collect(batch)
         except Unavailable as why:
             self._interrupted(why)
@@ -87,9 +90,13 @@ class Collector:
             backlog.release()
 
     async def _examine(self) -> None:
-        """While nothing can be stored, look at what waits, once: bad files need no MongoDB to be set aside."""
+        """While nothing can be stored, look at what waits, once: bad files need no MongoDB to be set aside.
+
+        For a while only: as long as files arrive there is one to look at, and MongoDB may be back.
+        """
+        until = self._clock.monotonic() + LONGEST_BACKOFF_S
         with suppress(Unavailable):
-            while batch := await asyncio.to_thread(self._take):
+            while self._clock.monotonic() < until and (batch := await asyncio.to_thread(self._take)):
                 for good in await asyncio.to_thread(self._parse, batch):
                     self._leave(good.taken, UNTIL_RELEASED, "good")
 

@@ -693,6 +693,39 @@ def _too_many_open_files(*_: object) -> int:
     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
+def _endless(site: Site) -> Callable[[bytes], Any]:
+    """A parser at whose every call one more file lands, and a tenth of a second goes by."""
+
+    def read(content: bytes) -> Any:
+        site.hands.seconds += 0.1
+        site.put(f"{round(site.hands.seconds * 10)}.json", {"key": site.hands.seconds})
+        return parse(content)
+
+    return read
+
+
+async def test_an_outage_ends_though_files_never_cease_to_arrive(site: Site) -> None:
+    """There is always one more to look at; all the same MongoDB is asked again."""
+    site.put("0.json", {"key": 0})
+    collector = site.collector(reader=_endless(site))
+    site.store.before = away
+    async with asyncio.timeout(20):
+        assert await collector.sweep() is False
+        site.store.before = None
+        assert await collector.sweep(lambda: len(site.archived()) > 30) is True
+    assert "0.json" in site.archived()
+
+
+async def test_a_stop_is_heard_though_files_never_cease_to_arrive(site: Site) -> None:
+    """Between two batches."""
+    site.put("0.json", {"key": 0})
+    collector, stop = site.collector(reader=_endless(site)), asyncio.Event()
+    asyncio.get_running_loop().call_later(0.3, stop.set)
+    async with asyncio.timeout(20):
+        await collector.run(stop)
+    assert collector.tally.total("stored") > 0
+
+
 # --- killed ------------------------------------------------------------------------------------
 
 
