@@ -68,12 +68,19 @@ async def _watch(collector: Collector, producers: Sequence[Producer], show: Show
 def _meters(console: Console, files: int) -> Iterator[Show]:
     """Three progress bars on a terminal; elsewhere a plain line when a step is complete."""
     if not console.is_terminal:
-        yield lambda step, done: console.print(f"{step}: {done} of {files}") if done >= files else None
+        told: set[str] = set()
+        yield lambda step, done: _tell_once(console, told, step, done) if done >= files else None
         return
     columns = TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
         tasks = {step: progress.add_task(step, total=files) for step in (DROPPED, STORED, MEASURED)}
         yield lambda step, done: progress.update(tasks[step], completed=done)
+
+
+def _tell_once(console: Console, told: set[str], step: str, files: int) -> None:
+    if step not in told:
+        console.print(f"{step}: {files} files")
+    told.add(step)
 
 
 def _lost(before: Sequence[Channel], after: Sequence[Channel], files_per_channel: int) -> list[str]:
