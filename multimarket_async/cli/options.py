@@ -1,6 +1,7 @@
 """What every command has in common: three options, the settings, where its log goes."""
 
 import functools
+import gc
 import inspect
 import logging
 import os
@@ -86,6 +87,9 @@ def load_settings(flags: dict[str, Any]) -> Loaded:
 
 def finish(work: Coroutine[Any, Any, T]) -> T:
     """Run one coroutine to its end."""
+    # What is loaded by now stays; looked through again and again it takes a tenth of the collector's time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     return uvloop.run(work)
 
 

@@ -30,10 +30,7 @@ class _Left(NamedTuple):
 
 
 class Backlog:
-    """The waiting files of one feed.
-
-    One thread may take while another one lets go: each step on the shared state is a single one.
-    """
+    """The waiting files of one feed."""
 
     def __init__(self, feed: Feed, landing: Landing, clock: Clock) -> None:
         self.feed = feed
@@ -62,11 +59,10 @@ class Backlog:
         return taken
 
     def _look(self) -> list[Taken]:
-        held = self._in_hand.copy()  # before looking: who is let go meanwhile has gone, or comes with the next look
         files = self.landing.waiting(MOST_LISTED)
         self._forget_gone(files)
         wall_ns, now = self._clock.now().timestamp() * 1e9, self._clock.monotonic()
-        due = (file for file in files if file.where not in held and self._is_due(file, now))
+        due = (file for file in files if file.where not in self._in_hand and self._is_due(file, now))
         # A clock set back must not give a negative wait.
         return [Taken(self.feed, self.landing, file, now - max(0, wall_ns - file.changed_ns) / 1e9) for file in due]
 

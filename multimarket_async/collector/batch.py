@@ -48,7 +48,8 @@ def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list
     documents, partitions = _parsed(taken.feed, content)
     source = {"feed": taken.feed.name, "file": taken.file.name, "sha256": sha256, "ingested_at": now}
     if len(documents) == 1:
-        return [encode({**documents[0], "ingestion": {**source, "partition": partitions[0]}})]
+        source["partition"] = partitions[0]
+        return [encode({**documents[0], "ingestion": source})]
     own = zip(documents, partitions, digests_of(documents, sha256), strict=True)
     return [
         encode({**one, "ingestion": {**source, "partition": partition, "document_sha256": digest}})

@@ -1,7 +1,8 @@
-"""Batch by batch: take, read, insert, move. Three batches are in work at once, one at each step."""
+"""Batch by batch: read, insert, archive. While one is inserted, the last one is archived and the next one read."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
@@ -44,6 +45,9 @@ class Collector:
         self._marks = Marks(store, clock)
         self._settings = settings
         self._clock = clock
+        # One thread for all work on files. Several would hand the interpreter lock to each other at every system
+        # call: twice the CPU time for the same files (tests/bench).
+        self._files = ThreadPoolExecutor(1, "files")
         self._interrupted_at: float | None = None
         self._unseen: set[str] = set()
 
@@ -60,8 +64,10 @@ class Collector:
         patience_s = self._settings.patience_s + self._settings.settle_s
         seen: list[WaitingFile] = []
         since = self._clock.monotonic()
-        while waiting := await asyncio.to_thread(self.waiting):
+        while True:
             await self.sweep()
+            if not (waiting := await self._in_thread(self.waiting)):
+                return
             if waiting != seen:
                 seen, since = waiting, self._clock.monotonic()
             elif self._clock.monotonic() - since > patience_s:
@@ -100,23 +106,25 @@ class Collector:
         """
         until = self._clock.monotonic() + LONGEST_BACKOFF_S
         with suppress(Unavailable):
-            while self._clock.monotonic() < until and (batch := await asyncio.to_thread(self._read)):
+            while self._clock.monotonic() < until and (batch := await self._in_thread(self._read)):
                 for good in batch.parsed:
                     self._backlogs[good.taken.feed.name].leave(good.taken.file, UNTIL_RELEASED, "good")
 
     async def _collect(self, enough: Callable[[], bool]) -> None:
-        """The next batch is read while this one is inserted and the last one is archived."""
-        reading = None if enough() else _in_thread(self._read)
+        """The last batch is archived and the next one read while this one is inserted."""
+        reading = None if enough() else self._in_thread(self._read)
         archiving = None
         try:
             while reading and (batch := await reading):
-                reading = None if enough() else _in_thread(self._read)
+                reading = None if enough() else self._in_thread(self._read)
                 outcomes = await self._insert(batch)
-                if archiving:
-                    await archiving
-                archiving = _in_thread(self._archive, batch, outcomes)
+                await _ended(archiving)
+                archiving = self._in_thread(self._archive, batch, outcomes)
         finally:
             await _ended(reading, archiving)
+
+    def _in_thread(self, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._files, work, *arguments)
 
     def _read(self) -> Batch | None:
         """The next batch, read and parsed, the bad files set aside; None if no file is due."""
@@ -195,13 +203,9 @@ class Collector:
         self._mover.tell_stuck()
 
 
-def _in_thread(work: Callable[..., T], *arguments: object) -> asyncio.Task[T]:
-    return asyncio.create_task(asyncio.to_thread(work, *arguments))
-
-
-async def _ended(*tasks: asyncio.Task[Any] | None) -> None:
-    """A thread cannot be stopped: wait for it, and hear what it has to say."""
-    if started := [task for task in tasks if task]:
-        await asyncio.wait(started)
-        for task in started:
-            task.result()
+async def _ended(*started: asyncio.Future[Any] | None) -> None:
+    """What a thread has begun cannot be stopped: wait for it, and hear what it has to say."""
+    if futures := [one for one in started if one]:
+        await asyncio.wait(futures)
+        for one in futures:
+            one.result()

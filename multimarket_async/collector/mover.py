@@ -1,7 +1,6 @@
 """Every document of a batch is durable now, or never will be: archive its files, or set them aside."""
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
@@ -21,7 +20,7 @@ AGAIN_AFTER_S = 2.0
 
 
 class Mover:
-    """Moves files out of the landing directories, and counts them: one thread at a time, however many ask."""
+    """Moves files out of the landing directories, and counts them."""
 
     def __init__(self, backlogs: Mapping[str, Backlog], tally: Tally, settle_s: float, clock: Clock) -> None:
         self._backlogs = backlogs
@@ -31,21 +30,18 @@ class Mover:
         self._stuck: set[str] = set()
         self._newly_stuck: list[str] = []
         self._astray: list[tuple[Landing, str, str]] = []
-        self._lock = threading.Lock()
 
     def archive(self, files: Sequence[Parsed], outcomes: Sequence[Sequence[Outcome]]) -> None:
         """Move files that were read, given what became of the documents of each."""
         day = self._clock.now().date()
-        with self._lock:
-            for file, of_its_documents in zip(files, outcomes, strict=True):
-                self._put_away(file, verdict(file, of_its_documents), day)
+        for file, of_its_documents in zip(files, outcomes, strict=True):
+            self._put_away(file, verdict(file, of_its_documents), day)
 
     def set_aside(self, files: Iterable[Faulty]) -> None:
         """Move bad files to the quarantine, but leave them to writers who may not be done yet."""
-        with self._lock:
-            self._put_back()
-            for file in files:
-                self._refuse(file.taken, file.rejected, file.sha256)
+        self._put_back()
+        for file in files:
+            self._refuse(file.taken, file.rejected, file.sha256)
 
     def _put_back(self) -> None:
         """Return what was moved unseen; what cannot be returned now is tried again with every batch."""
