@@ -118,8 +118,9 @@ class Collector:
             while reading and (batch := await reading):
                 reading = None if enough() else self._in_thread(self._read)
                 outcomes = await self._insert(batch)
+                stored_at = self._clock.monotonic()
                 await _ended(archiving)
-                archiving = self._in_thread(self._archive, batch, outcomes)
+                archiving = self._in_thread(self._archive, batch, outcomes, stored_at)
         finally:
             await _ended(reading, archiving)
 
@@ -178,8 +179,8 @@ class Collector:
             outcomes += [list(islice(found, len(file.documents))) for file in files]
         return outcomes
 
-    def _archive(self, batch: Batch, outcomes: Sequence[Sequence[Outcome]]) -> None:
-        self._mover.archive(batch.parsed, outcomes)
+    def _archive(self, batch: Batch, outcomes: Sequence[Sequence[Outcome]], stored_at: float) -> None:
+        self._mover.archive(batch.parsed, outcomes, stored_at)
         self._tell(self._clock.monotonic() - batch.began)
 
     def _interrupted(self, why: Unavailable) -> None:

@@ -31,11 +31,11 @@ class Mover:
         self._newly_stuck: list[str] = []
         self._astray: list[tuple[Landing, str, str]] = []
 
-    def archive(self, files: Sequence[Parsed], outcomes: Sequence[Sequence[Outcome]]) -> None:
-        """Move files that were read, given what became of the documents of each."""
+    def archive(self, files: Sequence[Parsed], outcomes: Sequence[Sequence[Outcome]], stored_at: float) -> None:
+        """Move files that were read, given what became of the documents of each, and when (monotonic, seconds)."""
         day = self._clock.now().date()
         for file, of_its_documents in zip(files, outcomes, strict=True):
-            self._put_away(file, verdict(file, of_its_documents), day)
+            self._put_away(file, verdict(file, of_its_documents), day, stored_at)
 
     def set_aside(self, files: Iterable[Faulty]) -> None:
         """Move bad files to the quarantine, but leave them to writers who may not be done yet."""
@@ -60,12 +60,12 @@ class Mover:
             log.error("files.stuck", files=len(newly), first=newly[0])
             self._newly_stuck = []
 
-    def _put_away(self, file: Parsed, decided: str | Rejected, day: date) -> None:
+    def _put_away(self, file: Parsed, decided: str | Rejected, day: date, stored_at: float) -> None:
         taken = file.taken
         if isinstance(decided, Rejected):
             self._refuse(taken, decided, file.sha256)
         else:
-            self._move(taken, decided, lambda: taken.landing.archive(taken.file, day))
+            self._move(taken, decided, lambda: taken.landing.archive(taken.file, day), stored_at)
 
     def _refuse(self, taken: Taken, rejected: Rejected, sha256: str | None) -> None:
         if rejected.unfinished and self._leave(taken, self._settle_s, rejected.code) < self._settle_s:
@@ -77,11 +77,12 @@ class Mover:
             "sha256": sha256,
             "set_aside_at": self._clock.now().isoformat(),
         }
-        if self._move(taken, rejected.code, lambda: _set_aside(taken, rejected, facts)):
+        done_at = self._clock.monotonic()
+        if self._move(taken, rejected.code, lambda: _set_aside(taken, rejected, facts), done_at):
             place = {"pointer": rejected.pointer, "line": rejected.line, "column": rejected.column}
             log.warning("file.quarantined", feed=taken.feed.name, file=taken.file.name, code=rejected.code, **place)
 
-    def _move(self, taken: Taken, outcome: str, move: Callable[[], str]) -> bool:
+    def _move(self, taken: Taken, outcome: str, move: Callable[[], str], done_at: float) -> bool:
         """Move a file and count it. One that cannot be moved is tried again later and blocks nobody."""
         try:
             moved = self._moved(taken, move)
@@ -92,7 +93,7 @@ class Mover:
             return False
         if moved:
             self._stuck.discard(taken.file.where)
-            self._tally.count(taken.feed.name, outcome, self._clock.monotonic() - taken.visible_at)
+            self._tally.count(taken.feed.name, outcome, done_at - taken.visible_at)
         self._backlogs[taken.feed.name].let_go(taken.file)
         return moved
 
