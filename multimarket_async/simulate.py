@@ -3,12 +3,16 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 from zoneinfo import ZoneInfo
+
+import structlog
+from structlog.typing import EventDict
 
 from multimarket_async import app
 from multimarket_async.app import Parts, Places, side_task
@@ -119,8 +123,27 @@ async def _lived(
     loop: Loop, work: Coroutine[Any, Any, None], ended: asyncio.Event, stop: asyncio.Event, show: Show
 ) -> None:
     """Live to the end of it in a thread: this loop keeps what is real, such as signals, mongod and its driver."""
-    async with side_task(_pass_on(stop, loop, ended), "stop"), side_task(_watch(loop, show), "meter"):
-        await asyncio.to_thread(loop.live, work)
+    with _told(loop):
+        async with side_task(_pass_on(stop, loop, ended), "stop"), side_task(_watch(loop, show), "meter"):
+            await asyncio.to_thread(loop.live, work)
+
+
+@contextmanager
+def _told(loop: Loop) -> Iterator[None]:
+    """Log lines of that loop tell its time."""
+
+    def stamp(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        with suppress(RuntimeError):  # in a thread without a loop
+            if asyncio.get_running_loop() is loop:
+                event["timestamp"] = loop.clock.now().isoformat()
+        return event
+
+    processors = structlog.get_config()["processors"]
+    processors.insert(-1, stamp)
+    try:
+        yield
+    finally:
+        processors.remove(stamp)
 
 
 async def _produced(places: Places, seconds: float, ended: asyncio.Event) -> None:

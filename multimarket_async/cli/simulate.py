@@ -64,15 +64,15 @@ def simulate(
     with _folder(loaded) as folder, _meter(seconds) as show:
         places = composition.places(_at_ease(loaded, folder))
         if files_only:
-            book, proof = finish(_dropped(places, begins, seconds, show)), dict[str, Any]()
+            told, headlines = _counts(finish(_dropped(places, begins, seconds, show))), []
         else:
             done = finish(_lived(places, begins, seconds, show))
-            book, proof = done.book, _proof(done)
+            told, headlines = {**_counts(done.book), **_proof(done)}, _headlines(places, done)
     if output is OutputFormat.JSON:
-        typer.echo(tables.inert_json({**_counts(book), **proof}))
+        typer.echo(tables.inert_json(told))
     else:
-        _say(book, proof)
-    if not proof.get("right", True):
+        _say(told, headlines)
+    if told.get("differences"):
         sys.exit(FOUND_WRONG)
 
 
@@ -147,11 +147,16 @@ def _proof(done: Simulated) -> dict[str, Any]:
     }
 
 
-def _say(book: Book, proof: dict[str, Any]) -> None:
-    console, counts = tables.console(), _counts(book)
-    console.print(_bars(counts["files"]))
-    lines = [f"{counts['dropped']:,} files dropped; digest of all there is: {counts['digest'][:16]}"]
-    for line in [*lines, *_sentences(proof)]:
+def _headlines(places: Places, done: Simulated) -> list[Table]:
+    kpis = [kpi for subject in places.subjects for kpi in subject.kpis if kpi.headline]
+    return [tables.as_table(kpi, done.generation["kpis"][kpi.name]["rows"]) for kpi in kpis]
+
+
+def _say(told: dict[str, Any], headlines: list[Table]) -> None:
+    console = tables.console()
+    for table in (_bars(told["files"]), *headlines):
+        console.print(table)
+    for line in _sentences(told):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -161,20 +166,20 @@ def _bars(counts: dict[str, Counter[str]]) -> Table:
     most = max((max(files.values()) for files in counts.values()), default=1)
     table = tables.plain("Files dropped", *feeds)
     for name, files in counts.items():
-        table.add_row(name, *(f"{round(LONGEST_BAR * files[feed] / most) * '█'} {files[feed]}" for feed in feeds))
+        table.add_row(name, *(f"{files[feed]:5,} {round(LONGEST_BAR * files[feed] / most) * '█'}" for feed in feeds))
     return table
 
 
-def _sentences(proof: dict[str, Any]) -> Iterator[str]:
-    if not proof:
-        return
-    if waits := proof["waits"]:
+def _sentences(told: dict[str, Any]) -> Iterator[str]:
+    yield f"{told['dropped']:,} files dropped; the digest of everything is {told['digest'][:16]}"
+    if waits := told.get("waits"):
         yield (
-            f"They waited {waits['p50_s']:.1f} s (p50), {waits['p99_s']:.1f} s (p99), at most {waits['max_s']:.1f} s "
+            f"Waited for {waits['p50_s']:.1f} s (p50), {waits['p99_s']:.1f} s (p99), at most {waits['max_s']:.1f} s "
             f"of virtual time; {waits['breaches']} longer than promised."
         )
-    stored = sum(one["stored"] for one in proof["channels"])
-    yield f"{stored:,} stored; {proof['generations']} KPI generations."
-    yield from (f"WRONG {tables.harmless(one)}" for one in proof["differences"])
-    if proof["right"]:
+    if "right" in told:
+        stored = sum(one["stored"] for one in told["channels"])
+        yield f"{stored:,} stored, {told['generations']} KPI generations kept"
+        yield from (f"WRONG {tables.harmless(one)}" for one in told["differences"])
+    if told.get("right"):
         yield "Right: every file is accounted for, and the KPIs agree to the cent with the archived files."
