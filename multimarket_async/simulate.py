@@ -21,7 +21,7 @@ from multimarket_async.collector.tally import Latency, measured
 from multimarket_async.domains import Feed
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import Landing
-from multimarket_async.readers.conservation import counted
+from multimarket_async.readers.conservation import counted, on_disk
 from multimarket_async.readers.verify import Report, verify
 from multimarket_async.store import LEDGER, Store
 from multimarket_async.virtual import Elsewhere, Loop
@@ -101,7 +101,9 @@ async def simulate(parts: Parts, begins: datetime, seconds: float, stop: asyncio
 
 
 async def drop_only(places: Places, begins: datetime, seconds: float, stop: asyncio.Event, show: Show) -> Book:
-    """The files of so many virtual seconds, left where they land: no MongoDB is asked."""
+    """The files of so many virtual seconds, left where they land: no MongoDB is asked. Raises WrongSettings."""
+    if any(on_disk(landing, 0).dropped for _, landing in places.channels):
+        raise _taken(places)
     loop, ended = Loop(begins), asyncio.Event()
     there = replace(places, channels=_dated(places, loop), clock=loop.clock)
     await _lived(loop, _produced(there, seconds, ended), ended, stop, show)
@@ -167,10 +169,14 @@ async def _begin_empty(parts: Parts) -> None:
     """Orders and generations are numbered on from what is there: no run would be like another."""
     channels = await counted(parts.channels, parts.store)
     if any(one.dropped or one.stored for one in channels) or await parts.store.newest(LEDGER):
-        raise WrongSettings(
-            f"There are orders already in {parts.settings.data_dir} or in the database "
-            f"{parts.settings.mongo_database}; simulated days begin with none. Name another folder with --data-dir."
-        )
+        raise _taken(parts)
+
+
+def _taken(places: Places) -> WrongSettings:
+    where = f"{places.settings.data_dir} or in the database {places.settings.mongo_database}"
+    return WrongSettings(
+        f"There are orders already in {where}; simulated days begin with none. Name another folder with --data-dir."
+    )
 
 
 def _files(places: Places) -> Book:

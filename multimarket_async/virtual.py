@@ -18,6 +18,7 @@ from typing import Any, TypeVar, TypeVarTuple
 
 from multimarket_async.clock import Clock
 
+MICROSECOND = 1e-6
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -45,6 +46,8 @@ class Loop(asyncio.SelectorEventLoop):
         self._seconds = 0.0
         self.clock = Clock(now=lambda: begins + timedelta(seconds=self._seconds), monotonic=self.time)
         super().__init__(_Leaping(self._leap))
+        # A float of months in seconds has no nanoseconds left: a timer would stay due and never go off.
+        self._clock_resolution = MICROSECOND
 
     def time(self) -> float:
         """Virtual seconds since it began."""
