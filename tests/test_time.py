@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -305,12 +306,16 @@ async def test_forty_days_of_generations_are_thinned_out_as_promised(tmp_path: P
     assert len(before) == 9
 
 
-async def test_orders_without_a_generation_make_the_numbers_stale(
-    tmp_path: Path, mongo_uri: str, database: "Database[Any]"
-) -> None:
+@pytest.fixture
+def store(mongo_uri: str, database: "Database[Any]") -> Iterator[Store]:
+    """The real one."""
+    with closing(Store(mongo_uri, database.name)) as opened:
+        yield opened
+
+
+async def test_orders_without_a_generation_make_the_numbers_stale(tmp_path: Path, store: Store) -> None:
     """Stored at 1 s: fresh enough at 60 s, stale at 62 s, and the generation that has them says how late it is."""
     loop = Loop(BEGINS)
-    store = Store(mongo_uri, database.name)
     parts = system(loop, tmp_path, store)
 
     async def work() -> list[Any]:
@@ -329,4 +334,3 @@ async def test_orders_without_a_generation_make_the_numbers_stale(
     with capture_logs() as logs:
         assert await live(loop, work()) == [(29.0, False), (60.0, False), (61.0, True), (0.0, False)]
     assert [one["behind_s"] for one in events(logs, "generation.late")] == [61.0]
-    store.close()
