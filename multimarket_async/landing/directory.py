@@ -7,9 +7,9 @@ import os
 import stat
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import aiofiles
 import aiofiles.os
@@ -22,16 +22,16 @@ _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _place = aiofiles.os.wrap(place)
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingFile:
+class WaitingFile(NamedTuple):
     """A file of ours in the landing directory, as it was when we looked.
 
+    where: its path as text (a Path would take longer to make than the file to read).
     bytes: its size. changed_ns: its last change (ctime: a rename counts, and nobody can fake it),
     in nanoseconds since 1970, so also the moment from which a dropped file could be seen.
     written_ns: the last change of its content (mtime), which a rename leaves alone.
     """
 
-    path: Path
+    where: str
     bytes: int
     changed_ns: int
     written_ns: int
@@ -39,17 +39,27 @@ class WaitingFile:
     mode: int
 
     @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.where)
+
+    @property
+    def entry(self) -> str:
+        """Its name in the directory, which may be any bytes."""
+        return self.where.rpartition("/")[2]
+
+    @property
     def name(self) -> str:
         """The file's name as text that any log, document or terminal can hold."""
-        return printable(self.path.name)
+        return printable(self.entry)
 
     def unchanged_since(self, earlier: "WaitingFile") -> bool:
         """Nobody has written to it in between."""
         return (self.bytes, self.changed_ns) == (earlier.bytes, earlier.changed_ns)
 
-    def is_at(self, path: Path) -> bool:
+    def is_at(self, path: str) -> bool:
         """It is this file, unwritten since, that lies there now."""
-        status = path.lstat()
+        status = os.lstat(path)
         found = (status.st_ino, status.st_size, status.st_mtime_ns)
         return found == (self.inode, self.bytes, self.written_ns)
 
@@ -65,6 +75,7 @@ class Landing:
         self._dated_by = dated_by
         self.sources = data_dir / "sources" / feed
         self.archived = data_dir / "archive" / feed
+        self._archived = str(self.archived)
         self.quarantine = Quarantine(data_dir / "quarantine" / feed, self.sources)
 
     def prepare(self) -> None:
@@ -80,7 +91,7 @@ class Landing:
                 await file.write(content)
             if self._dated_by:
                 date_file(hidden, self._dated_by())
-            return await _place(hidden, self.sources, name)
+            return Path(await _place(str(hidden), str(self.sources), name))
         except BaseException:
             hidden.unlink(missing_ok=True)
             raise
@@ -94,24 +105,24 @@ class Landing:
         try:
             with os.scandir(self.sources) as entries:
                 seen = _seen(entries)
-                yield from (replace(file, changed_ns=file.written_ns) for file in seen) if self._dated_by else seen
+                yield from (file._replace(changed_ns=file.written_ns) for file in seen) if self._dated_by else seen
         except FileNotFoundError:  # somebody removed the directory: sources expect it to be there
             self.sources.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Unavailable(f"cannot list {self.sources}: {error.strerror}") from error
 
-    def archive(self, file: WaitingFile, day: date) -> Path:
-        """Move a stored file to the archive of that day; never over another one."""
-        folder = self.archived / day.isoformat()
+    def archive(self, file: WaitingFile, day: date) -> str:
+        """Move a stored file to the archive of that day; never over another one. Its new path."""
+        folder = f"{self._archived}/{day}"
         try:
-            return place(file.path, folder, file.path.name)
+            return place(file.where, folder, file.entry)
         except FileNotFoundError:
-            folder.mkdir(parents=True, exist_ok=True)
-            return place(file.path, folder, file.path.name)
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a path is text here
+            return place(file.where, folder, file.entry)
 
-    def put_back(self, path: Path, name: str) -> Path:
-        """Return a file that was moved by mistake: another one had taken its name meanwhile."""
-        return place(path, self.sources, name)
+    def put_back(self, path: str, name: str) -> str:
+        """Return a file that was moved by mistake: another one had taken its name meanwhile. Its new path."""
+        return place(path, str(self.sources), name)
 
     def archive_files(self) -> Iterator[Path]:
         """Every archived file, day by day."""
@@ -152,7 +163,7 @@ def read(file: WaitingFile, max_bytes: int) -> bytes:
     if file.bytes > max_bytes:
         raise Rejected("file_too_large", f"{file.bytes} bytes; the limit (max_file_bytes) is {max_bytes}")
     try:
-        return _content(file.path, file.bytes)
+        return _content(file.where, file.bytes)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -161,7 +172,7 @@ def read(file: WaitingFile, max_bytes: int) -> bytes:
         raise Rejected("unreadable", f"it cannot be opened: {error.strerror}", unfinished=True) from error
 
 
-def _content(path: Path, size: int) -> bytes:
+def _content(path: str, size: int) -> bytes:
     # Neither a link nor a pipe put there since we looked may redirect or block us.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -195,7 +206,7 @@ def _looked_at(entry: os.DirEntry[str]) -> WaitingFile | None:
     except FileNotFoundError:
         return None
     return WaitingFile(
-        Path(entry.path), status.st_size, status.st_ctime_ns, status.st_mtime_ns, status.st_ino, status.st_mode
+        entry.path, status.st_size, status.st_ctime_ns, status.st_mtime_ns, status.st_ino, status.st_mode
     )
 
 
