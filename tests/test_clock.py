@@ -1,7 +1,6 @@
-"""The clock: beats and pauses that a stop ends at once."""
+"""The clock: beats and pauses that a stop ends at once. How long they are: test_virtual.py."""
 
 import asyncio
-import time
 from datetime import UTC
 
 import pytest
@@ -34,16 +33,6 @@ async def test_there_is_no_beat_where_stop_is_set_already() -> None:
     assert [beat async for beat in beats(0.001, stop)] == []
 
 
-async def test_between_beats_there_is_a_pause() -> None:
-    """Otherwise a stage would spin."""
-    stop, began, beaten = asyncio.Event(), time.monotonic(), 0
-    async for _ in beats(0.02, stop):
-        beaten += 1
-        if beaten == 4:
-            break
-    assert time.monotonic() - began >= 3 * 0.02
-
-
 @pytest.mark.parametrize("seconds", [FOR_EVER_S, None])
 async def test_stop_ends_a_pause_at_once(seconds: float | None) -> None:
     """However long it was to be; None is for ever."""
@@ -54,13 +43,6 @@ async def test_stop_ends_a_pause_at_once(seconds: float | None) -> None:
     stop.set()
     async with asyncio.timeout(5):
         await pausing
-
-
-async def test_a_pause_ends_by_itself() -> None:
-    """After its time, and without saying that time ran out."""
-    began = time.monotonic()
-    await pause(0.02, asyncio.Event())
-    assert time.monotonic() - began >= 0.02
 
 
 async def test_a_pause_can_be_cancelled() -> None:

@@ -7,7 +7,7 @@ import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -313,3 +313,31 @@ def test_out_of_file_descriptors_while_looking(landing: Landing) -> None:
     """EMFILE while listing, where it strikes first in life: try again later."""
     with _no_file_descriptors(), pytest.raises(Unavailable):
         landing.waiting()
+
+
+# --- another time than the kernel's ---------------------------------------------------------
+
+
+async def test_files_may_be_dated_by_another_clock(tmp_path: Path) -> None:
+    """Dropped then, to the microsecond; and one that somebody writes to later has changed."""
+    moment = datetime(2031, 2, 3, 4, 5, 6, 789_012, tzinfo=UTC)
+    landing = Landing(tmp_path, "web", lambda: moment)
+    landing.prepare()
+    path = await landing.drop("1.json", b"{}")
+    [before] = landing.waiting()
+    assert before.changed_ns == before.written_ns == 1_927_857_906_789_012_000
+    path.write_bytes(b"[]")
+    [after] = landing.waiting()
+    assert not after.unchanged_since(before)
+
+
+async def test_the_oldest_by_that_clock_comes_first(tmp_path: Path) -> None:
+    """Whatever the kernel says."""
+    moments = [datetime(2031, 1, day, tzinfo=UTC) for day in (3, 1, 2)]
+    left = iter(moments)
+    landing = Landing(tmp_path, "web", lambda: next(left))
+    landing.prepare()
+    for name in ("c", "a", "b"):
+        await landing.drop(f"{name}.json", b"{}")
+    assert [file.name for file in landing.waiting()] == ["a.json", "b.json", "c.json"]
+    assert [file.name for file in landing.waiting(most=2)] == ["a.json", "b.json"]
