@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -95,12 +95,11 @@ def places(loaded: Loaded) -> Places:
 @asynccontextmanager
 async def opened(at: Places) -> AsyncIterator[Parts]:
     """Connect to MongoDB: your own, or the embedded server, which is watched for that time and then stopped."""
-    async with _mongodb(at.settings) as (uri, server):
-        store = Store(uri, at.settings.mongo_database)
-        try:
-            yield Parts(**vars(at), store=store, server=server)
-        finally:
-            store.close()
+    async with (
+        _mongodb(at.settings) as (uri, server),
+        aclosing(Store(uri, at.settings.mongo_database, at.settings.mongo_driver)) as store,
+    ):
+        yield Parts(**vars(at), store=store, server=server)
 
 
 @asynccontextmanager

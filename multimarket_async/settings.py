@@ -8,7 +8,7 @@ import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -23,6 +23,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from multimarket_async.errors import WrongSettings
+
+MongoDriver: TypeAlias = Literal["motor", "pymongo"]
 
 FILE = Path("config/multimarket.toml")
 PREFIX = "MULTIMARKET_"
@@ -67,6 +69,9 @@ class Settings(Business):
     )
     mongo_uri: SecretStr | None = Field(
         None, description="your own MongoDB; empty: an embedded server under the data folder"
+    )
+    mongo_driver: MongoDriver = Field(
+        "motor", description="what talks to MongoDB: motor, or pymongo, its successor in PyMongo itself"
     )
     mongo_database: str = Field("multi_market", min_length=1, description="database name")
     mongo_port: int = Field(

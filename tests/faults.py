@@ -270,9 +270,11 @@ def _stream(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
 
 # Whatever verbs the store has, or will have.
 for _name, _real in inspect.getmembers(Store, inspect.isfunction):
-    if not _name.startswith("_") and inspect.iscoroutinefunction(_real):
+    if _name.startswith("_") or _name == "aclose":
+        continue
+    if inspect.iscoroutinefunction(_real):
         setattr(FaultyStore, _name, _verb(_name, _real))
-    elif not _name.startswith("_") and inspect.isasyncgenfunction(_real):
+    elif inspect.isasyncgenfunction(_real):
         setattr(FaultyStore, _name, _stream(_name, _real))
 
 

@@ -38,7 +38,7 @@ async def measured(mongo_uri: str, database: "Database[Any]") -> AsyncIterator["
         database["commandes"].insert_many(_orders(start, start + 60))
         await Snapshotter([subject], store, Clock()).rebuild()
     yield database.client.get_database(database.name, CodecOptions(tz_aware=True))
-    store.close()
+    await store.aclose()
 
 
 def _orders(first: int, last: int) -> list[dict[str, Any]]:

@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+
+from multimarket_async.settings import MongoDriver
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -32,6 +34,12 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "data"
     yield folder
     assert mongods(folder) == []
+
+
+@pytest.fixture(params=get_args(MongoDriver))
+def either_driver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody who uses a command feels the difference."""
+    monkeypatch.setenv("MULTIMARKET_MONGO_DRIVER", request.param)
 
 
 def mongods(data_dir: Path) -> list[int]:
@@ -135,6 +143,7 @@ def test_ctrl_c_collects_what_waits_and_publishes_a_last_generation(data_dir: Pa
     assert run.events("run.ended")[0]["waiting"] == 0
 
 
+@pytest.mark.usefixtures("either_driver")
 def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(data_dir: Path) -> None:
     """What it left is collected by the next start."""
     for number in range(2000):
@@ -148,6 +157,7 @@ def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(data_dir: Path) -> None:
     assert (report["right"], report["channels"][0]["stored"]) == (True, 2000)
 
 
+@pytest.mark.usefixtures("either_driver")
 def test_a_mongod_that_is_killed_is_restarted_and_collection_goes_on(data_dir: Path) -> None:
     """Files simply wait meanwhile; one line says that it stopped, one that it goes on."""
     run = Run(data_dir, "--no-produce")
@@ -169,6 +179,7 @@ def test_run_for_some_seconds_ends_by_itself(data_dir: Path) -> None:
     assert latency["breaches"] == 0
 
 
+@pytest.mark.usefixtures("either_driver")
 def test_demo_proves_itself_and_again_on_the_same_data(data_dir: Path) -> None:
     """Not a terminal: plain lines, no escape codes. The second time the numbers grow."""
     first = command(data_dir, "demo", "--orders-per-channel", "50")

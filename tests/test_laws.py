@@ -26,7 +26,7 @@ EARLIEST, LATEST = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzin
 async def store(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Store]:
     opened = Store(mongo_uri, database.name)
     yield opened
-    opened.close()
+    await opened.aclose()
 
 
 def order(number: int) -> Encoded:

@@ -13,8 +13,8 @@ import shutil
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -312,21 +312,19 @@ STRUCK = pytest.mark.parametrize(
 async def file_trials(request: pytest.FixtureRequest, mongo_uri: str) -> list[Trial]:
     """A trial for each call on a file that this error fits."""
     number, how = request.param
-    with _bench(mongo_uri) as bench, pytest.MonkeyPatch.context() as monkeypatch:
-        files = Files(bench.folder / "data", number)
-        files.patch(monkeypatch)
-        return await _all(bench, [bench.collect], how, lambda fault: setattr(files, "fault", fault))
+    async with _bench(mongo_uri) as bench:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            files = Files(bench.folder / "data", number)
+            files.patch(monkeypatch)
+            return await _all(bench, [bench.collect], how, lambda fault: setattr(files, "fault", fault))
 
 
-@contextmanager
-def _bench(mongo_uri: str) -> Iterator[Bench]:
+@asynccontextmanager
+async def _bench(mongo_uri: str) -> AsyncIterator[Bench]:
     name = f"nth_{uuid.uuid4().hex[:8]}"
-    with (
-        tempfile.TemporaryDirectory(dir=MEMORY) as folder,
-        closing(FaultyStore(mongo_uri, name)) as store,
-        pymongo.MongoClient(mongo_uri) as client,
-    ):
-        yield Bench(Path(folder), store, client[name])
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder, pymongo.MongoClient(mongo_uri) as client:
+        async with aclosing(FaultyStore(mongo_uri, name)) as store:
+            yield Bench(Path(folder), store, client[name])
         client.drop_database(name)
 
 
@@ -384,7 +382,7 @@ def test_the_calls_were_met(file_trials: list[Trial]) -> None:
 async def store_trials(request: pytest.FixtureRequest, mongo_uri: str) -> list[Trial]:
     """A trial for each call of a verb of the store."""
     answer_lost, how = request.param
-    with _bench(mongo_uri) as bench:
+    async with _bench(mongo_uri) as bench:
         bench.store.answer_lost = answer_lost
         return await _all(
             bench, [bench.collect, bench.measure], how, lambda fault: setattr(bench.store, "fault", fault)
@@ -417,20 +415,21 @@ def test_the_verbs_were_met(store_trials: list[Trial]) -> None:
 async def test_a_newcomer_is_not_archived_unread_whatever_call_fails(mongo_uri: str) -> None:
     """Renamed over the file in hand while that is being inserted: read and stored in its turn."""
     unread, fault = [], Fault(1, How.ONCE)
-    with _bench(mongo_uri) as bench, capture_logs(), pytest.MonkeyPatch.context() as monkeypatch:
-        files = Files(bench.folder / "data", errno.EIO)
-        files.patch(monkeypatch)
-        while fault.n == 1 or fault.met:
-            fault = Fault(fault.n + 1, How.ONCE)
-            await bench.prepare()
-            _take_its_name(bench, files, "2.json", good("9"))
-            files.fault = fault
-            await bench.collect()
-            files.fault = None
-            await bench.collect()
-            await bench.collect()
-            if bench.archived()[good("9")] and "web:9" not in bench.stored():
-                unread.append(fault.met)
+    async with _bench(mongo_uri) as bench:
+        with capture_logs(), pytest.MonkeyPatch.context() as monkeypatch:
+            files = Files(bench.folder / "data", errno.EIO)
+            files.patch(monkeypatch)
+            while fault.n == 1 or fault.met:
+                fault = Fault(fault.n + 1, How.ONCE)
+                await bench.prepare()
+                _take_its_name(bench, files, "2.json", good("9"))
+                files.fault = fault
+                await bench.collect()
+                files.fault = None
+                await bench.collect()
+                await bench.collect()
+                if bench.archived()[good("9")] and "web:9" not in bench.stored():
+                    unread.append(fault.met)
     assert unread == []
 
 

@@ -332,7 +332,7 @@ def test_a_traceback_holds_no_password(house: House) -> None:
     """A mistake of ours ends the process: the traceback has the lines of the code and none of the values."""
     planted = (
         "import multimarket_async.store.mongo as mongo, multimarket_async.cli as cli;"
-        "mongo.AsyncIOMotorClient = 1 / 1; cli.main()"
+        "mongo.CLIENTS = dict.fromkeys(mongo.CLIENTS, 1 / 1); cli.main()"
     )
     environ = {**os.environ, "MULTIMARKET_MONGO_URI": uris(0)["away"]}
     command = [sys.executable, "-c", planted, "kpi", "refresh", "--data-dir", str(house.data)]

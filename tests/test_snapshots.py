@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -88,10 +88,10 @@ def totals(database: "Database[Any]") -> list[int]:
 
 
 @pytest.fixture
-def store(mongo_uri: str, database: "Database[Any]") -> Iterator[Store]:
+async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Store]:
     opened = Store(mongo_uri, database.name)
     yield opened
-    opened.close()
+    await opened.aclose()
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ async def test_an_unchanged_store_is_not_measured_again(mongo_uri: str, database
     store.asked.clear()
     await snapshotter.refresh_if_changed()
     assert store.asked == [(TOUCHED, None)]
-    store.close()
+    await store.aclose()
 
 
 # --- what a refresh reads -------------------------------------------------------------------
@@ -242,7 +242,7 @@ async def test_only_what_was_touched_is_read(mongo_uri: str, database: "Database
     sell(database, "Rabat")
     generation = await Snapshotter([SALES], store, Clock()).refresh()
     assert (store.read(), generation["pieces"]) == (["Rabat"], 4)
-    store.close()
+    await store.aclose()
 
 
 async def test_other_definitions_measure_everything_anew(mongo_uri: str, database: "Database[Any]") -> None:
@@ -254,7 +254,7 @@ async def test_other_definitions_measure_everything_anew(mongo_uri: str, databas
     generations = [await one.refresh() for one in (old, new, old, new)]
     assert totals(database) == [2, 4, 2, 4]
     assert len({one["definition"] for one in generations}) == 2
-    store.close()
+    await store.aclose()
 
 
 async def test_documents_without_a_partition_are_measured_too(
@@ -345,7 +345,7 @@ async def test_a_mark_that_was_open_when_read_is_not_taken_away_as_done(
         slow.meanwhile = lands
         before = (await stages.refresh())["pieces"]
         assert (await stages.refresh())["pieces"] == before + 1
-    slow.close()
+    await slow.aclose()
 
 
 async def test_the_collector_marks_before_and_after(mongo_uri: str, database: "Database[Any]") -> None:
@@ -360,7 +360,7 @@ async def test_the_collector_marks_before_and_after(mongo_uri: str, database: "D
     with pytest.raises(Unavailable):
         await _interrupted_insert(store, marks)
     assert [one.partitions for one in await marks.pending() if not one.done] == [("c",)]
-    store.close()
+    await store.aclose()
 
 
 async def _interrupted_insert(store: Store, marks: Marks) -> None:
@@ -383,7 +383,7 @@ async def test_drift_is_found_told_and_mended(mongo_uri: str, database: "Databas
         sell(database, "Rabat")
         with capture_logs() as entries:
             await stage.refresh()
-    store.close()
+    await store.aclose()
     assert totals(database) == [2, 3, 5]
     assert [one["drift"] for one in ledger(database)] == [0, 0, 1]
     [told] = [entry for entry in entries if entry["event"] == "drift.found"]
@@ -398,7 +398,7 @@ async def test_drift_of_a_period_is_found(mongo_uri: str, database: "Database[An
     await stage.refresh()
     database["kpi_periods"].update_one({"_id": {"$regex": "R$"}}, {"$inc": {"cells.total.0.pieces": 7}})
     assert [(await stage.rebuild())["drift"], (await stage.rebuild())["drift"], totals(database)] == [1, 0, [2, 2, 2]]
-    store.close()
+    await store.aclose()
 
 
 async def test_what_was_touched_meanwhile_is_no_drift(mongo_uri: str, database: "Database[Any]") -> None:
@@ -409,7 +409,7 @@ async def test_what_was_touched_meanwhile_is_no_drift(mongo_uri: str, database: 
     await stage.refresh()
     sell(database, "Rabat")
     drifts = [(await stage.rebuild())["drift"] for _ in range(2)]
-    store.close()
+    await store.aclose()
     assert (drifts, [one["drift"] for one in ledger(database)]) == ([0, 0], [0, 0, 0])
 
 
@@ -421,7 +421,7 @@ async def test_a_check_under_fire_finds_no_drift(mongo_uri: str, database: "Data
     drifts = [(await stage.refresh())["drift"] for _ in range(15)]
     stop.set()
     await selling
-    store.close()
+    await store.aclose()
     assert drifts == [0] * 15
 
 
@@ -486,7 +486,7 @@ async def test_two_snapshotters_at_once_share_one_sequence(mongo_uri: str, datab
     assert [number for number, _ in published] == list(range(1, len(published) + 1))
     assert [pieces for _, pieces in published] == sorted(pieces for _, pieces in published)
     for store in stores:
-        store.close()
+        await store.aclose()
 
 
 class Overtaken(Store):
@@ -515,7 +515,7 @@ async def test_who_was_overtaken_measures_again(
     slow.meanwhile = others
     given = await Snapshotter([SALES], slow, Clock()).refresh()
     assert (given["_id"], given["pieces"], totals(database)) == (1, 2, [2])
-    slow.close()
+    await slow.aclose()
 
 
 class Killed(BaseException):
@@ -561,7 +561,7 @@ async def test_a_crash_anywhere_leaves_one_truth_and_the_next_refresh_right(
     dying.after, dying.late = writes, late
     with pytest.raises(Killed):
         await Snapshotter([SALES], dying, Clock()).refresh()
-    dying.close()
+    await dying.aclose()
     published = writes == 4 or (writes == 3 and late)
     assert totals(database) == ([2, 4] if published else [2])
     assert [row["pieces"] for row in database["kpi_total"].find()] == [4 if published else 2]
@@ -598,7 +598,7 @@ async def test_cells_read_earlier_never_replace_cells_read_later(
     sell(database, "Agadir")
     assert (await snapshotter.refresh())["pieces"] == 3
     assert totals(database) == [2, 3]
-    slow.close()
+    await slow.aclose()
 
 
 # --- flat views -----------------------------------------------------------------------------
@@ -698,7 +698,7 @@ async def interruptions(mongo_uri: str, database: "Database[Any]", script: str) 
     store.script, store.stop = iter(script), stop
     with capture_logs() as entries:
         await Snapshotter([SALES], store, Clock()).run(0.001, stop)
-    store.close()
+    await store.aclose()
     return [entry["why"] for entry in entries if entry["event"] == "snapshots.interrupted"]
 
 
@@ -720,5 +720,5 @@ async def test_a_server_that_is_not_there_interrupts_and_does_not_end_the_stage(
     with capture_logs() as entries:
         asyncio.get_running_loop().call_later(0.2, stop.set)
         await Snapshotter([SALES], store, Clock()).run(0.001, stop)
-    store.close()
+    await store.aclose()
     assert [entry["event"] for entry in entries] == ["snapshots.interrupted"]

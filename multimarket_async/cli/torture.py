@@ -49,14 +49,14 @@ def torture(  # noqa: PLR0917 - options, which `command` makes keyword-only
     """
     if bug and bug not in BUGS:
         raise WrongSettings(f"There is no bug {bug}; there are {', '.join(BUGS)}.")
-    folder, seed = _folder(loaded), loaded.of(Settings).seed
+    folder, seed, driver = _folder(loaded), loaded.of(Settings).seed, loaded.of(Settings).mongo_driver
     if replica_set:
-        failed_over = finish(fail_over(folder / "replica-set", seed))
+        failed_over = finish(fail_over(folder / "replica-set", seed, driver=driver))
         _leave_nothing(folder)
         _say_fail_over(failed_over, output)
         return
     tell = _tell if output is OutputFormat.TABLE else _tell_progress
-    done = finish(fight(folder, seed, range(first_round, first_round + rounds), tell, bug=bug))
+    done = finish(fight(folder, seed, range(first_round, first_round + rounds), tell, bug=bug, driver=driver))
     _leave_nothing(folder)
     _say(done, seed, output)
 

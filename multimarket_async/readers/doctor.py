@@ -5,7 +5,7 @@ import os
 import platform
 import shutil
 import subprocess
-from contextlib import closing
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Finding:
 async def examine(settings: Settings) -> list[Finding]:
     """Everything that has to be right before `run` can work."""
     uri = settings.mongo_uri
-    mongodb = _your_mongodb(uri, settings.mongo_database) if uri else asyncio.to_thread(_mongod)
+    mongodb = _your_mongodb(uri, settings) if uri else asyncio.to_thread(_mongod)
     return [_python(), _writable(settings.data_dir), _free(settings.data_dir), await mongodb]
 
 
@@ -52,10 +52,10 @@ def _free(folder: Path) -> Finding:
     return Finding("disk space", enough, f"{free / (1 << 30):.1f} GiB free{advice}")
 
 
-async def _your_mongodb(uri: SecretStr, database: str) -> Finding:
+async def _your_mongodb(uri: SecretStr, settings: Settings) -> Finding:
     shown = as_text(uri)
     try:
-        with closing(Store(uri.get_secret_value(), database)) as store:
+        async with aclosing(Store(uri.get_secret_value(), settings.mongo_database, settings.mongo_driver)) as store:
             await store.ping()
     except (Unavailable, CannotContinue) as trouble:
         return Finding("MongoDB", ok=False, found=f"{shown} does not answer: {trouble}")

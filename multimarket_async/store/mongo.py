@@ -1,4 +1,4 @@
-"""MongoDB through Motor: the only module that knows the driver."""
+"""MongoDB in few verbs, each written once for whichever driver is behind it."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -11,17 +11,17 @@ from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import ASCENDING, DESCENDING, ReplaceOne, errors
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable, WrongSettings
+from multimarket_async.settings import MongoDriver
+from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, settled
 
 __all__ = ["Encoded", "Exists", "Inserted", "Int64", "Outcome", "Refused", "Store", "digests_of", "encode"]
 
-Document: TypeAlias = dict[str, Any]
 Stage: TypeAlias = dict[str, Any]
 
 LARGEST_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit; one larger document would fail its whole batch
@@ -29,6 +29,7 @@ DEEPEST = 180  # a message nested over 200 levels is refused whole; it brings so
 LEAST_BYTES_A_LEVEL = 8  # type, a name of one character, two zero bytes, the length
 DUPLICATE_KEY, UNAUTHORIZED, AUTHENTICATION_FAILED, NAMESPACE_EXISTS = 11000, 13, 18, 48
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
+UNREAD: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 CLIENT_OPTIONS: dict[str, Any] = {  # each yields to the same option in the URI
     "appname": "multimarket",
     "connecttimeoutms": 2_000,
@@ -120,11 +121,11 @@ def _compared_by(ingestion: Any) -> str:
 class Store:
     """One MongoDB database: a standalone, a replica set or a sharded cluster."""
 
-    def __init__(self, uri: str, database: str) -> None:
+    def __init__(self, uri: str, database: str, driver: MongoDriver = "motor") -> None:
         try:
             given = {name.lower() for name in parse_uri(uri, validate=True)["options"]}
             options = {name: value for name, value in CLIENT_OPTIONS.items() if name not in given}
-            self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(uri, tz_aware=True, **options)
+            self._client: Client = CLIENTS[driver](uri, tz_aware=True, **options)
         except (errors.PyMongoError, ValueError) as error:
             # The driver's message quotes the URI, and with it a password.
             expected = "mongodb://user:password@host:port/, with : / ? # [ ] @ in a password written as %3A and so on"
@@ -133,9 +134,9 @@ class Store:
             database, write_concern=DURABLE, read_concern=ReadConcern("majority")
         )
 
-    def close(self) -> None:
-        """Give the connections back."""
-        self._client.close()
+    async def aclose(self) -> None:
+        """Give the connections back, and end what watches over them."""
+        await settled(self._client.close())
 
     async def ping(self) -> None:
         """Return if the server answers. Raises Unavailable."""
@@ -184,9 +185,9 @@ class Store:
         """What an aggregation gives, document by document; raw: as BSON, for what is only passed on."""
         source = self._collection(collection)
         if raw:
-            source = source.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
+            source = source.with_options(codec_options=UNREAD)
         with _translated():
-            async for document in source.aggregate(list(stages), allowDiskUse=True):
+            async for document in await settled(source.aggregate(list(stages), allowDiskUse=True)):
                 yield document
 
     async def newest(self, collection: str) -> Document | None:
@@ -254,7 +255,7 @@ class Store:
                     raise
                 await self._database.command("collMod", name, **options)
 
-    def _collection(self, name: str) -> AsyncIOMotorCollection[Document]:
+    def _collection(self, name: str) -> Collection:
         return self._database[name]
 
 

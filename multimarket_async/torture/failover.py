@@ -11,6 +11,7 @@ from multimarket_async import app as composition
 from multimarket_async.app import Parts, side_task
 from multimarket_async.clock import beats
 from multimarket_async.landing import Landing
+from multimarket_async.settings import MongoDriver
 from multimarket_async.torture import generations
 from multimarket_async.torture.assault import drain, ended
 from multimarket_async.torture.generations import Witness
@@ -58,7 +59,13 @@ class Burst:
 
 
 async def fail_over(
-    folder: Path, seed: int, *, orders_per_channel: int = 1000, over_s: float = 6.0, election_timeout_s: float = 10.0
+    folder: Path,
+    seed: int,
+    *,
+    orders_per_channel: int = 1000,
+    over_s: float = 6.0,
+    election_timeout_s: float = 10.0,
+    driver: MongoDriver | None = None,
 ) -> FailOver:
     """Drop so many orders over so many seconds, and kill the primary after a third of them.
 
@@ -67,7 +74,7 @@ async def fail_over(
     began, done = time.monotonic(), FailOver(folder)
     empty(folder)
     async with replica_set(folder / "mongo", election_timeout_s) as servers:
-        orders = Orders(folder, servers.uri, "torture", batch_files=100)
+        orders = Orders(folder, servers.uri, "torture", batch_files=100, driver=driver)
         async with composition.opened(composition.places(orders.loaded())) as parts:
             burst = Burst(servers, _parcels(parts, seed, orders_per_channel), over_s)
             await _follow(parts, orders, burst, done)

@@ -12,6 +12,7 @@ from random import Random
 
 from multimarket_async import app as composition
 from multimarket_async.app import Parts, side_task
+from multimarket_async.settings import MongoDriver
 from multimarket_async.torture import faults, generations, load
 from multimarket_async.torture.assault import Assault, drain
 from multimarket_async.torture.generations import Witness
@@ -46,6 +47,7 @@ async def torture(
     tell: Callable[[Round], None] = lambda _: None,
     *,
     bug: str | None = None,
+    driver: MongoDriver | None = None,
 ) -> list[Round]:
     """These rounds of this seed, each told as it ends; what belongs to one without violations is removed.
 
@@ -54,7 +56,8 @@ async def torture(
     rounds: list[Round] = []
     async with mongod(data_dir / "mongo") as server:
         for number in numbers:
-            rounds.append(await _round(data_dir / f"seed-{seed}-round-{number}", seed, number, server, bug))
+            folder = data_dir / f"seed-{seed}-round-{number}"
+            rounds.append(await _round(folder, seed, number, server, bug=bug, driver=driver))
             tell(rounds[-1])
             if bug and rounds[-1].violations:
                 break
@@ -63,10 +66,13 @@ async def torture(
     return rounds
 
 
-async def _round(folder: Path, seed: int, number: int, server: Mongod, bug: str | None) -> Round:
+async def _round(
+    folder: Path, seed: int, number: int, server: Mongod, *, bug: str | None, driver: MongoDriver | None
+) -> Round:
     began, rng = time.monotonic(), Random(f"{seed}:{number}")  # noqa: S311 - a fault has to come again
     empty(folder)
-    orders = Orders(folder, server.uri, f"torture_{seed}_{number}", batch_files=rng.randint(5, 60), bug=bug)
+    name, batch_files = f"torture_{seed}_{number}", rng.randint(5, 60)
+    orders = Orders(folder, server.uri, name, batch_files=batch_files, driver=driver, bug=bug)
     done = Round(number, folder)
     await asyncio.to_thread(server.forget, orders.database)
     async with composition.opened(composition.places(orders.loaded())) as parts:

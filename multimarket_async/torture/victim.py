@@ -21,7 +21,7 @@ from multimarket_async import logs
 from multimarket_async.app import Parts, Places
 from multimarket_async.clock import Clock
 from multimarket_async.domains import discover
-from multimarket_async.settings import Loaded, Settings, load
+from multimarket_async.settings import Loaded, MongoDriver, Settings, load
 from multimarket_async.torture.bugs import BUGS
 from multimarket_async.torture.faults import Strike
 from multimarket_async.torture.strikes import Points, kill, watched
@@ -50,17 +50,19 @@ class Orders:
     mongo_uri: str = field(repr=False)
     database: str
     batch_files: int = 1000
+    driver: MongoDriver | None = None
     strikes: tuple[Strike, ...] = ()
     clock_back_s: float = 0.0
     bug: str | None = None
     drain: bool = False
 
     def loaded(self) -> Loaded:
-        """The settings of everybody in a round; the user's own have no say, so that a seed replays anywhere."""
+        """The settings of everybody in a round; of the user's own only the driver counts: a seed replays anywhere."""
         given = {
             "data_dir": self.data_dir,
             "mongo_uri": self.mongo_uri,
             "mongo_database": self.database,
+            "mongo_driver": self.driver,
             "batch_files": self.batch_files,
             **HASTE,
         }

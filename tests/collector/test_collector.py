@@ -11,7 +11,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import closing
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -149,7 +149,7 @@ class Site:
 @pytest.fixture
 async def site(tmp_path: Path, mongo_uri: str, database: Database[Any]) -> AsyncIterator[Site]:
     """An empty one."""
-    with closing(Interfered(mongo_uri, database.name)) as store:
+    async with aclosing(Interfered(mongo_uri, database.name)) as store:
         yield Site(tmp_path, store, database)
 
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,20 +66,21 @@ async def collected(
     landings = {feed.name: Landing(folder / "data", feed.name) for feed in SUBJECT.feeds}
     for landing in landings.values():
         landing.prepare()
-    with closing(Store(mongo_uri, "corpus")) as store, pymongo.MongoClient(mongo_uri) as client, capture_logs():
-        collector = Collector([(feed, landings[feed.name]) for feed in SUBJECT.feeds], store, Settings(), Clock())
-        _put_all(landings)
-        outside, began = _snapshot(folder), time.monotonic()
-        await asyncio.wait_for(collector.until_empty(), 30)
-        seconds, latency = time.monotonic() - began, collector.tally.latency()
-        outside_then = _snapshot(folder)
-        documents = list(client["corpus"]["commandes"].find())
-        (landings["site_web"].sources / "after.json").write_bytes(good("after"))
-        await asyncio.wait_for(collector.until_empty(), 30)
-        after = client["corpus"]["commandes"].find_one({"_id": "web:after"})
-        assert latency
-        yield Collected(folder, landings, documents, seconds, latency, (outside, outside_then), after)
-        client.drop_database("corpus")
+    with pymongo.MongoClient(mongo_uri) as client, capture_logs():
+        async with aclosing(Store(mongo_uri, "corpus")) as store:
+            collector = Collector([(feed, landings[feed.name]) for feed in SUBJECT.feeds], store, Settings(), Clock())
+            _put_all(landings)
+            outside, began = _snapshot(folder), time.monotonic()
+            await asyncio.wait_for(collector.until_empty(), 30)
+            seconds, latency = time.monotonic() - began, collector.tally.latency()
+            outside_then = _snapshot(folder)
+            documents = list(client["corpus"]["commandes"].find())
+            (landings["site_web"].sources / "after.json").write_bytes(good("after"))
+            await asyncio.wait_for(collector.until_empty(), 30)
+            after = client["corpus"]["commandes"].find_one({"_id": "web:after"})
+            assert latency
+            yield Collected(folder, landings, documents, seconds, latency, (outside, outside_then), after)
+            client.drop_database("corpus")
 
 
 def _put_all(landings: dict[str, Landing]) -> None:

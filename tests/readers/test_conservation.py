@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ TODAY = datetime(2026, 5, 20, tzinfo=UTC).date()
 
 
 @pytest.fixture
-def store(mongo_uri: str, database: "Database[Any]") -> Iterator[Store]:
+async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Store]:
     opened = Store(mongo_uri, database.name)
     yield opened
-    opened.close()
+    await opened.aclose()
 
 
 def channel(folder: Path, name: str, collection: str = "sales") -> tuple[Feed, Landing]:

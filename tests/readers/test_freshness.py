@@ -1,6 +1,6 @@
 """How old the newest numbers are: old is not stale."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,10 +16,10 @@ NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(mongo_uri: str, database: "Database[Any]") -> Iterator[Store]:
+async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Store]:
     opened = Store(mongo_uri, database.name)
     yield opened
-    opened.close()
+    await opened.aclose()
 
 
 def publish(database: "Database[Any]", as_of: datetime) -> None:

@@ -1,6 +1,6 @@
 """Generations of the past, by hand."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,10 +19,10 @@ BY_SHOP = Kpi("by_shop", "By shop", "pieces", "Pieces.", "sales", "shops", COLUM
 
 
 @pytest.fixture
-def store(mongo_uri: str, database: "Database[Any]") -> Iterator[Store]:
+async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Store]:
     opened = Store(mongo_uri, database.name)
     yield opened
-    opened.close()
+    await opened.aclose()
 
 
 def one(number: int, **shops: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """status: where every file is, and how old the newest numbers are."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ AS_OF = datetime(2026, 5, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(mongo_uri: str, database: "Database[Any]") -> Iterator[Store]:
+async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Store]:
     opened = Store(mongo_uri, database.name)
     yield opened
-    opened.close()
+    await opened.aclose()
 
 
 def publish(database: "Database[Any]", number: int, as_of: datetime) -> None:

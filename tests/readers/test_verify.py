@@ -58,7 +58,7 @@ async def world(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> As
     await one.collect()
     await Snapshotter([subject], store, Clock()).refresh()
     yield one
-    store.close()
+    await store.aclose()
 
 
 def first_key(database: "Database[Any]") -> str:

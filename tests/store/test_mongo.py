@@ -1,38 +1,26 @@
-"""The store against the real mongod: what became of each document, and what goes wrong in which word."""
+"""The store against the real mongod, with every driver: what became of each document, and what comes back."""
 
-import re
-import socket
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+import asyncio
+from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pymongo
 import pytest
+from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
+from bson.tz_util import utc
 from pymongo.database import Database
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 from pymongo.write_concern import WriteConcern
 
-from multimarket_async.errors import CannotContinue, Rejected, Unavailable, WrongSettings
+from multimarket_async.errors import Rejected, Unavailable
+from multimarket_async.settings import MongoDriver
 from multimarket_async.store import Encoded, Exists, Inserted, Refused, Store, encode
+from multimarket_async.store.driver import CLIENTS
 
 READINGS = "readings"
-
-
-@pytest.fixture
-async def store(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Store]:
-    """A store on an empty database."""
-    with closing(Store(mongo_uri, database.name)) as store:
-        yield store
-
-
-@pytest.fixture
-def nobody() -> Iterator[str]:
-    """An address at which something listens and never says a word."""
-    with socket.socket() as mute:
-        mute.bind(("127.0.0.1", 0))
-        mute.listen()
-        yield f"mongodb://127.0.0.1:{mute.getsockname()[1]}/"
 
 
 def _reading(key: Any, sha256: str = "d1", **more: Any) -> Encoded:
@@ -200,53 +188,96 @@ async def test_a_write_error_that_will_pass_is_unavailable(
         await store.insert(READINGS, [_reading("1")])
 
 
-async def test_inserts_are_durable(store: Store) -> None:
-    """A majority has it in its journal."""
-    assert store._database.write_concern.document == {"w": "majority", "j": True, "wtimeout": 10_000}
+async def test_many_at_once_some_of_them_there_already(store: Store) -> None:
+    """A whole batch, every second one a duplicate: each outcome is where its document was."""
+    await store.insert(READINGS, [_reading(number, f"{number}") for number in range(0, 1000, 2)])
+    outcomes = await store.insert(READINGS, [_reading(number, "again") for number in range(1000)])
+    assert outcomes == [Inserted() if number % 2 else Exists(f"{number}") for number in range(1000)]
 
 
-# --- away, or not ours ---------------------------------------------------------------------
+async def test_a_shape_refuses_one_and_no_other(store: Store) -> None:
+    """What is not as the schema says, from then on; the schema may change."""
+    for kind in ("string", "long"):
+        await store.define_shape(READINGS, {"properties": {"value": {"bsonType": kind}}})
+    outcomes = await store.insert(READINGS, [_reading("1", value="text"), _reading("2", value=Int64(2))])
+    assert outcomes == [Refused("Document failed validation"), Inserted()]
 
 
-async def test_nobody_answers(nobody: str) -> None:
-    """A server that does not answer is unavailable within about two seconds."""
-    began = time.monotonic()
-    with closing(Store(nobody, "x")) as store, pytest.raises(Unavailable):
-        await store.insert(READINGS, [_reading("1")])
-    assert 1.5 < time.monotonic() - began < 4
+# --- what the server is asked --------------------------------------------------------------
 
 
-async def test_the_uri_has_the_last_word(nobody: str) -> None:
-    """An option in the URI is stronger than ours."""
-    began = time.monotonic()
-    with closing(Store(f"{nobody}?serverSelectionTimeoutMS=50", "x")) as store, pytest.raises(Unavailable):
-        await store.ping()
-    assert time.monotonic() - began < 1.5
+class Heard(CommandListener):
+    """What was sent to the server, as it was sent."""
+
+    def __init__(self) -> None:
+        self.commands: list[dict[str, Any]] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name in ("insert", "update", "delete", "find", "aggregate", "createIndexes"):
+            self.commands.append({"": event.command_name, **event.command})
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
+
+    def concerns(self, kind: str) -> list[tuple[str, Any]]:
+        """Each command and its concern of this kind."""
+        return [(one[""], one.get(kind)) for one in self.commands]
 
 
-@pytest.mark.parametrize("uri", ["", "localhost:27017", "http://localhost/", "mongodb://host:port/", "mongodb://"])
-def test_a_wrong_uri_is_a_wrong_setting(uri: str) -> None:
-    """Said at the start, with the name of the setting and what is expected."""
-    with pytest.raises(WrongSettings, match=r"mongo_uri is not a MongoDB URI.*Expected mongodb://"):
-        Store(uri, "x")
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch, driver: MongoDriver) -> Heard:
+    """All that is sent by stores opened from now on."""
+    listener = Heard()
+    monkeypatch.setitem(CLIENTS, driver, partial(CLIENTS[driver], event_listeners=[listener]))  # type: ignore[arg-type]
+    return listener
 
 
-async def test_a_wrong_password_cannot_be_waited_for(mongo_uri: str) -> None:
-    """Trying again would not help: stop, and say so."""
-    wrong = re.sub(r"://([^@/]*@)?", "://somebody:wrong@", mongo_uri)
-    with (
-        closing(Store(wrong, "x")) as store,
-        pytest.raises(CannotContinue, match=r"MongoDB refuses these credentials: Authentication failed\."),
-    ):
-        await store.ping()
+async def test_every_write_waits_for_the_journals_of_a_majority(heard: Heard, store: Store) -> None:
+    """Only who says that it need not be durable does not wait."""
+    await store.insert(READINGS, [_reading("1")])
+    await store.add(READINGS, {"_id": "2"})
+    await store.put(READINGS, {"_id": "3"})
+    await store.swap(READINGS, [{"_id": "4", "version": 1}])
+    await store.put(READINGS, {"_id": "5"}, durable=False)
+    await store.remove(READINGS, ["1"])
+    await store.define_index(READINGS, "value")
+    durable = {"w": "majority", "j": True, "wtimeout": 10_000}
+    assert heard.concerns("writeConcern") == [
+        ("insert", durable),
+        ("insert", durable),
+        ("update", durable),
+        ("update", durable),
+        ("update", {"w": 1}),
+        ("delete", durable),
+        ("createIndexes", durable),
+    ]
+
+
+async def test_every_read_is_of_what_a_majority_has(heard: Heard, store: Store) -> None:
+    """What could be rolled back is not shown."""
+    await store.digests(READINGS, ["1"])
+    await store.newest(READINGS)
+    assert [row async for row in store.aggregate(READINGS, [])] == []
+    majority = {"level": "majority"}
+    assert heard.concerns("readConcern") == [("find", majority), ("find", majority), ("aggregate", majority)]
+
+
+async def test_a_batch_is_one_message(heard: Heard, store: Store) -> None:
+    """A thousand documents, encoded before, in one command, unordered."""
+    await store.insert(READINGS, [_reading(number) for number in range(1000)])
+    [insert] = heard.commands
+    assert (len(insert["documents"]), insert["ordered"]) == (1000, False)
+
+
+# --- the other verbs -----------------------------------------------------------------------
 
 
 async def test_ping(store: Store) -> None:
     """A server that is there answers."""
     await store.ping()
-
-
-# --- the other verbs -----------------------------------------------------------------------
 
 
 async def test_digests(store: Store) -> None:
@@ -288,3 +319,113 @@ async def test_dates_come_back_aware(store: Store) -> None:
     moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
     await store.add("ledger", {"_id": 1, "at": moment})
     assert await store.newest("ledger") == {"_id": 1, "at": moment}
+
+
+# --- versions --------------------------------------------------------------------------------
+
+
+def _version(key: str, version: int, **more: Any) -> dict[str, Any]:
+    return {"_id": key, "version": version, **more}
+
+
+async def test_swap_takes_the_place_of_the_version_before(store: Store, database: Database[Any]) -> None:
+    """The first has no predecessor; each later one has exactly that."""
+    assert await store.swap("cells", []) is True
+    assert await store.swap("cells", [_version("a", 1), _version("b", 1)]) is True
+    assert await store.swap("cells", [_version("a", 2), _version("b", 2)]) is True
+    assert sorted(one["version"] for one in database["cells"].find()) == [2, 2]
+
+
+@pytest.mark.parametrize("version", [1, 2, 4])
+async def test_swap_of_a_stale_version_changes_nothing(store: Store, database: Database[Any], version: int) -> None:
+    """Somebody was faster, or the one before is missing: False, and his stays."""
+    for number in (1, 2):
+        await store.swap("cells", [_version("a", number, by="him")])
+    assert await store.swap("cells", [_version("a", version, by="me")]) is False
+    assert list(database["cells"].find()) == [_version("a", 2, by="him")]
+
+
+async def test_of_two_at_once_one_swaps(store: Store, database: Database[Any]) -> None:
+    """Whoever it is, the other one knows."""
+    await store.swap("cells", [_version("a", 1)])
+    swapped = await asyncio.gather(*(store.swap("cells", [_version("a", 2, by=who)]) for who in range(8)))
+    assert swapped.count(True) == 1
+    assert database["cells"].find_one() == _version("a", 2, by=swapped.index(True))
+
+
+# --- what comes back -------------------------------------------------------------------------
+
+
+async def test_an_aggregation_longer_than_the_first_answer(store: Store) -> None:
+    """The server gives 101 at first, then as much as fits into 16 MiB: all of them arrive, in order."""
+    await store.insert(READINGS, [_reading(number, text="x" * 20_000) for number in range(1500)])
+    keys = [row["_id"] async for row in store.aggregate(READINGS, [{"$sort": {"_id": 1}}])]
+    assert keys == list(range(1500))
+
+
+async def test_raw_is_the_bytes_as_they_are(store: Store) -> None:
+    """Not decoded until somebody looks; what is only passed on never is."""
+    await store.insert(READINGS, [_reading("1", value=2)])
+    [raw] = [row async for row in store.aggregate(READINGS, [], raw=True)]
+    assert (type(raw), raw.raw) == (RawBSONDocument, _reading("1", value=2).bson.raw)
+    [decoded] = [row async for row in store.aggregate(READINGS, [])]
+    assert decoded == {"_id": "1", "ingestion": {"sha256": "d1"}, "value": 2}
+
+
+async def test_who_stops_reading_leaves_a_store_that_works(store: Store) -> None:
+    """The rest of an aggregation is not asked for."""
+    await store.insert(READINGS, [_reading(number) for number in range(500)])
+    async with aclosing(store.aggregate(READINGS, [])) as rows:
+        async for _ in rows:
+            break
+    assert await store.newest(READINGS) == {"_id": 499, "ingestion": {"sha256": "d1"}}
+
+
+async def test_a_wrong_aggregation_is_our_mistake(store: Store) -> None:
+    """Neither waited for nor hidden."""
+    with pytest.raises(pymongo.errors.OperationFailure, match="Unrecognized pipeline stage"):
+        assert [row async for row in store.aggregate(READINGS, [{"$nonsense": {}}])] == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Int64(5), Int64(2**63 - 1), 2**31, 1.5, "é", None, [1, {"a": []}], datetime(2026, 3, 1, 12, tzinfo=utc)],
+)
+async def test_a_value_comes_back_with_its_type(store: Store, value: object) -> None:
+    """A 64-bit integer remains one, however small, and a date has a time zone."""
+    await store.add("ledger", {"_id": 1, "value": value})
+    assert repr(await store.newest("ledger")) == repr({"_id": 1, "value": Int64(value) if value == 2**31 else value})
+
+
+async def test_put_replaces(store: Store, database: Database[Any]) -> None:
+    """The whole document, durable or not."""
+    for durable in (True, False):
+        await store.put("marks", {"_id": "m", f"{durable}": 1}, durable=durable)
+    assert list(database["marks"].find()) == [{"_id": "m", "False": 1}]
+
+
+async def test_remove_only_where(store: Store, database: Database[Any]) -> None:
+    """A document that has changed meanwhile stays."""
+    for key in ("a", "b"):
+        await store.put("marks", {"_id": key, "done": key == "a"})
+    await store.remove("marks", ["a", "b"], done=False)
+    assert [one["_id"] for one in database["marks"].find()] == ["a"]
+
+
+async def test_define_index_twice(store: Store, database: Database[Any]) -> None:
+    """Once created, it is there."""
+    for _ in range(2):
+        await store.define_index(READINGS, "canal", "at")
+    assert database[READINGS].index_information()["canal_1_at_1"]["key"] == [("canal", 1), ("at", 1)]
+
+
+async def test_a_hundred_at_once(store: Store) -> None:
+    """Stages ask at the same time, and each gets its own answer."""
+    await asyncio.gather(*(store.add(READINGS, {"_id": number}) for number in range(100)))
+    found = await asyncio.gather(*(_value(store, number) for number in range(100)))
+    assert found == list(range(100))
+
+
+async def _value(store: Store, number: int) -> int:
+    [row] = [row async for row in store.aggregate(READINGS, [{"$match": {"_id": number}}])]
+    return int(row["_id"])

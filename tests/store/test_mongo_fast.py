@@ -9,10 +9,10 @@ from multimarket_async.store import Store
 
 
 @pytest.fixture
-def store() -> Store:
+async def store() -> Store:
     """A Store whose database is in memory."""
     made = Store("mongodb://127.0.0.1:1/", "test")
-    made.close()
+    await made.aclose()
     made._database = AsyncMongoMockClient(tz_aware=True)["test"]
     return made
 

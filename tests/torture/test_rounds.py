@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from multimarket_async.settings import MongoDriver
 from multimarket_async.torture import BUGS, torture
 
 COMMAND = [sys.executable, "-m", "multimarket_async", "torture"]
@@ -21,9 +23,10 @@ FOUND = {
 }
 
 
-async def test_rounds_without_a_violation(tmp_path: Path) -> None:
-    """Every file is accounted for; of a round in which all went well nothing is left."""
-    rounds = await torture(tmp_path, 1, range(4))
+@pytest.mark.parametrize("driver", get_args(MongoDriver))
+async def test_rounds_without_a_violation(tmp_path: Path, driver: MongoDriver) -> None:
+    """Every file is accounted for, by either driver; of a round in which all went well nothing is left."""
+    rounds = await torture(tmp_path, 1, range(4), driver=driver)
     assert [(one.number, one.violations) for one in rounds] == [(number, []) for number in range(4)]
     for one in rounds:
         assert one.dropped == one.stored + one.duplicates + one.quarantined.total()

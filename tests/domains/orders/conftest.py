@@ -36,7 +36,7 @@ async def computed(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Mea
         return {kpi.name: _published(database, kpi.name, extra) for kpi in subject.kpis}
 
     yield measure
-    store.close()
+    await store.aclose()
 
 
 def _published(database: Database[Any], name: str, extra: tuple[dict[str, Any], ...]) -> list[Row]:

@@ -1,0 +1,26 @@
+"""The drivers that the store can be had with, and the little in which they differ.
+
+Motor hands every call to a thread, PyMongo's own asyncio client does it in the event loop. What the
+store asks of a client, both call the same and take the same; what differs is what a call gives.
+"""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
+
+from multimarket_async.settings import MongoDriver
+
+Document: TypeAlias = dict[str, Any]
+Client: TypeAlias = AsyncIOMotorClient[Document] | AsyncMongoClient[Document]
+Collection: TypeAlias = AsyncIOMotorCollection[Document] | AsyncCollection[Document]
+
+CLIENTS: Mapping[MongoDriver, type[Client]] = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
+
+
+async def settled(answer: Any) -> Any:
+    """What a call gives: of `aggregate` and `close` PyMongo makes coroutines, Motor does not."""
+    return await answer if inspect.isawaitable(answer) else answer
