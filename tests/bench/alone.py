@@ -11,5 +11,3 @@ from rich.console import Console
 def alone(measure: Callable[..., list[Row]]) -> None:
     with ground() as found:
         Console().print(table(measure(found, quick="--quick" in sys.argv[1:])))
-
-

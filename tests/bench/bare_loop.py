@@ -21,7 +21,7 @@ def main(data_dir: str, uri: str, database: str, files: int, model: str) -> None
         collection = client[database].get_collection("commandes", write_concern=WriteConcern("majority", j=True))
         away = Path(data_dir) / "archive"
         away.mkdir()
-        print("ready", flush=True)
+        print("ready", flush=True)  # noqa: T201 - to who measures
         sys.stdin.readline()
         paths = [entry.path for folder in (Path(data_dir) / "sources").iterdir() for entry in os.scandir(folder)]
         paths = [path for path in paths if path.endswith(".json")]
@@ -34,7 +34,7 @@ def main(data_dir: str, uri: str, database: str, files: int, model: str) -> None
             collection.insert_many(documents[start : start + 1000], ordered=False)
             for number in batch:
                 os.rename(paths[number], f"{away}/{number}")  # noqa: PTH104 - the fastest way
-        print(time.monotonic(), flush=True)
+        print(time.monotonic(), flush=True)  # noqa: T201 - to who measures
         sys.stdin.readline()
 
 

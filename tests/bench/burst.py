@@ -98,16 +98,18 @@ def _on_one_line(found: Ground, per_channel: int) -> Path:
 def pathway() -> Path | None:
     """A Python that has Pathway, installed now if need be; None, and a line that says so, where it cannot be had."""
     python = PATHWAY_HOME / "bin" / "python"
-    try:
-        if not python.exists():
-            console.print(f"installing pathway into {PATHWAY_HOME} (1.6 GB), once")
-            venv.create(PATHWAY_HOME, with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "pathway"], check=True, capture_output=True)
-        subprocess.run([python, "-c", "import pathway"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        console.print(f"pathway is left out: it cannot be installed here ({error})")
-        return None
-    return python
+    if python.exists() and _succeeds(python, "-c", "import pathway"):
+        return python
+    console.print(f"installing pathway into {PATHWAY_HOME} (1.6 GB), once")
+    venv.create(PATHWAY_HOME, with_pip=True, clear=True)
+    if _succeeds(python, "-m", "pip", "install", "pathway") and _succeeds(python, "-c", "import pathway"):
+        return python
+    console.print("pathway is left out: it cannot be installed here")
+    return None
+
+
+def _succeeds(*words: str | Path) -> bool:
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def _rows(runs: dict[str, list[Run]]) -> list[Row]:

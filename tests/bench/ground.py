@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from typing import IO, Any
 import pymongo
 from rich.console import Console
 
-from multimarket_async import app
+from multimarket_async import app, logs
 from multimarket_async.cli.options import load_settings
 from multimarket_async.domains.orders.rules import CHANNELS
 
@@ -39,7 +40,11 @@ class Ground:
         """A folder with so many orders of every channel, made once by our simulator."""
         made = self.folder / f"orders_{per_channel}"
         if not made.exists():
-            subprocess.run([*self.command("produce", made), "--orders-per-channel", str(per_channel)], check=True)
+            subprocess.run(
+                [*self.command("produce", made), "--orders-per-channel", str(per_channel)],
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
         return made / "sources"
 
     def dropped(self, name: str, per_channel: int) -> Path:
@@ -49,7 +54,7 @@ class Ground:
             folder = data_dir / "sources" / channel
             folder.mkdir(parents=True)
             for file in os.listdir(orders / channel):  # noqa: PTH208 - the fastest way
-                os.link(orders / channel / file, folder / file)  # noqa: PTH200 - the fastest way
+                os.link(orders / channel / file, folder / file)
         return data_dir
 
     def command(self, name: str, data_dir: Path) -> list[str]:
@@ -68,6 +73,7 @@ class Ground:
 @contextmanager
 def ground() -> Iterator[Ground]:
     """Made, and cleaned up."""
+    logs.configure("auto", sys.stderr, None, logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="multimarket_bench_") as name, asyncio.Runner() as runner:
         server = app.embedded(app.places(load_settings({"data_dir": Path(name)})).settings)
         uri = runner.run(server.start())

@@ -34,7 +34,7 @@ def main(data_dir: str, uri: str, database: str) -> None:
     durable = f"{uri}&w=majority&journal=true"
     pw.io.mongodb.write(orders, connection_string=durable, database=database, collection="commandes")
     state = pw.persistence.Backend.filesystem(Path(data_dir) / "state")
-    print("ready", flush=True)
+    print("ready", flush=True)  # noqa: T201 - to who measures
     sys.stdin.readline()
     pw.run(monitoring_level=pw.MonitoringLevel.NONE, persistence_config=pw.persistence.Config(state))
 
