@@ -1,4 +1,4 @@
-"""All measures, or those named; a table, and build/bench.json. Usage: python tests/bench/bench.py [--quick] [NAME,...]"""
+"""All measures, or those named: a table, and build/bench.json. Usage: python bench.py [--quick] [NAME,...]"""
 
 import sys
 
