@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,7 +68,11 @@ class Ground:
         with process(words, {"MULTIMARKET_MONGO_DATABASE": database}) as running:
             assert running.stdout
             until(running.stdout, "run.started")
+            drain = threading.Thread(target=running.stdout.read)  # a full pipe would hold it up
+            drain.start()
             yield running
+            running.send_signal(signal.SIGTERM)
+            drain.join()
 
 
 @contextmanager
@@ -94,7 +99,7 @@ def process(words: list[str], environment: dict[str, str] | None = None) -> Iter
         try:
             yield child
             child.send_signal(signal.SIGTERM)
-            child.communicate(timeout=30)
+            child.wait(timeout=30)
         finally:
             child.kill()
 
