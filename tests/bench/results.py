@@ -1,6 +1,7 @@
 """What a bench found: rows with median, spread and target; as a table for people, as JSON for programs."""
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -55,7 +56,7 @@ def ratios(measure: str, name: str, ours: Sequence[float], theirs: Sequence[floa
 def percentile(values: Iterable[float], share: float) -> float:
     """The smallest value that at least this share of them do not exceed (nearest rank)."""
     ordered = sorted(values)
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
+    return ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)]
 
 
 def figure(value: float) -> str:
