@@ -6,7 +6,8 @@ from multimarket_async.domains import Domain, Feed
 from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.cube import COLLECTION, cubes
 from multimarket_async.domains.orders.kpis import kpis
-from multimarket_async.domains.orders.order import parse, partition
+from multimarket_async.domains.orders.order import partition
+from multimarket_async.domains.orders.plain import parser
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import simulate
 
@@ -17,7 +18,7 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
         Feed(
             name=directory,
             collection=COLLECTION,
-            parse=partial(parse, canal=canal, settings=settings),
+            parse=parser(canal, settings),
             simulate=partial(simulate, canal, settings=settings),
             partition=partition,
         )
