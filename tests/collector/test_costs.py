@@ -41,9 +41,10 @@ CALLS_A_FILE = {
     # And a look for new files while one or two batches are still in hand finds those again.
     "newfstatat": 3.7,
 }
-OTHERS_A_FILE = 0.1  # mongod is spoken to some dozen times a batch, and not once a file
-# futex: how often the interpreter lock changes hands depends on the machine's load. mprotect: memory grows, once.
-NOT_COUNTED = {"futex", "sched_yield", "mprotect"}
+OTHERS_A_FILE = 0.5  # some dozen a batch, to mongod, and more the longer a busy machine takes; 1 would be one a file
+# futex: how often the interpreter lock changes hands depends on the machine's load. The next: memory grows, once.
+# The last: threads that wait wake up now and then, the oftener the longer it takes.
+NOT_COUNTED = {"futex", "sched_yield", "mprotect", "mmap", "clock_nanosleep", "poll", "epoll_pwait"}
 
 # Work handed to a thread, a batch: to read and parse, to archive; and Motor's three calls, the mark before, the
 # insert, the mark after. A hop takes 100 us: nothing in 1,000 files, and the double of all of it in each file.
