@@ -47,8 +47,8 @@ fuzz: $(INSTALLED) ## Fuzz the order parser for FUZZ_S seconds (default 60)
 soak: $(INSTALLED) ## Run under load and faults for SOAK_S seconds (default 600): nothing grows, nothing is lost
 	$(BIN)/python tests/soak/soak.py
 
-bench: $(INSTALLED) ## Measure the collector against the least that any program must do
-	$(BIN)/python tests/bench/burst.py
+bench: $(INSTALLED) ## Measure speed against the targets, a quarter of an hour (ONLY=burst,latency, QUICK=1 to try it)
+	$(BIN)/python tests/bench/bench.py $(if $(QUICK),--quick) $(ONLY)
 
 clean: ## Remove everything that was built; the data stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,32 @@
+"""The real collector in a process of its own. Arguments: data folder, URI, database, files.
+
+Connects, says ready, waits for a line, collects so many files, says when it was done, waits to be looked at.
+"""
+
+import asyncio
+import sys
+import time
+
+import uvloop
+
+from multimarket_async import logs
+from multimarket_async.app import opened, places
+from multimarket_async.cli.options import load_settings
+
+
+async def main(data_dir: str, uri: str, database: str, files: int) -> None:
+    loaded = load_settings({"data_dir": data_dir, "mongo_uri": uri, "mongo_database": database})
+    async with opened(places(loaded)) as parts:
+        logs.configure("json", sys.stderr, parts.settings.data_dir / "logs")  # as `collect` does
+        await parts.store.ping()
+        collector = parts.collector()
+        print("ready", flush=True)  # noqa: T201 - to who measures
+        await asyncio.to_thread(sys.stdin.readline)
+        while collector.tally.total("stored") < files:
+            await collector.sweep()
+        print(time.monotonic(), flush=True)  # noqa: T201 - to who measures
+        await asyncio.to_thread(sys.stdin.readline)
+
+
+if __name__ == "__main__":
+    uvloop.run(main(*sys.argv[1:4], int(sys.argv[4])))

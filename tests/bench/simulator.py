@@ -1,0 +1,60 @@
+"""The simulator: orders made a second, in one process, and orders dropped a second, by the command `produce`.
+
+From the time of `produce` that of a `produce` of nothing is taken away: imports, settings, the shop's catalogue.
+"""
+
+import itertools
+import shutil
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+
+from alone import alone
+from ground import Ground, console
+from results import Row
+from rich.progress import track
+
+from multimarket_async.app import places
+from multimarket_async.cli.options import load_settings
+
+MEASURE = "simulator"
+PER_CHANNEL, QUICK_PER_CHANNEL, RUNS = 10_000, 300, 5
+
+
+def measure(found: Ground, *, quick: bool) -> list[Row]:
+    per_channel = QUICK_PER_CHANNEL if quick else PER_CHANNEL
+    made: list[float] = []
+    dropped: list[float] = []
+    for _ in track(range(2 if quick else RUNS), MEASURE, console=console):
+        made.append(_made(found, per_channel))
+        dropped.append(3 * per_channel / (_produce_s(found, per_channel) - _produce_s(found, 0)))
+    return [
+        Row(MEASURE, "orders made", "orders/s", made),
+        Row(MEASURE, "orders made and dropped", "orders/s", dropped, at_least=15_000),
+    ]
+
+
+def _made(found: Ground, per_channel: int) -> float:
+    feeds = [feed for feed, _ in places(load_settings({"data_dir": found.folder / MEASURE})).channels]
+    latest = datetime.now(UTC)
+    simulators = [feed.simulate for feed in feeds if feed.simulate]
+    for simulate in simulators:  # the first one builds the catalogue
+        simulate(1, 0, latest, latest)
+    began = time.monotonic()
+    for simulate, number in itertools.product(simulators, range(per_channel)):
+        simulate(1, number, latest - timedelta(days=730), latest)
+    return len(simulators) * per_channel / (time.monotonic() - began)
+
+
+def _produce_s(found: Ground, per_channel: int) -> float:
+    data_dir = found.folder / f"{MEASURE}_dropped"
+    began = time.monotonic()
+    words = [*found.command("produce", data_dir), "--orders-per-channel", str(per_channel)]
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    took = time.monotonic() - began
+    shutil.rmtree(data_dir)
+    return took
+
+
+if __name__ == "__main__":
+    alone(measure)
