@@ -16,6 +16,7 @@ from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog, Taken
 from multimarket_async.collector.parsed import Parsed, documents_of, runs, verdict
 from multimarket_async.collector.tally import Tally, by_outcome
+from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import Feed
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
 from multimarket_async.landing import Landing, WaitingFile, read
@@ -34,7 +35,8 @@ class Collector:
         self.tally = Tally(settings.latency_budget_s)
         self._backlogs = {feed.name: Backlog(feed, landing, clock) for feed, landing in feeds}
         self._store = store
-        self._marks = Marks(store, clock)
+        lives = {one.feed.collection: one.feed.life for one in self._backlogs.values() if one.feed.life}
+        self._writer = Writer(store, Marks(store, clock), lives)
         self._settings = settings
         self._clock = clock
         self._interrupted_at: float | None = None
@@ -153,8 +155,7 @@ class Collector:
         outcomes: list[list[Outcome]] = []
         for collection, files in runs(parsed):
             documents = [one for file in files for one in file.documents]
-            async with self._marks.around(collection, {one.partition for one in documents}):
-                found = iter(await self._store.insert(collection, documents))
+            found = iter(await self._writer.write(collection, documents))
             self._resumed()
             outcomes += [[next(found) for _ in file.documents] for file in files]
         return outcomes

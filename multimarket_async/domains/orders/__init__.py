@@ -5,6 +5,7 @@ from functools import partial
 from multimarket_async.domains import Domain, Feed
 from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.cube import COLLECTION, cubes
+from multimarket_async.domains.orders.followup import life_cycle
 from multimarket_async.domains.orders.kpis import kpis
 from multimarket_async.domains.orders.order import parse, partition
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
@@ -20,6 +21,7 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
             parse=partial(parse, canal=canal, settings=settings),
             simulate=partial(simulate, canal, settings=settings),
             partition=partition,
+            life=life_cycle(settings),
         )
         for directory, canal in CHANNELS.items()
     ]

@@ -402,7 +402,10 @@ def test_a_total_that_cannot_be_kept_to_the_cent_is_rejected() -> None:
             {"delivery_required": "web", "delivery_forbidden": "web,boutique"},
             "delivery_required and delivery_forbidden both name web; leave it in one of them",
         ),
-        ({"order_statuses": "payée"}, "cancelled_statuses names annulée, which is not among order_statuses"),
+        (
+            {"order_statuses": "payée", "followup_statuses": "livrée"},
+            "cancelled_statuses names annulée, which is among neither order_statuses nor followup_statuses",
+        ),
         ({"order_statuses": "", "cancelled_statuses": ""}, "at least 1 item"),
     ],
 )
