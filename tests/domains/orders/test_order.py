@@ -100,7 +100,7 @@ def test_the_same_number_in_two_channels_is_two_orders() -> None:
     assert document(boutique, "boutique")["_id"] == "boutique:234"
 
 
-@pytest.mark.parametrize("taken", ["_id", "montant_total", "montant_centimes", "lignes_centimes", "ingestion"])
+@pytest.mark.parametrize("taken", ["_id", "montant_total", "montant_centimes", "lignes_centimes", "ingestion", "suivi"])
 def test_a_delivered_field_with_a_name_of_ours_is_kept_apart(taken: str) -> None:
     """It neither overwrites ours nor is lost."""
     stored = document(order(**{taken: "theirs"}))
