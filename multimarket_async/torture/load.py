@@ -24,11 +24,12 @@ _ODD = 0.1  # how often, of 1, a link or a pipe lies there
 def draw(rng: Random, feeds: Sequence[Feed], seed: int, number: int) -> list[Parcel]:
     """The parcels of round `number`."""
     good = [parcel for feed in feeds for parcel in _good(rng, feed, seed, number)]
-    parcels = [*good, *_copies(rng, good), *_contradictions(rng, good), *_lives(rng, good)]
+    parcels = [*good, *_copies(rng, good), *_contradictions(rng, good)]
     for feed in feeds:
         parcels += _bad(rng, feed, seed, number)
     rng.shuffle(parcels)
-    return parcels
+    own = Random(f"{seed}:{number}:lives")  # noqa: S311 - so that the other files are those of a round without lives
+    return [*parcels, *_lives(own, good)]
 
 
 def _good(rng: Random, feed: Feed, seed: int, number: int) -> Iterator[Parcel]:
