@@ -64,6 +64,18 @@ class LifeCycle:
 Simulate: TypeAlias = Callable[[int, int, datetime, datetime], Delivery]
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A follow-up that a source drops `after_s` seconds after its document; before it, where that is negative."""
+
+    after_s: float
+    delivery: Delivery
+
+
+# (seed, delivery of a document, until) -> the follow-ups of it that have arrived by that instant, as they arrive.
+SimulateLater: TypeAlias = Callable[[int, Delivery, datetime], Sequence[Later]]
+
+
 def undivided(_: Document) -> str:
     """The partition of each document where a collection has but one."""
     return "all"
@@ -76,7 +88,7 @@ class Feed:
     parse: bytes -> documents, each with its key in `_id`, or follow-ups of such; raises Rejected.
     partition: where a document is measured; it is kept in `ingestion.partition`, so it depends
         on what never changes, neither settings nor definitions.
-    simulate: made-up deliveries; None where only real systems deliver.
+    simulate: made-up deliveries; None where only real systems deliver. simulate_later: and their follow-ups.
     life: what follow-ups do; None where there are none. Feeds of one collection have the same.
     """
 
@@ -84,6 +96,7 @@ class Feed:
     collection: str
     parse: Callable[[bytes], Sequence[Document | FollowUp]]
     simulate: Simulate | None = None
+    simulate_later: SimulateLater | None = None
     partition: Callable[[Document], str] = undivided
     life: LifeCycle | None = None
 

@@ -7,6 +7,7 @@ from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.cube import COLLECTION, cubes
 from multimarket_async.domains.orders.followup import life_cycle
 from multimarket_async.domains.orders.kpis import kpis
+from multimarket_async.domains.orders.lifecycle_simulator import simulate_later
 from multimarket_async.domains.orders.order import parse, partition
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import simulate
@@ -20,6 +21,7 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
             collection=COLLECTION,
             parse=partial(parse, canal=canal, settings=settings),
             simulate=partial(simulate, canal, settings=settings),
+            simulate_later=partial(simulate_later, settings=settings),
             partition=partition,
             life=life_cycle(settings),
         )
