@@ -124,7 +124,7 @@ def _table(channels: list[Channel]) -> Table:
 def _early(channels: list[Channel]) -> Iterator[str]:
     for one in channels:
         if one.early:
-            yield f"{one.feed}: {one.early:,} follow-ups are stored whose order has not come."
+            yield f"{one.feed}: follow-ups stored whose order has not come: {one.early:,}."
 
 
 def _waiting_table(found: reading.Status) -> Table:
