@@ -8,7 +8,7 @@ A document is a function of the order it was delivered in and of the set of its 
 - as long as only follow-ups have come, there is nothing but `history`, in a partition that no KPI reads.
 """
 
-from multimarket_async.collector.parsed import News
+from multimarket_async.collector.batch import News
 from multimarket_async.domains import Expression, LifeCycle, Stage
 from multimarket_async.store import AWAITED, Change, Encoded
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from multimarket_async.collector.batch import News
 from multimarket_async.collector.life import followed_up, joined
-from multimarket_async.collector.parsed import News
 from multimarket_async.domains import Document, LifeCycle, Stage
 from multimarket_async.errors import Unavailable
 from multimarket_async.store import (

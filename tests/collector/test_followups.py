@@ -16,8 +16,8 @@ from pymongo.database import Database
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector.backlog import Taken
+from multimarket_async.collector.batch import News, _documents
 from multimarket_async.collector.life import followed_up
-from multimarket_async.collector.parsed import News, documents_of
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import FollowUp
 from multimarket_async.domains.orders import ORDERS
@@ -58,9 +58,9 @@ class World:
         said = []
         for content in contents:
             sha256 = hashlib.sha256(content).hexdigest()
-            file = WaitingFile(Path(f"{sha256[:8]}.json"), len(content), 0, 0, 0, 0)
+            file = WaitingFile(f"{sha256[:8]}.json", len(content), 0, 0, 0, 0)
             taken = Taken(WEB, Landing(Path("/nowhere"), WEB.name), file, 0.0)
-            said += documents_of(taken, content, sha256, datetime.now(UTC))
+            said += _documents(taken, content, sha256, datetime.now(UTC))
         return await self.writer.write("commandes", said)
 
     def document(self, number: str) -> Any:

@@ -8,7 +8,8 @@ from multimarket_async.domains.orders.cube import COLLECTION, cubes
 from multimarket_async.domains.orders.followup import life_cycle
 from multimarket_async.domains.orders.kpis import kpis
 from multimarket_async.domains.orders.lifecycle_simulator import simulate_later
-from multimarket_async.domains.orders.order import parse, partition
+from multimarket_async.domains.orders.order import partition
+from multimarket_async.domains.orders.plain import parser
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import simulate
 
@@ -19,7 +20,7 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
         Feed(
             name=directory,
             collection=COLLECTION,
-            parse=partial(parse, canal=canal, settings=settings),
+            parse=parser(canal, settings),
             simulate=partial(simulate, canal, settings=settings),
             simulate_later=partial(simulate_later, settings=settings),
             partition=partition,

@@ -55,7 +55,7 @@ def _document(tree: dict[str, Any], canal: str, settings: OrderSettings) -> Docu
 
 def partition(document: Document) -> str:
     """UTC day and channel: small enough that a late order costs little, and few enough to be listed."""
-    return f"{document['date_commande']:%Y-%m-%d}/{document['canal']}"
+    return f"{document['date_commande'].date()}/{document['canal']}"
 
 
 def _apart(tree: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
