@@ -44,10 +44,10 @@ class Places:
         """Where a collecting process leaves its last latency report, for `status`."""
         return self.settings.data_dir / "logs" / "latency.json"
 
-    def producers(self) -> list[Producer]:
-        """One for each feed that can be simulated."""
+    def producers(self, *, lives: bool = False) -> list[Producer]:
+        """One for each feed that can be simulated. lives: a burst drops what followed its orders, too."""
         return [
-            Producer(feed.simulate, landing, self.settings.seed, self.clock)
+            Producer(feed.simulate, landing, self.settings.seed, self.clock, feed.simulate_later if lives else None)
             for feed, landing in self.channels
             if feed.simulate
         ]

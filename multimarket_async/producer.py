@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from multimarket_async.clock import Clock, pause
-from multimarket_async.domains import Simulate
+from multimarket_async.domains import Later, Simulate, SimulateLater
 from multimarket_async.landing import Landing
 
 log = structlog.get_logger()
@@ -17,15 +17,21 @@ HISTORY = timedelta(days=730)  # a burst is dated over the last 24 months
 
 
 class Producer:
-    """Drops simulated deliveries into one feed's directory, numbered on from where the last run ended."""
+    """Drops simulated deliveries into one feed's directory, numbered on from where the last run ended.
 
-    def __init__(self, simulate: Simulate, landing: Landing, seed: int, clock: Clock) -> None:
+    later: the follow-ups that a burst drops with them; None: none.
+    """
+
+    def __init__(
+        self, simulate: Simulate, landing: Landing, seed: int, clock: Clock, later: SimulateLater | None = None
+    ) -> None:
         self.name = f"producer.{landing.feed}"
         self.dropped = 0
         self._simulate = simulate
         self._landing = landing
         self._seed = seed
         self._clock = clock
+        self._later = later
 
     async def live(self, stop: asyncio.Event, shortest_s: float, longest_s: float) -> None:
         """Drop a delivery dated now, pause for a random time, and so on until `stop` is set."""
@@ -42,13 +48,17 @@ class Producer:
         today = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
         first = self._reserve(files)
         for number in range(first, first + files):
-            await self._drop(number, today - HISTORY, today)
+            await self._drop(number, today - HISTORY, today, self._later)
         log.info("burst.dropped", feed=self._landing.feed, files=files, first_number=first)
 
-    async def _drop(self, number: int, earliest: datetime, latest: datetime) -> None:
+    async def _drop(
+        self, number: int, earliest: datetime, latest: datetime, later: SimulateLater | None = None
+    ) -> None:
         delivery = self._simulate(self._seed, number, earliest, latest)
-        await self._landing.drop(delivery.name, delivery.content)
-        self.dropped += 1
+        follow_ups = later(self._seed, delivery, latest) if later else ()
+        for one in sorted([Later(0.0, delivery), *follow_ups], key=lambda one: one.after_s):
+            await self._landing.drop(one.delivery.name, one.delivery.content)
+            self.dropped += 1
 
     def _reserve(self, numbers: int) -> int:
         """The first of so many numbers that no earlier run has used, nor will a later one.

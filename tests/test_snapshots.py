@@ -18,7 +18,7 @@ from multimarket_async.clock import Clock
 from multimarket_async.domains import Column, Cube, Feed, Kpi, Partial, Subject
 from multimarket_async.errors import Unavailable
 from multimarket_async.snapshots import Snapshotter, superseded
-from multimarket_async.store import LEDGER, Marks, Store
+from multimarket_async.store import AWAITED, LEDGER, Marks, Store
 from multimarket_async.store.marks import TOUCHED
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -215,7 +215,7 @@ class Watched(Store):
         """The partitions whose documents were read, since the last call."""
         matches = [match for collection, match in self.asked if collection == "sales" and match]
         self.asked.clear()
-        return sorted({key for match in matches for key in match["ingestion.partition"]["$in"]})
+        return sorted({key for match in matches for key in match["ingestion.partition"].get("$in", ())})
 
 
 async def test_an_unchanged_store_is_not_measured_again(mongo_uri: str, database: "Database[Any]") -> None:
@@ -255,6 +255,14 @@ async def test_other_definitions_measure_everything_anew(mongo_uri: str, databas
     assert totals(database) == [2, 4, 2, 4]
     assert len({one["definition"] for one in generations}) == 2
     await store.aclose()
+
+
+async def test_what_waits_for_its_document_is_not_measured(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """From scratch or not: follow-ups that came before their document are no documents."""
+    sell(database, "Rabat")
+    database["sales"].insert_one({"_id": "early", "ingestion": {"partition": AWAITED}})
+    assert (await snapshotter.rebuild())["pieces"] == 1
+    assert (await snapshotter.refresh())["pieces"] == 1
 
 
 async def test_documents_without_a_partition_are_measured_too(

@@ -59,9 +59,10 @@ def produce(
     loaded: Loaded,
     orders_per_channel: Annotated[int, typer.Option(min=0, help="How many orders each channel drops.")],
     channels: Channels = None,
+    lives: Annotated[bool, typer.Option("--lives", help="Drop the later states of these orders, too.")] = False,
 ) -> None:
     """Drop simulated orders, dated over the last 24 months, and nothing else."""
-    finish(composition.burst(_chosen(loaded, channels).producers(), orders_per_channel))
+    finish(composition.burst(_chosen(loaded, channels).producers(lives=lives), orders_per_channel))
 
 
 def collect(

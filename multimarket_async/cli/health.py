@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -81,6 +82,8 @@ def status(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
     tables.console().print(_table(found.channels))
     tables.console().print(_waiting_table(found))
     tables.console().print(_latency_table(found.latency) if found.latency else UNTOLD)
+    for line in _early(found.channels):
+        typer.echo(line)
     typer.echo(found.freshness())
 
 
@@ -118,6 +121,12 @@ def _table(channels: list[Channel]) -> Table:
     return table
 
 
+def _early(channels: list[Channel]) -> Iterator[str]:
+    for one in channels:
+        if one.early:
+            yield f"{one.feed}: follow-ups stored whose order has not come: {one.early:,}."
+
+
 def _waiting_table(found: reading.Status) -> Table:
     table = tables.plain("Channel", "Files", "Bytes", "Oldest waits for", title="Waiting now")
     for column in table.columns[1:]:
@@ -150,6 +159,8 @@ def _latency_cells(window: dict[str, Any] | None) -> list[str]:
 
 
 def _say(report: Report) -> None:
+    for line in _early(report.channels):
+        typer.echo(line)
     for difference in report.differences:
         typer.echo(f"WRONG {tables.harmless(difference)}")
     if report.right:

@@ -4,22 +4,30 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from multimarket_async.collector.backlog import Taken
-from multimarket_async.domains import Document, Feed
+from multimarket_async.domains import Document, Feed, FollowUp
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import is_content, read
-from multimarket_async.store import Encoded, Exists, Inserted, Outcome, Refused, digests_of, encode
+from multimarket_async.store import Encoded, Exists, Inserted, Outcome, Refused, digest_of, encode
+
+
+class News(NamedTuple):
+    """A follow-up, ready to be applied to the document `key`. sha256: what it is compared by with the same event."""
+
+    key: str
+    sha256: str
+    event: Document
 
 
 class Parsed(NamedTuple):
-    """A file that became documents, ready to be stored."""
+    """A file that became documents, or follow-ups of such, ready to be stored."""
 
     taken: Taken
     content: bytes
     sha256: str
-    documents: Sequence[Encoded]
+    documents: Sequence[Encoded | News]
 
 
 class Faulty(NamedTuple):
@@ -43,31 +51,43 @@ def read_and_parse(taken: Taken, max_file_bytes: int, now: datetime) -> Parsed |
         return Faulty(taken, rejected, sha256)
 
 
-def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list[Encoded]:
-    """The file's documents, each with where it came from. Raises Rejected."""
-    documents, partitions = _parsed(taken.feed, content)
+def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list[Encoded | News]:
+    """What the file says, each with where it came from. Raises Rejected."""
+    said, partitions = _parsed(taken.feed, content)
     source = {"feed": taken.feed.name, "file": taken.file.name, "sha256": sha256, "ingested_at": now}
-    if len(documents) == 1:
+    if len(said) == 1 and not isinstance(said[0], FollowUp):
         source["partition"] = partitions[0]
-        return [encode({**documents[0], "ingestion": source})]
-    own = zip(documents, partitions, digests_of(documents, sha256), strict=True)
-    return [
-        encode({**one, "ingestion": {**source, "partition": partition, "document_sha256": digest}})
-        for one, partition, digest in own
-    ]
+        return [encode({**said[0], "ingestion": source})]
+    return [_one_of_many(one, partition, source) for one, partition in zip(said, partitions, strict=True)]
 
 
-def _parsed(feed: Feed, content: bytes) -> tuple[list[Document], list[str]]:
-    """The documents, and the partition of each."""
+def _one_of_many(said: Document | FollowUp, partition: str, source: dict[str, Any]) -> Encoded | News:
+    """It is compared by its own digest: see `store.digests_of`. A follow-up is one of many for its document."""
+    if isinstance(said, FollowUp):
+        digest = digest_of(said.event)
+        return News(said.key, digest, {**said.event, "ingestion": {**source, "document_sha256": digest}})
+    return encode({**said, "ingestion": {**source, "partition": partition, "document_sha256": digest_of(said)}})
+
+
+def _parsed(feed: Feed, content: bytes) -> tuple[list[Document | FollowUp], list[str]]:
+    """What the file says, and the partition of each document."""
     try:
-        documents = list(feed.parse(content))
-        for document in documents:
-            document["_id"]  # without a key it is the fault of the parser too
-        return documents, [feed.partition(document) for document in documents]
+        said = list(feed.parse(content))
+        return said, [_partition(feed, one) for one in said]
     except Rejected:
         raise
     except Exception as error:  # a mistake in one domain must not stop the other feeds
         raise Rejected("parser_failed", f"the feed's parser failed on it: {error!r}") from error
+
+
+def _partition(feed: Feed, said: Document | FollowUp) -> str:
+    """Raises KeyError where there is no key, and LookupError where a feed has follow-ups and no life cycle."""
+    if isinstance(said, FollowUp):
+        if feed.life is None:
+            raise LookupError(f"{feed.name} declares no life cycle")
+        return ""
+    said["_id"]  # without a key it is the fault of the parser too
+    return feed.partition(said)
 
 
 def runs(parsed: list[Parsed]) -> Iterator[tuple[str, list[Parsed]]]:
@@ -82,11 +102,17 @@ def verdict(file: Parsed, outcomes: Sequence[Outcome]) -> str | Rejected:
         if isinstance(outcome, Refused):
             return Rejected("refused_by_mongodb", f"MongoDB refuses {document.key}: {outcome.sentence}")
         if isinstance(outcome, Exists) and not _same(file, document, outcome):
-            sentence = f"{document.key} is stored already with other content; neither is dropped: a person must decide"
+            sentence = (
+                f"{_named(document)} is stored already with other content; neither is dropped: a person must decide"
+            )
             digests = {"key": document.key, "sha256_stored": outcome.sha256, "sha256_delivered": document.sha256}
             return Rejected("conflict", sentence, facts=digests)
     return "stored" if Inserted() in outcomes or not outcomes else "duplicate"
 
 
-def _same(file: Parsed, document: Encoded, stored: Exists) -> bool:
+def _named(document: Encoded | News) -> str:
+    return f"this follow-up of {document.key}" if isinstance(document, News) else str(document.key)
+
+
+def _same(file: Parsed, document: Encoded | News, stored: Exists) -> bool:
     return document.sha256 == stored.sha256 or (len(file.documents) == 1 and is_content(file.content, stored.sha256))

@@ -15,6 +15,7 @@ from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog, Taken
 from multimarket_async.collector.batch import Faulty, Parsed, read_and_parse, runs
 from multimarket_async.collector.mover import Mover
 from multimarket_async.collector.tally import Tally, by_outcome
+from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import Feed
 from multimarket_async.errors import CannotContinue, Unavailable
 from multimarket_async.landing import Landing, WaitingFile
@@ -42,7 +43,8 @@ class Collector:
         self._backlogs = {feed.name: Backlog(feed, landing, clock) for feed, landing in feeds}
         self._mover = Mover(self._backlogs, self.tally, settings.settle_s, clock)
         self._store = store
-        self._marks = Marks(store, clock)
+        lives = {one.feed.collection: one.feed.life for one in self._backlogs.values() if one.feed.life}
+        self._writer = Writer(store, Marks(store, clock), lives)
         self._settings = settings
         self._clock = clock
         # One thread for all work on files. Several would hand the interpreter lock to each other at every system
@@ -173,8 +175,7 @@ class Collector:
         outcomes: list[list[Outcome]] = []
         for collection, files in runs(batch.parsed):
             documents = [one for file in files for one in file.documents]
-            async with self._marks.around(collection, {one.partition for one in documents}):
-                found = iter(await self._store.insert(collection, documents))
+            found = iter(await self._writer.write(collection, documents))
             self._resumed()
             outcomes += [list(islice(found, len(file.documents))) for file in files]
         return outcomes

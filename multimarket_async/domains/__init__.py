@@ -31,8 +31,49 @@ class Delivery:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A later state of the document `key`, which may come before that document, late, and more than once.
+
+    event: what is kept of it, with the state and the time that the feed's `LifeCycle` names.
+    """
+
+    key: str
+    event: Document
+
+
+@dataclass(frozen=True, slots=True)
+class LifeCycle:
+    """How follow-ups change a document: all of them are kept in it, in order, and the newest says its state.
+
+    history: the document's field that holds them, once there are any; the state the document came with is one of them.
+    state, at: fields of an event: which state, and since when. Two that agree in both are the same event.
+    own_state, own_at: the document's own fields for these; `own_state` becomes the newest one.
+    states: in the order of a life: of two states at the same instant the later one here is the newer one.
+    """
+
+    history: str
+    state: str
+    at: str
+    own_state: str
+    own_at: str
+    states: tuple[str, ...]
+
+
 # (seed, number, earliest, latest) -> delivery `number` of a feed, its event dated between the two instants.
 Simulate: TypeAlias = Callable[[int, int, datetime, datetime], Delivery]
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A follow-up that a source drops `after_s` seconds after its document; before it, where that is negative."""
+
+    after_s: float
+    delivery: Delivery
+
+
+# (seed, delivery of a document, until) -> the follow-ups of it that have arrived by that instant, as they arrive.
+SimulateLater: TypeAlias = Callable[[int, Delivery, datetime], Sequence[Later]]
 
 
 def undivided(_: Document) -> str:
@@ -44,17 +85,20 @@ def undivided(_: Document) -> str:
 class Feed:
     """A directory under data/sources and what its files become.
 
-    parse: bytes -> documents, each with its key in `_id`; raises Rejected.
+    parse: bytes -> documents, each with its key in `_id`, or follow-ups of such; raises Rejected.
     partition: where a document is measured; it is kept in `ingestion.partition`, so it depends
         on what never changes, neither settings nor definitions.
-    simulate: made-up deliveries; None where only real systems deliver.
+    simulate: made-up deliveries; None where only real systems deliver. simulate_later: and their follow-ups.
+    life: what follow-ups do; None where there are none. Feeds of one collection have the same.
     """
 
     name: str
     collection: str
-    parse: Callable[[bytes], list[Document]]
+    parse: Callable[[bytes], Sequence[Document | FollowUp]]
     simulate: Simulate | None = None
+    simulate_later: SimulateLater | None = None
     partition: Callable[[Document], str] = undivided
+    life: LifeCycle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +175,8 @@ class Kpi:
 class Audit(Protocol):
     """The KPIs once more, from the archived files, by a path that shares nothing with the pipelines."""
 
-    def add(self, content: bytes) -> None:
-        """Count one accepted file."""
+    def add(self, content: bytes, follow_ups: Sequence[bytes] = ()) -> None:
+        """Count one accepted file as it stands after these follow-ups, which come in any order."""
 
     def rows(self) -> dict[str, list[Row]]:
         """Rows by KPI name, as the pipelines would give them."""

@@ -5,14 +5,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Feed, LifeCycle, Stage
 from multimarket_async.landing import Landing
-from multimarket_async.store import Store
+from multimarket_async.store import AWAITED, Store
 
 
 @dataclass(frozen=True)
 class Channel:
-    """The files of one feed. oldest_since: when the longest wait began; None if none waits."""
+    """The files of one feed.
+
+    oldest_since: when the longest wait began; None if none waits.
+    early: follow-ups, among those stored, whose document has not come.
+    """
 
     feed: str
     waiting: int
@@ -21,6 +25,7 @@ class Channel:
     archived: int
     stored: int
     quarantined: Counter[str] = field(default_factory=Counter)
+    early: int = 0
 
     @property
     def duplicates(self) -> int:
@@ -37,7 +42,7 @@ class Channel:
         return max(0.0, (now - self.oldest_since).total_seconds()) if self.oldest_since else None
 
 
-def on_disk(landing: Landing, stored: int) -> Channel:
+def on_disk(landing: Landing, stored: int, early: int = 0) -> Channel:
     """One channel's files, counted."""
     waiting = landing.waiting()
     return Channel(
@@ -48,20 +53,38 @@ def on_disk(landing: Landing, stored: int) -> Channel:
         archived=sum(1 for _ in landing.archive_files()),
         stored=stored,
         quarantined=Counter(one.reason["code"] for one in landing.quarantine.list()),
+        early=early,
     )
 
 
 async def counted(channels: Iterable[tuple[Feed, Landing]], store: Store) -> list[Channel]:
-    """Every channel: its files on disk, and the files its stored documents came from."""
+    """Every channel: its files on disk, and the files its stored documents and follow-ups came from."""
     listed = list(channels)
-    stored: Counter[str] = Counter()
-    for collection in {feed.collection for feed, _ in listed}:
-        stored += await _stored_files(store, collection)
-    return [on_disk(landing, stored[feed.name]) for feed, landing in listed]
+    stored, early = Counter[str](), Counter[str]()
+    for collection, life in {feed.collection: feed.life for feed, _ in listed}.items():
+        stored += await _stored_files(store, collection, life)
+        early += await _early(store, collection, life) if life else Counter()
+    return [on_disk(landing, stored[feed.name], early[feed.name]) for feed, landing in listed]
 
 
-async def _stored_files(store: Store, collection: str) -> Counter[str]:
-    """How many files the documents came from, by feed."""
-    files = {"$group": {"_id": {"feed": "$ingestion.feed", "sha256": "$ingestion.sha256"}}}
+async def _stored_files(store: Store, collection: str, life: LifeCycle | None) -> Counter[str]:
+    """How many files the documents and their follow-ups came from, by feed."""
+    follow_ups = {"$ifNull": [f"${life.history}.ingestion", []]} if life else []
+    sources: list[Stage] = [
+        {"$project": {"_id": 0, "source": {"$concatArrays": [["$ingestion"], follow_ups]}}},
+        {"$unwind": "$source"},
+        {"$match": {"source.feed": {"$exists": True}}},
+    ]
+    files = {"$group": {"_id": {"feed": "$source.feed", "sha256": "$source.sha256"}}}
     by_feed = {"$group": {"_id": "$_id.feed", "files": {"$sum": 1}}}
-    return Counter({one["_id"]: one["files"] async for one in store.aggregate(collection, [files, by_feed])})
+    return Counter({one["_id"]: one["files"] async for one in store.aggregate(collection, [*sources, files, by_feed])})
+
+
+async def _early(store: Store, collection: str, life: LifeCycle) -> Counter[str]:
+    """Follow-ups whose document has not come, by feed."""
+    stages: list[Stage] = [
+        {"$match": {"ingestion.partition": AWAITED}},
+        {"$unwind": f"${life.history}"},
+        {"$group": {"_id": f"${life.history}.ingestion.feed", "follow_ups": {"$sum": 1}}},
+    ]
+    return Counter({one["_id"]: one["follow_ups"] async for one in store.aggregate(collection, stages)})

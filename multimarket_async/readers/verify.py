@@ -11,11 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from multimarket_async.domains import Audit, Feed, Row, Subject
+from multimarket_async.domains import Document, Feed, FollowUp, Row, Stage, Subject
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, is_content
 from multimarket_async.readers.conservation import Channel, counted
-from multimarket_async.store import Store, digests_of
+from multimarket_async.readers.lives import Lives
+from multimarket_async.store import Store, compared_by, digest_of, digests_of
 
 CHUNK_FILES = 1000
 
@@ -37,9 +38,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Archived:
+    """A file: the digest of each of its documents, by key, and of each of its follow-ups."""
+
     path: Path
     content: bytes
-    digests: dict[str, str]
+    documents: dict[str, str]
+    follow_ups: list[tuple[FollowUp, str]]
 
 
 class Seen:
@@ -73,18 +77,20 @@ class Verifier:
 
     async def compare(self, subject: Subject, landings: dict[str, Landing], generation: dict[str, Any]) -> None:
         """Compare one domain's archive with its collections and with its KPIs of this generation."""
-        audit = subject.audit()
-        for feed in subject.feeds:
-            await self._compare_feed(feed, landings[feed.name], audit)
-        for name, rows in audit.rows().items():
+        with closing(Lives(subject.audit())) as audit:
+            for feed in subject.feeds:
+                await self._compare_feed(feed, landings[feed.name], audit)
+            expected = await asyncio.to_thread(audit.rows)
+        for name, rows in expected.items():
             self.differences += different_rows(name, rows, generation["kpis"][name]["rows"])
 
-    async def _compare_feed(self, feed: Feed, landing: Landing, audit: Audit) -> None:
+    async def _compare_feed(self, feed: Feed, landing: Landing, audit: Lives) -> None:
         files = landing.archive_files()
         while paths := await asyncio.to_thread(lambda: list(islice(files, CHUNK_FILES))):
             archived = await asyncio.to_thread(self._read, feed, paths)
             await self._compare_stored(feed, archived)
-            await asyncio.to_thread(self._audit, audit, feed, archived)
+            followed_up = await self._compare_histories(feed, archived)
+            await asyncio.to_thread(self._audit, audit, feed, archived, followed_up)
             self._counted(len(paths))
 
     def close(self) -> None:
@@ -97,29 +103,53 @@ class Verifier:
     def _read_one(self, feed: Feed, path: Path) -> _Archived | None:
         try:
             content = path.read_bytes()
-            documents = feed.parse(content)
+            said = feed.parse(content)
         except (OSError, Rejected) as error:
             self.differences.append(f"{feed.name}: archived file {path.name} is not valid any more: {error}")
             return None
+        documents = [one for one in said if not isinstance(one, FollowUp)]
         digests = digests_of(documents, hashlib.sha256(content).hexdigest())
-        return _Archived(path, content, {one["_id"]: digest for one, digest in zip(documents, digests, strict=True)})
+        by_key = {one["_id"]: digest for one, digest in zip(documents, digests, strict=True)}
+        return _Archived(
+            path, content, by_key, [(one, digest_of(one.event)) for one in said if isinstance(one, FollowUp)]
+        )
 
     async def _compare_stored(self, feed: Feed, archived: list[_Archived]) -> None:
-        keys = [key for file in archived for key in file.digests]
+        keys = [key for file in archived for key in file.documents]
         stored = await self._store.digests(feed.collection, keys)
         for file in archived:
-            for key, digest in file.digests.items():
+            for key, digest in file.documents.items():
                 if key not in stored:
                     self.differences.append(f"{feed.name}: {file.path.name} is archived, but {key} is not stored")
                 elif stored[key] != digest and not is_content(file.content, stored[key]):
                     self.differences.append(f"{feed.name}: {file.path.name} differs from what is stored as {key}")
 
-    def _audit(self, audit: Audit, feed: Feed, archived: list[_Archived]) -> None:
+    async def _compare_histories(self, feed: Feed, archived: list[_Archived]) -> set[str]:
+        """Every follow-up is in its document; the keys of documents that have any."""
+        if feed.life is None:
+            return set()
+        keys = {key for file in archived for key in (*file.documents, *(one.key for one, _ in file.follow_ups))}
+        known = {"_id": {"$in": list(keys)}, feed.life.history: {"$exists": True}}
+        stages: list[Stage] = [{"$match": known}, {"$project": {feed.life.history: 1}}]
+        stored = {one["_id"]: one async for one in self._store.aggregate(feed.collection, stages)}
+        for file in archived:
+            for follow_up, digest in file.follow_ups:
+                if digest not in _digests(stored.get(follow_up.key, {}).get(feed.life.history, [])):
+                    what = f"{file.path.name} is archived, but {follow_up.key} has no such follow-up"
+                    self.differences.append(f"{feed.name}: {what}")
+        return set(stored)
+
+    def _audit(self, audit: Lives, feed: Feed, archived: list[_Archived], followed_up: set[str]) -> None:
         """Count each document's file once, however often it was delivered."""
         for file in archived:
-            if self._seen.first_time(file.digests):
-                audit.add(file.content)
-                self._distinct[feed.name] += 1
+            names = [_name(feed, one) for one, _ in file.follow_ups]
+            if not self._seen.first_time([*file.documents, *names]):
+                continue
+            self._distinct[feed.name] += 1
+            for follow_up, _ in file.follow_ups:
+                audit.follow_up(follow_up.key, file.content)
+            if keys := list(file.documents):
+                audit.add(file.content, keys, followed_up=not followed_up.isdisjoint(keys))
 
     def conserved(self, channel: Channel) -> None:
         """Every stored document has its archived file, and every archived file its document."""
@@ -128,6 +158,16 @@ class Verifier:
             self.differences.append(
                 f"{channel.feed}: {channel.stored} stored, but the archive holds {distinct} different ones"
             )
+
+
+def _digests(history: Sequence[Document]) -> set[str]:
+    return {compared_by(event.get("ingestion")) for event in history}
+
+
+def _name(feed: Feed, follow_up: FollowUp) -> str:
+    """What tells a follow-up from the others of its document."""
+    life = feed.life
+    return "\0".join([follow_up.key, *(str(follow_up.event[name]) for name in (life.state, life.at))]) if life else ""
 
 
 async def verify(

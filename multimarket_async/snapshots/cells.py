@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from multimarket_async.domains import Cube, Stage
 from multimarket_async.snapshots.stages import of_partitions, of_period
-from multimarket_async.store import Int64, Store
+from multimarket_async.store import AWAITED, Int64, Store
 
 PARTITIONS, PERIODS = "kpi_partitions", "kpi_periods"
 # Bounds what one aggregation holds in memory (a $facet: 100 MB) and what one write carries.
@@ -66,7 +66,8 @@ class Cells:
 
     async def _sizes(self, cube: Cube, keys: Iterable[Key] | None) -> dict[Key, int]:
         """How many documents each partition has; it may have none any more."""
-        named: Stage = {} if keys is None else {"ingestion.partition": {"$in": list(keys)}}
+        among: Stage = {"$ne": AWAITED} if keys is None else {"$in": list(keys)}
+        named: Stage = {"ingestion.partition": among}
         count = {"$group": {"_id": "$ingestion.partition", "documents": {"$sum": 1}}}
         # The sort lets the index alone answer.
         stages: list[Stage] = [{"$match": named}, {"$sort": {"ingestion.partition": 1}}, count]

@@ -2,12 +2,30 @@
 
 from multimarket_async.store.embedded import EmbeddedServer, find_mongod
 from multimarket_async.store.marks import Mark, Marks
-from multimarket_async.store.mongo import Encoded, Exists, Inserted, Int64, Outcome, Refused, Store, digests_of, encode
+from multimarket_async.store.mongo import (
+    AWAITED,
+    Awaited,
+    Change,
+    Encoded,
+    Exists,
+    Inserted,
+    Int64,
+    Outcome,
+    Refused,
+    Store,
+    compared_by,
+    digest_of,
+    digests_of,
+    encode,
+)
 
 LEDGER = "kpi_snapshots"  # the collection of KPI generations
 
 __all__ = [
+    "AWAITED",
     "LEDGER",
+    "Awaited",
+    "Change",
     "EmbeddedServer",
     "Encoded",
     "Exists",
@@ -18,6 +36,8 @@ __all__ = [
     "Outcome",
     "Refused",
     "Store",
+    "compared_by",
+    "digest_of",
     "digests_of",
     "encode",
     "find_mongod",

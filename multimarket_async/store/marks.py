@@ -8,6 +8,8 @@ of them dies, an order that is stored and not measured has its partition in a ma
   is collected again, found to be a duplicate, and marked again.
 - Is paused with the mark open, for as long as it may be: an open mark stays until it is stale. If
   the insert lands after that, the renewal puts the mark back.
+- Follows up what is stored already: does the same around the change, with the partition it finds the
+  document in before, and again with the one it finds afterwards, if the document came in between.
 - Measurer dies anywhere before publishing: it takes marks away only after a generation that
   covers them was published, and measuring a partition again gives the same.
 """
@@ -47,7 +49,10 @@ class Marks:
     @asynccontextmanager
     async def around(self, collection: str, partitions: Iterable[str]) -> AsyncIterator[None]:
         """Mark before an insert and after it; one that fails leaves the mark open."""
-        mark = {"_id": uuid.uuid4().hex, "collection": collection, "partitions": sorted(set(partitions))}
+        if not (touched := sorted(set(partitions))):
+            yield
+            return
+        mark = {"_id": uuid.uuid4().hex, "collection": collection, "partitions": touched}
         # Not waited for: it is older in the oplog and the journal than the insert, and so at least as durable.
         await self._store.put(TOUCHED, {**mark, "done": False, "at": self._clock.now()}, durable=False)
         yield

@@ -11,7 +11,7 @@ from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, DESCENDING, ReplaceOne, errors
+from pymongo import ASCENDING, DESCENDING, ReplaceOne, UpdateOne, errors
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
@@ -20,10 +20,26 @@ from multimarket_async.errors import CannotContinue, Rejected, Unavailable, Wron
 from multimarket_async.settings import MongoDriver
 from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, settled
 
-__all__ = ["Encoded", "Exists", "Inserted", "Int64", "Outcome", "Refused", "Store", "digests_of", "encode"]
+__all__ = [
+    "AWAITED",
+    "Awaited",
+    "Change",
+    "Encoded",
+    "Exists",
+    "Inserted",
+    "Int64",
+    "Outcome",
+    "Refused",
+    "Store",
+    "compared_by",
+    "digest_of",
+    "digests_of",
+    "encode",
+]
 
 Stage: TypeAlias = dict[str, Any]
 
+AWAITED = "(awaited)"  # `ingestion.partition` of what is not a document yet: follow-ups that came before theirs
 LARGEST_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit; one larger document would fail its whole batch
 DEEPEST = 180  # a message nested over 200 levels is refused whole; it brings some levels of its own
 LEAST_BYTES_A_LEVEL = 8  # type, a name of one character, two zero bytes, the length
@@ -70,14 +86,27 @@ class Refused:
     sentence: str
 
 
-Outcome: TypeAlias = Inserted | Exists | Refused
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """Follow-ups of this document came before it and hold its key: it has to be joined with them."""
+
+
+Outcome: TypeAlias = Inserted | Exists | Refused | Awaited
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Stages that turn the document with this key into what it shall be; without one they begin with its `_id`."""
+
+    key: str
+    stages: Sequence[Stage]
 
 
 def encode(document: Document) -> Encoded:
     """BSON of a document with its key in `_id`. Raises Rejected where BSON cannot hold it."""
     ingestion = document.get("ingestion")
     partition = ingestion.get("partition", "") if isinstance(ingestion, Mapping) else ""
-    return Encoded(document["_id"], _compared_by(ingestion), RawBSONDocument(_bson(document)), partition)
+    return Encoded(document["_id"], compared_by(ingestion), RawBSONDocument(_bson(document)), partition)
 
 
 def digests_of(documents: Sequence[Document], file_sha256: str) -> list[str]:
@@ -88,7 +117,12 @@ def digests_of(documents: Sequence[Document], file_sha256: str) -> list[str]:
     """
     if len(documents) == 1:
         return [file_sha256]
-    return [hashlib.sha256(_bson(document)).hexdigest() for document in documents]
+    return [digest_of(document) for document in documents]
+
+
+def digest_of(document: Document) -> str:
+    """The digest of its BSON. Raises Rejected where BSON cannot hold it."""
+    return hashlib.sha256(_bson(document)).hexdigest()
 
 
 def _bson(document: Document) -> bytes:
@@ -111,7 +145,7 @@ def _levels(value: Any) -> int:
     return 1 + max(map(_levels, value), default=0)
 
 
-def _compared_by(ingestion: Any) -> str:
+def compared_by(ingestion: Any) -> str:
     """The digest in a stored document's `ingestion`; "" where another hand wrote it."""
     if not isinstance(ingestion, Mapping):
         return ""
@@ -155,11 +189,11 @@ class Store:
         outcomes: list[Outcome] = [Inserted()] * len(documents)
         refusals = await self._insert_many(collection, [document.bson for document in documents])
         taken = {index: documents[index].key for index, error in refusals.items() if error["code"] == DUPLICATE_KEY}
-        digests = await self.digests(collection, list(taken.values()))
-        if len(digests) < len(set(taken.values())):
+        there = await self._there(collection, list(taken.values()))
+        if len(there) < len(set(taken.values())):
             raise Unavailable("a document with the same key is not yet durable")
         for index, error in refusals.items():
-            outcomes[index] = Exists(digests[taken[index]]) if index in taken else Refused(_sentence(error))
+            outcomes[index] = there[taken[index]] if index in taken else Refused(_sentence(error))
         return outcomes
 
     async def _insert_many(self, collection: str, documents: list[RawBSONDocument]) -> dict[int, Document]:
@@ -175,11 +209,40 @@ class Store:
 
     async def digests(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
         """What the stored documents with these keys are compared by ("" where another hand wrote one)."""
+        there = await self._there(collection, keys)
+        return {key: found.sha256 for key, found in there.items() if isinstance(found, Exists)}
+
+    async def _there(self, collection: str, keys: Sequence[str]) -> dict[str, Exists | Awaited]:
         if not keys:
             return {}
         query = self._collection(collection).find({"_id": {"$in": list(keys)}}, {"ingestion": 1})
         with _translated():
-            return {found["_id"]: _compared_by(found.get("ingestion")) async for found in query}
+            return {found["_id"]: _what_is_there(found.get("ingestion")) async for found in query}
+
+    async def change(self, collection: str, changes: Sequence[Change]) -> dict[int, Refused]:
+        """Make these changes, each at once and in the server; by index those that it refuses.
+
+        Returning means the same as for `insert`, also for a change that left everything as it was.
+        """
+        failed = await self._bulk(collection, [_upsert(change) for change in changes])
+        # Somebody else was faster to store that key: now there is something to change.
+        again = [index for index, error in failed.items() if error["code"] == DUPLICATE_KEY]
+        if again:
+            failed_again = await self._bulk(collection, [_upsert(changes[index]) for index in again])
+            failed = {index: error for index, error in failed.items() if index not in again}
+            failed |= {again[place]: error for place, error in failed_again.items()}
+        return {index: Refused(_sentence(error)) for index, error in failed.items()}
+
+    async def _bulk(self, collection: str, writes: Sequence[UpdateOne]) -> dict[int, Document]:
+        """The write errors by index of the write."""
+        with _translated():
+            try:
+                await self._collection(collection).bulk_write(writes, ordered=False)
+            except errors.BulkWriteError as failure:
+                if failure.details["writeConcernErrors"]:
+                    raise Unavailable("not yet acknowledged by a majority") from failure
+                return {error["index"]: _lasting(error) for error in failure.details["writeErrors"]}
+        return {}
 
     async def aggregate(self, collection: str, stages: Sequence[Stage], *, raw: bool = False) -> AsyncIterator[Any]:
         """What an aggregation gives, document by document; raw: as BSON, for what is only passed on."""
@@ -257,6 +320,16 @@ class Store:
 
     def _collection(self, name: str) -> Collection:
         return self._database[name]
+
+
+def _what_is_there(ingestion: Any) -> Exists | Awaited:
+    if isinstance(ingestion, Mapping) and ingestion.get("partition") == AWAITED:
+        return Awaited()
+    return Exists(compared_by(ingestion))
+
+
+def _upsert(change: Change) -> UpdateOne:
+    return UpdateOne({"_id": change.key}, list(change.stages), upsert=True)
 
 
 def _swap(document: Document) -> ReplaceOne[Document]:

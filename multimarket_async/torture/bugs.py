@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from multimarket_async.app import Parts
 from multimarket_async.domains import Document, Feed
 from multimarket_async.errors import Rejected
-from multimarket_async.store import LEDGER, Encoded, Exists, Inserted, Outcome, encode
+from multimarket_async.store import LEDGER, Awaited, Change, Encoded, Exists, Inserted, Outcome, Refused, encode
 from multimarket_async.torture.strikes import wrap
 
 LATE_S = 0.2
@@ -134,7 +134,7 @@ def cent_too_much(parts: Parts) -> Parts:
     def around(real: Call) -> Call:
         def parse(content: bytes) -> Any:
             documents = real(content)
-            for document in documents:
+            for document in (one for one in documents if isinstance(one, dict)):
                 document["montant_centimes"] += int(json.dumps(document["order_id"])[-2] == "7")
             return documents
 
@@ -142,6 +142,49 @@ def cent_too_much(parts: Parts) -> Parts:
 
     channels = ((replace(feed, parse=around(feed.parse)), landing) for feed, landing in parts.channels)
     return replace(parts, channels=tuple(channels))
+
+
+def last_arrival_wins(parts: Parts) -> Parts:
+    """An order's state is that of the follow-up that came last, be it as old as it may."""
+
+    def around(real: Call) -> Call:
+        async def change(collection: str, changes: list[Change]) -> dict[int, Refused]:
+            refused: dict[int, Refused] = await real(collection, [late(one) for one in changes])
+            return refused
+
+        def late(one: Change) -> Change:
+            *_, last = one.stages
+            if "$set" not in last:  # an order that joins its follow-ups
+                return one
+            [known] = last["$set"].values()
+            state = one.stages[1]["$set"]["suivi"]["$let"]["vars"]["event"]["$literal"]["etat"]
+            return replace(
+                one, stages=[*one.stages, {"$set": {"statut_commande": {"$cond": [*known["$cond"][:2], state]}}}]
+            )
+
+        return change
+
+    wrap(parts.store, "change", around)
+    return parts
+
+
+def early_overwritten(parts: Parts) -> Parts:
+    """An order takes the place of the follow-ups that came before it."""
+    store = parts.store
+
+    def around(real: Call) -> Call:
+        async def insert(collection: str, documents: list[Encoded]) -> list[Outcome]:
+            outcomes: list[Outcome] = await real(collection, documents)
+            for index, outcome in enumerate(outcomes):
+                if isinstance(outcome, Awaited):
+                    await store.put(collection, dict(documents[index].bson))
+                    outcomes[index] = Inserted()
+            return outcomes
+
+        return insert
+
+    wrap(store, "insert", around)
+    return parts
 
 
 BUGS: Mapping[str, Callable[[Parts], Parts]] = {
@@ -154,5 +197,7 @@ BUGS: Mapping[str, Callable[[Parts], Parts]] = {
         young_set_aside,
         archive_overwrites,
         cent_too_much,
+        last_arrival_wins,
+        early_overwritten,
     )
 }

@@ -8,8 +8,8 @@ from typing import Any
 
 from multimarket_async.domains import Feed
 from multimarket_async.landing import Landing
-from multimarket_async.torture.delivered import differences
-from multimarket_async.torture.history import Dropped, History, Violation, files_in, fingerprint
+from multimarket_async.torture.delivered import differences, early_differences
+from multimarket_async.torture.history import Dropped, History, Parcel, Violation, files_in, fingerprint
 
 REASON = ".reason.json"
 Documents = dict[str, dict[str, Any]]
@@ -53,10 +53,25 @@ def check(
         yield from _conserved(feed.name, look, history)
         yield from _reasons(feed.name, look, history, documents, settle_s)
     places = {landing.feed: found(landing) for _, landing in channels}
-    for key, dropped in history.by_key().items():
-        yield from _order(key, dropped, documents.get(key), places[dropped[0].parcel.feed])
-    for key in documents.keys() - history.by_key().keys():
+    orders, follow_ups = history.by_key(), history.follow_ups()
+    for key, dropped in orders.items():
+        look = places[dropped[0].parcel.feed]
+        yield from _order(key, dropped, documents.get(key), look, _accepted(follow_ups.get(key, []), look))
+    for key in follow_ups.keys() - {key for key in orders if _is_order(documents.get(key))}:
+        look = places[follow_ups[key][0].parcel.feed]
+        for what in early_differences(_accepted(follow_ups[key], look), documents.get(key)):
+            yield Violation(what, follow_ups[key][0].parcel.feed, key=key)
+    for key in documents.keys() - orders.keys() - follow_ups.keys():
         yield Violation("a document is stored that nobody delivered", key=key)
+
+
+def _accepted(follow_ups: Iterable[Dropped], look: Found) -> list[Parcel]:
+    """Those that are in the archive; the others were set aside because their writer paused too long."""
+    return [one.parcel for one in follow_ups if look.archived[one.parcel.sha256]]
+
+
+def _is_order(document: dict[str, Any] | None) -> bool:
+    return document is not None and "sha256" in document.get("ingestion", {})
 
 
 def _conserved(feed: str, look: Found, history: History) -> Iterator[Violation]:
@@ -96,16 +111,22 @@ def _reason(one: Dropped, reason: dict[str, Any], documents: Documents, settle_s
         yield Violation(what, parcel.feed, parcel.name, parcel.key or "")
 
 
-def _order(key: str, dropped: Sequence[Dropped], document: dict[str, Any] | None, look: Found) -> Iterator[Violation]:
+def _order(
+    key: str,
+    dropped: Sequence[Dropped],
+    document: dict[str, Any] | None,
+    look: Found,
+    follow_ups: Sequence[Parcel],
+) -> Iterator[Violation]:
     """An order is stored once, its deliveries with the same bytes are archived, those with others are set aside."""
     parcel = dropped[0].parcel
-    if document is None:
+    if document is None or not _is_order(document):
         if sum(len(look.set_aside.get(one.parcel.sha256, ())) for one in dropped) < len(dropped):
             yield Violation("an accepted order is not stored", parcel.feed, parcel.name, key)
         return
     stored = str(document.get("ingestion", {}).get("sha256"))
     for one in dropped:
-        for what in _delivery(one, document, stored, look):
+        for what in _delivery(one, document, stored, look, follow_ups):
             yield Violation(what, parcel.feed, one.parcel.name, key)
     if stored not in {one.parcel.sha256 for one in dropped}:
         yield Violation(f"stored with the digest {stored} of no dropped file", parcel.feed, parcel.name, key)
@@ -113,11 +134,13 @@ def _order(key: str, dropped: Sequence[Dropped], document: dict[str, Any] | None
         yield Violation("stored, but its file is not in the archive", parcel.feed, parcel.name, key)
 
 
-def _delivery(one: Dropped, document: dict[str, Any], stored: str, look: Found) -> Iterator[str]:
+def _delivery(
+    one: Dropped, document: dict[str, Any], stored: str, look: Found, follow_ups: Sequence[Parcel]
+) -> Iterator[str]:
     """What is wrong about one delivery of an order that is stored from the file with the digest `stored`."""
     if one.stored_before not in (None, stored):
         yield "an order gave way to a later one with its key"
     if one.parcel.sha256 == stored:
-        yield from differences(one.parcel, document)
+        yield from differences(one.parcel, follow_ups, document)
     elif look.archived[one.parcel.sha256]:
         yield "archived, but not stored"

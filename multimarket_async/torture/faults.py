@@ -49,6 +49,9 @@ KILLS = (
     _Point("before insert", "insert", "before", "kill", 3),
     _Point("during insert", "insert", "before", "kill soon", 3),
     _Point("inserted, not acknowledged", "insert", "after", "kill", 3),
+    _Point("before follow-up", "follow up", "before", "kill", 3),
+    _Point("during follow-up", "follow up", "before", "kill soon", 3),
+    _Point("followed up, not acknowledged", "follow up", "after", "kill", 3),
     _Point("acknowledged, not archived", "archive", "before", "kill", 1),
     _Point("half archived", "archive", "after", "kill", 40),
     _Point("before set aside", "set aside", "before", "kill", 3),
@@ -70,6 +73,8 @@ TROUBLES = (
     _Point("no descriptors: read", "scan", "after", "no descriptors", 12),
     _Point("mongodb away: insert", "insert", "before", "mongodb away", 3, 2),
     _Point("outcome unknown: insert", "insert", "after", "mongodb away", 3, 2),
+    _Point("mongodb away: follow-up", "follow up", "before", "mongodb away", 3, 2),
+    _Point("outcome unknown: follow-up", "follow up", "after", "mongodb away", 3, 2),
     _Point("mongodb away: snapshot", "measure", "before", "mongodb away", 3, 2),
     _Point("outcome unknown: publishing", "publish", "after", "mongodb away", 3),
 )

@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -27,7 +27,11 @@ UNFINISHED = frozenset({"empty_file", "truncated", "not_utf8", "syntax_error", "
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A file to be dropped. key: of the order in it; None in a bad file, whose code is then given."""
+    """A file to be dropped.
+
+    key: of the order in it; None in a bad file, whose code is then given, and in a follow-up.
+    follows: the key of the order that it follows up.
+    """
 
     feed: str
     name: str
@@ -36,6 +40,7 @@ class Parcel:
     code: str | None = None
     way: Way = Way.WHOLE
     at_s: float = 0.0
+    follows: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -83,12 +88,20 @@ class History:
         return [one for one in self.dropped if one.parcel.feed == feed]
 
     def by_key(self) -> dict[str, list[Dropped]]:
-        """The good files, by the key of their order."""
-        found: dict[str, list[Dropped]] = defaultdict(list)
-        for one in self.dropped:
-            if one.parcel.key is not None:
-                found[one.parcel.key].append(one)
-        return found
+        """The files of orders, by key."""
+        return _grouped((one.parcel.key, one) for one in self.dropped)
+
+    def follow_ups(self) -> dict[str, list[Dropped]]:
+        """The files of follow-ups, by the key of their order."""
+        return _grouped((one.parcel.follows, one) for one in self.dropped)
+
+
+def _grouped(keyed: Iterable[tuple[str | None, Dropped]]) -> dict[str, list[Dropped]]:
+    found: dict[str, list[Dropped]] = defaultdict(list)
+    for key, one in keyed:
+        if key is not None:
+            found[key].append(one)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 from multimarket_async.domains import Feed
+from multimarket_async.torture.delivered import LIFE
 from multimarket_async.torture.history import Parcel, Way
 from multimarket_async.torture.spoiled import BEGIN_WELL, SPOILED, delivery_code, written
 
@@ -16,6 +17,7 @@ NUMBERS_PER_ROUND = 100
 QUEUED_NAME = "ticket.json"
 BOM = b"\xef\xbb\xbf"
 _DROPPED_WITHIN_S = 0.35
+_TWICE, _NEVER = 0.15, 0.1  # how often, of 1, a follow-up comes again, or its order not at all
 _ODD = 0.1  # how often, of 1, a link or a pipe lies there
 
 
@@ -26,7 +28,8 @@ def draw(rng: Random, feeds: Sequence[Feed], seed: int, number: int) -> list[Par
     for feed in feeds:
         parcels += _bad(rng, feed, seed, number)
     rng.shuffle(parcels)
-    return parcels
+    own = Random(f"{seed}:{number}:lives")  # noqa: S311 - so that the other files are those of a round without lives
+    return [*parcels, *_lives(own, good)]
 
 
 def _good(rng: Random, feed: Feed, seed: int, number: int) -> Iterator[Parcel]:
@@ -90,6 +93,31 @@ def _contradictions(rng: Random, good: Sequence[Parcel]) -> Iterator[Parcel]:
         content = written({**order, "client_id": f"other {rng.randrange(100)}"})
         name = rng.choice([one.name, f"corrigée {one.name}"])
         yield replace(one, name=name, content=content, way=Way.WHOLE, at_s=_soon(rng) + rng.choice([0, 0.2]))
+
+
+def _lives(rng: Random, good: Sequence[Parcel]) -> Iterator[Parcel]:
+    """Later states of some orders, and of some that never come: early or late, in any order, at one instant, twice."""
+    for one in rng.sample(good, len(good) // 3):
+        order = json.loads(one.content.removeprefix(BOM))
+        order |= {"order_id": f"{order['order_id']} never"} if rng.random() < _NEVER else {}
+        for which in range(rng.randint(1, 4)):
+            yield from _follow_up(rng, one.feed, order, which)
+
+
+def _follow_up(rng: Random, feed: str, order: dict[str, Any], which: int) -> Iterator[Parcel]:
+    content = written(later(order, rng.choice(LIFE), rng.randint(-1, 3)))
+    name, key = f"{order['order_id']}-{which}.json", f"{order['canal']}:{order['order_id']}"
+    parcel = Parcel(feed, name, content, follows=key, way=rng.choice([Way.WHOLE] * 9 + [Way.SLOW]), at_s=_soon(rng))
+    yield parcel
+    if rng.random() < _TWICE:
+        yield replace(parcel, way=Way.WHOLE, at_s=_soon(rng))
+
+
+def later(order: dict[str, Any], state: str, days: int) -> dict[str, Any]:
+    """The follow-up that this order is in that state, so many days after its date."""
+    date = datetime.fromisoformat(order["date_commande"]) + timedelta(days=days)
+    suivi = {"etat": state, "date_etat": date.isoformat()}
+    return {"order_id": order["order_id"], "canal": order["canal"], "suivi": suivi}
 
 
 def _bad(rng: Random, feed: Feed, seed: int, number: int) -> Iterator[Parcel]:

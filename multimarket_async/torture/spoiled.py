@@ -58,6 +58,11 @@ def _too_large(order: Order) -> bytes:
     return written(order) + b" " * int(HASTE["max_file_bytes"])
 
 
+def _follow_up(**fields: Any) -> Callable[[Order], bytes]:
+    suivi = {"etat": "livrée", "date_etat": "2026-01-02T10:00:00", **fields}
+    return lambda order: written({"order_id": order["order_id"], "canal": order["canal"], "suivi": suivi})
+
+
 SPOILED: Mapping[str, tuple[str, Callable[[Order], bytes]]] = {
     "empty": ("empty_file", lambda _: b""),
     "blank": ("empty_file", lambda _: b" \n\t\n"),
@@ -92,6 +97,8 @@ SPOILED: Mapping[str, tuple[str, Callable[[Order], bytes]]] = {
     "bad date": ("bad_date", _with(date_commande="2025-02-30T10:00:00")),
     "other channel": ("wrong_channel", _elsewhere),
     "unknown channel": ("unknown_channel", _with(canal="téléphone")),
+    "follow-up to an unknown state": ("unknown_status", _follow_up(etat="livree")),
+    "follow-up on a bad date": ("bad_date", _follow_up(date_etat="2026-02-30T10:00:00")),
     "delivery": ("", _other_delivery),
 }
 # Their first part is a good order: written slowly, it would rightly be taken for one.

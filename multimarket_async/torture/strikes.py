@@ -75,7 +75,8 @@ def _no_descriptors() -> None:
 
 def watched(parts: Parts, points: Points) -> Parts:
     """The same parts; each operation that can be struck says so before and after."""
-    for method, operation in (("insert", "insert"), ("swap", "measure"), ("add", "publish")):
+    operations = (("insert", "insert"), ("change", "follow up"), ("swap", "measure"), ("add", "publish"))
+    for method, operation in operations:
         wrap(parts.store, method, partial(_asynchronous, operation, points))
     _watch_listing(parts.settings.data_dir, points)
     return replace(parts, channels=tuple(_channel(feed, landing, points) for feed, landing in parts.channels))

@@ -158,11 +158,11 @@ async def test_not_yet_acknowledged_is_unavailable(store: Store, database: Datab
 async def test_a_duplicate_nobody_can_read_yet_is_unavailable(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that is taken by a document a majority does not have: not stored, not lost, asked again."""
 
-    async def none_yet(*_: object) -> dict[str, str]:
+    async def none_yet(*_: object) -> dict[str, object]:
         return {}
 
     await store.insert(READINGS, [_reading("1")])
-    monkeypatch.setattr(store, "digests", none_yet)
+    monkeypatch.setattr(store, "_there", none_yet)
     with pytest.raises(Unavailable, match="not yet durable"):
         await store.insert(READINGS, [_reading("1")])
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from multimarket_async.torture.check import check
 from multimarket_async.torture.delivered import expected_document
 from multimarket_async.torture.generations import check as check_generations
 from multimarket_async.torture.history import Dropped, History, Parcel
+from multimarket_async.torture.load import later
 
 SETTLE_S = 0.3
 ORDER = {
@@ -147,6 +149,77 @@ def test_a_stalled_writer_may_be_set_aside(tmp_path: Path) -> None:
     assert scene.violations() == ["set aside as truncated, expected no reason at all"]
 
 
+# --- follow-ups -----------------------------------------------------------------------------
+
+
+class Life(Scene):
+    """The order was shipped and delivered; another one was delivered and never came."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(data_dir)
+        shipped, delivered = (followed("1", state, days) for state, days in (("expédiée", 1), ("livrée", 3)))
+        early = followed("2", "livrée", 1)
+        for parcel in (shipped, delivered, early):
+            self.history.dropped.append(Dropped(parcel))
+            (self.archive / parcel.name).write_bytes(parcel.content)
+        events = [event(state, days) for state, days in (("payée", 0), ("expédiée", 1), ("livrée", 3))]
+        self.documents["web:1"] |= {"suivi": events, "statut_commande": "livrée"}
+        awaited = {"ingestion": {"partition": "(awaited)"}, "suivi": [event("livrée", 1)]}
+        self.documents["web:2"] = {"_id": "web:2", **awaited}
+
+
+def followed(number: str, state: str, days: int) -> Parcel:
+    content = json.dumps(later({**ORDER, "order_id": number}, state, days)).encode()
+    return Parcel("site_web", f"{number} {state}.json", content, follows=f"web:{number}")
+
+
+def event(state: str, days: int) -> dict[str, Any]:
+    return {"etat": state, "date_etat": datetime(2025, 4, 26 + days, 14, tzinfo=UTC)}
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Life:
+    return Life(tmp_path)
+
+
+def test_a_life_without_a_fault(life: Life) -> None:
+    """Nor is a follow-up without its order one."""
+    assert life.violations() == []
+
+
+def test_an_older_state_that_won(life: Life) -> None:
+    """The history is right, the state is not."""
+    life.documents["web:1"]["statut_commande"] = "expédiée"
+    assert life.violations() == ["statut_commande is stored as 'expédiée' and was delivered as 'livrée'"]
+
+
+def test_a_lost_state(life: Life) -> None:
+    """Its file is in the archive."""
+    del life.documents["web:1"]["suivi"][1]
+    [what] = life.violations()
+    assert what.startswith("suivi is stored as")
+
+
+def test_a_lost_early_follow_up(life: Life) -> None:
+    """Archived, and nothing is stored for its order to come."""
+    del life.documents["web:2"]
+    [what] = life.violations()
+    assert what.startswith("without its order, [] is stored and [('livrée'")
+
+
+def test_an_order_that_nobody_delivered_from_follow_ups_alone(life: Life) -> None:
+    """Something else than its history is known of it."""
+    life.documents["web:2"]["statut_commande"] = "livrée"
+    [what] = life.violations()
+    assert what.startswith("without its order, ['_id', 'ingestion', 'statut_commande', 'suivi'] are stored")
+
+
+def test_an_awaited_order_that_is_not_stored(life: Life) -> None:
+    """Its file is in the archive, and only its follow-ups are there."""
+    life.documents["web:1"] = {**life.documents["web:2"], "_id": "web:1"}
+    assert "an accepted order is not stored" in life.violations()
+
+
 # --- generations ----------------------------------------------------------------------------
 
 KPIS = {"revenue_by_month_and_channel", "cancellation_rate_by_channel", "average_order_value_by_channel"}
@@ -201,6 +274,14 @@ def test_half_a_generation() -> None:
 
 
 def test_a_generation_that_adds_nothing_and_one_that_is_missing() -> None:
-    """Numbers are without gaps, and each one counts more orders than the one before."""
+    """Numbers are without gaps, and each one says something that the one before did not."""
     assert found_in(generation(1, 4), generation(2, 4)) == ["generation 2 counts 4 orders after 4"]
     assert found_in(generation(2, 4)) == ["the generations are numbered [2]"]
+
+
+def test_a_generation_of_the_same_orders_may_say_something_new() -> None:
+    """One of them was cancelled; fewer orders are never right."""
+    cancelled = generation(2, 4)
+    cancelled["kpis"]["cancellation_rate_by_channel"]["rows"][0]["cancelled_orders"] = 2
+    assert [what for what in found_in(generation(1, 4), cancelled) if "counts" in what] == []
+    assert "generation 2 counts 3 orders after 4" in found_in(generation(1, 4), generation(2, 3))

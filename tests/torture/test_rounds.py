@@ -20,6 +20,8 @@ FOUND = {
     "young_set_aside": "set aside as truncated, expected",
     "archive_overwrites": "lost: dropped",
     "cent_too_much": "montant_centimes is stored as",
+    "last_arrival_wins": "statut_commande is stored as",
+    "early_overwritten": "suivi is stored as",
 }
 
 

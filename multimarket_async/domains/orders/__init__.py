@@ -5,7 +5,9 @@ from functools import partial
 from multimarket_async.domains import Domain, Feed
 from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.cube import COLLECTION, cubes
+from multimarket_async.domains.orders.followup import life_cycle
 from multimarket_async.domains.orders.kpis import kpis
+from multimarket_async.domains.orders.lifecycle_simulator import simulate_later
 from multimarket_async.domains.orders.order import partition
 from multimarket_async.domains.orders.plain import parser
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
@@ -20,7 +22,9 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
             collection=COLLECTION,
             parse=parser(canal, settings),
             simulate=partial(simulate, canal, settings=settings),
+            simulate_later=partial(simulate_later, settings=settings),
             partition=partition,
+            life=life_cycle(settings),
         )
         for directory, canal in CHANNELS.items()
     ]

@@ -6,6 +6,7 @@ shows as a difference. Memory holds sums, never orders.
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -56,15 +57,16 @@ class OrderAudit:
     def __init__(self, settings: OrderSettings) -> None:
         self._zone = ZoneInfo(settings.timezone)
         self._cancelled = frozenset(settings.cancelled_statuses)
+        self._ranks = {state: rank for rank, state in enumerate(settings.followup_statuses)}
         self._months: dict[tuple[int, int, str], _Sums] = defaultdict(_Sums)
         self._channels: dict[str, _Sums] = defaultdict(_Sums)
         self._products: dict[str, _Sold] = defaultdict(_Sold)
         self._details = DetailsAudit(self._zone)
 
-    def add(self, content: bytes) -> None:
-        """Count one accepted file."""
-        order = json.loads(content.decode("utf-8-sig"))
-        cancelled = order["statut_commande"] in self._cancelled
+    def add(self, content: bytes, follow_ups: Sequence[bytes] = ()) -> None:
+        """Count one accepted file as it stands after these follow-ups."""
+        order = _read(content)
+        cancelled = self._state(order, follow_ups) in self._cancelled
         minors = [self._line(line, cancelled) for line in order["produits"]]
         total = sum(minors)
         local = self._local(order["date_commande"])
@@ -74,6 +76,17 @@ class OrderAudit:
             (line["nom"], line["quantite"], minor) for line, minor in zip(order["produits"], minors, strict=True)
         ]
         self._details.add(order, local, amounts, cancelled=cancelled)
+
+    def _state(self, order: dict[str, Any], follow_ups: Sequence[bytes]) -> str:
+        """The newest state: each is asked whether it is newer than the newest so far."""
+        newest = (self._local(order["date_commande"]), self._rank(order["statut_commande"]))
+        for content in follow_ups:
+            told = _read(content)["suivi"]
+            newest = max(newest, (self._local(told["date_etat"]), self._rank(told["etat"])))
+        return newest[1][1]
+
+    def _rank(self, state: str) -> tuple[int, str]:
+        return self._ranks.get(state, -1), state
 
     def rows(self) -> dict[str, list[Row]]:
         """Rows by KPI name, as the pipelines would give them."""
@@ -94,7 +107,7 @@ class OrderAudit:
     def _local(self, text: str) -> datetime:
         written = datetime.fromisoformat(text)
         instant = written.replace(tzinfo=self._zone) if written.tzinfo is None else written
-        return instant.astimezone(UTC).astimezone(self._zone)
+        return _to_the_millisecond(instant.astimezone(UTC)).astimezone(self._zone)
 
     def _best_sold(self) -> list[tuple[str, _Sold]]:
         sold = [(name, product) for name, product in self._products.items() if product.kept > 0]
@@ -113,6 +126,15 @@ class OrderAudit:
             "gross_revenue": sums.gross_minor / 100,
             "gross_revenue_minor": sums.gross_minor,
         }
+
+
+def _read(content: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(content.decode("utf-8-sig"))
+    return found
+
+
+def _to_the_millisecond(instant: datetime) -> datetime:
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 def _key(entry: tuple[tuple[int, int, str], _Sums]) -> tuple[int, int, str]:

@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from multimarket_async.domains import Document
+from multimarket_async.domains import Document, FollowUp
 from multimarket_async.domains.orders.amounts import amounts
-from multimarket_async.domains.orders.order import EARLIEST, ID_CHARS, LARGEST_QUANTITY, Text, instant, parse
+from multimarket_async.domains.orders.fields import EARLIEST, ID_CHARS, LARGEST_QUANTITY, Text, instant
+from multimarket_async.domains.orders.order import parse
 from multimarket_async.domains.orders.rules import OrderSettings
 from multimarket_async.errors import Rejected
 from multimarket_async.strict_json import INT64
@@ -26,12 +27,12 @@ Identifier = (
 _KEY_APART = re.compile(rb'"[ \t\r\n]+:')
 
 
-def parser(canal: str, settings: OrderSettings) -> Callable[[bytes], list[Document]]:
+def parser(canal: str, settings: OrderSettings) -> Callable[[bytes], list[Document | FollowUp]]:
     """`order.parse` for one channel, with a short cut."""
     validate_json = _form(canal, settings).validate_json
     zone, statuses = ZoneInfo(settings.timezone), frozenset(settings.order_statuses)
 
-    def either(content: bytes) -> list[Document]:
+    def either(content: bytes) -> list[Document | FollowUp]:
         try:
             order = validate_json(content)
             if order["canal"] == canal and order["statut_commande"] in statuses and _each_key_once(content, order):

@@ -18,7 +18,14 @@ class OrderSettings(Business):
     order_statuses: Words = Field(
         ("payée", "annulée", "en attente", "confirmée"), min_length=1, description="accepted values of statut_commande"
     )
-    cancelled_statuses: Words = Field(("annulée",), description="those of them that mean a cancelled order")
+    followup_statuses: Words = Field(
+        ("en attente", "confirmée", "payée", "expédiée", "livrée", "retournée", "annulée"),
+        min_length=1,
+        description="accepted values of suivi.etat; of two at the same instant the later one in this list counts",
+    )
+    cancelled_statuses: Words = Field(
+        ("annulée",), description="those of them, in orders and follow-ups, that mean a cancelled order"
+    )
     delivery_required: Words = Field(("web", "mobile"), description="channels whose orders must have livraison")
     delivery_forbidden: Words = Field(
         ("boutique",), description="channels whose orders must not have it; a channel in neither list: as it comes"
@@ -32,8 +39,8 @@ class OrderSettings(Business):
         _none(forbidden - {*CHANNELS.values()}, f"delivery_forbidden names no channel: {{}}; expected {channels}")
         _none(required & forbidden, "delivery_required and delivery_forbidden both name {}; leave it in one of them")
         _none(
-            set(self.cancelled_statuses) - set(self.order_statuses),
-            "cancelled_statuses names {}, which is not among order_statuses",
+            set(self.cancelled_statuses) - {*self.order_statuses, *self.followup_statuses},
+            "cancelled_statuses names {}, which is among neither order_statuses nor followup_statuses",
         )
         return self
 

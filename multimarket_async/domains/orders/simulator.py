@@ -170,7 +170,7 @@ def _date(draw: Draw, earliest: datetime, latest: datetime, timezone: str) -> st
 
 
 def _status(draw: Draw, settings: OrderSettings) -> str:
-    cancelled = settings.cancelled_statuses
+    cancelled = tuple(status for status in settings.order_statuses if status in settings.cancelled_statuses)
     standing = tuple(status for status in settings.order_statuses if status not in cancelled)
     wanted, other = (cancelled, standing) if draw() < CANCELLED_SHARE else (standing, cancelled)
     return _pick_early(draw, wanted or other)

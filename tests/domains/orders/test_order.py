@@ -100,7 +100,7 @@ def test_the_same_number_in_two_channels_is_two_orders() -> None:
     assert document(boutique, "boutique")["_id"] == "boutique:234"
 
 
-@pytest.mark.parametrize("taken", ["_id", "montant_total", "montant_centimes", "lignes_centimes", "ingestion"])
+@pytest.mark.parametrize("taken", ["_id", "montant_total", "montant_centimes", "lignes_centimes", "ingestion", "suivi"])
 def test_a_delivered_field_with_a_name_of_ours_is_kept_apart(taken: str) -> None:
     """It neither overwrites ours nor is lost."""
     stored = document(order(**{taken: "theirs"}))
@@ -402,7 +402,10 @@ def test_a_total_that_cannot_be_kept_to_the_cent_is_rejected() -> None:
             {"delivery_required": "web", "delivery_forbidden": "web,boutique"},
             "delivery_required and delivery_forbidden both name web; leave it in one of them",
         ),
-        ({"order_statuses": "payée"}, "cancelled_statuses names annulée, which is not among order_statuses"),
+        (
+            {"order_statuses": "payée", "followup_statuses": "livrée"},
+            "cancelled_statuses names annulée, which is among neither order_statuses nor followup_statuses",
+        ),
         ({"order_statuses": "", "cancelled_statuses": ""}, "at least 1 item"),
     ],
 )

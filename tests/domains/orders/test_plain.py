@@ -109,3 +109,11 @@ def test_what_the_simulator_makes_takes_the_short_cut(canal: str, monkeypatch: p
         agrees(content, canal)
     monkeypatch.setattr(plain, "parse", None)
     assert [len(plain.parser(canal, RULES)(content)) for content in orders] == [1] * 200
+
+
+def test_on_a_follow_up() -> None:
+    """It is no plain order, and is what the careful way says it is."""
+    content = (
+        b'{"order_id": 1, "canal": "web", "suivi": {"etat": "annul\xc3\xa9e", "date_etat": "2026-01-02T10:00:00"}}'
+    )
+    assert plain.parser("web", RULES)(content) == parse(content, "web", RULES)

@@ -153,6 +153,13 @@ def test_only_accepted_statuses_are_simulated():
     assert {order("web", number, settings=paid)["statut_commande"] for number in range(200)} == {"réglée", "livrée"}
 
 
+def test_a_cancelled_status_that_only_follow_ups_have_is_not_simulated():
+    """An order is never delivered as returned."""
+    returned = OrderSettings(cancelled_statuses=("annulée", "retournée"))
+    found = {order("web", number, settings=returned)["statut_commande"] for number in range(200)}
+    assert found == set(returned.order_statuses)
+
+
 def test_a_delivery_goes_where_the_channel_requires_it():
     assert all("livraison" in order(canal, number) for canal in ("web", "mobile") for number in range(300))
     assert not any("livraison" in order("boutique", number) for number in range(300))
