@@ -9,7 +9,7 @@ Nothing outside its folder names it.
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
@@ -147,11 +147,16 @@ class Subject:
     cubes: tuple[Cube, ...]
     kpis: tuple[Kpi, ...]
     audit: Callable[[], Audit]
+    french: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Domain(Generic[S]):
-    """A subject area. `name` is also what its documents are called, in the plural."""
+    """A subject area. `name` is also what its documents are called, in the plural.
+
+    french: its titles and units by their English text, and its definitions by the KPI's name; what
+        is missing stays English.
+    """
 
     name: str
     settings: type[S]
@@ -159,12 +164,14 @@ class Domain(Generic[S]):
     cubes: Callable[[S], Sequence[Cube]]
     kpis: Callable[[S], Sequence[Kpi]]
     audit: Callable[[S], Audit]
+    french: Callable[[S], Mapping[str, str]] = lambda _: {}
 
     def under(self, loaded: Loaded) -> Subject:
         """The domain with its settings."""
         settings = loaded.of(self.settings)
         feeds, cubes, kpis = self.feeds(settings), self.cubes(settings), self.kpis(settings)
-        return Subject(self.name, tuple(feeds), tuple(cubes), tuple(kpis), partial(self.audit, settings))
+        audit, french = partial(self.audit, settings), self.french(settings)
+        return Subject(self.name, tuple(feeds), tuple(cubes), tuple(kpis), audit, french)
 
 
 def discover() -> list[Domain[Any]]:

@@ -5,6 +5,7 @@ from functools import partial
 from multimarket_async.domains import Domain, Feed
 from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.cube import COLLECTION, cubes
+from multimarket_async.domains.orders.french import french
 from multimarket_async.domains.orders.kpis import kpis
 from multimarket_async.domains.orders.order import parse, partition
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
@@ -25,4 +26,4 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
     ]
 
 
-ORDERS = Domain("orders", OrderSettings, _feeds, cubes, kpis, OrderAudit)
+ORDERS = Domain("orders", OrderSettings, _feeds, cubes, kpis, OrderAudit, french)
