@@ -1,11 +1,13 @@
 """How a KPI is best drawn, from what it declares: who draws (report, page) decides only with what."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains import Column, Kpi, Row
 
 MEASURES = ("integer", "double")
+MOST_BARS, MOST_SERIES = 15, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,11 @@ def measured(kpi: Kpi) -> Column | None:
     """The column that the KPI is about: the first number in the KPI's unit, or of its name."""
     numbers = [column for column in kpi.columns if column.type in MEASURES and column.name not in kpi.key]
     return next((column for column in numbers if kpi.unit in (column.unit, column.name)), None)
+
+
+def legible(drawn: Drawing, rows: Sequence[Row]) -> tuple[Drawing, Sequence[Row]]:
+    """No more than an eye can follow: the first bars; of too many series, the newest period as bars."""
+    if drawn.kind == "time" and drawn.series and len({row[drawn.series.name] for row in rows}) > MOST_SERIES:
+        newest = max(row[drawn.x.name] for row in rows)
+        drawn, rows = Drawing("bars", drawn.series, drawn.y), [row for row in rows if row[drawn.x.name] == newest]
+    return drawn, rows[:MOST_BARS] if drawn.kind == "bars" else rows

@@ -463,6 +463,16 @@ def test_history_follows_numbers(shop: Shell) -> None:
     assert "share_by_channel has no number channel to follow. There are: orders, " in done.stderr
 
 
+def test_report_is_one_file(shell: Shell, shop: Shell) -> None:
+    """In the language asked for, of the generation asked for; told how large it is."""
+    told = shop.seen("report", "--out", str(shell.folder / "r.html"), "--lang", "fr", "--generation", "1")
+    text = (shell.folder / "r.html").read_text("utf-8")
+    assert re.fullmatch(r".*r\.html: \d+ kB\.\n", told)
+    assert '<html lang="fr">' in text
+    assert "Commandes par jour de la semaine et par heure" in text
+    assert shop.look("report", "--generation", "9").returncode == 3
+
+
 # --- status, config, doctor -----------------------------------------------------------------
 
 

@@ -74,7 +74,7 @@ def _definitions(timezone: str) -> dict[str, str]:
             "été annulées. Les montants bruts comptent toutes les commandes."
         ),
         "orders_by_day_and_channel": (
-            f"Commandes, commandes annulées, et chiffre d'affaires sans celles-ci, de chaque canal et jour ({timezone}) "
+            f"Commandes, dont annulées, et chiffre d'affaires sans celles-ci, de chaque canal et jour ({timezone}) "
             f"des {DAYS} derniers jours avec des commandes."
         ),
         "products_by_month": (
