@@ -1,0 +1,145 @@
+// The figures of the chosen period and channels.
+
+import { Card } from "./card.js";
+import { byId, element, tell } from "./elements.js";
+import { chosen } from "./filter.js";
+import { daysKept, grouped, total, within } from "./sums.js";
+import { clock, money, number, percent, period, say, title } from "./words.js";
+
+const MOST_DAYS = 62;
+const MOST_PRODUCTS = 10;
+
+let cards;
+
+/** kpis: rows by name. status: of /api/status. currency: of all amounts. */
+export function showFigures(kpis, status, currency) {
+  cards ??= {
+    revenue: new Card(byId("revenue")), products: new Card(byId("products")),
+    compared: new Card(byId("compared"), { chart: false, open: true }), minutes: new Card(byId("minutes")),
+  };
+  const choice = chosen();
+  const { rows, widened } = within(choice, kpis.revenue_by_month_and_channel, kpis.orders_by_day_and_channel);
+  const wanted = rows.filter((row) => choice.channels.includes(row.channel));
+  scope(choice, wanted, widened);
+  tiles(wanted, status, currency);
+  revenue(choice, wanted, kpis, currency);
+  products(choice, kpis, currency);
+  compared(choice, wanted, currency);
+  minutes(status);
+}
+
+function scope(choice, rows, widened) {
+  const channels = choice.every ? say("all_channels") : choice.channels.map(title).join(", ") || say("no_channel");
+  const told = say("scope", { period: choice.name, channels, orders: number(total(rows).orders) });
+  tell(byId("scope"), widened ? `${told}. ${say("widened", { day: period(`${widened}-01`) })}` : told);
+}
+
+function tiles(rows, status, currency) {
+  const all = total(rows);
+  const last = status?.orders_per_minute.at(-2)?.orders ?? null;
+  const shown = [
+    ["revenue", money(all.revenue_minor, currency), say("without_cancelled")],
+    ["orders", number(all.orders), `${say("cancelled")} ${number(all.cancelled_orders)}`],
+    ["average", money(all.average_minor, currency), say("without_cancelled")],
+    ["cancellation", rate(all), say("cancelled_of", { cancelled: number(all.cancelled_orders), orders: number(all.orders) })],
+    ["minute_rate", number(last), say("last_minute")],
+  ];
+  const list = byId("tiles");
+  if (!list.children.length) list.append(...shown.map(([name]) => tile(name)));
+  shown.forEach(([name, ...texts], index) => {
+    [say(name), ...texts].forEach((text, place) => tell(list.children[index].children[place], text));
+  });
+}
+
+const tile = (name) =>
+  element("div", { class: "tile", id: `tile-${name}` }, element("dt"), element("dd", { class: "big" }), element("dd", { class: "quiet" }));
+
+const rate = ({ cancellation_hundredths: value }) => percent(value === null ? null : value / 100);
+
+/** By day where the period is short and its days are kept; else by month. */
+function revenue(choice, rows, kpis, currency) {
+  const daily = rows.length && rows.every((row) => row.day || daysKept(kpis.revenue_by_month_and_channel, kpis.orders_by_day_and_channel).has(row.month));
+  const days = daily ? kpis.orders_by_day_and_channel.filter(({ day, channel }) => choice.from <= day && day <= choice.to && choice.channels.includes(channel)) : [];
+  const byDay = days.length && new Set(days.map((row) => row.day)).size <= MOST_DAYS;
+  const at = (row) => (byDay ? row.day : row.month ?? row.day.slice(0, 7));
+  const shown = grouped(byDay ? days : rows, (row) => `${at(row)}|${row.channel}`)
+    .map((sums) => ({ ...sums, at: sums.name.split("|")[0], channel: sums.name.slice(sums.name.indexOf("|") + 1) }));
+  cards.revenue.show({
+    name: `revenue_${choice.period}`,
+    title: say("revenue_chart", { grain: say(byDay ? "grain_day" : "grain_month") }),
+    columns: [
+      { name: "period", title: say("period_column"), value: (row) => row.at, shown: (row) => period(row.at) },
+      { name: "channel", title: say("channel"), value: (row) => row.channel, shown: (row) => title(row.channel) },
+      ...sums(currency),
+    ],
+    rows: shown,
+    form: "time",
+    values: shown.map((row) => ({
+      x: row.at, y: row.revenue_minor / 100, series: title(row.channel),
+      tip: `${period(row.at)}, ${title(row.channel)}\n${money(row.revenue_minor, currency)}`,
+    })),
+  });
+}
+
+const sums = (currency) => [
+  count("orders", say("orders")),
+  count("cancelled_orders", say("cancelled")),
+  { name: "revenue_minor", title: say("revenue"), numeric: true, value: (row) => row.revenue_minor, shown: (row) => money(row.revenue_minor, currency) },
+];
+
+const count = (name, heading) => ({ name, title: heading, numeric: true, value: (row) => row[name], shown: (row) => number(row[name]) });
+
+/** Products are counted by month over all channels: where that is not what was chosen, the card says so. */
+function products(choice, kpis, currency) {
+  const month = choice.from.slice(0, 7);
+  const monthly = kpis.products_by_month.filter((row) => row.month === month && choice.to.startsWith(month));
+  const exact = choice.every && (choice.kind === "all" || choice.kind === "month");
+  const rows = (monthly.length ? monthly : kpis.top_products).slice(0, MOST_PRODUCTS);
+  const of = monthly.length ? period(month) : say("all").toLowerCase();
+  cards.products.show({
+    name: `products_${monthly.length ? month : "all"}`,
+    title: say("top_products"),
+    note: exact && (monthly.length || choice.kind === "all") ? "" : say("products_wider", { period: of }),
+    columns: [
+      { name: "product", title: say("product"), value: (row) => row.product, shown: (row) => row.product },
+      count("quantity", say("quantity")),
+      { name: "revenue_minor", title: say("revenue"), numeric: true, value: (row) => row.revenue_minor, shown: (row) => money(row.revenue_minor, currency) },
+    ],
+    rows,
+    form: "bars",
+    values: rows.map((row) => ({ x: row.product, y: row.quantity, tip: `${row.product}\n${number(row.quantity)} · ${money(row.revenue_minor, currency)}` })),
+  });
+}
+
+function compared(choice, rows, currency) {
+  cards.compared.show({
+    name: `channels_${choice.period}`,
+    title: say("compared"),
+    columns: [
+      { name: "channel", title: say("channel"), value: (row) => row.name, shown: (row) => title(row.name) },
+      ...sums(currency),
+      { name: "cancellation_rate_pct", title: say("cancellation"), numeric: true, value: hundredths, shown: rate },
+      { name: "average_order_value_minor", title: say("average"), numeric: true, value: (row) => row.average_minor, shown: (row) => money(row.average_minor, currency) },
+    ],
+    rows: grouped(rows, (row) => row.channel),
+  });
+}
+
+/** As an exact text: 1234 is "12.34". */
+const hundredths = ({ cancellation_hundredths: value }) =>
+  value === null ? null : `${Math.trunc(value / 100)}.${String(value % 100).padStart(2, "0")}`;
+
+function minutes(status) {
+  const rows = status?.orders_per_minute ?? [];
+  cards.minutes.show({
+    name: "orders_per_minute",
+    title: say("minutes"),
+    columns: [
+      { name: "minute", title: say("minute"), value: (row) => row.minute, shown: (row) => clock(new Date(row.minute)) },
+      count("orders", say("orders")),
+    ],
+    rows,
+    form: "minutes",
+    values: rows.map((row) => ({ x: clock(new Date(row.minute)), y: row.orders, tip: `${clock(new Date(row.minute))}\n${number(row.orders)}` })),
+  });
+}
