@@ -9,6 +9,7 @@ import structlog
 
 from multimarket_async.clock import Clock, pause
 from multimarket_async.domains import Simulate
+from multimarket_async.events import Events
 from multimarket_async.landing import Landing
 
 log = structlog.get_logger()
@@ -19,13 +20,16 @@ HISTORY = timedelta(days=730)  # a burst is dated over the last 24 months
 class Producer:
     """Drops simulated deliveries into one feed's directory, numbered on from where the last run ended."""
 
-    def __init__(self, simulate: Simulate, landing: Landing, seed: int, clock: Clock) -> None:
+    def __init__(
+        self, simulate: Simulate, landing: Landing, seed: int, clock: Clock, events: Events | None = None
+    ) -> None:
         self.name = f"producer.{landing.feed}"
         self.dropped = 0
         self._simulate = simulate
         self._landing = landing
         self._seed = seed
         self._clock = clock
+        self._events = events or Events(clock.now)
 
     async def live(self, stop: asyncio.Event, shortest_s: float, longest_s: float) -> None:
         """Drop a delivery dated now, pause for a random time, and so on until `stop` is set."""
@@ -35,6 +39,7 @@ class Producer:
             now = self._clock.now()
             await self._drop(number, now, now)
             log.info("file.dropped", feed=self._landing.feed, number=number)
+            self._events.publish("file.dropped", feed=self._landing.feed, number=number)
             await pause(rng.uniform(shortest_s, longest_s), stop)
 
     async def burst(self, files: int) -> None:

@@ -32,13 +32,14 @@ def run(
     loaded: Loaded,
     seconds: Annotated[float | None, typer.Option("--for", min=0, help="Stop by itself after so many seconds.")] = None,
     no_produce: Annotated[bool, typer.Option("--no-produce", help="Leave the dropping to real systems.")] = False,
+    no_http: Annotated[bool, typer.Option("--no-http", help="Without the page and the HTTP API.")] = False,
 ) -> None:
     """Produce, collect and measure until stopped (Ctrl-C: collect what waits, measure it, exit 0)."""
 
     async def work() -> None:
         async with composition.opened(composition.places(loaded)) as parts:
             stop = composition.stop_on_signals(parts.server)
-            await composition.run(parts, stop, seconds=seconds, produce=not no_produce)
+            await composition.run(parts, stop, seconds=seconds, produce=not no_produce, http=not no_http)
 
     finish(work())
 

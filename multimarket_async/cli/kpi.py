@@ -13,7 +13,7 @@ from multimarket_async import app as composition
 from multimarket_async.app import Parts
 from multimarket_async.cli.options import command, finish
 from multimarket_async.domains import Kpi, discover
-from multimarket_async.errors import CannotContinue, WrongSettings
+from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import ledger, tables
 from multimarket_async.settings import Loaded
 from multimarket_async.snapshots import Generation
@@ -73,11 +73,9 @@ def show(
     """Show the rows of one KPI, from the newest generation or an older one."""
     kpi, moment = named(loaded, name), _moment(at)
     generation = with_parts(loaded, lambda parts: ledger.generation(parts.store, number, moment))
-    if kpi.name not in generation["kpis"]:
-        raise CannotContinue(f"Generation {generation['_id']} has no {kpi.name}: it was not measured then.")
-    rows = generation["kpis"][kpi.name]["rows"]
+    rows = ledger.rows(kpi, generation)
     if output is KpiFormat.JSON:
-        typer.echo(tables.as_json(kpi, generation))
+        typer.echo(tables.as_json(kpi, generation, rows))
     elif output is KpiFormat.CSV:
         typer.echo(tables.as_csv(kpi, rows), nl=False)
     else:

@@ -15,9 +15,10 @@ import structlog
 from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog, Taken
 from multimarket_async.collector.parsed import Parsed, documents_of, runs, verdict
-from multimarket_async.collector.tally import Tally, by_outcome
+from multimarket_async.collector.tally import Tally, by_outcome, files_of
 from multimarket_async.domains import Feed
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
+from multimarket_async.events import Events
 from multimarket_async.landing import Landing, WaitingFile, read
 from multimarket_async.settings import Settings
 from multimarket_async.store import Marks, Outcome, Store
@@ -30,13 +31,21 @@ FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.25, 2.0
 class Collector:
     """Moves what lands into the store. Two may work on one directory: a key goes in once."""
 
-    def __init__(self, feeds: Iterable[tuple[Feed, Landing]], store: Store, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        feeds: Iterable[tuple[Feed, Landing]],
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        events: Events | None = None,
+    ) -> None:
         self.tally = Tally(settings.latency_budget_s)
         self._backlogs = {feed.name: Backlog(feed, landing, clock) for feed, landing in feeds}
         self._store = store
         self._marks = Marks(store, clock)
         self._settings = settings
         self._clock = clock
+        self._events = events or Events(clock.now)
         self._interrupted_at: float | None = None
         self._stuck: set[Path] = set()
         self._unseen: set[str] = set()
@@ -152,9 +161,10 @@ class Collector:
         """The outcomes of each file's documents."""
         outcomes: list[list[Outcome]] = []
         for collection, files in runs(parsed):
-            documents = [one for file in files for one in file.documents]
+            documents, started = [one for file in files for one in file.documents], self._clock.monotonic()
             async with self._marks.around(collection, {one.partition for one in documents}):
                 found = iter(await self._store.insert(collection, documents))
+            self.tally.meters.write_s.observe(self._clock.monotonic() - started)
             self._resumed()
             outcomes += [[next(found) for _ in file.documents] for file in files]
         return outcomes
@@ -184,7 +194,9 @@ class Collector:
         set_aside = partial(taken.landing.quarantine.set_aside, taken.file.path, rejected, facts)
         if self._move(taken, rejected.code, set_aside):
             place = {"pointer": rejected.pointer, "line": rejected.line, "column": rejected.column}
-            log.warning("file.quarantined", feed=taken.feed.name, file=taken.file.name, code=rejected.code, **place)
+            told = {"feed": taken.feed.name, "file": taken.file.name, "code": rejected.code, **place}
+            log.warning("file.quarantined", **told)
+            self._events.publish("file.quarantined", **told)
 
     def _move(self, taken: Taken, outcome: str, move: Callable[[], Path]) -> bool:
         """Move a file and count it. One that cannot be moved is tried again later and blocks nobody."""
@@ -239,7 +251,10 @@ class Collector:
 
     def _tell(self, gained: Counter[tuple[str, str]], seconds: float) -> None:
         if gained:
-            log.info("batch.collected", seconds=round(seconds, 3), **by_outcome(gained))
+            self.tally.meters.batch_files.observe(gained.total())
+            told = {"seconds": round(seconds, 3), **by_outcome(gained)}
+            log.info("batch.collected", **told)
+            self._events.publish("batch.collected", **told, files=files_of(gained))
         if late := self.tally.breaches():
             log.warning("latency.breached", **asdict(late))
         if self._newly_stuck:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from multimarket_async.domains import Feed
@@ -18,8 +18,8 @@ class Channel:
     waiting: int
     waiting_bytes: int
     oldest_since: datetime | None
-    archived: int
-    stored: int
+    archived: int = 0
+    stored: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -39,29 +39,38 @@ class Channel:
 
 def on_disk(landing: Landing, stored: int) -> Channel:
     """One channel's files, counted."""
+    waiting = waiting_in(landing)  # before the archive: a file on its way is counted twice rather than not at all
+    archived = landing.archived_files()
+    return replace(waiting, archived=archived, stored=stored, quarantined=landing.quarantine.codes())
+
+
+def waiting_in(landing: Landing) -> Channel:
+    """What waits in one channel, and nothing else. Raises Unavailable."""
     waiting = landing.waiting()
     return Channel(
         feed=landing.feed,
         waiting=len(waiting),
         waiting_bytes=sum(file.bytes for file in waiting),
         oldest_since=datetime.fromtimestamp(waiting[0].changed_ns / 1e9, UTC) if waiting else None,
-        archived=sum(1 for _ in landing.archive_files()),
-        stored=stored,
-        quarantined=Counter(one.reason["code"] for one in landing.quarantine.list()),
     )
 
 
 async def counted(channels: Iterable[tuple[Feed, Landing]], store: Store) -> list[Channel]:
     """Every channel: its files on disk, and the files its stored documents came from."""
     listed = list(channels)
-    stored: Counter[str] = Counter()
-    for collection in {feed.collection for feed, _ in listed}:
-        stored += await _stored_files(store, collection)
+    stored = await stored_files({feed.collection for feed, _ in listed}, store)
     return [on_disk(landing, stored[feed.name]) for feed, landing in listed]
 
 
+async def stored_files(collections: Iterable[str], store: Store) -> Counter[str]:
+    """How many files the documents of these collections came from, by feed. Raises Unavailable."""
+    stored: Counter[str] = Counter()
+    for collection in collections:
+        stored += await _stored_files(store, collection)
+    return stored
+
+
 async def _stored_files(store: Store, collection: str) -> Counter[str]:
-    """How many files the documents came from, by feed."""
     files = {"$group": {"_id": {"feed": "$ingestion.feed", "sha256": "$ingestion.sha256"}}}
     by_feed = {"$group": {"_id": "$_id.feed", "files": {"$sum": 1}}}
     return Counter({one["_id"]: one["files"] async for one in store.aggregate(collection, [files, by_feed])})

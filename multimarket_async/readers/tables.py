@@ -25,11 +25,10 @@ CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_json(kpi: Kpi, generation: dict[str, Any]) -> str:
+def as_json(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row]) -> str:
     """One object: name, generation, computed_at, as_of, rows."""
     head = {"name": kpi.name, "generation": generation["_id"]}
     times = {name: generation[name] for name in ("computed_at", "as_of")}
-    rows = generation["kpis"][kpi.name]["rows"]
     return inert_json({**head, **times, "rows": rows})
 
 

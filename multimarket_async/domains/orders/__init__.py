@@ -7,6 +7,7 @@ from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.cube import COLLECTION, cubes
 from multimarket_async.domains.orders.french import french
 from multimarket_async.domains.orders.kpis import kpis
+from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import parse, partition
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import simulate
@@ -26,4 +27,4 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
     ]
 
 
-ORDERS = Domain("orders", OrderSettings, _feeds, cubes, kpis, OrderAudit, french)
+ORDERS = Domain("orders", OrderSettings, _feeds, cubes, kpis, OrderAudit, french, listings)
