@@ -7,6 +7,7 @@ from os import PathLike
 
 import typer
 
+from multimarket_async.cli.bi import add_bi
 from multimarket_async.cli.flow import add_flow
 from multimarket_async.cli.health import add_health
 from multimarket_async.cli.history import add_history
@@ -25,7 +26,7 @@ app = typer.Typer(
 )
 add_flow(app)
 add_history(add_kpi(app))
-for add in (add_health, add_quarantine, add_report, add_torture):
+for add in (add_bi, add_health, add_quarantine, add_report, add_torture):
     add(app)
 
 

@@ -37,7 +37,6 @@ def add_kpi(app: typer.Typer) -> typer.Typer:
     command(group)(rebuild)
     command(group)(show)
     app.add_typer(group, name="kpi")
-    command(app)(bi)
     return group
 
 
@@ -82,21 +81,10 @@ def show(
         tables.console().print(tables.as_table(kpi, rows))
 
 
-def bi(loaded: Loaded) -> None:
-    """Print the read-only connection string for BI tools; it works as long as `run` does."""
-    typer.echo(with_parts(loaded, _reader_uri))
-
-
 async def _rebuilt(parts: Parts) -> Generation:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("partitions", total=None)
         return await parts.snapshotter().rebuild(lambda done, of: progress.update(task, completed=done, total=of))
-
-
-async def _reader_uri(parts: Parts) -> str:
-    if parts.server is None:
-        raise WrongSettings("With mongo_uri set, the users are yours: give BI tools a user with the role read.")
-    return parts.server.reader_uri
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -473,6 +473,25 @@ def test_report_is_one_file(shell: Shell, shop: Shell) -> None:
     assert shop.look("report", "--generation", "9").returncode == 3
 
 
+def test_bi_with_your_own_mongodb(shop: Shell) -> None:
+    """The HTTP address, where `run` would listen; the users of that MongoDB are not ours to tell."""
+    done = shop.look("bi", HTTP_PORT="8123", HTTP_HOST="::1")
+    assert (done.returncode, done.stdout) == (0, "http://[::1]:8123/api/kpis\n")
+    assert "the role read" in done.stderr
+
+
+def test_bi_writes_its_files(shell: Shell, shop: Shell) -> None:
+    """With the address that is in force, without asking MongoDB."""
+    told = shop.seen("bi", "--write", str(shell.folder / "bi"), HTTP_PORT="8123", MONGO_URI=NOBODY)
+    assert [Path(line).name for line in told.split()] == [
+        "MultiMarket.pq",
+        "MultiMarket.pbids",
+        "kpis.json",
+        "flow.json",
+    ]
+    assert 'Address = "http://127.0.0.1:8123"' in (shell.folder / "bi/MultiMarket.pq").read_text("utf-8")
+
+
 # --- status, config, doctor -----------------------------------------------------------------
 
 
