@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from fastapi import FastAPI
 
 from multimarket_async.events import Events
 from multimarket_async.readers import page
-from multimarket_async.readers.http import health, kpis, listings, status, stream
+from multimarket_async.readers.http import health, history, kpis, listings, status, stream
 from multimarket_async.readers.http.flow import Flow
 from multimarket_async.readers.http.generations import Generations
 from multimarket_async.readers.http.guard import Guard, Limits
-from multimarket_async.readers.http.problems import handle_problems
+from multimarket_async.readers.http.problems import described, handle_problems
 from multimarket_async.readers.http.sources import Sources
 
 DESCRIPTION = """Live numbers of an order stream. Read only.
@@ -44,6 +45,8 @@ class Api:
             redirect_slashes=False,
         )
         handle_problems(app)
+        app.openapi = cache(lambda: described(FastAPI.openapi(app)))  # type: ignore[method-assign]
+        app.include_router(history.routes(sources, self._generations))
         app.include_router(kpis.routes(sources, self._generations))
         app.include_router(listings.routes(sources))
         app.include_router(status.routes(sources, self._flow))

@@ -16,6 +16,7 @@ from multimarket_async.readers.http.problems import Problem
 
 LONGEST_TEXT = 1000
 INT64 = 2**63
+NUMBER = {"type": "integer", "minimum": 1, "maximum": INT64 - 1}
 JSON_TYPES: Mapping[str, dict[str, Any]] = {
     "string": {"type": "string"},
     "integer": {"type": "integer", "format": "int64", "minimum": -INT64, "maximum": INT64 - 1},

@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from multimarket_async.domains import Column, Kpi, Row
@@ -22,11 +21,10 @@ from multimarket_async.readers.parquet import as_parquet
 JSON, CSV, PARQUET = "application/json", "text/csv; charset=utf-8", "application/vnd.apache.parquet"
 MEDIA_TYPES = {"json": JSON, "csv": CSV, "parquet": PARQUET}
 MOST_BODIES = 256
-MOST_GENERATIONS = 1000
+KINDS = {"enum": [*MEDIA_TYPES]}
 WHICH = ("generation", "at")
-NUMBER = {"type": "integer", "minimum": 1, "maximum": filters.INT64 - 1}
 WHICH_PARAMETERS = [
-    filters.query("generation", "Number of a generation; without it, the newest.", NUMBER),
+    filters.query("generation", "Number of a generation; without it, the newest.", filters.NUMBER),
     filters.query("at", "The newest at this time (UTC where it has no zone).", filters.JSON_TYPES["date"]),
 ]
 BROKEN = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -90,8 +88,6 @@ def routes(sources: Sources, generations: Generations) -> APIRouter:
 
     for kpi in sources.kpis:
         _add(router, kpi, bodies)
-        if numbers := [column.name for column in kpi.columns if column.type in ("integer", "double")]:
-            _add_history(router, kpi, numbers, sources, generations)
     names = ", ".join(kpi.name for kpi in sources.kpis)
 
     @router.get("/api/kpis/{name:path}", include_in_schema=False)
@@ -120,39 +116,47 @@ def _told(kpi: Kpi) -> KpiTold:
 
 
 def _add(router: APIRouter, kpi: Kpi, bodies: "Bodies") -> None:
-    extra = {"parameters": [*WHICH_PARAMETERS, *filters.parameters(kpi.columns)]}
-    for ending, kinds in {"": list(MEDIA_TYPES), **{f".{kind}": [kind] for kind in MEDIA_TYPES}}.items():
+    async def accepted(request: Request) -> Response:
+        return await _answer(kpi, bodies, _accepted(request.headers.get("accept", "")), request)
+
+    async def formatted(kind: Annotated[str, Path(json_schema_extra=KINDS)], request: Request) -> Response:
+        if kind not in MEDIA_TYPES:
+            raise Problem(
+                HTTPStatus.NOT_FOUND, f"There is no format {kind[:100]}. There are: {', '.join(MEDIA_TYPES)}."
+            )
+        return await _answer(kpi, bodies, kind, request)
+
+    endpoints: dict[str, Callable[..., Any]] = {"": accepted, ".{kind}": formatted}
+    for ending, endpoint in endpoints.items():
         router.add_api_route(
             f"/api/kpis/{kpi.name}{ending}",
-            partial(_answer, kpi, bodies, ending[1:]),
-            methods=["GET"],
+            endpoint,
             name=f"{kpi.name}{ending}",
-            operation_id=f"{kpi.name}{ending.replace('.', '_')}",
-            summary=f"{kpi.title}{f' as {ending[1:].upper()}' if ending else ''}",
+            operation_id=f"{kpi.name}_as" if ending else kpi.name,
+            summary=f"{kpi.title}, in a format" if ending else kpi.title,
             description=f"{kpi.definition}\n\nFilters: any of several values of a column; from and to are included.",
-            openapi_extra=extra,
+            openapi_extra={"parameters": [*WHICH_PARAMETERS, *filters.parameters(kpi.columns)]},
             response_class=Response,
-            responses={**_ok(kpi, kinds), **responses(*BROKEN)},
+            responses={**_ok(kpi), **responses(*BROKEN)},
         )
 
 
-def _ok(kpi: Kpi, kinds: Sequence[str]) -> dict[int | str, dict[str, Any]]:
+def _ok(kpi: Kpi) -> dict[int | str, dict[str, Any]]:
     schemas = {"json": _rows_schema(kpi), "csv": {"type": "string"}, "parquet": {"type": "string", "format": "binary"}}
-    content = {MEDIA_TYPES[kind].partition(";")[0]: {"schema": schemas[kind]} for kind in kinds}
+    content = {MEDIA_TYPES[kind].partition(";")[0]: {"schema": schema} for kind, schema in schemas.items()}
     same = "What `If-None-Match` names is what there is."
     return {200: {"description": "The rows.", "content": content}, 304: {"description": same}}
 
 
 def _rows_schema(kpi: Kpi) -> dict[str, Any]:
     instant = filters.JSON_TYPES["date"]
-    head = {"name": {"const": kpi.name}, "generation": NUMBER, "computed_at": instant, "as_of": instant}
+    head = {"name": {"const": kpi.name}, "generation": filters.NUMBER, "computed_at": instant, "as_of": instant}
     rows = {"type": "array", "items": filters.row_schema(kpi.columns)}
     return {"type": "object", "required": [*head, "rows"], "properties": {**head, "rows": rows}}
 
 
 async def _answer(kpi: Kpi, bodies: "Bodies", kind: str, request: Request) -> Response:
     query = request.query_params.multi_items()
-    kind = kind or _accepted(request.headers.get("accept", ""))
     etag, render = await bodies.of(kpi, kind, query)
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
     if etag in request.headers.get("if-none-match", ""):
@@ -222,80 +226,3 @@ def _which(given: dict[str, str]) -> tuple[int | None, datetime | None]:
         filters.value(Column("generation", "integer", ""), number) if number is not None else None,
         filters.value(Column("at", "date", ""), at) if at is not None else None,
     )
-
-
-def _add_history(
-    router: APIRouter, kpi: Kpi, numbers: Sequence[str], sources: Sources, generations: Generations
-) -> None:
-    made: Memo[tuple[Any, ...], list[dict[str, Any]]] = Memo(4)
-
-    async def history(request: Request) -> dict[str, Any]:
-        given = dict(request.query_params)
-        by, most = _followed(kpi, numbers, given)
-        newest = await generations.get()
-        steps = await made.get(
-            (newest["_id"], newest["computed_at"], by, most), partial(_steps, sources, kpi, by, most)
-        )
-        return {"name": kpi.name, "by": by, "steps": steps}
-
-    router.add_api_route(
-        f"/api/kpis/{kpi.name}/history",
-        history,
-        methods=["GET"],
-        name=f"{kpi.name}_history",
-        operation_id=f"{kpi.name}_history",
-        summary=f"{kpi.title}: how a number grew",
-        description="A step for each row whose number is not what it was in the generation before.",
-        response_model=None,
-        openapi_extra={"parameters": _history_parameters(numbers)},
-        responses={**_history_ok(kpi), **responses(*BROKEN)},
-    )
-
-
-def _followed(kpi: Kpi, numbers: Sequence[str], given: dict[str, str]) -> tuple[str, int]:
-    by, most = given.pop("by", numbers[0]), given.pop("generations", "100")
-    if given:
-        raise filters.wrong(f"There is no parameter {next(iter(given))[:100]}. There are: by, generations.")
-    if by not in numbers:
-        raise filters.wrong(f"{kpi.name} has no number {by[:100]} to follow. There are: {', '.join(numbers)}.")
-    found = filters.value(Column("generations", "integer", ""), most)
-    if not 1 <= found <= MOST_GENERATIONS:
-        raise filters.wrong(f"generations must be between 1 and {MOST_GENERATIONS}, and is {found}.")
-    return by, found
-
-
-async def _steps(sources: Sources, kpi: Kpi, by: str, most: int) -> list[dict[str, Any]]:
-    found = ledger.history(sources.store, kpi, by, most)
-    return [
-        {
-            "generation": step.generation,
-            "as_of": step.as_of.isoformat().replace("+00:00", "Z"),
-            "key": [str(part) for part in step.key],
-            "value": step.value,
-        }
-        async for step in found
-    ]
-
-
-def _history_parameters(numbers: Sequence[str]) -> list[dict[str, Any]]:
-    most = {"type": "integer", "minimum": 1, "maximum": MOST_GENERATIONS, "default": 100}
-    return [
-        filters.query("by", "The number to follow.", {"type": "string", "enum": list(numbers), "default": numbers[0]}),
-        filters.query("generations", "Over so many of the newest generations.", most),
-    ]
-
-
-def _history_ok(kpi: Kpi) -> dict[int | str, dict[str, Any]]:
-    step = {
-        "type": "object",
-        "required": ["generation", "as_of", "key", "value"],
-        "properties": {
-            "generation": NUMBER,
-            "as_of": filters.JSON_TYPES["date"],
-            "key": {"type": "array", "items": {"type": "string"}, "description": "what the row is about"},
-            "value": {"type": ["number", "null"], "description": "null: the row is not there any more"},
-        },
-    }
-    fields = {"name": {"const": kpi.name}, "by": {"type": "string"}, "steps": {"type": "array", "items": step}}
-    schema = {"type": "object", "required": list(fields), "properties": fields}
-    return {200: {"description": "The steps.", "content": {JSON: {"schema": schema}}}}

@@ -16,13 +16,15 @@ from fastapi import APIRouter, Request
 
 from multimarket_async.domains import Attribute, Column, Document, Listing, Stage
 from multimarket_async.readers.http import filters
-from multimarket_async.readers.http.problems import responses
+from multimarket_async.readers.http.problems import Problem, responses
 from multimarket_async.readers.http.sources import Sources
 
 MOST, USUAL = 500, 100
 WITHIN_S = 5.0  # a page by index takes milliseconds; a filter that fits nothing reads until then
 OTHERS = ("from", "to", "cursor", "limit")
 SHOWN: Mapping[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "double": (int, float), "date": ()}
+BROKEN = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+NO_PAGE = Problem(HTTPStatus.NOT_FOUND, "This cursor is none of ours: leave it out to begin with the newest.")
 LIMIT = {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}
 
 
@@ -42,7 +44,7 @@ def routes(sources: Sources) -> APIRouter:
             openapi_extra={"parameters": _parameters(listing)},
             responses={
                 **_ok(listing),
-                **responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+                **responses(*BROKEN),
             },
         )
     return router
@@ -115,9 +117,9 @@ def _place(cursor: str) -> tuple[datetime, str]:
         at, key = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=="))
         moment = datetime.fromisoformat(at).astimezone(UTC)
     except (ValueError, TypeError, OverflowError, RecursionError):
-        raise filters.wrong("This cursor is none of ours: leave it out to begin with the newest.") from None
+        raise NO_PAGE from None
     if not isinstance(key, str):
-        raise filters.wrong("This cursor is none of ours: leave it out to begin with the newest.")
+        raise NO_PAGE
     return moment, key
 
 

@@ -14,6 +14,7 @@ from multimarket_async.readers.ledger import NotKept
 
 MEDIA_TYPE = "application/problem+json"
 AWAY = "MongoDB does not answer just now; nothing is lost. Try again."
+GUARDED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.TOO_MANY_REQUESTS)
 SCHEMA = {
     "type": "object",
     "description": "What is wrong (RFC 9457).",
@@ -25,6 +26,7 @@ SCHEMA = {
         "detail": {"type": "string", "description": "a sentence for people"},
     },
 }
+REFERENCE = {"$ref": "#/components/schemas/Problem"}
 
 
 class Problem(Exception):
@@ -49,7 +51,16 @@ def body(status: HTTPStatus, detail: str) -> bytes:
 
 def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: the problems an operation may answer with."""
-    return {int(one): {"description": one.phrase, "content": {MEDIA_TYPE: {"schema": SCHEMA}}} for one in statuses}
+    return {int(one): {"description": one.phrase, "content": {MEDIA_TYPE: {"schema": REFERENCE}}} for one in statuses}
+
+
+def described(document: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAPI document with what a problem is, and what the guard may answer to any request."""
+    document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = SCHEMA
+    guarded = {str(status): response for status, response in responses(*GUARDED).items()}
+    for operation in (one for path in document["paths"].values() for one in path.values()):
+        operation["responses"] = {**guarded, **operation["responses"]}
+    return document
 
 
 def handle_problems(app: FastAPI) -> None:
