@@ -1,12 +1,12 @@
 """bi: how BI tools connect, and the files that make it easy."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from multimarket_async.app import Parts
+from multimarket_async.cli.addresses import http_address
 from multimarket_async.cli.kpi import measured, with_parts
 from multimarket_async.cli.options import command
 from multimarket_async.readers.bi import kit
@@ -34,25 +34,15 @@ def bi(
         typer.echo(uri)
     else:
         typer.echo(YOURS, err=True)
-    typer.echo(f"{_address(loaded.of(Settings))}/api/kpis")
+    typer.echo(f"{http_address(loaded.of(Settings))}/api/kpis")
 
 
 async def _reader_uri(parts: Parts) -> str | None:
     return parts.server.reader_uri if parts.server else None
 
 
-def _address(settings: Settings) -> str:
-    """Where `run` listens; where none runs here, where it would."""
-    try:
-        told = json.loads((settings.data_dir / "logs" / "http.json").read_bytes())
-        return str(told["url"]).rstrip("/")
-    except (OSError, ValueError, KeyError, TypeError):
-        host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
-        return f"http://{host}:{settings.http_port}"
-
-
 def _write(folder: Path, loaded: Loaded) -> None:
-    for name, text in kit(measured(loaded), _address(loaded.of(Settings))).items():
+    for name, text in kit(measured(loaded), http_address(loaded.of(Settings))).items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")

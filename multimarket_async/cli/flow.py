@@ -7,11 +7,13 @@ import typer
 
 from multimarket_async import app as composition
 from multimarket_async.app import Places
+from multimarket_async.cli.addresses import http_address, this_python
 from multimarket_async.cli.options import SEED, command, finish
 from multimarket_async.demo import demo as demonstrate
+from multimarket_async.demo import next_steps
 from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import tables
-from multimarket_async.settings import Loaded
+from multimarket_async.settings import Loaded, Settings
 
 FOUND_WRONG = 4
 PerChannel = Annotated[int, typer.Option(min=0, help="How many orders each channel drops.")]
@@ -54,6 +56,10 @@ def demo(loaded: Loaded, orders_per_channel: PerChannel = 500) -> None:
 
     if not finish(work()):
         sys.exit(FOUND_WRONG)
+    settings = loaded.of(Settings)
+    data_dir = settings.data_dir if loaded.sources["data_dir"] == "--data-dir" else None
+    for line in next_steps(this_python(), http_address(settings), data_dir):
+        typer.echo(line)
 
 
 def produce(

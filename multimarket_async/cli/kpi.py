@@ -78,7 +78,7 @@ def show(
     elif output is KpiFormat.CSV:
         typer.echo(tables.as_csv(kpi, rows), nl=False)
     else:
-        tables.console().print(tables.as_table(kpi, rows))
+        tables.show(tables.console(), kpi, rows)
 
 
 async def _rebuilt(parts: Parts) -> Generation:

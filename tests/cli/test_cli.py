@@ -580,6 +580,15 @@ def test_demo_shows_and_verifies(shell: Shell) -> None:
     assert "Top products" in out
 
 
+def test_demo_ends_with_where_to_look_next(shell: Shell) -> None:
+    """Commands that can be typed as they are, with the folder that was given; and the address of the page."""
+    out = shell.out("demo", "--orders-per-channel", "1", "--data-dir", "a b", HTTP_PORT="8123")
+    *_, last = out.partition("Where to look next:\n")
+    typed = re.findall(r"^  python -m multimarket_async (\w+) --data-dir 'a b'$", last, re.MULTILINE)
+    assert typed == ["run", "top", "report"]
+    assert "http://127.0.0.1:8123\n" in last
+
+
 def test_run_for_a_while(shell: Shell) -> None:
     """0; what was dropped is stored and measured when it ends."""
     out = shell.out("run", "--for", "0.5", PAUSE_MIN_S="0.1", PAUSE_MAX_S="0.1", SCAN_EVERY_S="0.05")

@@ -39,7 +39,7 @@ def _kpi_panel(kpi: Kpi, drawn: Drawing | None) -> Panel:
         "root_selector": "rows",
         "columns": [_selected(column) for column in shown],
     }
-    form = {"type": KINDS[drawn.kind]} if drawn else {"type": "table"}
+    form: Panel = {"type": KINDS[drawn.kind]} if drawn else {"type": "table"}
     if drawn and drawn.kind == "time":
         form |= {"transformations": [{"id": "prepareTimeSeries", "options": {"format": "multi"}}]}
         form |= {"fieldConfig": {"defaults": {"custom": BARS}}}
