@@ -163,9 +163,12 @@ def test_the_reading_of_proc_net_sees_a_listener() -> None:
 
 
 def test_nothing_listens_beyond_loopback(house: House) -> None:
-    """Of the process and its mongod; the one port that is open is the one it told."""
+    """Of the process and its mongod; the two ports that are open are those it told."""
+    house.until((house.data / "logs" / "http.json").exists)
+    http = json.loads((house.data / "logs" / "http.json").read_text())["url"]
     found = [address for pid in house.pids for address in listening(pid)]
-    assert found == [(IPv4Address("127.0.0.1"), house.server["port"])]
+    ports = int(http.rpartition(":")[2].rstrip("/")), house.server["port"]
+    assert found == [(IPv4Address("127.0.0.1"), port) for port in ports]
 
 
 def refusal(uri: str, attempt: Callable[[pymongo.MongoClient[Any]], Any]) -> int | None:
