@@ -1,7 +1,9 @@
 """What the page is served: its files, what the domains declare, and the chart library."""
 
 import asyncio
+import contextlib
 import sys
+import tempfile
 from collections.abc import Sequence
 from http import HTTPStatus
 from importlib.metadata import version
@@ -36,7 +38,11 @@ def files() -> StaticFiles:
 
 def routes(subjects: Sequence[Subject], settings: Settings) -> APIRouter:
     """What is no file."""
-    router, library, told = APIRouter(include_in_schema=False), Library(), about(subjects, settings)
+    router, library, told = (
+        APIRouter(include_in_schema=False),
+        Library(settings.data_dir / "cache"),
+        about(subjects, settings),
+    )
 
     @router.get("/about.json")
     async def about_json() -> dict[str, Any]:
@@ -50,10 +56,12 @@ def routes(subjects: Sequence[Subject], settings: Settings) -> APIRouter:
 
 
 class Library:
-    """Vega-Lite's JavaScript, made when it is first asked for, and kept."""
+    """Vega-Lite's JavaScript, made when it is first asked for, and kept in this folder for the next process."""
 
-    def __init__(self) -> None:
-        self._headers = {"ETag": f'"{version("vl-convert-python")}"', **NO_CACHE}
+    def __init__(self, cache: Path) -> None:
+        made_by = version("vl-convert-python")
+        self._file = cache / f"vega-{made_by}.js"
+        self._headers = {"ETag": f'"{made_by}"', **NO_CACHE}
         self._bundle: asyncio.Task[bytes] | None = None
 
     async def sent(self, known: str | None) -> Response:
@@ -61,12 +69,29 @@ class Library:
         if known == self._headers["ETag"]:
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=self._headers)
         if self._bundle is None or (self._bundle.done() and self._bundle.exception()):
-            self._bundle = asyncio.create_task(_bundle())
+            self._bundle = asyncio.create_task(_kept(self._file))
         script = await asyncio.shield(self._bundle)  # who goes away does not stop it for the others
         return Response(script, media_type="text/javascript", headers=self._headers)
 
 
-async def _bundle() -> bytes:
+async def _kept(file: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return await asyncio.to_thread(file.read_bytes)
+    script = await _bundled()
+    await asyncio.to_thread(_keep, file, script)
+    return script
+
+
+def _keep(file: Path, script: bytes) -> None:
+    """Whole or not at all; it is made again where it cannot be kept."""
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
+            part.write(script)
+        Path(part.name).replace(file)
+
+
+async def _bundled() -> bytes:
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", BUNDLE, stdout=asyncio.subprocess.PIPE)
     script, _ = await child.communicate()
     if child.returncode:
@@ -85,7 +110,9 @@ def about(subjects: Sequence[Subject], settings: Settings) -> dict[str, Any]:
 
 def _drawing(kpi: Kpi) -> dict[str, str | None] | None:
     chart = drawing(kpi)
-    return chart and {
+    if chart is None:
+        return None
+    return {
         "kind": chart.kind,
         "x": chart.x.name,
         "y": chart.y.name,

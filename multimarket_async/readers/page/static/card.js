@@ -12,31 +12,38 @@ export class Card {
     this.plot = chart && element("div", { class: "plot" });
     this.chart = chart && new Chart(this.plot);
     this.rows = element("div", { class: "scroll", role: "region", tabindex: "0" });
+    this.content = () => element("p");
     this.summary = element("summary");
     this.save = element("button", { type: "button", class: "save" });
-    this.save.addEventListener("click", () => save(this.name, this.csv));
-    const folded = open ? this.rows : element("details", {}, this.summary, this.rows);
-    host.replaceChildren(element("div", { class: "head" }, this.heading, this.save), this.note, ...(chart ? [this.plot] : []), folded);
+    this.save.addEventListener("click", () => save(this.name, this.csv()));
+    this.folded = open ? this.rows : element("details", {}, this.summary, this.rows);
+    this.folded.addEventListener("toggle", () => this.fill());
+    host.replaceChildren(element("div", { class: "head" }, this.heading, this.save), this.note, ...(chart ? [this.plot] : []), this.folded);
   }
 
   /**
    * name: of the file. columns: [{name, title, numeric, value(row), shown(row)}]. values: of the chart, with its form.
    */
   show({ name, title, note = "", columns, rows, form, values }) {
-    Object.assign(this, { name, csv: csv(columns, rows) });
+    Object.assign(this, { name, csv: () => csv(columns, rows) });
     tell(this.heading, title);
     tell(this.note, rows.length ? note : say("nothing_measured"));
     tell(this.summary, `${say("as_table")} (${say("rows", { count: rows.length })})`);
-    tell(this.save, say("download"));
+    tell(this.save, say("csv"));
     this.save.setAttribute("aria-label", `${say("download")}: ${title}`);
-    this.save.disabled = !rows.length;
+    this.save.hidden = this.folded.hidden = !rows.length;
     this.rows.setAttribute("aria-label", title);
-    this.rows.replaceChildren(table(title, columns, rows));
+    this.content = () => table(title, columns, rows);
+    this.fill();
     if (this.chart) {
       this.plot.hidden = !values.length;
-      if (values.length) return this.chart.show(form, values, title);
+      if (values.length) this.chart.show(form, values, title);
     }
-    return undefined;
+  }
+
+  /** A table of hundreds of rows is made when somebody unfolds it. */
+  fill() {
+    this.rows.replaceChildren(...(this.folded.open === false ? [] : [this.content()]));
   }
 }
 

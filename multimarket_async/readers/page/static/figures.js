@@ -1,7 +1,7 @@
 // The figures of the chosen period and channels.
 
 import { Card } from "./card.js";
-import { byId, element, tell } from "./elements.js";
+import { byId, tell } from "./elements.js";
 import { chosen } from "./filter.js";
 import { daysKept, grouped, total, within } from "./sums.js";
 import { clock, money, number, percent, period, say, title } from "./words.js";
@@ -9,23 +9,23 @@ import { clock, money, number, percent, period, say, title } from "./words.js";
 const MOST_DAYS = 62;
 const MOST_PRODUCTS = 10;
 
-let cards;
+const cards = {
+  revenue: new Card(byId("revenue")),
+  products: new Card(byId("products")),
+  compared: new Card(byId("compared"), { chart: false, open: true }),
+  minutes: new Card(byId("minutes")),
+};
 
-/** kpis: rows by name. status: of /api/status. currency: of all amounts. */
-export function showFigures(kpis, status, currency) {
-  cards ??= {
-    revenue: new Card(byId("revenue")), products: new Card(byId("products")),
-    compared: new Card(byId("compared"), { chart: false, open: true }), minutes: new Card(byId("minutes")),
-  };
+/** kpis: rows by name. currency: of all amounts. */
+export function showFigures(kpis, currency) {
   const choice = chosen();
   const { rows, widened } = within(choice, kpis.revenue_by_month_and_channel, kpis.orders_by_day_and_channel);
   const wanted = rows.filter((row) => choice.channels.includes(row.channel));
   scope(choice, wanted, widened);
-  tiles(wanted, status, currency);
+  tiles(wanted, currency);
   revenue(choice, wanted, kpis, currency);
   products(choice, kpis, currency);
   compared(choice, wanted, currency);
-  minutes(status);
 }
 
 function scope(choice, rows, widened) {
@@ -34,41 +34,28 @@ function scope(choice, rows, widened) {
   tell(byId("scope"), widened ? `${told}. ${say("widened", { day: period(`${widened}-01`) })}` : told);
 }
 
-function tiles(rows, status, currency) {
+function tiles(rows, currency) {
   const all = total(rows);
-  const last = status?.orders_per_minute.at(-2)?.orders ?? null;
-  const shown = [
-    ["revenue", money(all.revenue_minor, currency), say("without_cancelled")],
-    ["orders", number(all.orders), `${say("cancelled")} ${number(all.cancelled_orders)}`],
-    ["average", money(all.average_minor, currency), say("without_cancelled")],
-    ["cancellation", rate(all), say("cancelled_of", { cancelled: number(all.cancelled_orders), orders: number(all.orders) })],
-    ["minute_rate", number(last), say("last_minute")],
-  ];
-  const list = byId("tiles");
-  if (!list.children.length) list.append(...shown.map(([name]) => tile(name)));
-  shown.forEach(([name, ...texts], index) => {
-    [say(name), ...texts].forEach((text, place) => tell(list.children[index].children[place], text));
-  });
+  tile("revenue", money(all.revenue_minor, currency), say("without_cancelled"));
+  tile("orders", number(all.orders), say("cancelled_are", { count: number(all.cancelled_orders) }));
+  tile("average", money(all.average_minor, currency), say("without_cancelled"));
+  tile("cancellation", rate(all), say("cancelled_of", { cancelled: number(all.cancelled_orders), orders: number(all.orders) }));
 }
 
-const tile = (name) =>
-  element("div", { class: "tile", id: `tile-${name}` }, element("dt"), element("dd", { class: "big" }), element("dd", { class: "quiet" }));
+function tile(name, ...texts) {
+  const parts = byId(`tile-${name}`).children;
+  [say(name), ...texts].forEach((text, place) => tell(parts[place], text));
+}
 
 const rate = ({ cancellation_hundredths: value }) => percent(value === null ? null : value / 100);
 
-/** By day where the period is short and its days are kept; else by month. */
 function revenue(choice, rows, kpis, currency) {
-  const daily = rows.length && rows.every((row) => row.day || daysKept(kpis.revenue_by_month_and_channel, kpis.orders_by_day_and_channel).has(row.month));
-  const days = daily ? kpis.orders_by_day_and_channel.filter(({ day, channel }) => choice.from <= day && day <= choice.to && choice.channels.includes(channel)) : [];
-  const byDay = days.length && new Set(days.map((row) => row.day)).size <= MOST_DAYS;
-  const at = (row) => (byDay ? row.day : row.month ?? row.day.slice(0, 7));
-  const shown = grouped(byDay ? days : rows, (row) => `${at(row)}|${row.channel}`)
-    .map((sums) => ({ ...sums, at: sums.name.split("|")[0], channel: sums.name.slice(sums.name.indexOf("|") + 1) }));
+  const { grain, shown } = bars(choice, rows, kpis);
   cards.revenue.show({
     name: `revenue_${choice.period}`,
-    title: say("revenue_chart", { grain: say(byDay ? "grain_day" : "grain_month") }),
+    title: say("revenue_chart", { grain: say(`grain_${grain}`) }),
     columns: [
-      { name: "period", title: say("period_column"), value: (row) => row.at, shown: (row) => period(row.at) },
+      { name: grain, title: say("period_column"), value: (row) => row.at, shown: (row) => period(row.at) },
       { name: "channel", title: say("channel"), value: (row) => row.channel, shown: (row) => title(row.channel) },
       ...sums(currency),
     ],
@@ -79,6 +66,17 @@ function revenue(choice, rows, kpis, currency) {
       tip: `${period(row.at)}, ${title(row.channel)}\n${money(row.revenue_minor, currency)}`,
     })),
   });
+}
+
+/** Sums by day where the period is short and its days are kept; else by month. */
+function bars(choice, rows, { revenue_by_month_and_channel: months, orders_by_day_and_channel: byDay }) {
+  const kept = daysKept(months, byDay);
+  const days = byDay.filter(({ day, channel }) => choice.from <= day && day <= choice.to && choice.channels.includes(channel));
+  const daily = rows.every((row) => row.day || kept.has(row.month)) && new Set(days.map(({ day }) => day)).size <= MOST_DAYS;
+  const at = (row) => (daily ? row.day : row.month ?? row.day.slice(0, 7));
+  const shown = grouped(daily ? days : rows, (row) => JSON.stringify([at(row), row.channel]));
+  const named = ({ name, ...sums }) => ({ at: JSON.parse(name)[0], channel: JSON.parse(name)[1], ...sums });
+  return { grain: daily ? "day" : "month", shown: shown.map(named) };
 }
 
 const sums = (currency) => [
@@ -129,8 +127,10 @@ function compared(choice, rows, currency) {
 const hundredths = ({ cancellation_hundredths: value }) =>
   value === null ? null : `${Math.trunc(value / 100)}.${String(value % 100).padStart(2, "0")}`;
 
-function minutes(status) {
-  const rows = status?.orders_per_minute ?? [];
+/** status: of /api/status; the minute that has just ended is the last whole one. */
+export function showMinutes(status) {
+  const rows = status.orders_per_minute;
+  tile("minute_rate", number(rows.at(-2)?.orders), say("last_minute"));
   cards.minutes.show({
     name: "orders_per_minute",
     title: say("minutes"),

@@ -1,7 +1,7 @@
 // The flow as it is: channels -> landing -> MongoDB or quarantine -> KPIs, and the sum that must hold.
 
 import { byId, element, table, tell } from "./elements.js";
-import { bytes, duration, number, say, title } from "./words.js";
+import { bytes, duration, moment, number, say, title } from "./words.js";
 
 const PLACES = ["waiting", "stored", "duplicate", "quarantined"];
 
@@ -14,6 +14,8 @@ export function showFlow(status) {
   landing(status);
   fact("duplicate", sum.duplicate ? say("duplicates_are", { count: number(sum.duplicate) }) : "");
   fact("reasons", reasons(status));
+  fact("newest", status.kpi.newest_event ? say("newest_order", { moment: moment(status.kpi.newest_event) }) : "");
+  fact("drift", status.kpi.drift === 0 ? say("checked") : "");
   fact("age", status.kpi.generation ? say("measured_ago", { age: duration(status.kpi.age_s) }) : say("not_measured"));
   byId("mongodb").dataset.state = status.mongo.ok ? "well" : "bad";
   byId("measured").dataset.state = status.kpi.stale ? "bad" : "well";

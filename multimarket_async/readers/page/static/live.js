@@ -18,7 +18,7 @@ export function follow(look) {
   let again = false;
   async function once() {
     again = looking;
-    if (looking) return;
+    if (looking || document.hidden) return;
     looking = true;
     await look();
     await new Promise((resolve) => setTimeout(resolve, AT_MOST_EVERY_S * 1000));
@@ -27,6 +27,7 @@ export function follow(look) {
   }
   once();
   setInterval(once, POLL_S * 1000);
+  document.addEventListener("visibilitychange", once);
   const events = new EventSource("api/events"); // connects again by itself
   for (const name of TOLD) events.addEventListener(name, once);
 }

@@ -2,7 +2,7 @@
 
 import { byId, element, tell } from "./elements.js";
 import { listen, offer } from "./filter.js";
-import { showFigures } from "./figures.js";
+import { showFigures, showMinutes } from "./figures.js";
 import { showFlow } from "./flow.js";
 import { ask, follow } from "./live.js";
 import { showMore } from "./more.js";
@@ -49,14 +49,21 @@ function show() {
   notices();
   if (known.status) showFlow(known.status);
   if (known.status) showQuarantine(known.status, known.files);
-  if (!known.generation) return;
+  if (empty()) return;
+  showMinutes(known.status);
+  const drawn = `${known.generation} ${spoken()}`;
+  if (drawn === known.drawn) return;
+  known.drawn = drawn;
   figures();
   showMore(known.kpis, known.rows, known.about.drawings);
 }
 
+/** No order has been measured. */
+const empty = () => !known.rows.revenue_by_month_and_channel?.length;
+
 function figures() {
   const [{ unit }] = known.kpis.filter(({ name }) => name === "revenue_by_month_and_channel");
-  showFigures(known.rows, known.status, unit);
+  showFigures(known.rows, unit);
 }
 
 function state() {
@@ -71,16 +78,17 @@ function freshness() {
   tell(byId("pulse"), say(state()));
   tell(byId("as-of"), known.as_of ? say("as_of", { moment: moment(known.as_of) }) : "");
   byId("as-of").dateTime = known.as_of ?? "";
-  document.body.classList.toggle("empty", !known.generation);
+  document.body.classList.toggle("empty", empty());
 }
 
 /** What is out of the ordinary, in sentences; an unchanged sentence is not said again. */
 function notices() {
   const { mongo, kpi, overload, conservation } = known.status ?? {};
   const facts = { moment: moment(known.as_of) };
+  const from = known.as_of ? ` ${say("numbers_from", facts)}` : "";
   const told = [
-    known.lost && ["bad", say("notice_lost", facts)],
-    mongo && !mongo.ok && ["bad", say("notice_down", { ...facts, why: mongo.why })],
+    known.lost && ["bad", say("notice_lost") + from],
+    mongo && !mongo.ok && ["bad", say("notice_down", { why: mongo.why }) + from],
     overload?.late && ["bad", say("notice_overload", { budget: duration(overload.budget_s) })],
     mongo?.ok && kpi.stale && ["noted", say("notice_stale", facts)],
     kpi?.drift && ["noted", say("notice_drift", { count: number(kpi.drift) })],

@@ -28,7 +28,7 @@ function content(kpi, rows, drawing) {
       title: declared(column.title) + (named(column) ? ` (${declared(column.unit)})` : ""),
       numeric: column.type !== "string" && column.name !== "weekday",
       value: (row) => row[column.name],
-      shown: (row) => shown(column, row),
+      shown: (row) => (ofTime(drawing, column.name) ? period(row[column.name]) : shown(column, row)),
     }));
   const by = Object.fromEntries(kpi.columns.map((column) => [column.name, column]));
   return {
@@ -37,6 +37,7 @@ function content(kpi, rows, drawing) {
   };
 }
 
+const ofTime = (drawing, name) => drawing?.kind === "time" && drawing.x === name;
 const currency = (unit) => /^[A-Z]{3}$/.test(unit);
 const named = ({ unit }) => unit && unit !== "%" && !currency(unit);
 
@@ -47,7 +48,7 @@ function shown(column, row) {
   if (column.name === "weekday") return weekday(value);
   if (column.type === "integer") return number(value);
   if (column.type === "double") return measure(column, row);
-  return column.name === "channel" ? title(value) : period(value);
+  return column.name === "channel" ? title(value) : value;
 }
 
 function measure({ name, unit }, row) {
@@ -57,7 +58,8 @@ function measure({ name, unit }, row) {
 }
 
 function datum(columns, { x, y, series, kind }, row) {
-  const [where, which] = [x, series].map((name) => name && shown(columns[name], row));
+  const time = ofTime({ x, kind }, x);
+  const [where, which] = [time ? period(row[x]) : shown(columns[x], row), series && shown(columns[series], row)];
   const tip = `${[where, which].filter(Boolean).join(", ")}\n${shown(columns[y], row)}`;
-  return { x: kind === "time" ? row[x] : where, y: row[y], series: which, tip };
+  return { x: time || typeof row[x] === "number" ? row[x] : where, y: row[y], series: which, tip };
 }

@@ -23,7 +23,7 @@ export function showQuarantine(status, files) {
     name: "quarantine", title: say("files"), rows: files, note: all > files.length ? say("newest_files", { count: number(files.length), all: number(all) }) : "",
     columns: [
       text("file", say("file")), text("channel", say("channel"), (row) => title(row.channel)), text("code", say("reason")),
-      text("sentence", "", (row) => row.sentence), text("set_aside_at", say("when"), (row) => moment(row.set_aside_at)),
+      text("sentence", say("explanation")), text("set_aside_at", say("when"), (row) => moment(row.set_aside_at)),
     ],
   });
   if (!all) byId("files").querySelector(".note").textContent = say("nothing_aside");

@@ -10,10 +10,10 @@ const ENGLISH = {
   balanced: "The sum holds: no file is lost.", unbalanced: "Files on their way while this was counted.",
   nothing_waits: "nothing waits", oldest_is: "oldest: {age} of {budget}", waits: "{files} waiting, {bytes}",
   duplicates_are: "{count} delivered twice", no_reason: "nothing set aside", measured_ago: "as of {age} ago",
-  not_measured: "nothing measured yet", per_minute: "{count}/min",
+  not_measured: "nothing measured yet", newest_order: "newest order: {moment}", checked: "the last full recompute agreed", per_minute: "{count}/min",
   figures: "Figures", filters: "Filters", period: "Period", which: "Which", from: "From", to: "To", day: "Day",
   all: "All time", year: "Year", quarter: "Quarter", month: "Month", range: "From … to", reset: "Reset",
-  revenue: "Revenue", orders: "Orders", cancelled: "of which cancelled", average: "Average order value",
+  revenue: "Revenue", orders: "Orders", cancelled: "Cancelled", cancelled_are: "{count} of them cancelled", average: "Average order value",
   cancellation: "Cancellation rate", minute_rate: "Orders per minute", without_cancelled: "without cancelled orders",
   last_minute: "in the last minute", cancelled_of: "{cancelled} of {orders} orders",
   revenue_chart: "Revenue by {grain} and channel", grain_month: "month", grain_day: "day",
@@ -22,17 +22,17 @@ const ENGLISH = {
   scope: "{period} · {channels} · {orders} orders", all_channels: "all channels", no_channel: "no channel",
   widened: "Days before {day} are kept by month only: the period was widened to whole months.",
   products_wider: "Best sellers are counted by month over all channels: these are of {period}.",
-  more: "More KPIs", as_table: "As a table", definition: "Definition", download: "Download CSV", rows: "{count} rows",
+  more: "More KPIs", as_table: "As a table", csv: "↓ CSV", download: "Download as CSV", rows: "{count} rows",
   chart_of: "Chart: {title}. The numbers are in the table below it.", first_rows: "the first {count} of {all}",
-  reasons: "By reason", reason: "Reason", files: "Set aside", file: "File", count: "Files", when: "When",
+  reasons: "By reason", reason: "Reason", explanation: "Explanation", files: "Set aside", file: "File", count: "Files", when: "When",
   nothing_aside: "No file has been set aside.", newest_files: "The newest {count} of {all}",
   nothing_measured: "Nothing to show for this choice.",
   api: "All numbers as JSON, CSV, Parquet", docs: "Description of the HTTP interface (OpenAPI)",
   connecting: "Connecting", live: "Live", polling: "Live, every 5 s", lost: "Connection lost", stale: "Stale", down: "MongoDB is away",
   as_of: "as of {moment}", closed: "Closed",
   notice_empty: "No order yet. Drop a JSON file into data/sources, or start `run` without --no-produce.",
-  notice_lost: "The process does not answer. What is shown is from {moment}; the page tries again by itself.",
-  notice_down: "MongoDB does not answer ({why}). Files wait in the landing directory and none is lost; the numbers are from {moment}.",
+  notice_lost: "The process does not answer. The page tries again by itself.",
+  notice_down: "MongoDB does not answer ({why}). Files wait in the landing directory and none is lost.", numbers_from: "The numbers shown are from {moment}.",
   notice_stale: "These numbers lack orders that were stored since {moment}.",
   notice_overload: "More arrives than can be stored in time: a file waits longer than the budget of {budget}.",
   notice_drift: "The last full recompute differed from the published numbers in {count} cells; it mended them.",
@@ -50,10 +50,10 @@ const FRENCH = {
   balanced: "Le compte est bon : aucun fichier n'est perdu.", unbalanced: "Des fichiers étaient en chemin pendant le comptage.",
   nothing_waits: "rien n'attend", oldest_is: "le plus ancien : {age} sur {budget}", waits: "{files} en attente, {bytes}",
   duplicates_are: "{count} livrés deux fois", no_reason: "rien n'est mis de côté", measured_ago: "il y a {age}",
-  not_measured: "rien n'est encore mesuré", per_minute: "{count}/min",
+  not_measured: "rien n'est encore mesuré", newest_order: "commande la plus récente : {moment}", checked: "le dernier recalcul complet concorde", per_minute: "{count}/min",
   figures: "Chiffres", filters: "Filtres", period: "Période", which: "Laquelle", from: "Du", to: "Au", day: "Jour",
   all: "Depuis le début", year: "Année", quarter: "Trimestre", month: "Mois", range: "Du … au", reset: "Tout",
-  revenue: "Chiffre d'affaires", orders: "Commandes", cancelled: "dont annulées", average: "Panier moyen",
+  revenue: "Chiffre d'affaires", orders: "Commandes", cancelled: "Annulées", cancelled_are: "dont {count} annulées", average: "Panier moyen",
   cancellation: "Taux d'annulation", minute_rate: "Commandes par minute", without_cancelled: "hors commandes annulées",
   last_minute: "dans la dernière minute", cancelled_of: "{cancelled} commandes sur {orders}",
   revenue_chart: "Chiffre d'affaires par {grain} et par canal", grain_month: "mois", grain_day: "jour",
@@ -62,17 +62,17 @@ const FRENCH = {
   scope: "{period} · {channels} · {orders} commandes", all_channels: "tous les canaux", no_channel: "aucun canal",
   widened: "Avant le {day}, les jours ne sont conservés que par mois : la période est élargie à des mois entiers.",
   products_wider: "Les meilleures ventes sont comptées par mois, tous canaux confondus : voici celles de la période « {period} ».",
-  more: "Autres indicateurs", as_table: "En tableau", definition: "Définition", download: "Télécharger en CSV", rows: "{count} lignes",
+  more: "Autres indicateurs", as_table: "En tableau", csv: "↓ CSV", download: "Télécharger en CSV", rows: "{count} lignes",
   chart_of: "Graphique : {title}. Les nombres sont dans le tableau qui suit.", first_rows: "les {count} premiers sur {all}",
-  reasons: "Par motif", reason: "Motif", files: "Mis de côté", file: "Fichier", count: "Fichiers", when: "Quand",
+  reasons: "Par motif", reason: "Motif", explanation: "Explication", files: "Mis de côté", file: "Fichier", count: "Fichiers", when: "Quand",
   nothing_aside: "Aucun fichier n'est mis de côté.", newest_files: "Les {count} plus récents sur {all}",
   nothing_measured: "Rien à montrer pour ce choix.",
   api: "Tous les nombres en JSON, CSV, Parquet", docs: "Description de l'interface HTTP (OpenAPI)",
   connecting: "Connexion", live: "En direct", polling: "En direct, toutes les 5 s", lost: "Connexion perdue", stale: "En retard", down: "MongoDB ne répond pas",
-  as_of: "au {moment}", closed: "Fermé",
+  as_of: "données au {moment}", closed: "Fermé",
   notice_empty: "Pas encore de commande. Déposez un fichier JSON dans data/sources, ou lancez `run` sans --no-produce.",
-  notice_lost: "Le processus ne répond pas. Les nombres affichés datent du {moment} ; la page réessaie d'elle-même.",
-  notice_down: "MongoDB ne répond pas ({why}). Les fichiers attendent dans leur dossier et aucun n'est perdu ; les nombres datent du {moment}.",
+  notice_lost: "Le processus ne répond pas. La page réessaie d'elle-même.",
+  notice_down: "MongoDB ne répond pas ({why}). Les fichiers attendent dans leur dossier et aucun n'est perdu.", numbers_from: "Les nombres affichés datent du {moment}.",
   notice_stale: "Il manque à ces nombres des commandes enregistrées depuis le {moment}.",
   notice_overload: "Il arrive plus de fichiers qu'il ne peut en être enregistré à temps : un fichier attend depuis plus de {budget}.",
   notice_drift: "Le dernier recalcul complet différait des nombres publiés dans {count} cellules ; il les a corrigées.",
@@ -87,6 +87,15 @@ let language = "en";
 let locale = "en";
 let domain = {}; // French of what the domains declare, by its English text
 let timezone;
+
+// A format takes as long to make as thousand numbers to write.
+const formats = new Map();
+
+function format(kind, options = {}) {
+  const key = `${kind} ${locale} ${JSON.stringify(options)}`;
+  if (!formats.has(key)) formats.set(key, new Intl[kind](locale, options));
+  return formats.get(key);
+}
 
 /** The reader's choice, or the browser's. */
 export function speak(wished) {
@@ -111,48 +120,48 @@ export function say(key, facts = {}) {
 /** A text that a domain declared. `name`: of the KPI, if it is its definition. */
 export const declared = (text, name = text) => (language === "fr" ? domain[name] ?? text : text);
 
-export const number = (value) => (value === null || value === undefined ? say("none") : new Intl.NumberFormat(locale).format(value));
+export const number = (value) => (value === null || value === undefined ? say("none") : format("NumberFormat").format(value));
 
 /** Amounts are integers of minor units; they are divided for the eye only. */
 export const money = (minor, currency) => amount(minor === null ? null : minor / 100, currency);
 
 export const amount = (value, currency) =>
-  value === null || value === undefined ? say("none") : new Intl.NumberFormat(locale, { style: "currency", currency }).format(value);
+  value === null || value === undefined ? say("none") : format("NumberFormat", { style: "currency", currency }).format(value);
 
 export const short = (value) =>
-  new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 }).format(value);
+  format("NumberFormat", { notation: "compact", maximumFractionDigits: 1 }).format(value);
 
 export const decimal = (value) =>
-  value === null ? say("none") : new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value);
+  value === null ? say("none") : format("NumberFormat", { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value);
 
 export const percent = (value) => (value === null ? say("none") : `${decimal(value)} %`.replace(" ", language === "fr" ? "\u202f" : ""));
 
 export function bytes(count) {
   const [unit, size] = count < 1000 ? ["byte", 1] : count < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
-  return new Intl.NumberFormat(locale, { style: "unit", unit, maximumFractionDigits: 1 }).format(count / size);
+  return format("NumberFormat", { style: "unit", unit, maximumFractionDigits: 1 }).format(count / size);
 }
 
 export function duration(seconds) {
   const [unit, size] = seconds < 100 ? ["second", 1] : seconds < 6000 ? ["minute", 60] : seconds < 172800 ? ["hour", 3600] : ["day", 86400];
   const digits = seconds < 9.95 ? 1 : 0;
-  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: unit === "day" ? "long" : "short", maximumFractionDigits: digits }).format(seconds / size);
+  return format("NumberFormat", { style: "unit", unit, unitDisplay: unit === "day" ? "long" : language === "fr" ? "short" : "narrow", maximumFractionDigits: digits }).format(seconds / size);
 }
 
-export const moment = (text) => (text ? new Intl.DateTimeFormat(locale, { ...MOMENT, timeZone: timezone }).format(new Date(text)) : say("none"));
+export const moment = (text) => (text ? format("DateTimeFormat", { ...MOMENT, timeZone: timezone }).format(new Date(text)) : say("none"));
 
 /** "2026", "2026-Q2", "2026-05" or "2026-05-12" as people write it. */
 export function period(text, style = "long") {
   if (/^\d{4}-Q\d$/.test(text)) return `${language === "fr" ? "T" : "Q"}${text[6]} ${text.slice(0, 4)}`;
   const parts = { 4: {}, 7: { month: style }, 10: { month: style, day: "numeric" } }[text.length];
   if (!parts || Number.isNaN(Date.parse(text))) return text;
-  return new Intl.DateTimeFormat(locale, { year: "numeric", ...parts, timeZone: "UTC" }).format(new Date(text));
+  return format("DateTimeFormat", { year: "numeric", ...parts, timeZone: "UTC" }).format(new Date(text));
 }
 
 /** 1 is Monday, as ISO 8601 counts. */
 export const weekday = (day) =>
-  new Intl.DateTimeFormat(locale, { weekday: "long", timeZone: "UTC" }).format(new Date(Date.UTC(2024, 0, day)));
+  format("DateTimeFormat", { weekday: "long", timeZone: "UTC" }).format(new Date(Date.UTC(2024, 0, day)));
 
-export const clock = (date) => new Intl.DateTimeFormat(locale, { timeStyle: "short", timeZone: timezone }).format(date);
+export const clock = (date) => format("DateTimeFormat", { timeStyle: "short", timeZone: timezone }).format(date);
 
 /** Channels and feeds are named by their systems: site_web. */
 export const title = (name) => name.replaceAll("_", " ");
