@@ -47,6 +47,8 @@ class Flow:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._stored: Counter[str] | None = None
+        self._stored_when: Counter[tuple[str, str]] = Counter()
+        self._away = False
         self._counted = Fresh(self._count, COUNT_EVERY_S, stale_s=3600)
         self._waiting = Fresh(self._look, LOOK_EVERY_S)
         self._database = Fresh(self._ask, LOOK_EVERY_S, stale_s=STALE_S)
@@ -98,16 +100,26 @@ class Flow:
 
     async def _count(self) -> Counted:
         started = self._sources.clock.monotonic()
+        await self._count_stored()
+        stored = self._stored or Counter()
+        channels = await asyncio.to_thread(lambda: self._on_disk(stored))
+        took_s = self._sources.clock.monotonic() - started
+        self._counted.every_s = COUNT_EVERY_S if self._away else max(COUNT_EVERY_S, SHARE * took_s)
+        return Counted(channels, self._stored, self._sources.meters.files.copy())
+
+    async def _count_stored(self) -> None:
+        """By MongoDB; while it is away, what was known, and what this process has stored since."""
+        files = self._sources.meters.files.copy()
         try:
             collections = {feed.collection for feed, _ in self._sources.channels}
             self._stored = await stored_files(collections, self._sources.store)
+            self._away = False
         except (Unavailable, CannotContinue):
-            pass  # as known before: while it is away, nothing is stored
-        stored = self._stored or Counter()
-        channels = await asyncio.to_thread(lambda: self._on_disk(stored))
-        seconds = self._sources.clock.monotonic() - started
-        self._counted.every_s = max(COUNT_EVERY_S, SHARE * seconds)
-        return Counted(channels, self._stored, self._sources.meters.files.copy())
+            since = (files - self._stored_when).items()
+            gained = Counter({feed: count for (feed, outcome), count in since if outcome == "stored"})
+            self._stored = None if self._stored is None else self._stored + gained
+            self._away = True
+        self._stored_when = files
 
     def _on_disk(self, stored: Counter[str]) -> dict[str, Channel]:
         counted = {}

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from multimarket_async.readers.http.problems import MEDIA_TYPE, body
 
 METHODS = ("GET", "HEAD", "OPTIONS")
+ALLOWED = (("Allow", ", ".join(METHODS)),)
 COOKIE = "multimarket"
 OPEN = ("/livez",)  # that the process lives its port says already
 POLICY = (
@@ -82,15 +83,25 @@ class Guard:
             return
         guarded = _with_security(send)
         try:
-            if granted := self._admit(scope):
-                await _respond(guarded, HTTPStatus.SEE_OTHER, b"", granted)
-                return
+            granted = self._admit(scope)
         except Refused as refused:
             await _respond(guarded, refused.status, body(refused.status, refused.detail), refused.headers)
             return
+        if granted:
+            await _respond(guarded, HTTPStatus.SEE_OTHER, b"", granted)
+        elif scope["method"] == "OPTIONS":
+            await _respond(guarded, HTTPStatus.NO_CONTENT, b"", ALLOWED)
+        else:
+            await self._pass_on(scope, receive, guarded)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """HEAD is a GET whose answer ends after its headers."""
         self._active += 1
         try:
-            await self._app(scope, receive, guarded)
+            if scope["method"] == "HEAD":
+                await self._app({**scope, "method": "GET"}, receive, _without_body(send))
+            else:
+                await self._app(scope, receive, send)
         finally:
             self._active -= 1
 
@@ -104,8 +115,7 @@ class Guard:
 
     def _check_form(self, scope: Scope, headers: Headers) -> None:
         if scope["method"] not in METHODS:
-            allowed = (("Allow", ", ".join(METHODS)),)
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Nothing can be written over HTTP.", allowed)
+            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "Nothing can be written over HTTP.", ALLOWED)
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > self._limits.url_bytes:
             raise Refused(
                 HTTPStatus.REQUEST_URI_TOO_LONG, f"The address has more than {self._limits.url_bytes} characters."
@@ -188,8 +198,18 @@ def _with_security(send: Send) -> Send:
     return guarded
 
 
+def _without_body(send: Send) -> Send:
+    async def headers_only(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b""})
+
+    return headers_only
+
+
 async def _respond(send: Send, status: HTTPStatus, content: bytes, headers: Iterable[tuple[str, str]]) -> None:
-    told = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(content)), **dict(headers)}
+    about = {} if status == HTTPStatus.NO_CONTENT else {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(content))}
+    told = {**about, **dict(headers)}
     encoded = [(name.lower().encode(), text.encode("latin-1")) for name, text in told.items()]
     await send({"type": "http.response.start", "status": int(status), "headers": encoded})
     await send({"type": "http.response.body", "body": content})

@@ -10,6 +10,8 @@ import httpx
 from bson.int64 import Int64
 from prometheus_client.parser import text_string_to_metric_families
 
+from multimarket_async.errors import Unavailable
+from multimarket_async.readers.http.flow import Flow
 from multimarket_async.readers.http.minutes import Minutes
 from multimarket_async.readers.status import status
 from multimarket_async.store import LEDGER
@@ -91,6 +93,23 @@ async def test_without_mongodb_the_disk_is_told(open_shop: Any) -> None:
         assert (ready.status_code, ready.json()) == (503, {"ready": False, "why": ["MongoDB does not answer."]})
         assert (await client.get("/livez")).json() == {"alive": True}
         assert "multimarket_mongodb_up 0.0" in (await client.get("/metrics")).text
+
+
+async def test_what_was_stored_before_mongodb_went_is_remembered(shop: Any, monkeypatch: Any) -> None:
+    """Counted anew while it is away: neither forgotten nor taken for duplicates."""
+
+    async def away(*_: Any) -> Any:
+        raise Unavailable("MongoDB is away")
+
+    flow = Flow(shop.sources)
+    await flow.channels()
+    await shop.drop(2, first=20)
+    await shop.collector.until_empty()
+    monkeypatch.setattr("multimarket_async.readers.http.flow.stored_files", away)
+    flow.recount()
+    assert [(one.stored, one.duplicates) for one in await flow.channels()] == [(22, 0)] * 3
+    flow.recount()
+    assert [(one.stored, one.duplicates) for one in await flow.channels()] == [(22, 0)] * 3
 
 
 async def test_a_file_that_waits_too_long_is_overload(shop: Any) -> None:

@@ -49,7 +49,18 @@ async def test_another_site_is_given_no_leave(shop: Any) -> None:
     preflight = {"Origin": "http://evil.example", "Access-Control-Request-Method": "GET"}
     async with shop.client() as client:
         answer = await client.options(KPIS, headers=preflight)
+        assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+        assert "content-length" not in answer.headers
         assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("path", [KPIS, "/", f"{KPIS}/top_products.csv", "/nowhere"])
+async def test_head_is_get_without_the_body(shop: Any, path: str) -> None:
+    """The same status and length."""
+    async with shop.client() as client:
+        whole, head = await client.get(path), await client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"]
 
 
 HOSTS = {

@@ -103,6 +103,14 @@ async def test_so_many_listen_and_no_more(shop: Any, monkeypatch: Any) -> None:
         assert answer.status_code == 200
 
 
+async def test_the_head_of_a_stream_ends(shop: Any) -> None:
+    """Nothing follows it, and the connection is of use again."""
+    async with served(shop) as url, httpx.AsyncClient() as client:
+        for _ in range(2):
+            answer = await client.head(f"{url}/api/events")
+            assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 async def test_a_quiet_stream_beats(shop: Any, monkeypatch: Any) -> None:
     """So that a dead connection is noticed."""
     monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
