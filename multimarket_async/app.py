@@ -28,6 +28,7 @@ from multimarket_async.store import EmbeddedServer, Store
 log = structlog.get_logger()
 
 REPORT_EVERY_S = 60.0
+HTTP = "multimarket_async.readers.http.server"
 
 
 @dataclass(frozen=True)
@@ -193,11 +194,16 @@ async def _wind_up(
             stage.cancel()
 
 
+def load_http_ahead() -> None:
+    """Begin to load the HTTP server in a thread, while MongoDB starts; who serves then finds it loaded."""
+    asyncio.get_running_loop().run_in_executor(None, importlib.import_module, HTTP)
+
+
 async def _serve_http(parts: Parts, meters: Meters, stop: asyncio.Event) -> None:
     """The page and the API. Whatever becomes of them, orders are collected."""
     settings = parts.settings
     try:
-        await asyncio.to_thread(importlib.import_module, "multimarket_async.readers.http.server")
+        await asyncio.to_thread(importlib.import_module, HTTP)
         from multimarket_async.readers.http import Sources, server  # noqa: PLC0415 - 0.2 s that only `run` pays
 
         seen = parts.subjects, parts.channels, parts.store, settings, parts.clock, parts.events

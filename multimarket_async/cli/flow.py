@@ -39,6 +39,8 @@ def run(
     """Produce, collect and measure until stopped (Ctrl-C: collect what waits, measure it, exit 0)."""
 
     async def work() -> None:
+        if not no_http:
+            composition.load_http_ahead()
         async with composition.opened(composition.places(loaded)) as parts:
             stop = composition.stop_on_signals(parts.server)
             await composition.run(parts, stop, seconds=seconds, produce=not no_produce, http=not no_http)
