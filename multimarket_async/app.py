@@ -1,10 +1,12 @@
 """Composition root: settings -> parts -> one TaskGroup. Only this module knows the real time and places."""
 
 import asyncio
+import importlib
+import json
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +17,9 @@ from multimarket_async.clock import Clock, pause
 from multimarket_async.collector import Collector, LatencyReporter, sharing_told
 from multimarket_async.domains import Feed, Subject, discover
 from multimarket_async.errors import Unavailable
+from multimarket_async.events import Events
 from multimarket_async.landing import Landing
+from multimarket_async.meters import Meters
 from multimarket_async.producer import Producer
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.snapshots import Retention, Snapshotter
@@ -24,6 +28,7 @@ from multimarket_async.store import EmbeddedServer, Store
 log = structlog.get_logger()
 
 REPORT_EVERY_S = 60.0
+HTTP = "multimarket_async.readers.http.server"
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Places:
     subjects: tuple[Subject, ...]
     channels: tuple[tuple[Feed, Landing], ...]
     clock: Clock
+    events: Events
 
     def only(self, names: Sequence[str]) -> "Places":
         """The same, but for these feeds only."""
@@ -44,10 +50,31 @@ class Places:
         """Where a collecting process leaves its last latency report, for `status`."""
         return self.settings.data_dir / "logs" / "latency.json"
 
+    @property
+    def http_file(self) -> Path:
+        """Where a `run` that serves HTTP leaves its address."""
+        return self.settings.data_dir / "logs" / "http.json"
+
+    def http_address(self) -> str | None:
+        """Where the `run` on this data folder serves HTTP, as http://host:port; None if none does."""
+        try:
+            told = json.loads(self.http_file.read_bytes())
+            os.kill(told["pid"], 0)
+            return str(told["url"]).rstrip("/")
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def producers(self, *, lives: bool = False) -> list[Producer]:
         """One for each feed that can be simulated. lives: a burst drops what followed its orders, too."""
         return [
-            Producer(feed.simulate, landing, self.settings.seed, self.clock, feed.simulate_later if lives else None)
+            Producer(
+                feed.simulate,
+                landing,
+                self.settings.seed,
+                self.clock,
+                events=self.events,
+                later=feed.simulate_later if lives else None,
+            )
             for feed, landing in self.channels
             if feed.simulate
         ]
@@ -62,7 +89,7 @@ class Parts(Places):
 
     def collector(self) -> Collector:
         """The stage from landing to store."""
-        return Collector(self.channels, self.store, self.settings, self.clock)
+        return Collector(self.channels, self.store, self.settings, self.clock, self.events)
 
     def latency_reporter(self, collector: Collector) -> LatencyReporter:
         """What tells how long that collector's files waited."""
@@ -78,6 +105,7 @@ class Parts(Places):
             stale_after_s=self.settings.stale_after_s,
             retention=Retention(self.settings.keep_all_days, self.settings.keep_hourly_days),
             quarantined=lambda: sum(landing.quarantine.count() for _, landing in self.channels),
+            events=self.events,
         )
 
 
@@ -89,7 +117,7 @@ def places(loaded: Loaded) -> Places:
     channels = tuple((feed, Landing(settings.data_dir, feed.name)) for feed in feeds)
     for _, landing in channels:
         landing.prepare()
-    return Places(settings, subjects, channels, Clock())
+    return Places(settings, subjects, channels, Clock(), Events())
 
 
 @asynccontextmanager
@@ -133,7 +161,7 @@ async def side_task(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator
         task.cancel()
 
 
-async def run(parts: Parts, stop: asyncio.Event, *, seconds: float | None, produce: bool) -> None:
+async def run(parts: Parts, stop: asyncio.Event, *, seconds: float | None, produce: bool, http: bool = True) -> None:
     """Everything until stopped: then no more producing, collect what waits, publish a last generation."""
     collector, snapshotter = parts.collector(), parts.snapshotter()
     reporter = parts.latency_reporter(collector)
@@ -146,6 +174,8 @@ async def run(parts: Parts, stop: asyncio.Event, *, seconds: float | None, produ
             group.create_task(_report_latency(reporter, stop), name="latency"),
             group.create_task(_tell_changed(parts), name="quarantine"),
         ]
+        if http:
+            group.create_task(_serve_http(parts, collector.tally.meters, stop), name="http")
         log.info("run.started", tasks=[stage.get_name() for stage in stages])
         await pause(seconds, stop)
         stop.set()
@@ -168,6 +198,42 @@ async def _wind_up(
         log.warning("drain.abandoned", why=str(why) or f"it took longer than drain_s = {within_s} s")
         for stage in stages:
             stage.cancel()
+
+
+def load_http_ahead() -> None:
+    """Begin to load the HTTP server in a thread, while MongoDB starts; who serves then finds it loaded."""
+    asyncio.get_running_loop().run_in_executor(None, importlib.import_module, HTTP)
+
+
+async def _serve_http(parts: Parts, meters: Meters, stop: asyncio.Event) -> None:
+    """The page and the API. Whatever becomes of them, orders are collected."""
+    settings = parts.settings
+    try:
+        await asyncio.to_thread(importlib.import_module, HTTP)
+        from multimarket_async.readers.http import Sources, server  # noqa: PLC0415 - 0.2 s that only `run` pays
+
+        seen = parts.subjects, parts.channels, parts.store, settings, parts.clock, parts.events
+        sources = Sources(*seen, meters, parts.latency_file, stop)
+        api = await asyncio.to_thread(server.Api, sources)
+        with server.bound(settings.http_host, settings.http_port) as listener, _told(parts, server.url(listener)):
+            await server.serve(sources, api, listener)
+    except Exception as error:
+        known = isinstance(error, OSError)  # a port or an address that is not to be had
+        log.error("http.failed", why=str(error) or type(error).__name__, exc_info=not known)  # noqa: TRY400
+
+
+@contextmanager
+def _told(at: Places, url: str) -> Iterator[None]:
+    """Other commands find the address in a file meanwhile."""
+    log.info("http.listening", url=url)
+    with suppress(OSError):  # a full disk keeps nobody from looking
+        at.http_file.parent.mkdir(parents=True, exist_ok=True)
+        at.http_file.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            at.http_file.unlink()
 
 
 async def collect(parts: Parts, stop: asyncio.Event, *, until_empty: bool) -> None:

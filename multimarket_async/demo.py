@@ -1,8 +1,10 @@
 """The whole system in a few seconds: a burst into every channel, followed to the last cent."""
 
 import asyncio
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from rich.console import Console
@@ -13,7 +15,7 @@ from multimarket_async.clock import beats
 from multimarket_async.collector import Collector
 from multimarket_async.producer import Producer
 from multimarket_async.readers.conservation import Channel, counted
-from multimarket_async.readers.tables import as_table
+from multimarket_async.readers.tables import show
 from multimarket_async.readers.verify import Report, verify
 
 LOOK_EVERY_S = 0.1
@@ -27,7 +29,7 @@ async def demo(parts: Parts, files_per_channel: int, console: Console) -> Report
     generation = await _flow(parts, files_per_channel, console)
     for subject in parts.subjects:
         for kpi in (one for one in subject.kpis if one.headline):
-            console.print(as_table(kpi, generation["kpis"][kpi.name]["rows"]))
+            show(console, kpi, generation["kpis"][kpi.name]["rows"])
     report = await verify(parts.subjects, parts.channels, parts.store, generation)
     report.differences += _lost(before, report.channels, files_per_channel)
     for line in verdict(before, report):
@@ -108,3 +110,17 @@ def verdict(before: Sequence[Channel], report: Report) -> Iterator[str]:
     if report.right:
         yield f"KPIs recomputed from the archived files agree to the cent (generation {report.generation})."
     yield from (f"WRONG {difference}" for difference in report.differences)
+
+
+def next_steps(python: str, address: str, data_dir: Path | None) -> Iterator[str]:
+    """Where to look next; with the data folder where it is not the usual one."""
+    where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
+    steps = {
+        "run": f"orders keep coming; the page that shows it all is at {address}",
+        "top": "the same flow in a second terminal",
+        "report": "every KPI with its chart in one file, report.html",
+    }
+    yield "Where to look next:"
+    for name, told in steps.items():
+        yield f"  {python} -m multimarket_async {name}{where}"
+        yield f"      {told}"

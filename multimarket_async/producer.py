@@ -9,6 +9,7 @@ import structlog
 
 from multimarket_async.clock import Clock, pause
 from multimarket_async.domains import Later, Simulate, SimulateLater
+from multimarket_async.events import Events
 from multimarket_async.landing import Landing
 
 log = structlog.get_logger()
@@ -23,7 +24,14 @@ class Producer:
     """
 
     def __init__(
-        self, simulate: Simulate, landing: Landing, seed: int, clock: Clock, later: SimulateLater | None = None
+        self,
+        simulate: Simulate,
+        landing: Landing,
+        seed: int,
+        clock: Clock,
+        *,
+        events: Events | None = None,
+        later: SimulateLater | None = None,
     ) -> None:
         self.name = f"producer.{landing.feed}"
         self.dropped = 0
@@ -31,6 +39,7 @@ class Producer:
         self._landing = landing
         self._seed = seed
         self._clock = clock
+        self._events = events or Events(clock.now)
         self._later = later
 
     async def live(self, stop: asyncio.Event, shortest_s: float, longest_s: float) -> None:
@@ -41,6 +50,7 @@ class Producer:
             now = self._clock.now()
             await self._drop(number, now, now)
             log.info("file.dropped", feed=self._landing.feed, number=number)
+            self._events.publish("file.dropped", feed=self._landing.feed, number=number)
             await pause(rng.uniform(shortest_s, longest_s), stop)
 
     async def burst(self, files: int) -> None:

@@ -1,6 +1,7 @@
 """Every setting, spelled once: flag > environment > config/multimarket.toml > default."""
 
 import difflib
+import ipaddress
 import json
 import re
 import tomllib
@@ -42,6 +43,21 @@ def _split(value: Any) -> Any:
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+# What an Authorization header can carry (RFC 6750, section 2.1), too long to be guessed.
+TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
+
+
+class Token(SecretStr):
+    """A secret of which nothing is ever shown."""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Business(BaseModel):
@@ -112,7 +128,37 @@ class Settings(Business):
     patience_s: float = Field(
         10.0, gt=0, description="how long `collect --until-empty` waits for an absent MongoDB, seconds"
     )
+    http_port: int = Field(
+        8000, ge=0, le=65535, description="port of the HTTP server of `run`, or the next free one; 0: any free one"
+    )
+    http_host: str = Field(
+        "127.0.0.1", min_length=1, description="address it listens on; beyond this machine only with http_token"
+    )
+    http_token: Token | None = Field(
+        None, description="what HTTP clients must show, at least 16 characters; empty: nothing, on this machine only"
+    )
+    http_names: Words = Field(
+        (), description="names by which clients may call the HTTP server, besides localhost and IP addresses"
+    )
     drain_s: float = Field(4.0, ge=0, description="how long a stopping `run` goes on storing what waits, seconds")
+
+    @field_validator("http_token", mode="before")
+    @classmethod
+    def _given_token(cls, token: Any) -> Any:
+        return token or None
+
+    @field_validator("http_token")
+    @classmethod
+    def _long_enough(cls, token: Token | None) -> Token | None:
+        if token and not TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError("it must have at least 16 characters, of A-Z a-z 0-9 - . _ ~ + / =")
+        return token
+
+    @model_validator(mode="after")
+    def _guarded(self) -> "Settings":
+        if not self.http_token and not _is_loopback(self.http_host):
+            raise ValueError(f"http_host = {self.http_host!r} opens HTTP to other machines: set http_token too")
+        return self
 
     @model_validator(mode="after")
     def _pauses(self) -> "Settings":
@@ -207,7 +253,7 @@ def _what_is_wrong(error: Exception, values: Mapping[str, Value], model: type[Bu
 
 
 def _given(name: str, value: Value, field: FieldInfo) -> str:
-    given = "***" if SecretStr in get_args(field.annotation) else repr(value.value)
+    given = "***" if {SecretStr, Token} & {*get_args(field.annotation)} else repr(value.value)
     return f"{name} = {given} (from {value.source})"
 
 
@@ -235,6 +281,8 @@ def as_text(value: Any) -> str:
     """A value as it would be given in the environment."""
     if value is None:
         return ""
+    if isinstance(value, Token):
+        return "***"
     if isinstance(value, SecretStr):
         return _without_passwords(value.get_secret_value())
     return ", ".join(value) if isinstance(value, tuple) else str(value)

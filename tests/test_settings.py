@@ -224,3 +224,29 @@ def test_another_wrong_setting_shows_no_password() -> None:
 def test_a_wrong_mongo_uri_shows_no_password(file: Path) -> None:
     """A list where a text was expected, as people write who have three servers."""
     assert PASSWORD not in refused(file=written(file, f'mongo_uri = ["{ENCODED}"]\n'))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.7", "::", "example.org"])
+def test_http_beyond_this_machine_needs_a_token(host: str) -> None:
+    """Refused at start; with a token it is allowed, and the token is shown nowhere."""
+    with pytest.raises(WrongSettings, match="set http_token too"):
+        load([Settings], {}, {"MULTIMARKET_HTTP_HOST": host}, Path("none.toml"))
+    environ = {"MULTIMARKET_HTTP_HOST": host, "MULTIMARKET_HTTP_TOKEN": "0123456789abcdef"}
+    loaded = load([Settings], {}, environ, Path("none.toml"))
+    [token] = [one for one in shown(loaded) if one.name == "http_token"]
+    assert token.text == "***"
+    assert "0123456789abcdef" not in repr(loaded)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
+def test_http_on_this_machine_needs_none(host: str) -> None:
+    """Whatever loopback is called."""
+    assert load([Settings], {"http_host": host}, {}, Path("none.toml")).of(Settings).http_host == host
+
+
+@pytest.mark.parametrize("token", ["short", "0123456789abcde", "0123456789 abcdef", "0123456789abcdef\n", "é" * 16])
+def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(token: str) -> None:
+    """Without being repeated in the message."""
+    with pytest.raises(WrongSettings, match="at least 16 characters") as refused:
+        load([Settings], {}, {"MULTIMARKET_HTTP_TOKEN": token}, Path("none.toml"))
+    assert token not in str(refused.value)

@@ -7,12 +7,15 @@ from os import PathLike
 
 import typer
 
+from multimarket_async.cli.bi import add_bi
 from multimarket_async.cli.flow import add_flow
 from multimarket_async.cli.health import add_health
 from multimarket_async.cli.history import add_history
 from multimarket_async.cli.kpi import add_kpi
 from multimarket_async.cli.quarantine import add_quarantine
+from multimarket_async.cli.report import add_report
 from multimarket_async.cli.simulate import add_simulate
+from multimarket_async.cli.top import add_top
 from multimarket_async.cli.torture import add_torture
 from multimarket_async.errors import CannotContinue, Unavailable
 
@@ -25,7 +28,7 @@ app = typer.Typer(
 )
 add_flow(app)
 add_history(add_kpi(app))
-for add in (add_health, add_quarantine, add_torture, add_simulate):
+for add in (add_bi, add_health, add_quarantine, add_report, add_simulate, add_top, add_torture):
     add(app)
 
 

@@ -7,11 +7,13 @@ import typer
 
 from multimarket_async import app as composition
 from multimarket_async.app import Places
+from multimarket_async.cli.addresses import http_address, this_python
 from multimarket_async.cli.options import SEED, command, finish
 from multimarket_async.demo import demo as demonstrate
+from multimarket_async.demo import next_steps
 from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import tables
-from multimarket_async.settings import Loaded
+from multimarket_async.settings import Loaded, Settings
 
 FOUND_WRONG = 4
 PerChannel = Annotated[int, typer.Option(min=0, help="How many orders each channel drops.")]
@@ -32,13 +34,16 @@ def run(
     loaded: Loaded,
     seconds: Annotated[float | None, typer.Option("--for", min=0, help="Stop by itself after so many seconds.")] = None,
     no_produce: Annotated[bool, typer.Option("--no-produce", help="Leave the dropping to real systems.")] = False,
+    no_http: Annotated[bool, typer.Option("--no-http", help="Without the page and the HTTP API.")] = False,
 ) -> None:
     """Produce, collect and measure until stopped (Ctrl-C: collect what waits, measure it, exit 0)."""
 
     async def work() -> None:
+        if not no_http:
+            composition.load_http_ahead()
         async with composition.opened(composition.places(loaded)) as parts:
             stop = composition.stop_on_signals(parts.server)
-            await composition.run(parts, stop, seconds=seconds, produce=not no_produce)
+            await composition.run(parts, stop, seconds=seconds, produce=not no_produce, http=not no_http)
 
     finish(work())
 
@@ -53,6 +58,10 @@ def demo(loaded: Loaded, orders_per_channel: PerChannel = 500) -> None:
 
     if not finish(work()):
         sys.exit(FOUND_WRONG)
+    settings = loaded.of(Settings)
+    data_dir = settings.data_dir if loaded.sources["data_dir"] == "--data-dir" else None
+    for line in next_steps(this_python(), http_address(settings), data_dir):
+        typer.echo(line)
 
 
 def produce(

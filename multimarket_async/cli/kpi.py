@@ -13,7 +13,7 @@ from multimarket_async import app as composition
 from multimarket_async.app import Parts
 from multimarket_async.cli.options import command, finish
 from multimarket_async.domains import Kpi, discover
-from multimarket_async.errors import CannotContinue, WrongSettings
+from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import ledger, tables
 from multimarket_async.settings import Loaded
 from multimarket_async.snapshots import Generation
@@ -37,7 +37,6 @@ def add_kpi(app: typer.Typer) -> typer.Typer:
     command(group)(rebuild)
     command(group)(show)
     app.add_typer(group, name="kpi")
-    command(app)(bi)
     return group
 
 
@@ -73,32 +72,19 @@ def show(
     """Show the rows of one KPI, from the newest generation or an older one."""
     kpi, moment = named(loaded, name), _moment(at)
     generation = with_parts(loaded, lambda parts: ledger.generation(parts.store, number, moment))
-    if kpi.name not in generation["kpis"]:
-        raise CannotContinue(f"Generation {generation['_id']} has no {kpi.name}: it was not measured then.")
-    rows = generation["kpis"][kpi.name]["rows"]
+    rows = ledger.rows(kpi, generation)
     if output is KpiFormat.JSON:
-        typer.echo(tables.as_json(kpi, generation))
+        typer.echo(tables.as_json(kpi, generation, rows))
     elif output is KpiFormat.CSV:
         typer.echo(tables.as_csv(kpi, rows), nl=False)
     else:
-        tables.console().print(tables.as_table(kpi, rows))
-
-
-def bi(loaded: Loaded) -> None:
-    """Print the read-only connection string for BI tools; it works as long as `run` does."""
-    typer.echo(with_parts(loaded, _reader_uri))
+        tables.show(tables.console(), kpi, rows)
 
 
 async def _rebuilt(parts: Parts) -> Generation:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("partitions", total=None)
         return await parts.snapshotter().rebuild(lambda done, of: progress.update(task, completed=done, total=of))
-
-
-async def _reader_uri(parts: Parts) -> str:
-    if parts.server is None:
-        raise WrongSettings("With mongo_uri set, the users are yours: give BI tools a user with the role read.")
-    return parts.server.reader_uri
 
 
 def _moment(text: str | None) -> datetime | None:

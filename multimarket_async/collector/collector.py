@@ -14,10 +14,11 @@ from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog, Taken
 from multimarket_async.collector.batch import Faulty, Parsed, read_and_parse, runs
 from multimarket_async.collector.mover import Mover
-from multimarket_async.collector.tally import Tally, by_outcome
+from multimarket_async.collector.tally import Tally, by_outcome, files_of
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import Feed
 from multimarket_async.errors import CannotContinue, Unavailable
+from multimarket_async.events import Events
 from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.settings import Settings
 from multimarket_async.store import Marks, Outcome, Store
@@ -38,10 +39,18 @@ class Batch(NamedTuple):
 class Collector:
     """Moves what lands into the store. Two may work on one directory: a key goes in once."""
 
-    def __init__(self, feeds: Iterable[tuple[Feed, Landing]], store: Store, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        feeds: Iterable[tuple[Feed, Landing]],
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        events: Events | None = None,
+    ) -> None:
         self.tally = Tally(settings.latency_budget_s)
         self._backlogs = {feed.name: Backlog(feed, landing, clock) for feed, landing in feeds}
-        self._mover = Mover(self._backlogs, self.tally, settings.settle_s, clock)
+        self._events = events or Events(clock.now)
+        self._mover = Mover(self._backlogs, self.tally, settings.settle_s, clock, self._events)
         self._store = store
         lives = {one.feed.collection: one.feed.life for one in self._backlogs.values() if one.feed.life}
         self._writer = Writer(store, Marks(store, clock), lives)
@@ -174,8 +183,9 @@ class Collector:
         """The outcomes of each file's documents."""
         outcomes: list[list[Outcome]] = []
         for collection, files in runs(batch.parsed):
-            documents = [one for file in files for one in file.documents]
+            documents, began = [one for file in files for one in file.documents], self._clock.monotonic()
             found = iter(await self._writer.write(collection, documents))
+            self.tally.meters.write_s.observe(self._clock.monotonic() - began)
             self._resumed()
             outcomes += [list(islice(found, len(file.documents))) for file in files]
         return outcomes
@@ -199,7 +209,10 @@ class Collector:
     def _tell(self, seconds: float) -> None:
         """What happened since the last batch, those files included that were set aside meanwhile."""
         if gained := self.tally.gained():
-            log.info("batch.collected", seconds=round(seconds, 3), **by_outcome(gained))
+            self.tally.meters.batch_files.observe(gained.total())
+            told = {"seconds": round(seconds, 3), **by_outcome(gained)}
+            log.info("batch.collected", **told)
+            self._events.publish("batch.collected", **told, files=files_of(gained))
         if late := self.tally.breaches():
             log.warning("latency.breached", **asdict(late))
         self._mover.tell_stuck()

@@ -11,6 +11,7 @@ from multimarket_async.collector.backlog import Backlog, Taken
 from multimarket_async.collector.batch import Faulty, Parsed, verdict
 from multimarket_async.collector.tally import Tally
 from multimarket_async.errors import Rejected
+from multimarket_async.events import Events
 from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.store import Outcome
 
@@ -22,11 +23,14 @@ AGAIN_AFTER_S = 2.0
 class Mover:
     """Moves files out of the landing directories, and counts them."""
 
-    def __init__(self, backlogs: Mapping[str, Backlog], tally: Tally, settle_s: float, clock: Clock) -> None:
+    def __init__(
+        self, backlogs: Mapping[str, Backlog], tally: Tally, settle_s: float, clock: Clock, events: Events
+    ) -> None:
         self._backlogs = backlogs
         self._tally = tally
         self._settle_s = settle_s
         self._clock = clock
+        self._events = events
         self._stuck: set[str] = set()
         self._newly_stuck: list[str] = []
         self._astray: list[tuple[Landing, str, str]] = []
@@ -80,7 +84,9 @@ class Mover:
         done_at = self._clock.monotonic()
         if self._move(taken, rejected.code, lambda: _set_aside(taken, rejected, facts), done_at):
             place = {"pointer": rejected.pointer, "line": rejected.line, "column": rejected.column}
-            log.warning("file.quarantined", feed=taken.feed.name, file=taken.file.name, code=rejected.code, **place)
+            told = {"feed": taken.feed.name, "file": taken.file.name, "code": rejected.code, **place}
+            log.warning("file.quarantined", **told)
+            self._events.publish("file.quarantined", **told)
 
     def _move(self, taken: Taken, outcome: str, move: Callable[[], str], done_at: float) -> bool:
         """Move a file and count it. One that cannot be moved is tried again later and blocks nobody."""

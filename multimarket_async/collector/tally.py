@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
 
+from multimarket_async.meters import Meters
+
 
 @dataclass(frozen=True, slots=True)
 class Latency:
@@ -35,12 +37,18 @@ class Tally:
     _told: Counter[tuple[str, str]] = field(default_factory=Counter)
     _waited_s: list[float] = field(default_factory=list)
     _late: list[tuple[float, str]] = field(default_factory=list)
+    meters: Meters = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.meters = Meters(self.outcomes)
 
     def count(self, feed: str, outcome: str, waited_s: float) -> None:
         """One more file is where it belongs, `waited_s` after it could be seen."""
         self.outcomes[feed, outcome] += 1
         self._waited_s.append(waited_s)
+        self.meters.waited_s.observe(waited_s)
         if waited_s > self.latency_budget_s:
+            self.meters.breaches += 1
             self._late.append((waited_s, feed))
 
     def gained(self) -> Counter[tuple[str, str]]:
@@ -91,3 +99,9 @@ def by_outcome(files: Counter[tuple[str, str]]) -> dict[str, int]:
     for (_, outcome), number in files.items():
         counts[outcome if outcome in counts else "quarantined"] += number
     return counts
+
+
+def files_of(files: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    """The same files by feed, then by outcome."""
+    feeds = dict.fromkeys(feed for feed, _ in files)
+    return {feed: {outcome: number for (one, outcome), number in files.items() if one == feed} for feed in feeds}

@@ -1,15 +1,15 @@
 """WHAT the company measures. A folder here is a subject area, found by `discover`.
 
 A domain declares, as data: its settings, its feeds (directories whose files become
-documents), its cubes (how these are summed up), its KPIs (MongoDB pipelines over the sums)
-and an audit (the same KPIs by another path).
+documents), its cubes (how these are summed up), its KPIs (MongoDB pipelines over the sums),
+an audit (the same KPIs by another path), and how its documents are listed.
 Nothing outside its folder names it.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
@@ -172,6 +172,38 @@ class Kpi:
         return tuple(row[name] for name in names)
 
 
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A field of documents, as they are listed. path: where it is in a document, in MongoDB's dotted notation.
+
+    personal: it tells of a person, and is shown to nobody who did not ask MongoDB itself.
+    filtered: one may ask for the documents that have a value of it.
+    """
+
+    column: Column
+    path: str
+    personal: bool = False
+    filtered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How the documents of a collection are shown one by one, newest first, under `name`, a word in the plural.
+
+    dated: the attribute that says when it happened; an index on it and `_id` is kept. `_id` is a text.
+    """
+
+    name: str
+    title: str
+    collection: str
+    dated: Attribute
+    attributes: tuple[Attribute, ...]
+
+    def public(self) -> list[Attribute]:
+        """What may be shown; the date first."""
+        return [one for one in (self.dated, *self.attributes) if not one.personal]
+
+
 class Audit(Protocol):
     """The KPIs once more, from the archived files, by a path that shares nothing with the pipelines."""
 
@@ -191,11 +223,17 @@ class Subject:
     cubes: tuple[Cube, ...]
     kpis: tuple[Kpi, ...]
     audit: Callable[[], Audit]
+    listings: tuple[Listing, ...] = ()
+    french: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Domain(Generic[S]):
-    """A subject area. `name` is also what its documents are called, in the plural."""
+    """A subject area. `name` is also what its documents are called, in the plural.
+
+    french: its titles and units by their English text, and its definitions by the KPI's name; what
+        is missing stays English.
+    """
 
     name: str
     settings: type[S]
@@ -203,12 +241,15 @@ class Domain(Generic[S]):
     cubes: Callable[[S], Sequence[Cube]]
     kpis: Callable[[S], Sequence[Kpi]]
     audit: Callable[[S], Audit]
+    french: Callable[[S], Mapping[str, str]] = lambda _: {}
+    listings: Callable[[S], Sequence[Listing]] = lambda _: ()
 
     def under(self, loaded: Loaded) -> Subject:
         """The domain with its settings."""
         settings = loaded.of(self.settings)
         feeds, cubes, kpis = self.feeds(settings), self.cubes(settings), self.kpis(settings)
-        return Subject(self.name, tuple(feeds), tuple(cubes), tuple(kpis), partial(self.audit, settings))
+        audit, french, listings = partial(self.audit, settings), self.french(settings), tuple(self.listings(settings))
+        return Subject(self.name, tuple(feeds), tuple(cubes), tuple(kpis), audit, listings, french)
 
 
 def discover() -> list[Domain[Any]]:

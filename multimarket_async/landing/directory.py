@@ -5,8 +5,10 @@ import hashlib
 import heapq
 import os
 import stat
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,7 @@ from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing.quarantine import Quarantine
 from multimarket_async.landing.rename import place
 
+SETTLED_NS = 10**9
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _place = aiofiles.os.wrap(place)
 
@@ -77,6 +80,7 @@ class Landing:
         self.archived = data_dir / "archive" / feed
         self._archived = str(self.archived)
         self.quarantine = Quarantine(data_dir / "quarantine" / feed, self.sources)
+        self._days: dict[str, tuple[int, int]] = {}
 
     def prepare(self) -> None:
         """Create the directories that are not there."""
@@ -129,6 +133,19 @@ class Landing:
         for day in sorted(self.archived.glob("*-*-*")):
             with os.scandir(day) as entries:
                 yield from (Path(entry.path) for entry in entries)
+
+    def archived_files(self) -> int:
+        """How many there are. A day in which nothing changed since the last call is not counted again."""
+        known, self._days = self._days, {}
+        with suppress(FileNotFoundError), os.scandir(self.archived) as days:
+            for day in days:
+                changed_ns = day.stat().st_mtime_ns
+                same = day.name in known and known[day.name][0] == changed_ns
+                files = known[day.name][1] if same else sum(1 for _ in os.scandir(day))
+                # Time stamps tick in milliseconds: a file that came in the same tick would never be seen.
+                settled = time.time_ns() - changed_ns > SETTLED_NS
+                self._days[day.name] = (changed_ns if settled else 0, files)
+        return sum(files for _, files in self._days.values())
 
 
 def date_file(path: Path, moment: datetime) -> None:

@@ -1,11 +1,14 @@
 """Bad files, set aside as they came, each with its reason beside it; and their way back."""
 
 import hashlib
+import heapq
 import json
 import os
 import stat
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +60,7 @@ class Quarantine:
     def __init__(self, folder: Path, sources: Path) -> None:
         self.folder = folder
         self._sources = sources
+        self._codes: dict[tuple[str, int], str] = {}
 
     def set_aside(self, path: Path, rejected: Rejected, facts: dict[str, Any]) -> Path:
         """Move a bad file here, its reason first: a crash in between leaves the file where it was."""
@@ -75,6 +79,25 @@ class Quarantine:
         """What is in quarantine, oldest first."""
         return sorted(self._listed(), key=lambda one: str(one.reason.get("set_aside_at", "")))
 
+    def newest(self, most: int) -> Sequence[SetAside]:
+        """The files that were set aside last, newest first; reads the reasons of no others."""
+        with suppress(FileNotFoundError):
+            entries = [entry for entry in os.scandir(self.folder) if _is_content(entry.name)]
+            last = heapq.nlargest(most, entries, key=_since)
+            return [SetAside(Path(entry.path), self._reason_for(entry.name)) for entry in last]
+        return []
+
+    def codes(self) -> Counter[str]:
+        """How many files were set aside for each reason. A reason, once read, is not read again."""
+        if not self.folder.exists():
+            return Counter()
+        known, self._codes = self._codes, {}
+        for entry in os.scandir(self.folder):
+            if _is_content(entry.name):
+                key = entry.name, _since(entry)
+                self._codes[key] = known.get(key) or self._reason_for(entry.name)["code"]
+        return Counter(self._codes.values())
+
     def changed(self) -> int:
         """How many of them were written to since."""
         return sum(one.changed() for one in self._listed())
@@ -89,7 +112,7 @@ class Quarantine:
         if not self.folder.exists():
             return
         for entry in os.scandir(self.folder):
-            if not entry.name.endswith(REASON) and not entry.name.startswith("."):
+            if _is_content(entry.name):
                 yield SetAside(Path(entry.path), self._reason_for(entry.name))
 
     def replay(self, one: SetAside, now: datetime) -> Path:
@@ -133,6 +156,18 @@ class Quarantine:
 
     def _history_of(self, name: str) -> Path:
         return self.folder / f".{name}{REASON}"
+
+
+def _is_content(name: str) -> bool:
+    return not name.endswith(REASON) and not name.startswith(".")
+
+
+def _since(entry: os.DirEntry[str]) -> int:
+    """When it came here (ctime: the rename), nanoseconds; 0 if it is gone."""
+    try:
+        return entry.stat(follow_symlinks=False).st_ctime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _exists(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from multimarket_async.domains import Feed, LifeCycle, Stage
@@ -22,8 +22,8 @@ class Channel:
     waiting: int
     waiting_bytes: int
     oldest_since: datetime | None
-    archived: int
-    stored: int
+    archived: int = 0
+    stored: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
     early: int = 0
 
@@ -44,31 +44,45 @@ class Channel:
 
 def on_disk(landing: Landing, stored: int, early: int = 0) -> Channel:
     """One channel's files, counted."""
+    waiting = waiting_in(landing)  # before the archive: a file on its way is counted twice rather than not at all
+    archived = landing.archived_files()
+    found = landing.quarantine.codes()
+    return replace(waiting, archived=archived, stored=stored, quarantined=found, early=early)
+
+
+def waiting_in(landing: Landing) -> Channel:
+    """What waits in one channel, and nothing else. Raises Unavailable."""
     waiting = landing.waiting()
     return Channel(
         feed=landing.feed,
         waiting=len(waiting),
         waiting_bytes=sum(file.bytes for file in waiting),
         oldest_since=datetime.fromtimestamp(waiting[0].changed_ns / 1e9, UTC) if waiting else None,
-        archived=sum(1 for _ in landing.archive_files()),
-        stored=stored,
-        quarantined=Counter(one.reason["code"] for one in landing.quarantine.list()),
-        early=early,
     )
 
 
 async def counted(channels: Iterable[tuple[Feed, Landing]], store: Store) -> list[Channel]:
     """Every channel: its files on disk, and the files its stored documents and follow-ups came from."""
     listed = list(channels)
-    stored, early = Counter[str](), Counter[str]()
-    for collection, life in {feed.collection: feed.life for feed, _ in listed}.items():
-        stored += await _stored_files(store, collection, life)
+    stored, early = await stored_files((feed for feed, _ in listed), store), Counter[str]()
+    for collection, life in _lives(feed for feed, _ in listed).items():
         early += await _early(store, collection, life) if life else Counter()
     return [on_disk(landing, stored[feed.name], early[feed.name]) for feed, landing in listed]
 
 
+async def stored_files(feeds: Iterable[Feed], store: Store) -> Counter[str]:
+    """How many files the documents and their follow-ups came from, by feed. Raises Unavailable."""
+    stored = Counter[str]()
+    for collection, life in _lives(feeds).items():
+        stored += await _stored_files(store, collection, life)
+    return stored
+
+
+def _lives(feeds: Iterable[Feed]) -> dict[str, LifeCycle | None]:
+    return {feed.collection: feed.life for feed in feeds}
+
+
 async def _stored_files(store: Store, collection: str, life: LifeCycle | None) -> Counter[str]:
-    """How many files the documents and their follow-ups came from, by feed."""
     follow_ups = {"$ifNull": [f"${life.history}.ingestion", []]} if life else []
     sources: list[Stage] = [
         {"$project": {"_id": 0, "source": {"$concatArrays": [["$ingestion"], follow_ups]}}},

@@ -12,8 +12,12 @@ from multimarket_async.store import LEDGER, Store
 MOST_NAMED = 20
 
 
+class NotKept(CannotContinue):
+    """Stop: this was not measured, or is not kept any more."""
+
+
 async def generation(store: Store, number: int | None = None, at: datetime | None = None) -> dict[str, Any]:
-    """The generation of this number, or the newest at that time, or the newest. Raises CannotContinue."""
+    """The generation of this number, or the newest at that time, or the newest. Raises NotKept."""
     wanted: dict[str, Any] = {} if number is None else {"_id": number}
     if at is not None:
         wanted["as_of"] = {"$lte": at}
@@ -21,8 +25,16 @@ async def generation(store: Store, number: int | None = None, at: datetime | Non
     async for found in store.aggregate(LEDGER, stages):
         return dict(found)
     if wanted:
-        raise CannotContinue("No such generation is kept: `kpi history` shows which are.")
-    raise CannotContinue("Nothing has been measured yet. `kpi refresh` measures what is stored.")
+        raise NotKept("No such generation is kept: `kpi history` shows which are.")
+    raise NotKept("Nothing has been measured yet. `kpi refresh` measures what is stored.")
+
+
+def rows(kpi: Kpi, one: dict[str, Any]) -> list[Row]:
+    """The rows of a KPI in a generation. Raises NotKept."""
+    if kpi.name not in one["kpis"]:
+        raise NotKept(f"Generation {one['_id']} has no {kpi.name}: it was not measured then.")
+    found: list[Row] = one["kpis"][kpi.name]["rows"]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +47,15 @@ class Step:
     value: Any
 
 
-async def history(store: Store, kpi: Kpi, column: str) -> AsyncIterator[Step]:
-    """How one column grew, row by row, over all generations that are kept; None: the row is not there any more."""
-    rows = f"$kpis.{kpi.name}.rows"
+async def history(store: Store, kpi: Kpi, column: str, most: int | None = None) -> AsyncIterator[Step]:
+    """How one column grew, row by row, over all generations that are kept; None: the row is not there any more.
+
+    most: over so many of the newest generations only.
+    """
+    newest: list[Stage] = [{"$sort": {"_id": -1}}, {"$limit": most}] if most else []
+    told: Stage = {"$project": {"as_of": 1, "rows": f"$kpis.{kpi.name}.rows"}}
     before: dict[tuple[Any, ...], Any] = {}
-    async for one in store.aggregate(LEDGER, [{"$sort": {"_id": 1}}, {"$project": {"as_of": 1, "rows": rows}}]):
+    async for one in store.aggregate(LEDGER, [*newest, {"$sort": {"_id": 1}}, told]):
         now = {kpi.row_key(row): row[column] for row in one.get("rows", [])}
         for key in [*now, *(before.keys() - now.keys())]:
             if key not in before or before[key] != now.get(key):

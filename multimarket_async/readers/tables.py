@@ -5,31 +5,34 @@ import io
 import json
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
 from rich import box
+from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from multimarket_async.domains import Column, Kpi, Row
 from multimarket_async.logs import harmless
+from multimarket_async.readers.charts import drawing
 
-__all__ = ["as_csv", "as_json", "as_table", "console", "harmless", "inert_json", "plain"]
+__all__ = ["as_csv", "as_json", "as_table", "console", "harmless", "inert_json", "plain", "show"]
 
 WIDE = 200
+NARROWEST_BAR, WIDEST_BAR = 10, 30
 # What a terminal obeys; line ends and tabs are left to the format, which quotes them.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_json(kpi: Kpi, generation: dict[str, Any]) -> str:
+def as_json(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row]) -> str:
     """One object: name, generation, computed_at, as_of, rows."""
     head = {"name": kpi.name, "generation": generation["_id"]}
     times = {name: generation[name] for name in ("computed_at", "as_of")}
-    rows = generation["kpis"][kpi.name]["rows"]
     return inert_json({**head, **times, "rows": rows})
 
 
@@ -42,12 +45,35 @@ def as_csv(kpi: Kpi, rows: Sequence[Row]) -> str:
     return out.getvalue()
 
 
-def as_table(kpi: Kpi, rows: Sequence[Row]) -> Table:
-    """The columns people read; exact minor units and period starts are for machines. Digits are never cut."""
+def show(to: Console, kpi: Kpi, rows: Sequence[Row]) -> None:
+    """Print the table; with bars where a terminal has the room, and rows are there to be compared."""
+    table = as_table(kpi, rows)
+    room = to.width - to.measure(table).maximum - 1
+    if to.is_terminal and room >= NARROWEST_BAR and len(rows) > 1:
+        table = as_table(kpi, rows, bar_width=min(room, WIDEST_BAR))
+    to.print(table)
+
+
+def as_table(kpi: Kpi, rows: Sequence[Row], bar_width: int = 0) -> Table:
+    """The columns people read; exact minor units and period starts are for machines. Digits are never cut.
+
+    bar_width: of a bar in each row that shows what the KPI measures, characters; 0 for none.
+    """
     shown = [column for column in kpi.columns if column.type != "date" and not column.name.endswith("_minor")]
     table = plain(title=kpi.title)
     cells = [[_shown(column, row[column.name]) for column in shown] for row in rows]
-    for place, column in enumerate(shown):
+    _add_columns(table, shown, cells)
+    measure = drawn.y if bar_width and (drawn := drawing(kpi)) else None
+    bars = _bars(rows, measure, bar_width) if measure else repeat(())
+    if measure:
+        table.add_column(Text(measure.title), width=bar_width)
+    for line, bar in zip(cells, bars, strict=False):
+        table.add_row(*map(Text, line), *bar)
+    return table
+
+
+def _add_columns(table: Table, columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> None:
+    for place, column in enumerate(columns):
         heading = f"{column.title} ({column.unit})" if column.unit else column.title
         widest = max((len(line[place]) for line in cells), default=0)
         if column.type == "string":
@@ -56,9 +82,14 @@ def as_table(kpi: Kpi, rows: Sequence[Row]) -> Table:
             # rich takes room from columns that may wrap: the heading is wrapped here, to what the digits need.
             width = max(widest, *map(len, heading.split()))
             table.add_column(Text(textwrap.fill(heading, width)), justify="right", no_wrap=True)
-    for line in cells:
-        table.add_row(*map(Text, line))
-    return table
+
+
+def _bars(rows: Sequence[Row], measure: Column, width: int) -> Iterator[tuple[Bar]]:
+    """A bar a row, the longest for the largest value."""
+    values = [max(0.0, row[measure.name] or 0.0) for row in rows]
+    most = max(values, default=0.0) or 1.0
+    for value in values:
+        yield (Bar(most, 0.0, value, width=width, color="blue"),)
 
 
 def plain(*headings: str, title: str | None = None) -> Table:

@@ -11,6 +11,7 @@ import structlog
 from multimarket_async.clock import Clock, beats
 from multimarket_async.domains import Cube, Subject
 from multimarket_async.errors import Unavailable
+from multimarket_async.events import Events
 from multimarket_async.snapshots.cells import PERIODS, Cells, Overtaken, Progress
 from multimarket_async.snapshots.generations import Generation, Retention, content, flat, history, superseded
 from multimarket_async.snapshots.shape import shape
@@ -38,6 +39,7 @@ class Snapshotter:
         stale_after_s: float = 60.0,
         quarantined: Callable[[], int] = lambda: 0,
         retention: Retention | None = None,
+        events: Events | None = None,
     ) -> None:
         self._subjects = subjects
         self._cubes = [cube for subject in subjects for cube in subject.cubes]
@@ -52,6 +54,7 @@ class Snapshotter:
         self._quarantined = quarantined
         self._known_quarantined = 0
         self._retention = retention
+        self._events = events or Events(clock.now)
         self._prepared = False
         self._pruned_at: datetime | None = None
         self._away = False
@@ -156,6 +159,8 @@ class Snapshotter:
             return
         for cube in self._cubes:
             await self._cells.prepare(cube)
+        for listing in (one for subject in self._subjects for one in subject.listings):
+            await self._store.define_index(listing.collection, listing.dated.path, "_id")
         await self._store.define_shape(LEDGER, shape(self._kpis, self._definition))
         await self._store.define_index(LEDGER, "as_of")
         for kpi in self._kpis:
@@ -167,7 +172,9 @@ class Snapshotter:
         """behind_s: how long the order that waited longest was stored and not in a generation."""
         behind_s = max((self._clock.now() - mark.at).total_seconds() for mark in marks) if marks else 0.0
         told = {name: generation[name] for name in ("seconds", "quarantined", *(one.name for one in self._subjects))}
-        log.info("generation.published", generation=generation["_id"], behind_s=round(behind_s, 3), **told)
+        told = {"generation": generation["_id"], "behind_s": round(behind_s, 3), **told}
+        log.info("generation.published", **told)
+        self._events.publish("generation.published", **told, as_of=generation["as_of"].isoformat())
         if behind_s > self._stale_after_s:
             log.warning("generation.late", generation=generation["_id"], behind_s=round(behind_s, 3))
         if drift:

@@ -244,13 +244,19 @@ class Store:
                 return {error["index"]: _lasting(error) for error in failure.details["writeErrors"]}
         return {}
 
-    async def aggregate(self, collection: str, stages: Sequence[Stage], *, raw: bool = False) -> AsyncIterator[Any]:
-        """What an aggregation gives, document by document; raw: as BSON, for what is only passed on."""
+    async def aggregate(
+        self, collection: str, stages: Sequence[Stage], *, raw: bool = False, within_s: float | None = None
+    ) -> AsyncIterator[Any]:
+        """What an aggregation gives, document by document; raw: as BSON, for what is only passed on.
+
+        within_s: the server gives up after so many seconds; then Unavailable.
+        """
         source = self._collection(collection)
         if raw:
             source = source.with_options(codec_options=UNREAD)
+        limit: dict[str, Any] = {"maxTimeMS": int(within_s * 1000)} if within_s else {}
         with _translated():
-            async for document in await settled(source.aggregate(list(stages), allowDiskUse=True)):
+            async for document in await settled(source.aggregate(list(stages), allowDiskUse=True, **limit)):
                 yield document
 
     async def newest(self, collection: str) -> Document | None:

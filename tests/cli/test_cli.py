@@ -463,6 +463,35 @@ def test_history_follows_numbers(shop: Shell) -> None:
     assert "share_by_channel has no number channel to follow. There are: orders, " in done.stderr
 
 
+def test_report_is_one_file(shell: Shell, shop: Shell) -> None:
+    """In the language asked for, of the generation asked for; told how large it is."""
+    told = shop.seen("report", "--out", str(shell.folder / "r.html"), "--lang", "fr", "--generation", "1")
+    text = (shell.folder / "r.html").read_text("utf-8")
+    assert re.fullmatch(r".*r\.html: \d+ kB\.\n", told)
+    assert '<html lang="fr">' in text
+    assert "Commandes par jour de la semaine et par heure" in text
+    assert shop.look("report", "--generation", "9").returncode == 3
+
+
+def test_bi_with_your_own_mongodb(shop: Shell) -> None:
+    """The HTTP address, where `run` would listen; the users of that MongoDB are not ours to tell."""
+    done = shop.look("bi", HTTP_PORT="8123", HTTP_HOST="::1")
+    assert (done.returncode, done.stdout) == (0, "http://[::1]:8123/api/kpis\n")
+    assert "the role read" in done.stderr
+
+
+def test_bi_writes_its_files(shell: Shell, shop: Shell) -> None:
+    """With the address that is in force, without asking MongoDB."""
+    told = shop.seen("bi", "--write", str(shell.folder / "bi"), HTTP_PORT="8123", MONGO_URI=NOBODY)
+    assert [Path(line).name for line in told.split()] == [
+        "MultiMarket.pq",
+        "MultiMarket.pbids",
+        "kpis.json",
+        "flow.json",
+    ]
+    assert 'Address = "http://127.0.0.1:8123"' in (shell.folder / "bi/MultiMarket.pq").read_text("utf-8")
+
+
 # --- status, config, doctor -----------------------------------------------------------------
 
 
@@ -549,6 +578,15 @@ def test_demo_shows_and_verifies(shell: Shell) -> None:
     assert "15 dropped = 15 stored + 0 duplicate + 0 in quarantine" in out
     assert "KPIs recomputed from the archived files agree to the cent (generation 1)." in out
     assert "Top products" in out
+
+
+def test_demo_ends_with_where_to_look_next(shell: Shell) -> None:
+    """Commands that can be typed as they are, with the folder that was given; and the address of the page."""
+    out = shell.out("demo", "--orders-per-channel", "1", "--data-dir", "a b", HTTP_PORT="8123")
+    *_, last = out.partition("Where to look next:\n")
+    typed = re.findall(r"^  python -m multimarket_async (\w+) --data-dir 'a b'$", last, re.MULTILINE)
+    assert typed == ["run", "top", "report"]
+    assert "http://127.0.0.1:8123\n" in last
 
 
 def test_run_for_a_while(shell: Shell) -> None:

@@ -55,14 +55,8 @@ def as_csv(*rows: dict[str, Any]) -> list[list[str]]:
 
 def test_json_is_one_object_with_a_head_and_the_rows() -> None:
     """As the contract of `kpi show` says; times in ISO 8601 with Z."""
-    generation = {
-        "_id": 7,
-        "computed_at": AT,
-        "as_of": AT,
-        "seconds": 1,
-        "kpis": {"sales": {"rows": [row("Thé", 2, 3.5)]}},
-    }
-    assert json.loads(tables.as_json(SALES, generation)) == {
+    generation = {"_id": 7, "computed_at": AT, "as_of": AT, "seconds": 1}
+    assert json.loads(tables.as_json(SALES, generation, [row("Thé", 2, 3.5)])) == {
         "name": "sales",
         "generation": 7,
         "computed_at": "2026-05-20T12:00:00.250000Z",
@@ -81,8 +75,8 @@ def test_json_is_one_object_with_a_head_and_the_rows() -> None:
 
 def test_json_of_nothing_measured() -> None:
     """An empty list, and null for a mean over nothing."""
-    generation = {"_id": 1, "computed_at": AT, "as_of": AT, "kpis": {"sales": {"rows": []}}}
-    assert json.loads(tables.as_json(SALES, generation))["rows"] == []
+    generation = {"_id": 1, "computed_at": AT, "as_of": AT}
+    assert json.loads(tables.as_json(SALES, generation, []))["rows"] == []
 
 
 # --- CSV ------------------------------------------------------------------------------------
@@ -223,3 +217,50 @@ def test_where_there_is_no_terminal_a_table_is_wide_and_plain(capsys: pytest.Cap
     out = capsys.readouterr().out
     assert "x" * 100 in out
     assert "\x1b" not in out
+
+
+# --- bars -----------------------------------------------------------------------------------
+
+SHARES = [row("Lamp", 1, 100.0), row("Tea", 2, 50.0), row("Rug", 3, None)]
+
+
+def shown(width: int, *rows: dict[str, Any], terminal: bool = True, no_color: bool = False) -> str:
+    """What `kpi show` draws on a terminal of this width."""
+    out = io.StringIO()
+    tables.show(Console(file=out, width=width, force_terminal=terminal, no_color=no_color), SALES, rows)
+    return out.getvalue()
+
+
+def bar_lengths(drawing: str) -> list[int]:
+    """Full blocks in each line that has a number."""
+    return [line.count("█") for line in plain_text(drawing).splitlines() if re.search(r"\d\.\d\d|-", line)]
+
+
+def test_a_bar_is_as_long_as_its_number() -> None:
+    """The largest fills the column, half of it half; a mean over nothing has none."""
+    assert bar_lengths(shown(100, *SHARES)) == [30, 15, 0]
+
+
+def test_bars_take_no_room_from_digits() -> None:
+    """On a narrow terminal there are none; nor for one row, nor in a pipe."""
+    assert sum(bar_lengths(shown(38, *SHARES))) == 0
+    assert sum(bar_lengths(shown(100, SHARES[0]))) == 0
+    assert sum(bar_lengths(shown(200, *SHARES, terminal=False))) == 0
+
+
+def test_bars_of_nothing_are_empty() -> None:
+    """All values 0 or unknown: no bar, no fault."""
+    assert bar_lengths(shown(100, row(revenue=0.0), row(revenue=None))) == [0, 0]
+
+
+def test_bars_without_colour() -> None:
+    """NO_COLOR leaves their length."""
+    drawing = shown(100, *SHARES, no_color=True)
+    assert bar_lengths(drawing) == [30, 15, 0]
+    assert not re.search(r"\x1b\[3\dm", drawing)
+
+
+def test_bars_fit_the_terminal() -> None:
+    """At any width."""
+    for width in range(30, 120):
+        assert max(map(len, plain_text(shown(width, *SHARES)).splitlines())) <= max(width, 44)

@@ -6,8 +6,10 @@ from multimarket_async.domains import Domain, Feed
 from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.cube import COLLECTION, cubes
 from multimarket_async.domains.orders.followup import life_cycle
+from multimarket_async.domains.orders.french import french
 from multimarket_async.domains.orders.kpis import kpis
 from multimarket_async.domains.orders.lifecycle_simulator import simulate_later
+from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import partition
 from multimarket_async.domains.orders.plain import parser
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
@@ -30,4 +32,4 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
     ]
 
 
-ORDERS = Domain("orders", OrderSettings, _feeds, cubes, kpis, OrderAudit)
+ORDERS = Domain("orders", OrderSettings, _feeds, cubes, kpis, OrderAudit, french, listings)

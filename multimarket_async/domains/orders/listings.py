@@ -1,0 +1,23 @@
+"""How orders are listed one by one, and what in them is personal."""
+
+from multimarket_async.domains import Attribute, Column, Listing
+from multimarket_async.domains.orders.cube import COLLECTION
+from multimarket_async.domains.orders.rules import OrderSettings
+
+
+def listings(settings: OrderSettings) -> tuple[Listing, ...]:
+    """The one listing of the orders domain."""
+    total = Column("total", "double", "Total", settings.currency)
+    attributes = (
+        Attribute(Column("order_id", "string", "Number in its channel"), "order_id"),
+        Attribute(Column("channel", "string", "Channel"), "canal", filtered=True),
+        Attribute(Column("status", "string", "Status"), "statut_commande", filtered=True),
+        Attribute(total, "montant_total"),
+        Attribute(Column("total_minor", "integer", "Total in minor units", "minor units"), "montant_centimes"),
+        Attribute(Column("city", "string", "City of delivery", nullable=True), "livraison.ville", filtered=True),
+        Attribute(Column("ingested_at", "date", "Stored at"), "ingestion.ingested_at"),
+        Attribute(Column("client_id", "string", "Customer"), "client_id", personal=True),
+        Attribute(Column("address", "string", "Address", nullable=True), "livraison.adresse", personal=True),
+    )
+    dated = Attribute(Column("date", "date", "Date of the order"), "date_commande")
+    return (Listing("orders", "Orders", COLLECTION, dated, attributes),)

@@ -1,0 +1,48 @@
+"""Counts that only grow, kept by a stage while it works, for whoever reads them at any moment."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+class Histogram:
+    """How many values were at most each of `bounds` (ascending); last in `counts`, the larger ones. And their sum."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = tuple(bounds)
+        self.counts = [0] * (len(self.bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """One more value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
+def _waits() -> Histogram:
+    return Histogram((0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 15, 30, 60, 300))
+
+
+def _sizes() -> Histogram:
+    return Histogram((1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000))
+
+
+def _seconds() -> Histogram:
+    return Histogram((0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
+
+
+@dataclass
+class Meters:
+    """What a collector has done since it started.
+
+    files: by feed and outcome (stored, duplicate, or the code of a rejection). waited_s: from visible to stored or
+    set aside. breaches: files over the budget. batch_files: files in a batch. write_s: seconds MongoDB took for the
+    inserts of a batch.
+    """
+
+    files: Counter[tuple[str, str]] = field(default_factory=Counter)
+    breaches: int = 0
+    waited_s: Histogram = field(default_factory=_waits)
+    batch_files: Histogram = field(default_factory=_sizes)
+    write_s: Histogram = field(default_factory=_seconds)

@@ -1,0 +1,64 @@
+"""Power BI and Excel: a query in Power Query M, and the file that opens Power BI with the address filled in.
+
+https://learn.microsoft.com/powerquery-m/ and https://learn.microsoft.com/power-bi/connect-data/desktop-data-sources
+"""
+
+import json
+from collections.abc import Sequence
+
+from multimarket_async.domains import Column, Kpi
+
+TYPES = {"string": "type text", "integer": "Int64.Type", "double": "type number", "date": "type datetimezone"}
+EXACT_AMOUNT = "Currency.Type"  # fixed decimal: adds up to the cent
+
+QUERY = """\
+// The KPIs of MultiMarket for Power BI and Excel. Written by `python -m multimarket_async bi --write config/bi`.
+// Get data > Blank query > Advanced editor: replace what is there by this. Access: anonymous, for the Address.
+// The result is a row a KPI: right-click its Data > Add as New Query. Address and Token stay in one place, here.
+let
+    Address = {address},
+    Token = "", // what http_token is set to, if it is
+    Headers = if Token = "" then [] else [Authorization = "Bearer " & Token],
+    Kpi = (name as text, columns as list) as table =>
+        let
+            // A constant address and a relative path: so the Power BI service can refresh it.
+            Options = [RelativePath = "api/kpis/" & name & ".json", Headers = Headers],
+            Answer = Json.Document(Web.Contents(Address, Options)),
+            Rows = Table.FromRecords(Answer[rows], List.Transform(columns, each _{{0}}), MissingField.UseNull)
+        in
+            Table.TransformColumnTypes(Rows, columns, "en-US")
+in
+    #table(
+        type table [Name = text, Title = text, Unit = text, Definition = text, Data = table],
+        {{
+{rows}
+        }}
+    )
+"""
+
+
+def query(kpis: Sequence[Kpi], address: str) -> str:
+    """One query that gives every KPI as a typed table."""
+    return QUERY.format(address=_text(address), rows=",\n".join(map(_row, kpis)))
+
+
+def data_source(kpis: Sequence[Kpi], address: str) -> str:
+    """A .pbids file, which holds one connection: the first KPI as CSV."""
+    details = {"protocol": "http", "address": {"url": f"{address}/api/kpis/{kpis[0].name}.csv"}}
+    return json.dumps({"version": "0.1", "connections": [{"details": details, "mode": "Import"}]}, indent=2) + "\n"
+
+
+def _row(kpi: Kpi) -> str:
+    columns = ", ".join(f"{{{_text(column.name)}, {_type(kpi, column)}}}" for column in kpi.columns)
+    told = ", ".join(map(_text, (kpi.name, kpi.title, kpi.unit, kpi.definition)))
+    return f"            {{{told},\n                Kpi({_text(kpi.name)}, {{{columns}}})}}"
+
+
+def _type(kpi: Kpi, column: Column) -> str:
+    is_amount = any(other.name == f"{column.name}_minor" for other in kpi.columns)
+    return EXACT_AMOUNT if is_amount else TYPES[column.type]
+
+
+def _text(text: str) -> str:
+    """A text literal of M: quotes are doubled, and #( would begin an escape."""
+    return '"' + text.replace('"', '""').replace("#(", "#(#)(") + '"'

@@ -1,0 +1,8 @@
+"""The numbers, the orders and the flow over HTTP: read only, in the event loop of `run`.
+
+Imported by whoever serves, and only then: FastAPI takes a fifth of a second to load.
+"""
+
+from multimarket_async.readers.http.sources import Sources
+
+__all__ = ["Sources"]

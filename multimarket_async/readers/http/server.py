@@ -1,0 +1,92 @@
+"""uvicorn within our event loop: it stops when we do, and has no say about signals or the log."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+
+from multimarket_async.readers.http.api import Api
+from multimarket_async.readers.http.sources import Sources
+
+__all__ = ["Api", "bound", "serve", "url"]
+
+TRIED_PORTS = 100
+GRACE_S = 1
+MOST_CONNECTIONS = 500
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the process's."""
+        yield
+
+
+async def serve(sources: Sources, api: Api, listener: socket.socket) -> None:
+    """Serve on this socket until stopped."""
+    config = uvicorn.Config(
+        api.asgi,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=GRACE_S,
+        h11_max_incomplete_event_size=16 << 10,
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells its own start and end
+    server = _Server(config)
+    async with api.live(), _ended_by(sources.stop, server):
+        await server.serve([listener])
+
+
+@contextlib.asynccontextmanager
+async def _ended_by(stop: asyncio.Event, server: uvicorn.Server) -> AsyncIterator[None]:
+    async def end() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    task = asyncio.create_task(end())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens on this port, or on the next free one; 0: any. Raises OSError."""
+    last = min(port + TRIED_PORTS, 65535) if port else 0
+    for one in range(port, last + 1):
+        try:
+            return _bound(host, one)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or one == last:
+                raise
+    raise AssertionError("the last port was tried")
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    listener = socket.socket(family, kind)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(1024)
+    except BaseException:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def url(listener: socket.socket) -> str:
+    """Where a browser on this machine finds it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

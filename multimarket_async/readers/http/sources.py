@@ -1,0 +1,39 @@
+"""What the HTTP server is handed: all it reads, and nothing it could write with."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from multimarket_async.clock import Clock
+from multimarket_async.domains import Feed, Kpi, Listing, Subject
+from multimarket_async.events import Events
+from multimarket_async.landing import Landing
+from multimarket_async.meters import Meters
+from multimarket_async.settings import Settings
+from multimarket_async.store import Store
+
+
+@dataclass(frozen=True)
+class Sources:
+    """meters: those of the collector in this process. stop: set when the process is to end."""
+
+    subjects: Sequence[Subject]
+    channels: Sequence[tuple[Feed, Landing]]
+    store: Store
+    settings: Settings
+    clock: Clock
+    events: Events
+    meters: Meters
+    latency_file: Path
+    stop: asyncio.Event
+
+    @property
+    def kpis(self) -> list[Kpi]:
+        """Every KPI of every domain."""
+        return [kpi for subject in self.subjects for kpi in subject.kpis]
+
+    @property
+    def listings(self) -> list[Listing]:
+        """Every listing of every domain."""
+        return [listing for subject in self.subjects for listing in subject.listings]

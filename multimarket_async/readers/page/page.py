@@ -1,0 +1,120 @@
+"""What the page is served: its files, what the domains declare, and the chart library."""
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+from collections.abc import Sequence
+from http import HTTPStatus
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from multimarket_async.domains import Kpi, Subject
+from multimarket_async.readers.charts import drawing
+from multimarket_async.settings import Settings
+
+# Always asked for again (304 if unchanged): else a browser mixes files of two versions.
+NO_CACHE = {"Cache-Control": "no-cache"}
+# In a process of its own: the V8 engine in it would take 150 MiB of ours for ever.
+BUNDLE = "import sys, vl_convert; sys.stdout.write(vl_convert.javascript_bundle())"
+
+
+class _Files(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(NO_CACHE)
+        return response
+
+
+def files() -> StaticFiles:
+    """An ASGI application: `/` is index.html."""
+    return _Files(directory=Path(__file__).with_name("static"), html=True)
+
+
+def routes(subjects: Sequence[Subject], settings: Settings) -> APIRouter:
+    """What is no file."""
+    router, library, told = (
+        APIRouter(include_in_schema=False),
+        Library(settings.data_dir / "cache"),
+        about(subjects, settings),
+    )
+
+    @router.get("/about.json")
+    async def about_json() -> dict[str, Any]:
+        return told
+
+    @router.get("/vega.js")
+    async def vega_js(request: Request) -> Response:
+        return await library.sent(request.headers.get("if-none-match"))
+
+    return router
+
+
+class Library:
+    """Vega-Lite's JavaScript, made when it is first asked for, and kept in this folder for the next process."""
+
+    def __init__(self, cache: Path) -> None:
+        made_by = version("vl-convert-python")
+        self._file = cache / f"vega-{made_by}.js"
+        self._headers = {"ETag": f'"{made_by}"', **NO_CACHE}
+        self._bundle: asyncio.Task[bytes] | None = None
+
+    async def sent(self, known: str | None) -> Response:
+        """The script, or 304 to who knows this version."""
+        if known == self._headers["ETag"]:
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=self._headers)
+        if self._bundle is None or (self._bundle.done() and self._bundle.exception()):
+            self._bundle = asyncio.create_task(_kept(self._file))
+        script = await asyncio.shield(self._bundle)  # who goes away does not stop it for the others
+        return Response(script, media_type="text/javascript", headers=self._headers)
+
+
+async def _kept(file: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return await asyncio.to_thread(file.read_bytes)
+    script = await _bundled()
+    await asyncio.to_thread(_keep, file, script)
+    return script
+
+
+def _keep(file: Path, script: bytes) -> None:
+    """Whole or not at all; it is made again where it cannot be kept."""
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
+            part.write(script)
+        Path(part.name).replace(file)
+
+
+async def _bundled() -> bytes:
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", BUNDLE, stdout=asyncio.subprocess.PIPE)
+    script, _ = await child.communicate()
+    if child.returncode:
+        raise ChildProcessError(f"vl_convert ended with {child.returncode}")
+    return script
+
+
+def about(subjects: Sequence[Subject], settings: Settings) -> dict[str, Any]:
+    """What the page must know of the domains besides /api/kpis: charts, French words, on which clock it is."""
+    return {
+        "timezone": settings.timezone,
+        "drawings": {kpi.name: _drawing(kpi) for subject in subjects for kpi in subject.kpis},
+        "french": {text: word for subject in subjects for text, word in subject.french.items()},
+    }
+
+
+def _drawing(kpi: Kpi) -> dict[str, str | None] | None:
+    chart = drawing(kpi)
+    if chart is None:
+        return None
+    return {
+        "kind": chart.kind,
+        "x": chart.x.name,
+        "y": chart.y.name,
+        "series": chart.series.name if chart.series else None,
+    }

@@ -1,0 +1,64 @@
+// A card: a heading, a chart, the same as a table, and the table as CSV.
+
+import { Chart } from "./charts.js";
+import { element, table, tell } from "./elements.js";
+import { say } from "./words.js";
+
+export class Card {
+  /** open: the table is shown at once, not on demand. */
+  constructor(host, { chart = true, open = false, level = "h3" } = {}) {
+    this.heading = element(level);
+    this.note = element("p", { class: "quiet note" });
+    this.plot = chart && element("div", { class: "plot" });
+    this.chart = chart && new Chart(this.plot);
+    this.rows = element("div", { class: "scroll", role: "region", tabindex: "0" });
+    this.content = () => element("p");
+    this.summary = element("summary");
+    this.save = element("button", { type: "button", class: "save" });
+    this.save.addEventListener("click", () => save(this.name, this.csv()));
+    this.folded = open ? this.rows : element("details", {}, this.summary, this.rows);
+    this.folded.addEventListener("toggle", () => this.fill());
+    host.replaceChildren(element("div", { class: "head" }, this.heading, this.save), this.note, ...(chart ? [this.plot] : []), this.folded);
+  }
+
+  /**
+   * name: of the file. columns: [{name, title, numeric, value(row), shown(row)}]. values: of the chart, with its form.
+   */
+  show({ name, title, note = "", columns, rows, form, values }) {
+    Object.assign(this, { name, csv: () => csv(columns, rows) });
+    tell(this.heading, title);
+    tell(this.note, rows.length ? note : say("nothing_measured"));
+    tell(this.summary, `${say("as_table")} (${say("rows", { count: rows.length })})`);
+    tell(this.save, say("csv"));
+    this.save.setAttribute("aria-label", `${say("download")}: ${title}`);
+    this.save.hidden = this.folded.hidden = !rows.length;
+    this.rows.setAttribute("aria-label", title);
+    this.content = () => table(title, columns, rows);
+    this.fill();
+    if (this.chart) {
+      this.plot.hidden = !values.length;
+      if (values.length) this.chart.show(form, values, title);
+    }
+  }
+
+  /** A table of hundreds of rows is made when somebody unfolds it. */
+  fill() {
+    this.rows.replaceChildren(...(this.folded.open === false ? [] : [this.content()]));
+  }
+}
+
+function csv(columns, rows) {
+  const lines = [columns.map((column) => column.name), ...rows.map((row) => columns.map((column) => inert(column.value(row))))];
+  return lines.map((line) => line.map(quoted).join(",") + "\r\n").join("");
+}
+
+// A spreadsheet would run such a text as a formula (OWASP, CSV injection).
+const inert = (value) => (typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value ?? "");
+
+const quoted = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+
+function save(name, text) {
+  const address = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+  element("a", { href: address, download: `${name}.csv` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}

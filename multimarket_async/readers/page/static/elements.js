@@ -1,0 +1,32 @@
+// Elements are made here only, and text goes in as text: nothing that comes from an order is ever read as HTML.
+
+/** @param {string} tag @param {object} [traits] attributes; `text` is its text @param {...Node} children */
+export function element(tag, { text, ...traits } = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(traits)) {
+    if (value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : value);
+  }
+  if (text !== undefined) made.textContent = text;
+  made.append(...children);
+  return made;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+/** Change a text only where it differs, so that a screen reader hears of news only. */
+export function tell(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** columns: [{title, numeric, shown(row)}]; the first one names the row. */
+export function table(caption, columns, rows) {
+  const heading = ({ title, numeric }) => element("th", { scope: "col", text: title, class: numeric && "number" });
+  const cell = (row) => ({ numeric, shown }, index) =>
+    element(index ? "td" : "th", { text: shown(row), class: numeric && "number", scope: index ? undefined : "row" });
+  return element(
+    "table", {},
+    element("caption", { text: caption, class: "hidden" }),
+    element("thead", {}, element("tr", {}, ...columns.map(heading))),
+    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...columns.map(cell(row))))),
+  );
+}

@@ -1,0 +1,76 @@
+// The flow as it is: channels -> landing -> MongoDB or quarantine -> KPIs, and the sum that must hold.
+
+import { byId, element, table, tell } from "./elements.js";
+import { bytes, duration, moment, number, say, title } from "./words.js";
+
+const PLACES = ["waiting", "stored", "duplicate", "quarantined"];
+
+export function showFlow(status) {
+  const { sum } = status.conservation;
+  for (const node of document.querySelectorAll("[data-number]")) {
+    tell(node, number({ ...sum, generation: status.kpi.generation }[node.dataset.number]));
+  }
+  channels(status);
+  landing(status);
+  fact("duplicate", sum.duplicate ? say("duplicates_are", { count: number(sum.duplicate) }) : "");
+  fact("reasons", reasons(status));
+  fact("newest", status.kpi.newest_event ? say("newest_order", { moment: moment(status.kpi.newest_event) }) : "");
+  fact("drift", status.kpi.drift === 0 ? say("checked") : "");
+  fact("age", status.kpi.generation ? say("measured_ago", { age: duration(status.kpi.age_s) }) : say("not_measured"));
+  byId("mongodb").dataset.state = status.mongo.ok ? "well" : "bad";
+  byId("measured").dataset.state = status.kpi.stale ? "bad" : "well";
+  byId("aside").dataset.state = sum.quarantined ? "noted" : "well";
+  conservation(status.conservation);
+  byId("channel-table").replaceChildren(byChannel(status.channels));
+}
+
+const fact = (name, text) => tell(document.querySelector(`[data-fact="${name}"]`), text);
+
+function channels({ channels: all }) {
+  const list = byId("channels");
+  while (list.children.length < all.length) {
+    list.append(element("li", {}, element("b"), element("span", { class: "rate" }), element("span", { class: "quiet" })));
+  }
+  all.forEach((one, index) => {
+    const [name, rate, dropped] = list.children[index].children;
+    tell(name, title(one.channel));
+    tell(rate, say("per_minute", { count: number(one.rate_per_minute) }));
+    tell(dropped, `${number(one.dropped)} ${say("dropped")}`);
+    list.children[index].classList.toggle("moving", one.rate_per_minute > 0);
+  });
+}
+
+function landing({ conservation: { sum }, channels: all, overload }) {
+  const age = overload.oldest_s;
+  const size = all.reduce((total, one) => total + one.waiting_bytes, 0);
+  const oldest = age === null ? say("nothing_waits") : say("oldest_is", { age: duration(age), budget: duration(overload.budget_s) });
+  fact("oldest", sum.waiting ? `${oldest} · ${bytes(size)}` : oldest);
+  Object.assign(byId("oldest"), { max: overload.budget_s, high: overload.budget_s * 0.8, optimum: 0, value: age ?? 0 });
+  byId("landing").dataset.state = overload.late ? "bad" : "well";
+}
+
+function reasons({ channels: all }) {
+  const codes = new Map();
+  for (const one of all) for (const [code, files] of Object.entries(one.by_reason)) codes.set(code, (codes.get(code) ?? 0) + files);
+  const most = [...codes].sort(([, a], [, b]) => b - a).slice(0, 3);
+  return most.length ? most.map(([code, files]) => `${code} ${number(files)}`).join(", ") : say("no_reason");
+}
+
+function conservation({ holds, sum }) {
+  const term = (name) => element("span", { class: "term" }, element("b", { text: number(sum[name]) }), ` ${say(name)}`);
+  const right = PLACES.flatMap((name, index) => [element("i", { text: index ? "+" : "=" }), term(name)]);
+  const whether = holds === null ? "" : say(holds ? "balanced" : "unbalanced");
+  const signed = element("span", { class: "verdict", text: whether, "data-state": holds ? "well" : "noted" });
+  byId("conservation").replaceChildren(element("p", {}, term("dropped"), ...right), signed);
+}
+
+function byChannel(all) {
+  const count = (name) => ({ title: say(name), numeric: true, shown: (one) => number(one[name]) });
+  const columns = [
+    { title: say("channel"), shown: (one) => title(one.channel) },
+    ...["dropped", ...PLACES].map(count),
+    { title: say("oldest"), numeric: true, shown: (one) => (one.oldest_s === null ? say("none") : duration(one.oldest_s)) },
+    { title: say("rate"), numeric: true, shown: (one) => say("per_minute", { count: number(one.rate_per_minute) }) },
+  ];
+  return table(say("by_channel"), columns, all);
+}

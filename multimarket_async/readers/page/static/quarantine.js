@@ -1,0 +1,42 @@
+// What was set aside, and why. File names and sentences hold whatever somebody delivered.
+
+import { Card } from "./card.js";
+import { byId } from "./elements.js";
+import { moment, number, say, title } from "./words.js";
+
+let cards;
+
+export function showQuarantine(status, files) {
+  cards ??= { reasons: new Card(byId("reasons")), files: new Card(byId("files"), { chart: false, open: true }) };
+  const rows = byReason(status);
+  const all = rows.reduce((total, row) => total + row.files, 0);
+  byId("reasons").hidden = !all;
+  cards.reasons.show({
+    name: "quarantine_by_reason", title: say("reasons"), rows, form: "bars",
+    columns: [
+      text("channel", say("channel"), (row) => title(row.channel)), text("reason", say("reason")),
+      { name: "files", title: say("count"), numeric: true, value: (row) => row.files, shown: (row) => number(row.files) },
+    ],
+    values: summed(rows),
+  });
+  cards.files.show({
+    name: "quarantine", title: say("files"), rows: files, note: all > files.length ? say("newest_files", { count: number(files.length), all: number(all) }) : "",
+    columns: [
+      text("file", say("file")), text("channel", say("channel"), (row) => title(row.channel)), text("code", say("reason")),
+      text("sentence", say("explanation")), text("set_aside_at", say("when"), (row) => moment(row.set_aside_at)),
+    ],
+  });
+  if (!all) byId("files").querySelector(".note").textContent = say("nothing_aside");
+}
+
+const text = (name, heading, shown = (row) => row[name]) => ({ name, title: heading, value: (row) => row[name], shown });
+
+const byReason = (status) =>
+  (status?.channels ?? []).flatMap(({ channel, by_reason: reasons }) =>
+    Object.entries(reasons).map(([reason, files]) => ({ channel, reason, files })));
+
+function summed(rows) {
+  const sums = new Map();
+  for (const { reason, files } of rows) sums.set(reason, (sums.get(reason) ?? 0) + files);
+  return [...sums].sort(([, a], [, b]) => b - a).map(([x, y]) => ({ x, y, tip: `${x}\n${number(y)}` }));
+}

@@ -1,0 +1,173 @@
+// What the page says, in English and French; numbers and times as the reader's country writes them.
+
+const ENGLISH = {
+  skip: "Skip to the figures", theme: "Colours", theme_auto: "Auto", theme_light: "Light", theme_dark: "Dark",
+  flow: "The flow", channels: "Channels", landing: "Landing", kpis: "KPIs", quarantine: "Quarantine",
+  files_waiting: "waiting", files_stored: "stored", set_aside: "set aside", generation: "generation",
+  oldest_meter: "Age of the oldest file, out of the time every file must be stored in",
+  by_channel: "Channel by channel", channel: "Channel", dropped: "dropped", waiting: "waiting", stored: "stored",
+  duplicate: "duplicate", quarantined: "quarantined", rate: "Rate", oldest: "Oldest file",
+  balanced: "The sum holds: no file is lost.", unbalanced: "Files on their way while this was counted.",
+  nothing_waits: "nothing waits", oldest_is: "oldest: {age} of {budget}", waits: "{files} waiting, {bytes}",
+  duplicates_are: "{count} delivered twice", no_reason: "nothing set aside", measured_ago: "as of {age} ago",
+  not_measured: "nothing measured yet", newest_order: "newest order: {moment}", checked: "the last full recompute agreed", per_minute: "{count}/min",
+  figures: "Figures", filters: "Filters", period: "Period", which: "Which", from: "From", to: "To", day: "Day",
+  all: "All time", year: "Year", quarter: "Quarter", month: "Month", range: "From … to", reset: "Reset",
+  revenue: "Revenue", orders: "Orders", cancelled: "Cancelled", cancelled_are: "{count} of them cancelled", average: "Average order value",
+  cancellation: "Cancellation rate", minute_rate: "Orders per minute", without_cancelled: "without cancelled orders",
+  last_minute: "in the last minute", cancelled_of: "{cancelled} of {orders} orders",
+  revenue_chart: "Revenue by {grain} and channel", grain_month: "month", grain_day: "day",
+  top_products: "Top products", product: "Product", quantity: "Pieces", rank: "Rank",
+  compared: "Channels compared", minutes: "Orders per minute, last hour", minute: "Minute", period_column: "Period",
+  scope: "{period} · {channels} · {orders} orders", all_channels: "all channels", no_channel: "no channel",
+  widened: "Days before {day} are kept by month only: the period was widened to whole months.",
+  products_wider: "Best sellers are counted by month over all channels: these are of {period}.",
+  more: "More KPIs", as_table: "As a table", csv: "↓ CSV", download: "Download as CSV", rows: "{count} rows",
+  chart_of: "Chart: {title}. The numbers are in the table below it.", first_rows: "the first {count} of {all}",
+  reasons: "By reason", reason: "Reason", explanation: "Explanation", files: "Set aside", file: "File", count: "Files", when: "When",
+  nothing_aside: "No file has been set aside.", newest_files: "The newest {count} of {all}",
+  nothing_measured: "Nothing to show for this choice.",
+  api: "All numbers as JSON, CSV, Parquet", docs: "Description of the HTTP interface (OpenAPI)",
+  connecting: "Connecting", live: "Live", polling: "Live, every 5 s", lost: "Connection lost", stale: "Stale", down: "MongoDB is away",
+  as_of: "as of {moment}", closed: "Closed",
+  notice_empty: "No order yet. Drop a JSON file into data/sources, or start `run` without --no-produce.",
+  notice_lost: "The process does not answer. The page tries again by itself.",
+  notice_down: "MongoDB does not answer ({why}). Files wait in the landing directory and none is lost.", numbers_from: "The numbers shown are from {moment}.",
+  notice_stale: "These numbers lack orders that were stored since {moment}.",
+  notice_overload: "More arrives than can be stored in time: a file waits longer than the budget of {budget}.",
+  notice_drift: "The last full recompute differed from the published numbers in {count} cells; it mended them.",
+  notice_charts: "The charts could not be drawn; the tables hold the same numbers.",
+  none: "–",
+};
+
+const FRENCH = {
+  skip: "Aller aux chiffres", theme: "Couleurs", theme_auto: "Auto", theme_light: "Clair", theme_dark: "Sombre",
+  flow: "Le flux", channels: "Canaux", landing: "Arrivée", kpis: "Indicateurs", quarantine: "Quarantaine",
+  files_waiting: "en attente", files_stored: "enregistrés", set_aside: "mis de côté", generation: "génération",
+  oldest_meter: "Âge du plus ancien fichier, sur le délai dans lequel tout fichier doit être enregistré",
+  by_channel: "Canal par canal", channel: "Canal", dropped: "déposés", waiting: "en attente", stored: "enregistrés",
+  duplicate: "doublons", quarantined: "en quarantaine", rate: "Débit", oldest: "Plus ancien",
+  balanced: "Le compte est bon : aucun fichier n'est perdu.", unbalanced: "Des fichiers étaient en chemin pendant le comptage.",
+  nothing_waits: "rien n'attend", oldest_is: "le plus ancien : {age} sur {budget}", waits: "{files} en attente, {bytes}",
+  duplicates_are: "{count} livrés deux fois", no_reason: "rien n'est mis de côté", measured_ago: "il y a {age}",
+  not_measured: "rien n'est encore mesuré", newest_order: "commande la plus récente : {moment}", checked: "le dernier recalcul complet concorde", per_minute: "{count}/min",
+  figures: "Chiffres", filters: "Filtres", period: "Période", which: "Laquelle", from: "Du", to: "Au", day: "Jour",
+  all: "Depuis le début", year: "Année", quarter: "Trimestre", month: "Mois", range: "Du … au", reset: "Tout",
+  revenue: "Chiffre d'affaires", orders: "Commandes", cancelled: "Annulées", cancelled_are: "dont {count} annulées", average: "Panier moyen",
+  cancellation: "Taux d'annulation", minute_rate: "Commandes par minute", without_cancelled: "hors commandes annulées",
+  last_minute: "dans la dernière minute", cancelled_of: "{cancelled} commandes sur {orders}",
+  revenue_chart: "Chiffre d'affaires par {grain} et par canal", grain_month: "mois", grain_day: "jour",
+  top_products: "Meilleures ventes", product: "Produit", quantity: "Articles", rank: "Rang",
+  compared: "Comparaison des canaux", minutes: "Commandes par minute, dernière heure", minute: "Minute", period_column: "Période",
+  scope: "{period} · {channels} · {orders} commandes", all_channels: "tous les canaux", no_channel: "aucun canal",
+  widened: "Avant le {day}, les jours ne sont conservés que par mois : la période est élargie à des mois entiers.",
+  products_wider: "Les meilleures ventes sont comptées par mois, tous canaux confondus : voici celles de la période « {period} ».",
+  more: "Autres indicateurs", as_table: "En tableau", csv: "↓ CSV", download: "Télécharger en CSV", rows: "{count} lignes",
+  chart_of: "Graphique : {title}. Les nombres sont dans le tableau qui suit.", first_rows: "les {count} premiers sur {all}",
+  reasons: "Par motif", reason: "Motif", explanation: "Explication", files: "Mis de côté", file: "Fichier", count: "Fichiers", when: "Quand",
+  nothing_aside: "Aucun fichier n'est mis de côté.", newest_files: "Les {count} plus récents sur {all}",
+  nothing_measured: "Rien à montrer pour ce choix.",
+  api: "Tous les nombres en JSON, CSV, Parquet", docs: "Description de l'interface HTTP (OpenAPI)",
+  connecting: "Connexion", live: "En direct", polling: "En direct, toutes les 5 s", lost: "Connexion perdue", stale: "En retard", down: "MongoDB ne répond pas",
+  as_of: "données au {moment}", closed: "Fermé",
+  notice_empty: "Pas encore de commande. Déposez un fichier JSON dans data/sources, ou lancez `run` sans --no-produce.",
+  notice_lost: "Le processus ne répond pas. La page réessaie d'elle-même.",
+  notice_down: "MongoDB ne répond pas ({why}). Les fichiers attendent dans leur dossier et aucun n'est perdu.", numbers_from: "Les nombres affichés datent du {moment}.",
+  notice_stale: "Il manque à ces nombres des commandes enregistrées depuis le {moment}.",
+  notice_overload: "Il arrive plus de fichiers qu'il ne peut en être enregistré à temps : un fichier attend depuis plus de {budget}.",
+  notice_drift: "Le dernier recalcul complet différait des nombres publiés dans {count} cellules ; il les a corrigées.",
+  notice_charts: "Les graphiques n'ont pas pu être dessinés ; les tableaux contiennent les mêmes nombres.",
+  none: "–",
+};
+
+const MOMENT = { dateStyle: "medium", timeStyle: "medium" };
+const WORDS = { en: ENGLISH, fr: FRENCH };
+
+let language = "en";
+let locale = "en";
+let domain = {}; // French of what the domains declare, by its English text
+let timezone;
+
+// A format takes as long to make as thousand numbers to write.
+const formats = new Map();
+
+function format(kind, options = {}) {
+  const key = `${kind} ${locale} ${JSON.stringify(options)}`;
+  if (!formats.has(key)) formats.set(key, new Intl[kind](locale, options));
+  return formats.get(key);
+}
+
+/** The reader's choice, or the browser's. */
+export function speak(wished) {
+  const known = (tag) => tag.slice(0, 2) in WORDS;
+  language = wished ?? (navigator.languages.find(known) ?? "en").slice(0, 2);
+  locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
+  document.documentElement.lang = language;
+}
+
+export const spoken = () => language;
+
+/** What the server knows: times are of the business time zone, and what KPIs are called in French. */
+export function learn(about) {
+  ({ french: domain, timezone } = about);
+}
+
+/** @param {string} key of the words above @param {object} [facts] what stands in its braces */
+export function say(key, facts = {}) {
+  return WORDS[language][key].replace(/\{(\w+)\}/g, (_, name) => facts[name]);
+}
+
+/** A text that a domain declared. `name`: of the KPI, if it is its definition. */
+export const declared = (text, name = text) => (language === "fr" ? domain[name] ?? text : text);
+
+export const number = (value) => (value === null || value === undefined ? say("none") : format("NumberFormat").format(value));
+
+/** Amounts are integers of minor units; they are divided for the eye only. */
+export const money = (minor, currency) => amount(minor === null ? null : minor / 100, currency);
+
+export const amount = (value, currency) =>
+  value === null || value === undefined ? say("none") : format("NumberFormat", { style: "currency", currency }).format(value);
+
+export const short = (value) =>
+  format("NumberFormat", { notation: "compact", maximumFractionDigits: 1 }).format(value);
+
+export const decimal = (value) =>
+  value === null ? say("none") : format("NumberFormat", { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value);
+
+export const percent = (value) => (value === null ? say("none") : `${decimal(value)} %`.replace(" ", language === "fr" ? "\u202f" : ""));
+
+export function bytes(count) {
+  const [unit, size] = count < 1000 ? ["byte", 1] : count < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
+  return format("NumberFormat", { style: "unit", unit, maximumFractionDigits: 1 }).format(count / size);
+}
+
+export function duration(seconds) {
+  const [unit, size] = seconds < 100 ? ["second", 1] : seconds < 6000 ? ["minute", 60] : seconds < 172800 ? ["hour", 3600] : ["day", 86400];
+  const digits = seconds < 9.95 ? 1 : 0;
+  return format("NumberFormat", { style: "unit", unit, unitDisplay: unit === "day" ? "long" : language === "fr" ? "short" : "narrow", maximumFractionDigits: digits }).format(seconds / size);
+}
+
+export const moment = (text) => (text ? format("DateTimeFormat", { ...MOMENT, timeZone: timezone }).format(new Date(text)) : say("none"));
+
+/** "2026", "2026-Q2", "2026-05" or "2026-05-12" as people write it. */
+export function period(text, style = "long") {
+  if (/^\d{4}-Q\d$/.test(text)) return `${language === "fr" ? "T" : "Q"}${text[6]} ${text.slice(0, 4)}`;
+  const parts = { 4: {}, 7: { month: style }, 10: { month: style, day: "numeric" } }[text.length];
+  if (!parts || Number.isNaN(Date.parse(text))) return text;
+  return format("DateTimeFormat", { year: "numeric", ...parts, timeZone: "UTC" }).format(new Date(text));
+}
+
+/** 1 is Monday, as ISO 8601 counts. */
+export const weekday = (day) =>
+  format("DateTimeFormat", { weekday: "long", timeZone: "UTC" }).format(new Date(Date.UTC(2024, 0, day)));
+
+export const clock = (date) => format("DateTimeFormat", { timeStyle: "short", timeZone: timezone }).format(date);
+
+/** Channels and feeds are named by their systems: site_web. */
+export const title = (name) => name.replaceAll("_", " ");
+
+/** Put all words of the document in the language. */
+export function translate(root = document) {
+  for (const node of root.querySelectorAll("[data-say]")) node.textContent = say(node.dataset.say);
+  for (const node of root.querySelectorAll("[data-say-label]")) node.setAttribute("aria-label", say(node.dataset.sayLabel));
+}

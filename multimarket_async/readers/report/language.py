@@ -1,0 +1,86 @@
+"""How a report says things: words, numbers and times, in English or French."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from multimarket_async.domains import Column, Row
+
+UNKNOWN = "-"
+IN_FRENCH = {
+    "Report": "Rapport",
+    "generation": "génération",
+    "As of": "Données au",
+    "Orders counted": "Commandes comptées",
+    "Newest order": "Commande la plus récente",
+    "Files in quarantine": "Fichiers en quarantaine",
+    "All {} rows": "Les {} lignes",
+    "The first {}": "Les {} premiers",
+    "Nothing has been measured here yet.": "Rien n'a encore été mesuré ici.",
+    "Contents": "Sommaire",
+    "made by MultiMarket": "établi par MultiMarket",
+}
+WEEKDAYS = {
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
+}
+
+
+@dataclass(frozen=True)
+class Language:
+    """code: BCP 47, as HTML has it. words: by their English text; what is missing stays English.
+
+    thousands, decimal: what separates digits. moments: strftime format.
+    """
+
+    code: str
+    locale: Literal["en-US", "fr-FR"]
+    thousands: str
+    decimal: str
+    moments: str
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    def knowing(self, words: Mapping[str, str]) -> "Language":
+        """The same with a domain's words; English has them already."""
+        return self if self.code == "en" else replace(self, words={**self.words, **words})
+
+    def say(self, text: str) -> str:
+        """The same text in the language."""
+        return self.words.get(text, text)
+
+    def heading(self, column: Column) -> str:
+        """Its title, and its unit where it has one."""
+        return self.say(column.title) + (f" ({self.say(column.unit)})" if column.unit else "")
+
+    def shown(self, column: Column, row: Row) -> str:
+        """A cell for people; amounts from their exact minor units, where the row has these."""
+        value = row.get(column.name)
+        if value is None:
+            return UNKNOWN
+        if column.name == "weekday":
+            return WEEKDAYS[self.code][value - 1]
+        if column.type == "double":
+            return self.number(_exact(value, row.get(f"{column.name}_minor")))
+        return self.number(f"{value:,}") if column.type == "integer" else str(value)
+
+    def number(self, text: str) -> str:
+        """A number as Python formats it with commas, in the digits' habits of the language."""
+        return text.translate({ord(","): self.thousands, ord("."): self.decimal})
+
+    def moment(self, at: datetime | None, zone: ZoneInfo) -> str:
+        """A time on the clocks of this zone, which is named."""
+        return f"{at.astimezone(zone):{self.moments}} ({zone.key})" if at else UNKNOWN
+
+
+def _exact(value: float, minor: Any) -> str:
+    if minor is None:
+        return f"{value:,.2f}"
+    units, hundredths = divmod(abs(minor), 100)
+    return f"{'-' if minor < 0 else ''}{units:,}.{hundredths:02}"
+
+
+ENGLISH = Language("en", "en-US", ",", ".", "%Y-%m-%d %H:%M")
+# French digits are grouped by a narrow space that does not break (Unicode CLDR, fr: U+202F).
+FRENCH = Language("fr", "fr-FR", "\u202f", ",", "%d/%m/%Y %H:%M", IN_FRENCH)

@@ -1,0 +1,129 @@
+"""What is in a report, and the file it becomes: report.html.j2, filled in."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from multimarket_async.domains import Column, Kpi, Row, Subject
+from multimarket_async.readers.charts import Drawing, drawing, legible
+from multimarket_async.readers.report.language import Language
+from multimarket_async.readers.report.plots import svg
+
+MOST_ROWS = 40  # of a table that is open at once; a longer one is opened by who wants it, and then printed too
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells as text. numeric: which columns are numbers, by position."""
+
+    headings: list[str]
+    numeric: list[bool]
+    rows: list[list[str]]
+
+    @property
+    def is_long(self) -> bool:
+        """Too long to be read from one end to the other."""
+        return len(self.rows) > MOST_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One KPI, in words of the report's language."""
+
+    name: str
+    title: str
+    definition: str
+    chart: Markup | None
+    caption: str
+    table: Table
+
+
+def report(subjects: Iterable[Subject], generation: dict[str, Any], language: Language, zone: ZoneInfo) -> str:
+    """A generation, as the ledger has it, as HTML: no script, nothing to fetch, all text escaped."""
+    measured = generation["kpis"]
+    sections = [
+        _section(kpi, measured[kpi.name]["rows"], language.knowing(subject.french))
+        for subject in subjects
+        for kpi in subject.kpis
+        if kpi.name in measured
+    ]
+    facts = list(_facts(generation, language, zone))
+    return _TEMPLATES.get_template("report.html.j2").render(
+        language=language, say=language.say, generation=generation, facts=facts, sections=sections
+    )
+
+
+def _facts(generation: dict[str, Any], language: Language, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+    yield language.say("As of"), language.moment(generation["as_of"], zone)
+    for name, title in (("orders", "Orders counted"), ("quarantined", "Files in quarantine")):
+        if generation.get(name) is not None:
+            yield language.say(title), language.number(f"{generation[name]:,}")
+    yield language.say("Newest order"), language.moment(generation.get("newest_event"), zone)
+
+
+def _section(kpi: Kpi, rows: Sequence[Row], language: Language) -> Section:
+    plan = drawing(kpi)
+    definition = language.words.get(kpi.name, kpi.definition)
+    head = kpi.name, language.say(kpi.title), definition
+    if plan is None or not rows:
+        return Section(*head, None, "", _table(kpi, rows, language))
+    drawn, shown = legible(plan, rows)
+    chart = Markup(svg(drawn, shown, language))  # noqa: S704 - text in it is escaped by its renderer, tests/readers/report
+    down = plan.series if plan.kind == "grid" else None
+    table = _crossed(down, plan, rows, language) if down else _table(kpi, rows, language)
+    return Section(*head, chart, _caption(plan, drawn, rows, shown, language), table)
+
+
+def _caption(plan: Drawing, drawn: Drawing, rows: Sequence[Row], shown: Sequence[Row], language: Language) -> str:
+    """What is drawn, and of what, where it is not all."""
+    parts = [language.heading(drawn.y)]
+    if plan.kind != drawn.kind:
+        parts.append(str(shown[0][plan.x.name]))
+    if len(shown) < len(rows) and drawn.kind == "bars":
+        parts.append(language.say("The first {}").format(len(shown)).lower())
+    return ", ".join(parts)
+
+
+def _table(kpi: Kpi, rows: Sequence[Row], language: Language) -> Table:
+    """The columns people read: no minor units, whose amounts are there, and no instants a period starts at."""
+    columns = [column for column in kpi.columns if column.type != "date" and not column.name.endswith("_minor")]
+    return Table(
+        [language.heading(column) for column in columns],
+        [_is_number(column) for column in columns],
+        [[language.shown(column, row) for column in columns] for row in rows],
+    )
+
+
+def _crossed(down: Column, grid: Drawing, rows: Sequence[Row], language: Language) -> Table:
+    """A line for each value of `down`, a column for each `x`, as it is drawn; where there is no row, 0."""
+    cells = {(row[down.name], row[grid.x.name]): row for row in rows}
+    lines, across = (sorted({key[place] for key in cells}) for place in (0, 1))
+    nothing = {grid.y.name: 0}
+    return Table(
+        [language.heading(down), *(language.shown(grid.x, {grid.x.name: at}) for at in across)],
+        [False, *(True for _ in across)],
+        [
+            [
+                language.shown(down, {down.name: line}),
+                *(language.shown(grid.y, cells.get((line, at), nothing)) for at in across),
+            ]
+            for line in lines
+        ],
+    )
+
+
+def _is_number(column: Column) -> bool:
+    return column.type in ("integer", "double")
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("multimarket_async.readers.report", "."),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)

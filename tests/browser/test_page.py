@@ -1,0 +1,205 @@
+"""The live page as people use it: its numbers are those of `kpi show`, and follow what they choose and what happens."""
+
+import csv
+import io
+import json
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import Open
+from tests.browser.shop import EVIL, FORMULA, Shop, order
+
+pytestmark = pytest.mark.timeout(180)
+NARROW = "\u202f"
+
+
+def money(minor: int | None) -> str:
+    return "\u2013" if minor is None else f"€{minor // 100:,}.{minor % 100:02}"
+
+
+def half_up(a: int, b: int) -> int | None:
+    return (2 * a + b) // (2 * b) if b else None
+
+
+async def cells(page: Page, host: str) -> list[list[str]]:
+    """The rows of a card's table, folded or not, without the heading."""
+    await unfold(page, host)
+    found: list[list[str]] = await page.evaluate(
+        "(host) => [...document.querySelectorAll(`${host} tbody tr`)].map((row) =>"
+        " [...row.children].map((cell) => cell.textContent))",
+        host,
+    )
+    return found
+
+
+async def unfold(page: Page, host: str) -> None:
+    await page.evaluate(
+        "(host) => document.querySelectorAll(`${host} details`).forEach((one) => { one.open = true; })", host
+    )
+    await page.wait_for_function("(host) => !document.querySelector(`${host} details > div:empty`)", arg=host)
+
+
+async def tile(page: Page, name: str) -> str:
+    return await page.locator(f"#tile-{name} .big").inner_text()
+
+
+def by_channel(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """What the card "Channels compared" must say of these rows."""
+    sums: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        sums[row["channel"]].update({name: row[name] for name in ("orders", "cancelled_orders", "revenue_minor")})
+    return [_compared(channel, sums[channel]) for channel in sorted(sums)]
+
+
+def _compared(channel: str, sums: Counter[str]) -> list[str]:
+    orders, cancelled, minor = sums["orders"], sums["cancelled_orders"], sums["revenue_minor"]
+    rate, average = half_up(cancelled * 10_000, orders), half_up(minor, orders - cancelled)
+    assert rate is not None
+    return [channel, f"{orders:,}", f"{cancelled:,}", money(minor), f"{rate // 100}.{rate % 100:02}%", money(average)]
+
+
+async def test_the_headline_numbers_are_those_of_kpi_show(page: Page, shop: Shop) -> None:
+    months = shop.kpi("revenue_by_month_and_channel")
+    rates = {row["channel"]: row for row in shop.kpi("cancellation_rate_by_channel")}
+    averages = {row["channel"]: row for row in shop.kpi("average_order_value_by_channel")}
+    compared = await cells(page, "#compared")
+    assert compared == by_channel(months)
+    for channel, orders, _, _, rate, average in compared:
+        assert orders == f"{rates[channel]['orders']:,}"
+        assert rate == f"{rates[channel]['cancellation_rate_pct']:.2f}%"
+        assert average == f"€{averages[channel]['average_order_value']:,.2f}"
+    assert await tile(page, "revenue") == money(sum(row["revenue_minor"] for row in months))
+    assert await tile(page, "orders") == "602"
+    revenue = [row[3:] for row in await cells(page, "#revenue")]
+    assert revenue == [[f"{row['cancelled_orders']:,}", money(row["revenue_minor"])] for row in months]
+    products = [
+        [row["product"], f"{row['quantity']:,}", money(row["revenue_minor"])] for row in shop.kpi("top_products")
+    ]
+    assert await cells(page, "#products") == products
+
+
+async def test_every_other_kpi_has_a_card_with_all_its_rows_and_a_chart(page: Page, shop: Shop) -> None:
+    others = [kpi for kpi in shop.get("kpis")["kpis"] if not kpi["headline"]]
+    assert len(others) >= 7
+    for kpi in others:
+        rows = await cells(page, f"#kpi-{kpi['name']}")
+        assert len(rows) == len(shop.get(f"kpis/{kpi['name']}")["rows"]), kpi["name"]
+        plot = page.locator(f"#kpi-{kpi['name']} .plot")
+        await plot.scroll_into_view_if_needed()
+        await expect(plot.locator("svg")).to_be_visible()
+
+
+async def test_the_flow_shows_where_every_file_is(page: Page) -> None:
+    said = await page.locator("#conservation").inner_text()
+    assert " ".join(said.split()).startswith(
+        "603 dropped = 0 waiting + 602 stored + 0 duplicate + 1 quarantined The sum holds"
+    )
+    assert await page.locator("#channels li").count() == 3
+
+
+async def test_a_period_and_channels_filter_all_figures(page: Page, shop: Shop) -> None:
+    months = shop.kpi("revenue_by_month_and_channel")
+    newest = max(row["month"] for row in months)
+    year, quarter = newest[:4], (int(newest[5:]) + 2) // 3
+    in_quarter = [f"{year}-{month:02}" for month in range(quarter * 3 - 2, quarter * 3 + 1)]
+    for kind, which, kept in (
+        ("year", year, [row for row in months if row["month"].startswith(year)]),
+        ("quarter", f"{year}-Q{quarter}", [row for row in months if row["month"] in in_quarter]),
+        ("month", newest, [row for row in months if row["month"] == newest]),
+    ):
+        await page.select_option("#period", kind)
+        await page.select_option("#which", which)
+        assert await cells(page, "#compared") == by_channel(kept)
+    await page.get_by_label("mobile").uncheck()
+    await page.get_by_label("boutique").uncheck()
+    assert await cells(page, "#compared") == by_channel([row for row in kept if row["channel"] == "web"])
+    await page.click("#filters [type=reset]")
+    await expect(page.locator("#compared tbody tr")).to_have_count(3)
+
+
+async def test_a_day_and_a_range_are_counted_by_day(page: Page, shop: Shop) -> None:
+    days = shop.kpi("orders_by_day_and_channel")
+    last = max(row["day"] for row in days)
+    await page.select_option("#period", "day")
+    await page.fill("#from", last)
+    assert await cells(page, "#compared") == by_channel([row for row in days if row["day"] == last])
+    first = sorted({row["day"] for row in days})[-4]
+    await page.select_option("#period", "range")
+    await page.fill("#from", first)
+    await page.fill("#to", last)
+    assert await cells(page, "#compared") == by_channel([row for row in days if first <= row["day"]])
+
+
+async def test_days_that_are_no_longer_kept_are_widened_to_months_and_the_page_says_so(page: Page, shop: Shop) -> None:
+    months = shop.kpi("revenue_by_month_and_channel")
+    oldest = min(row["month"] for row in months)
+    await page.select_option("#period", "range")
+    await page.fill("#from", f"{oldest}-28")
+    await page.fill("#to", f"{oldest}-28")
+    assert await cells(page, "#compared") == by_channel([row for row in months if row["month"] == oldest])
+    await expect(page.locator("#scope")).to_contain_text("widened to whole months")
+
+
+async def test_what_is_shown_can_be_downloaded(page: Page, shop: Shop, tmp_path: Path) -> None:
+    await page.get_by_label("mobile").uncheck()
+    for card in ("#compared", "#products", "#revenue", "#kpi-revenue_by_city"):
+        async with page.expect_download() as coming:
+            await page.click(f"{card} .save")
+        download = await coming.value
+        assert download.suggested_filename.endswith(".csv")
+        await download.save_as(tmp_path / "shown.csv")
+        lines = list(csv.reader(io.StringIO((tmp_path / "shown.csv").read_text(encoding="utf-8"), newline="")))
+        shown = await cells(page, card)
+        assert len(lines) == 1 + len(shown)
+        for line, row in zip(lines[1:], shown, strict=True):
+            assert line[0] in {row[0], "'" + FORMULA} or card == "#revenue"
+            if "revenue_minor" in lines[0]:
+                assert money(int(line[lines[0].index("revenue_minor")])) in row
+
+
+async def test_a_formula_is_text_in_the_csv(page: Page, tmp_path: Path) -> None:
+    async with page.expect_download() as coming:
+        await page.click("#products .save")
+    await (await coming.value).save_as(tmp_path / "products.csv")
+    assert f"'{FORMULA},998,848300000\r\n" in (tmp_path / "products.csv").read_bytes().decode()
+
+
+async def test_text_from_orders_stays_text(page: Page) -> None:
+    assert (await cells(page, "#products"))[0][0] == EVIL
+    [bad] = await cells(page, "#files")
+    assert EVIL in bad[3]
+    assert await page.locator("img").count() == 1  # the mark in the heading
+    await page.locator("#products .plot path[aria-label], #products .mark-rect path").first.hover()
+    await expect(page.locator("#tip")).to_contain_text(EVIL)
+
+
+async def test_french_and_english(window: Open, shop: Shop) -> None:
+    page = await window(shop.url, locale="fr-FR")
+    await page.wait_for_selector("#revenue svg")
+    assert await page.evaluate("document.documentElement.lang") == "fr"
+    minor = sum(row["revenue_minor"] for row in shop.kpi("revenue_by_month_and_channel"))
+    french = f"{minor // 100:,}".replace(",", NARROW) + f",{minor % 100:02}\u00a0€"
+    assert await page.locator("#tile-revenue .big").text_content() == french
+    assert await page.locator("#kpi-products_by_month h3").inner_text() == "Produits par mois"
+    left = await page.evaluate(
+        "[...document.querySelectorAll('main h2, main h3, main th, main dt, button')].map((one) => one.textContent)"
+    )
+    assert not {"Revenue", "Orders", "Reset", "All time", "Product", "The flow"} & {*left}
+    await page.click("#language")
+    await expect(page.locator("#flow-title")).to_have_text("The flow")
+    await page.reload()
+    await page.wait_for_selector("#revenue svg")
+    assert await page.evaluate("document.documentElement.lang") == "en"
+
+
+async def test_numbers_move_when_files_are_dropped(page: Page, shop: Shop) -> None:
+    """Last: the shop has one order more from here on."""
+    before = int((await tile(page, "orders")).replace(",", ""))
+    shop.drop("moves", json.dumps(order(100, datetime.now(UTC))))
+    await expect(page.locator("#tile-orders .big")).to_have_text(str(before + 1))
+    await expect(page.locator("[data-number=stored]")).to_have_text(str(before + 1))

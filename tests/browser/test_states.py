@@ -1,0 +1,82 @@
+"""What is out of the ordinary is said in words, in the place for it; and the page recovers by itself."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from tests.browser.conftest import Open
+from tests.browser.shop import Shop, opened
+
+pytestmark = pytest.mark.timeout(180)
+CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "MongoDB is away": lambda status: status["mongo"].update(ok=False, why="No answer within 2 s."),
+    "Stale": lambda status: status["kpi"].update(stale=True, behind_s=75.0),
+    "overload": lambda status: status["overload"].update(late=True, oldest_s=31.0),
+}
+SAID = {
+    "MongoDB is away": "MongoDB does not answer (No answer within 2 s.). Files wait",
+    "Stale": "These numbers lack orders",
+    "overload": "a file waits longer than the budget of 10s",
+}
+
+
+def changed(change: Callable[[dict[str, Any]], object]) -> Callable[[Page], Awaitable[None]]:
+    """Rewrites what /api/status says on its way to the page."""
+
+    async def rewrite(route: Route) -> None:
+        answer = await route.fetch()
+        status = await answer.json()
+        change(status)
+        await route.fulfill(response=answer, json=status)
+
+    async def before(page: Page) -> None:
+        await page.route("**/api/status", rewrite)
+
+    return before
+
+
+@pytest.mark.parametrize("state", CHANGES)
+async def test_a_state_is_told(window: Open, shop: Shop, state: str) -> None:
+    page = await window(shop.url, before=changed(CHANGES[state]))
+    await expect(page.locator("#notices")).to_contain_text(SAID[state])
+    if state != "overload":
+        await expect(page.locator("#pulse")).to_have_text(state)
+    await page.unroute_all(behavior="wait")
+    await expect(page.locator("#notices")).to_have_text("")
+    await expect(page.locator("#pulse")).to_have_text("Live")
+
+
+async def test_a_lost_connection_is_told_and_mends_itself(browser: Any, shop: Shop) -> None:
+    """The browser itself reports failed requests: no clean console is asked for here."""
+    context = await browser.new_context(locale="en-GB")
+    page = await context.new_page()
+    await page.goto(shop.url)
+    await expect(page.locator("#tile-orders .big")).not_to_be_empty()
+    await context.set_offline(True)
+    await expect(page.locator("#pulse")).to_have_text("Connection lost", timeout=15_000)
+    await expect(page.locator("#notices")).to_contain_text("does not answer")
+    await expect(page.locator("#tile-orders .big")).not_to_be_empty()
+    await context.set_offline(False)
+    await expect(page.locator("#pulse")).to_have_text("Live", timeout=15_000)
+    await context.close()
+
+
+async def test_no_order_yet(window: Open, tmp_path: Path, chromium: str) -> None:
+    with opened(tmp_path / "data") as empty:
+        page = await window(empty.url)
+        await expect(page.locator("#notices")).to_contain_text("No order yet")
+        await expect(page.locator("#figures-section #filters")).to_be_hidden()
+        await page.goto("about:blank")
+
+
+async def test_without_the_chart_library_the_tables_are_there(browser: Any, shop: Shop) -> None:
+    context = await browser.new_context(locale="en-GB")
+    page = await context.new_page()
+    await page.route("**/vega.js", lambda route: route.abort())
+    await page.goto(shop.url)
+    await expect(page.locator("#notices")).to_contain_text("charts could not be drawn")
+    await expect(page.locator("#compared tbody tr")).to_have_count(3)
+    await context.close()

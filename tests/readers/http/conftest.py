@@ -1,0 +1,98 @@
+"""A data folder with orders that were collected and measured for real, and the API on it, without a socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pymongo.database import Database
+
+from multimarket_async.clock import Clock
+from multimarket_async.collector import Collector
+from multimarket_async.domains import Subject
+from multimarket_async.domains.orders import ORDERS
+from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.events import Events
+from multimarket_async.landing import Landing
+from multimarket_async.readers.http import Sources
+from multimarket_async.readers.http.api import Api
+from multimarket_async.readers.http.guard import Limits
+from multimarket_async.settings import Loaded, Settings
+from multimarket_async.snapshots import Snapshotter
+from multimarket_async.store import Store
+
+EARLIEST, LATEST = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
+HERE = "http://127.0.0.1:8000"
+
+
+@dataclass
+class Shop:
+    """What a `run` would have: its sources, its collector, and a client of its API."""
+
+    sources: Sources
+    collector: Collector
+    snapshotter: Snapshotter
+
+    async def drop(self, orders_per_channel: int, first: int = 0) -> None:
+        for feed, landing in self.sources.channels:
+            assert feed.simulate
+            for number in range(first, first + orders_per_channel):
+                delivery = feed.simulate(1, number, EARLIEST, LATEST)
+                await landing.drop(delivery.name, delivery.content)
+
+    async def work(self) -> None:
+        """Collect what waits, and publish."""
+        await self.collector.until_empty()
+        await self.snapshotter.refresh()
+
+    def client(self, limits: Limits | None = None, **headers: str) -> httpx.AsyncClient:
+        api = Api(self.sources, limits or Limits(burst=10**6))
+        return httpx.AsyncClient(transport=httpx.ASGITransport(api.asgi), base_url=HERE, headers=headers)
+
+
+Open = Callable[..., Awaitable[Shop]]
+
+
+@pytest.fixture
+async def open_shop(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> AsyncIterator[Open]:
+    """A shop with these domains and settings, without any order."""
+    stores = []
+
+    async def opened(subjects: Sequence[Subject] = (), uri: str = mongo_uri, **settings: Any) -> Shop:
+        given = Settings(data_dir=tmp_path, settle_s=0, **settings)
+        own = Loaded((given, OrderSettings()), {})
+        subjects = subjects or [ORDERS.under(own)]
+        channels = [(feed, Landing(tmp_path, feed.name)) for subject in subjects for feed in subject.feeds]
+        for _, landing in channels:
+            landing.prepare()
+        store, clock, events = Store(uri, database.name), Clock(), Events()
+        stores.append(store)
+        collector = Collector(channels, store, given, clock, events)
+        meters, stop = collector.tally.meters, asyncio.Event()
+        latency_file = tmp_path / "latency.json"
+        sources = Sources(subjects, channels, store, given, clock, events, meters, latency_file, stop)
+        return Shop(sources, collector, Snapshotter(subjects, store, clock, events=events))
+
+    yield opened
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+async def shop(open_shop: Open) -> Shop:
+    """Twenty orders a channel, stored and measured."""
+    one = await open_shop()
+    await one.drop(20)
+    await one.work()
+    return one
+
+
+@pytest.fixture
+async def client(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
+    """Asks that shop."""
+    async with shop.client() as one:
+        yield one

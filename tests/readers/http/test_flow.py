@@ -1,0 +1,213 @@
+"""/api/status, /api/quarantine, /livez, /readyz, /metrics: where every file is, and how it goes."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from bson.int64 import Int64
+from prometheus_client.parser import text_string_to_metric_families
+
+from multimarket_async.errors import Unavailable
+from multimarket_async.readers.http.flow import Flow
+from multimarket_async.readers.http.minutes import Minutes
+from multimarket_async.readers.status import status
+from multimarket_async.store import LEDGER
+
+AWAY = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100"
+
+
+async def told(shop: Any) -> dict[str, Any]:
+    async with shop.client() as client:
+        found: dict[str, Any] = (await client.get("/api/status")).json()
+        return found
+
+
+async def test_the_counts_are_those_of_the_command(shop: Any) -> None:
+    """Stored, duplicate, set aside by reason, waiting; and their sum."""
+    _, landing = shop.sources.channels[0]
+    stored = next(landing.archive_files())
+    await landing.drop("again.json", stored.read_bytes())
+    await landing.drop("bad.json", b"{")
+    await shop.work()
+    await landing.drop("waits.json", b"{}")
+    found = await told(shop)
+    expected = await status(shop.sources.channels, shop.sources.store, datetime.now(UTC))
+    assert [(one["channel"], one["stored"], one["waiting"]) for one in found["channels"]] == [
+        (one.feed, one.stored, one.waiting) for one in expected.channels
+    ]
+    web = found["channels"][0]
+    assert (web["stored"], web["duplicate"], web["quarantined"], web["waiting"]) == (20, 1, 1, 1)
+    assert (web["dropped"], web["waiting_bytes"], sum(web["by_reason"].values())) == (23, 2, 1)
+    total = {"dropped": 63, "waiting": 1, "stored": 60, "duplicate": 1, "quarantined": 1}
+    assert found["conservation"] == {"holds": True, "sum": total}
+    assert found["mongo"] == {"ok": True, "why": None}
+    assert (found["kpi"]["generation"], found["kpi"]["stale"], found["kpi"]["drift"]) == (1, False, 0)
+
+
+async def test_between_two_counts_what_was_done_is_added(shop: Any) -> None:
+    """Counting everything costs; what this process has done since it knows."""
+    async with shop.client() as client:
+        before = (await client.get("/api/status")).json()["conservation"]["sum"]
+        await shop.drop(4, first=20)
+        await shop.sources.channels[0][1].drop("bad.json", b"{")
+        await shop.collector.until_empty()
+        after = before
+        for _ in range(50):  # what waits is looked at twice a second
+            after = (await client.get("/api/status")).json()["conservation"]["sum"]
+            if after["waiting"] == 0 and after != before:
+                break
+            time.sleep(0.05)  # noqa: ASYNC251 - nothing else is to run
+    assert {name: after[name] - before[name] for name in after} == {
+        "dropped": 13,
+        "waiting": 0,
+        "stored": 12,
+        "duplicate": 0,
+        "quarantined": 1,
+    }
+
+
+async def test_a_missing_file_breaks_the_sum(shop: Any) -> None:
+    """More is stored than archived: a file left without being archived."""
+    next(shop.sources.channels[0][1].archive_files()).unlink()
+    assert (await told(shop))["conservation"]["holds"] is False
+
+
+async def test_without_mongodb_the_disk_is_told(open_shop: Any) -> None:
+    """And that MongoDB does not answer; what only it knows is unknown, not 0."""
+    shop = await open_shop(uri=AWAY)
+    await shop.drop(2)
+    async with shop.client() as client:
+        found = (await client.get("/api/status")).json()
+        assert found["mongo"]["ok"] is False
+        assert [(one["waiting"], one["stored"], one["dropped"]) for one in found["channels"]] == [(2, None, 2)] * 3
+        assert found["conservation"]["holds"] is None
+        for path in ("/api/kpis", "/api/kpis/top_products", "/api/orders", "/api/kpis/top_products/history?by=rank"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+            assert "27017" not in answer.text
+            assert "127.0.0.1" not in answer.text
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()) == (503, {"ready": False, "why": ["MongoDB does not answer."]})
+        assert (await client.get("/livez")).json() == {"alive": True}
+        assert "multimarket_mongodb_up 0.0" in (await client.get("/metrics")).text
+
+
+async def test_what_was_stored_before_mongodb_went_is_remembered(shop: Any, monkeypatch: Any) -> None:
+    """Counted anew while it is away: neither forgotten nor taken for duplicates."""
+
+    async def away(*_: Any) -> Any:
+        raise Unavailable("MongoDB is away")
+
+    flow = Flow(shop.sources)
+    await flow.channels()
+    await shop.drop(2, first=20)
+    await shop.collector.until_empty()
+    monkeypatch.setattr("multimarket_async.readers.http.flow.stored_files", away)
+    flow.recount()
+    assert [(one.stored, one.duplicates) for one in await flow.channels()] == [(22, 0)] * 3
+    flow.recount()
+    assert [(one.stored, one.duplicates) for one in await flow.channels()] == [(22, 0)] * 3
+
+
+async def test_a_file_that_waits_too_long_is_overload(shop: Any) -> None:
+    """Not ready then; the reason names channel and budget."""
+    shop.sources.settings.__dict__["latency_budget_s"] = 0.01
+    await shop.sources.channels[1][1].drop("late.json", b"{}")
+    time.sleep(0.05)  # noqa: ASYNC251 - the file is to grow old
+    assert (await told(shop))["overload"]["late"] is True
+    async with shop.client() as client:
+        answer = await client.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["why"][0].startswith("In application_mobile a file waits for ")
+
+
+async def test_ready(shop: Any, client: httpx.AsyncClient) -> None:
+    """When nothing speaks against it; and not when a folder is gone."""
+    assert (await client.get("/readyz")).json() == {"ready": True, "why": []}
+    archived = shop.sources.channels[0][1].archived
+    archived.rename(archived.with_name("away"))
+    assert (await client.get("/readyz")).json()["why"] == ["Into a folder of site_web nothing can be written."]
+
+
+async def test_a_folder_that_cannot_be_listed_is_told(shop: Any, monkeypatch: Any) -> None:
+    """And the other channels all the same."""
+    listed = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path) == shop.sources.channels[0][1].sources:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = await told(shop)
+    assert list(found["unreadable"]) == ["site_web"]
+    assert [one["stored"] for one in found["channels"]] == [20, 20, 20]
+
+
+async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) -> None:
+    """With the sentence and the place; of one channel if asked."""
+    for feed, name in ((0, "first"), (1, "second"), (0, "third")):
+        await shop.sources.channels[feed][1].drop(f"{name}.json", b'{"a" 1}')
+        await shop.collector.until_empty()
+    found = (await client.get("/api/quarantine")).json()["files"]
+    assert [one["file"] for one in found] == ["third.json", "second.json", "first.json"]
+    assert (found[1]["channel"], found[1]["line"], found[1]["column"]) == ("application_mobile", 1, 6)
+    assert found[1]["sentence"]
+    of_web = (await client.get("/api/quarantine?channel=site_web&limit=1")).json()["files"]
+    assert [one["file"] for one in of_web] == ["third.json"]
+    for wrong in ("channel=nowhere", "limit=0", "limit=501"):
+        assert (await client.get(f"/api/quarantine?{wrong}")).status_code == 422
+
+
+async def test_a_hostile_name_is_only_text(shop: Any, client: httpx.AsyncClient) -> None:
+    """Bytes that are no UTF-8, and markup."""
+    name = os.fsdecode(b"\xff<img src=x onerror=alert(1)>.json")
+    await shop.sources.channels[0][1].drop(name, b"{")
+    await shop.collector.until_empty()
+    [one] = (await client.get("/api/quarantine")).json()["files"]
+    assert one["file"].endswith("<img src=x onerror=alert(1)>.json")
+
+
+async def test_metrics_are_those_of_the_collector(shop: Any, client: httpx.AsyncClient) -> None:
+    """Read by Prometheus' own parser: every file in one bucket, and the sum of buckets is the count."""
+    await shop.sources.channels[0][1].drop("bad.json", b"{")
+    await shop.work()
+    text = (await client.get("/metrics")).text
+    found = {sample.name: sample for family in text_string_to_metric_families(text) for sample in family.samples}
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    files = {tuple(one.labels.values()): one.value for one in samples if one.name == "multimarket_files_total"}
+    assert files[("site_web", "stored")] == 20
+    assert sum(files.values()) == 61
+    buckets = [one.value for one in samples if one.name == "multimarket_latency_seconds_bucket"]
+    assert buckets == sorted(buckets)
+    assert buckets[-1] == found["multimarket_latency_seconds_count"].value == 61
+    assert found["multimarket_batch_files_sum"].value == 61
+    assert found["multimarket_mongodb_write_seconds_count"].value >= 1
+    assert {"10.0", "15.0"} <= {one.labels["le"] for one in samples if one.name == "multimarket_latency_seconds_bucket"}
+    assert found["multimarket_kpi_generation"].value == 1
+    assert found["multimarket_kpi_drift"].value == 0
+    assert found["multimarket_latency_breaches_total"].value == 0
+    expected = {"multimarket_backlog_files", "multimarket_backlog_bytes", "multimarket_loop_lag_seconds"}
+    assert expected | {"process_resident_memory_bytes"} <= set(found)
+
+
+async def test_orders_per_minute(database: Any, shop: Any) -> None:
+    """New orders between generations, in the minute that saw them; the last hour, oldest first."""
+    now = datetime(2026, 5, 1, 12, 0, 30, tzinfo=UTC)
+    database[LEDGER].delete_many({})
+    for number, (minutes, orders) in enumerate(((90, 10), (2, 15), (2, 18), (0, 19)), start=1):
+        publish(database, number, now - timedelta(minutes=minutes), orders)
+    minutes = Minutes(shop.sources.store, ["orders"])
+    found = await minutes.until(now)
+    assert (len(found), found[-1]["minute"]) == (60, datetime(2026, 5, 1, 12, 0, tzinfo=UTC))
+    assert [one["orders"] for one in found][-4:] == [0, 8, 0, 1]
+    publish(database, 5, now + timedelta(minutes=1), 25)
+    assert [one["orders"] for one in await minutes.until(now + timedelta(minutes=1))][-4:] == [8, 0, 1, 6]
+
+
+def publish(database: Any, number: int, at: datetime, orders: int) -> None:
+    told = {"_id": Int64(number), "as_of": at, "computed_at": at, "orders": Int64(orders), "kpis": {}}
+    database.command({"insert": LEDGER, "documents": [told], "bypassDocumentValidation": True})

@@ -1,0 +1,232 @@
+"""What stands before the API: who may ask, how, and how often; what every answer carries."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from multimarket_async.readers.http.guard import Guard, Limits, Rates
+
+TOKEN = "0123456789abcdef-secret"
+KPIS = "/api/kpis"
+
+
+@pytest.fixture
+async def guarded(open_shop: Any) -> Any:
+    return await open_shop(http_token=TOKEN, http_host="0.0.0.0")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND"])
+@pytest.mark.parametrize("path", [KPIS, "/", "/api/orders", "/metrics", "/nowhere"])
+async def test_nothing_can_be_written(shop: Any, method: str, path: str) -> None:
+    """405, with what is allowed."""
+    async with shop.client() as client:
+        answer = await client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert answer.json()["detail"] == "Nothing can be written over HTTP."
+
+
+@pytest.mark.parametrize(
+    "path", [KPIS, "/", "/nowhere", "/livez", f"{KPIS}/top_products.csv", f"{KPIS}/top_products?x=1"]
+)
+async def test_every_answer_has_the_security_headers(shop: Any, path: str) -> None:
+    """Those of errors too; and no answer lets another site read it, or says what serves it."""
+    async with shop.client() as client:
+        for answer in (await client.get(path), await client.post(path)):
+            assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+            assert "unsafe" not in answer.headers["content-security-policy"]
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["x-frame-options"] == "DENY"
+            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+            assert not [name for name in answer.headers if name.startswith("access-control")]
+            assert "server" not in answer.headers
+
+
+async def test_another_site_is_given_no_leave(shop: Any) -> None:
+    """A preflight from elsewhere has no answer that a browser would take for a yes."""
+    preflight = {"Origin": "http://evil.example", "Access-Control-Request-Method": "GET"}
+    async with shop.client() as client:
+        answer = await client.options(KPIS, headers=preflight)
+        assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+        assert "content-length" not in answer.headers
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("path", [KPIS, "/", f"{KPIS}/top_products.csv", "/nowhere"])
+async def test_head_is_get_without_the_body(shop: Any, path: str) -> None:
+    """The same status and length."""
+    async with shop.client() as client:
+        whole, head = await client.get(path), await client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"]
+
+
+HOSTS = {
+    "127.0.0.1:8000": 200,
+    "127.0.0.1": 200,
+    "localhost:8000": 200,
+    "LOCALHOST": 200,
+    "[::1]:8000": 200,
+    "evil.example": 421,
+    "evil.example:8000": 421,
+    "127.0.0.1.evil.example": 421,
+    "localhost.evil.example": 421,
+    "": 421,
+    "localhost@evil.example": 421,
+    "[::1": 421,
+}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_a_strangers_name_is_refused(shop: Any, host: str) -> None:
+    """It leads here by DNS rebinding only."""
+    async with shop.client() as client:
+        assert (await client.get(KPIS, headers={"Host": host})).status_code == HOSTS[host]
+
+
+async def test_a_name_of_ours(open_shop: Any) -> None:
+    """By setting."""
+    shop = await open_shop(http_names=("shop.example",))
+    async with shop.client() as client:
+        assert (await client.get(KPIS, headers={"Host": "Shop.example:80"})).status_code == 200
+
+
+async def test_two_hosts_are_none(shop: Any) -> None:
+    """A proxy and we might each believe another one."""
+    headers = [("Host", "localhost"), ("Host", "localhost")]
+    async with shop.client() as client:
+        assert (await client.get(KPIS, headers=headers)).status_code == 421
+
+
+# --- The token --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [KPIS, "/", "/metrics", "/readyz", "/api/events", "/api/openapi.json", "/nowhere"])
+@pytest.mark.parametrize(
+    "shown", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": TOKEN}, {"Cookie": f"multimarket={TOKEN}"}]
+)
+async def test_without_the_token_nothing_is_told(guarded: Any, path: str, shown: dict[str, str]) -> None:
+    """Not even which pages there are."""
+    async with guarded.client(**shown) as client:
+        answer = await client.get(path)
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="multimarket"')
+    assert TOKEN not in answer.text
+
+
+async def test_with_the_token(guarded: Any) -> None:
+    """In the header; that the process lives needs none."""
+    async with guarded.client(Authorization=f"Bearer {TOKEN}") as client:
+        assert (await client.get(KPIS)).status_code == 200
+    async with guarded.client() as client:
+        assert (await client.get("/livez")).status_code == 200
+
+
+async def test_a_browser_shows_it_once(guarded: Any) -> None:
+    """In the address, which is left at once; from then on a cookie that no script reads and that is not the token."""
+    async with guarded.client() as client:
+        answer = await client.get(f"{KPIS}/top_products.csv?token={TOKEN}&product=x")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"{KPIS}/top_products.csv?product=x")
+        cookie = answer.headers["set-cookie"]
+        assert cookie.endswith("; Path=/; HttpOnly; SameSite=Strict")
+        assert TOKEN not in cookie
+        assert (await client.get(KPIS)).status_code == 200  # the client kept the cookie
+        assert (await client.get(f"{KPIS}?token=wrong")).status_code in (200, 422)
+    async with guarded.client() as client:
+        assert (await client.get(f"/?token={TOKEN}x")).status_code == 401
+        assert (await client.get(f"/?token={TOKEN}&token={TOKEN}")).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "/%5Cevil.example/", "/%0d%0aSet-Cookie:x=1", "/%C3%A9"])
+async def test_the_way_back_leads_nowhere_else(guarded: Any, path: str) -> None:
+    """The redirect stays on this server, in one header."""
+    url = httpx.URL("http://127.0.0.1:8000", raw_path=f"{path}?token={TOKEN}".encode())
+    async with guarded.client() as client:
+        answer = await client.send(client.build_request("GET", url))
+    assert answer.status_code == 303
+    assert answer.headers["location"][0] == "/"
+    assert answer.headers["location"][1:2] not in ("/", "\\")
+    assert "\n" not in answer.headers["location"]
+
+
+# --- Limits -----------------------------------------------------------------------------------
+
+
+async def test_a_long_address_is_refused(shop: Any) -> None:
+    """Before it is read."""
+    async with shop.client() as client:
+        assert (await client.get(f"{KPIS}?x={'x' * 5000}")).status_code == 414
+
+
+async def test_a_request_has_no_body(shop: Any) -> None:
+    """However it is announced."""
+    async with shop.client() as client:
+        assert (await client.request("GET", KPIS, content=b"x")).status_code == 413
+        assert (await client.request("GET", KPIS, headers={"Transfer-Encoding": "chunked"})).status_code == 413
+
+
+async def test_who_asks_too_often_waits(shop: Any) -> None:
+    """And is told how long."""
+    async with shop.client(Limits(burst=3, rate_per_s=0.001)) as client:
+        statuses = [(await client.get("/livez")).status_code for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]
+        assert (await client.get("/livez")).headers["retry-after"] == "1"
+
+
+def test_each_client_has_its_own_share() -> None:
+    """It fills again with time, up to the burst; and clients that went are forgotten."""
+    now = [0.0]
+    rates = Rates(Limits(burst=2, rate_per_s=1, clients=2), lambda: now[0])
+    assert [rates.allow("a") for _ in range(3)] == [True, True, False]
+    assert rates.allow("b")
+    now[0] = 1.0
+    assert [rates.allow("a") for _ in range(2)] == [True, False]
+    now[0] = 100.0
+    assert [rates.allow("a") for _ in range(3)] == [True, True, False]
+    for client in ("c", "d"):
+        rates.allow(client)
+    assert rates.allow("a")  # it came back as a stranger
+
+
+async def test_too_many_at_the_same_time() -> None:
+    """The one more is refused; when one is done there is room again, also after a failure."""
+    inside: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        inside.append(await one_more())
+        raise RuntimeError
+
+    guard = Guard(app, None, limits=Limits(at_once=1))
+
+    async def one_more() -> int:
+        answers: list[Any] = []
+
+        async def send(message: Any) -> None:
+            answers.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost")],
+        }
+        await guard(scope, None, send)  # type: ignore[arg-type]
+        return int(answers[0]["status"])
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            await one_more()
+    assert inside == [503, 503]
+
+
+async def test_a_mistake_of_ours_tells_nothing_of_our_inside(shop: Any, monkeypatch: Any) -> None:
+    """500 as a problem; the log has the rest."""
+    monkeypatch.setattr("multimarket_async.readers.http.kpis._told", lambda _: 1 / 0)
+    async with shop.client() as client:
+        client._transport.raise_app_exceptions = False  # type: ignore[attr-defined]
+        answer = await client.get(KPIS)
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.headers["content-security-policy"]
+    assert json.loads(answer.text)["detail"] == "A mistake of ours; the log has it."

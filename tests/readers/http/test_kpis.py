@@ -1,0 +1,266 @@
+"""/api/kpis: what `kpi show` prints, in every format, whole or in part."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+
+from multimarket_async.domains.orders import ORDERS
+from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.readers import ledger, tables
+from multimarket_async.readers.http.api import Api
+
+KPIS = {kpi.name: kpi for kpi in ORDERS.kpis(OrderSettings())}
+REVENUE = "/api/kpis/revenue_by_month_and_channel"
+
+
+async def test_what_there_is_comes_from_the_declarations(client: httpx.AsyncClient) -> None:
+    """Every KPI, in order, with its columns; and the newest generation."""
+    told = (await client.get("/api/kpis")).json()
+    assert told["generation"] == 1
+    assert [one["name"] for one in told["kpis"]] == list(KPIS)
+    first = told["kpis"][0]
+    assert (first["title"], first["unit"], first["headline"]) == ("Revenue by month and channel", "EUR", True)
+    assert first["columns"][0] == {"name": "month", "type": "string", "title": "Month", "unit": "", "nullable": False}
+    assert first["links"] == {
+        "json": f"{REVENUE}.json",
+        "csv": f"{REVENUE}.csv",
+        "parquet": f"{REVENUE}.parquet",
+        "history": f"{REVENUE}/history",
+    }
+
+
+async def test_before_the_first_generation(open_shop: Any) -> None:
+    """What will be measured is known; that nothing was is said."""
+    async with (await open_shop()).client() as client:
+        told = (await client.get("/api/kpis")).json()
+        assert (told["generation"], told["as_of"], len(told["kpis"])) == (None, None, len(KPIS))
+        answer = await client.get(REVENUE)
+        assert (answer.status_code, answer.json()["detail"][:30]) == (404, "Nothing has been measured yet.")
+
+
+@pytest.mark.parametrize("name", KPIS)
+async def test_json_and_csv_are_those_of_kpi_show(shop: Any, client: httpx.AsyncClient, name: str) -> None:
+    """To the byte."""
+    generation = await ledger.generation(shop.sources.store)
+    rows = ledger.rows(KPIS[name], generation)
+    assert rows
+    assert (await client.get(f"/api/kpis/{name}.json")).text == tables.as_json(KPIS[name], generation, rows)
+    assert (await client.get(f"/api/kpis/{name}.csv")).text == tables.as_csv(KPIS[name], rows)
+
+
+SQL_TYPES = {"string": "VARCHAR", "integer": "BIGINT", "double": "DOUBLE", "date": "TIMESTAMP WITH TIME ZONE"}
+
+
+@pytest.mark.parametrize("name", KPIS)
+async def test_parquet_has_the_declared_types(client: httpx.AsyncClient, tmp_path: Path, name: str) -> None:
+    """And the values of the JSON."""
+    file = tmp_path / "rows.parquet"
+    answer = await client.get(f"/api/kpis/{name}.parquet")
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    file.write_bytes(answer.content)
+    with duckdb.connect(":memory:") as database:
+        table = database.read_parquet(str(file))
+        assert dict(zip(table.columns, map(str, table.types), strict=True)) == {
+            column.name: SQL_TYPES[column.type] for column in KPIS[name].columns
+        }
+        database.execute("SET TimeZone = 'UTC'")
+        numbers = [place for place, column in enumerate(KPIS[name].columns) if column.type != "date"]
+        rows = [[row[place] for place in numbers] for row in table.fetchall()]
+    expected = [list(row.values()) for row in (await client.get(f"/api/kpis/{name}")).json()["rows"]]
+    assert rows == [[row[place] for place in numbers] for row in expected]
+
+
+LIKED = {
+    "": "application/json",
+    "*/*": "application/json",
+    "text/csv": "text/csv; charset=utf-8",
+    "text/html, text/csv;q=0.5": "text/csv; charset=utf-8",
+    "application/vnd.apache.parquet": "application/vnd.apache.parquet",
+    "text/csv;q=0.1, application/json;q=0.9": "application/json",
+    "text/csv;q=much": "application/json",
+}
+
+
+@pytest.mark.parametrize("accept", LIKED)
+async def test_the_format_may_be_negotiated(client: httpx.AsyncClient, accept: str) -> None:
+    """By Accept, where the address does not say."""
+    answer = await client.get(REVENUE, headers={"Accept": accept})
+    assert (answer.headers["content-type"], answer.headers["vary"]) == (LIKED[accept], "Accept")
+
+
+# --- Filters ----------------------------------------------------------------------------------
+
+
+async def rows_of(client: httpx.AsyncClient, query: str) -> list[dict[str, Any]]:
+    answer = await client.get(f"{REVENUE}?{query}")
+    assert answer.status_code == 200, answer.text
+    rows: list[dict[str, Any]] = answer.json()["rows"]
+    return rows
+
+
+async def test_values_of_a_column_are_alternatives(client: httpx.AsyncClient) -> None:
+    """And those of different columns conditions."""
+    found = await rows_of(client, "channel=web&channel=mobile&month=2026-02")
+    assert [(row["month"], row["channel"]) for row in found] == [("2026-02", "mobile"), ("2026-02", "web")]
+
+
+async def test_both_ends_of_a_range_are_included(client: httpx.AsyncClient) -> None:
+    """Of texts, instants and numbers."""
+    assert {row["month"] for row in await rows_of(client, "month_from=2026-02&month_to=2026-03")} == {
+        "2026-02",
+        "2026-03",
+    }
+    by_date = "period_start_from=2026-02-01T00:00:00Z&period_start_to=2026-02-01T00:00:00%2B00:00"
+    assert {row["month"] for row in await rows_of(client, by_date)} == {"2026-02"}
+    everything = await rows_of(client, "")
+    assert await rows_of(client, "orders_from=7") == [row for row in everything if row["orders"] >= 7]
+
+
+async def test_csv_and_parquet_are_filtered_too(client: httpx.AsyncClient) -> None:
+    """With their header."""
+    lines = list(csv.DictReader(io.StringIO((await client.get(f"{REVENUE}.csv?channel=web")).text, newline="")))
+    assert {line["channel"] for line in lines} == {"web"}
+    nothing = await client.get(f"{REVENUE}.csv?channel=nowhere")
+    assert nothing.text.splitlines() == [
+        ",".join(column.name for column in KPIS["revenue_by_month_and_channel"].columns)
+    ]
+    assert (await client.get(f"{REVENUE}.parquet?channel=nowhere")).status_code == 200
+
+
+WRONG = {
+    "colour=red": "There is no column colour.",
+    "orders=many": "orders: 'many' is no value of it. Expected a whole number.",
+    "orders=1_000": "orders: '1_000' is no value",
+    "orders=99999999999999999999": "orders: '99999999999999999999' is no value",
+    "revenue=nan": "revenue: 'nan' is no value of it. Expected a number.",
+    "revenue_from=": "revenue: '' is no value",
+    "period_start=yesterday": "period_start: 'yesterday' is no value",
+    "generation=last": "generation: 'last' is no value",
+    "at=noon": "at: 'noon' is no value",
+    "channel[$ne]=web": "There is no column channel[$ne].",
+    "$where=1": "There is no column $where.",
+}
+
+
+@pytest.mark.parametrize("query", WRONG)
+async def test_what_cannot_be_understood_is_said(client: httpx.AsyncClient, query: str) -> None:
+    """In a sentence, as a problem; operators of MongoDB are columns that do not exist."""
+    answer = await client.get(f"{REVENUE}?{query}")
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["detail"].startswith(WRONG[query])
+
+
+async def test_a_value_is_text_whatever_it_looks_like(client: httpx.AsyncClient) -> None:
+    """And matches nothing."""
+    assert await rows_of(client, 'channel={"$ne":null}') == []
+    assert await rows_of(client, "channel=$month") == []
+
+
+async def test_no_value_can_be_asked_for(open_shop: Any) -> None:
+    """Where a column may have none: the average of a channel whose orders were all cancelled."""
+    shop = await open_shop()
+    for _, landing in shop.sources.channels[2:]:
+        for name in range(2):
+            await landing.drop(f"{name}.json", cancelled(str(name)))
+    await shop.work()
+    async with shop.client() as client:
+        answer = await client.get("/api/kpis/average_order_value_by_channel?average_order_value=")
+        assert [row["channel"] for row in answer.json()["rows"]] == ["boutique"]
+
+
+def cancelled(order_id: str) -> bytes:
+    line = {"produit_id": "P1", "nom": "Thé", "quantite": 1, "prix_unitaire": 1.0}
+    fields = {"order_id": order_id, "client_id": "7", "produits": [line], "date_commande": "2026-01-01T10:00:00"}
+    return json.dumps({**fields, "canal": "boutique", "statut_commande": "annulée"}).encode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/kpis/nothing", "/api/kpis/nothing.csv", f"{REVENUE}.xml", f"{REVENUE}/x", "/api/x"]
+)
+async def test_what_there_is_not(client: httpx.AsyncClient, path: str) -> None:
+    """Is a problem with status 404."""
+    answer = await client.get(path)
+    assert (answer.status_code, answer.json()["status"]) == (404, 404)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+# --- Generations ------------------------------------------------------------------------------
+
+
+async def test_older_generations(shop: Any, client: httpx.AsyncClient) -> None:
+    """By number and by time."""
+    before = (await client.get(REVENUE)).json()
+    await shop.drop(5, first=20)
+    await shop.work()
+    async with shop.client() as other:
+        now = (await other.get(REVENUE)).json()
+        assert (before["generation"], now["generation"]) == (1, 2)
+        assert (await other.get(f"{REVENUE}?generation=1")).json() == before
+        assert (await other.get(REVENUE, params={"at": before["as_of"]})).json() == before
+        assert (await other.get(f"{REVENUE}?at=2100-01-01")).json() == now
+        assert (await other.get(f"{REVENUE}?at=2000-01-01")).status_code == 404
+        assert (await other.get(f"{REVENUE}?generation=3")).status_code == 404
+
+
+async def test_who_has_it_is_told_so(shop: Any, client: httpx.AsyncClient) -> None:
+    """By the entity tag, which is that of the generation and the format."""
+    first = await client.get(f"{REVENUE}.csv")
+    again = await client.get(f"{REVENUE}.csv", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert (await client.get(f"{REVENUE}.json")).headers["etag"] != first.headers["etag"]
+    await shop.drop(1, first=20)
+    await shop.work()
+    async with shop.client() as other:
+        newer = await other.get(f"{REVENUE}.csv", headers={"If-None-Match": first.headers["etag"]})
+        assert (newer.status_code, newer.text != first.text) == (200, True)
+
+
+async def test_a_generation_published_here_is_known_at_once(shop: Any) -> None:
+    """Though the newest is looked for but once a second."""
+    api = Api(shop.sources)
+    async with (
+        api.live(),
+        httpx.AsyncClient(transport=httpx.ASGITransport(api.asgi), base_url="http://[::1]") as client,
+    ):
+        assert (await client.get(REVENUE)).json()["generation"] == 1
+        await shop.drop(1, first=20)
+        await shop.work()
+        assert (await client.get(REVENUE)).json()["generation"] == 2
+
+
+async def test_history_is_that_of_the_command(shop: Any, client: httpx.AsyncClient) -> None:
+    """Step by step, over so many generations."""
+    await shop.drop(5, first=20)
+    await shop.work()
+    kpi = KPIS["revenue_by_month_and_channel"]
+    expected = [step async for step in ledger.history(shop.sources.store, kpi, "orders")]
+    found = (await client.get(f"{REVENUE}/history?by=orders")).json()
+    assert [(one["generation"], tuple(one["key"]), one["value"]) for one in found["steps"]] == [
+        (step.generation, step.key, step.value) for step in expected
+    ]
+    last = (await client.get(f"{REVENUE}/history?by=orders&generations=1")).json()["steps"]
+    assert {one["generation"] for one in last} == {2}
+    for wrong in ("by=channel", "by=orders&generations=0", "colour=red"):
+        assert (await client.get(f"{REVENUE}/history?{wrong}")).status_code == 422
+
+
+async def test_a_thousand_requests_cost_a_few_commands(shop: Any, database: Any, mongo_uri: str) -> None:
+    """Of the database: a generation is read once, and each body made once."""
+
+    def commands() -> int:
+        counted = database.client.admin.command("serverStatus")["opcounters"]
+        return int(counted["query"] + counted["command"] + counted["getmore"])
+
+    async with shop.client() as client:
+        before, already = commands(), commands()
+        own = already - before
+        for _ in range(1000):
+            assert (await client.get(f"{REVENUE}.csv")).status_code == 200
+        # The server and the drivers talk among themselves too; a request a command would be a thousand.
+        assert commands() - already - own < 200

@@ -1,0 +1,148 @@
+"""/api/orders: each order once, newest first, without what tells of a person."""
+
+import base64
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from multimarket_async.domains.orders.listings import listings
+from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.readers.http.listings import _stages
+
+[ORDERS] = listings(OrderSettings())
+
+
+async def pages(client: httpx.AsyncClient, query: str) -> list[dict[str, Any]]:
+    """All pages, one after the other."""
+    rows: list[dict[str, Any]] = []
+    following = ""
+    while True:
+        answer = await client.get(f"/api/orders?{query}{following}")
+        assert answer.status_code == 200, answer.text
+        rows += answer.json()["rows"]
+        if (cursor := answer.json()["next"]) is None:
+            return rows
+        following = f"&cursor={cursor}"
+
+
+def key(row: dict[str, Any]) -> tuple[str, str]:
+    return row["channel"], row["order_id"]
+
+
+async def test_pages_have_every_order_once(client: httpx.AsyncClient) -> None:
+    """Newest first, whatever their size."""
+    whole = await pages(client, "limit=500")
+    assert len({key(row) for row in whole}) == len(whole) == 60
+    assert [row["date"] for row in whole] == sorted((row["date"] for row in whole), reverse=True)
+    assert await pages(client, "limit=7") == whole
+
+
+async def test_orders_of_one_instant_are_not_lost_between_pages(open_shop: Any) -> None:
+    """The key decides where the date does not."""
+    shop = await open_shop()
+    line = {"produit_id": "P1", "nom": "Thé", "quantite": 1, "prix_unitaire": 1.0}
+    fields = {"client_id": "7", "produits": [line], "date_commande": "2026-01-01T10:00:00", "canal": "boutique"}
+    for number in range(5):
+        content = json.dumps({"order_id": str(number), **fields, "statut_commande": "payée"}).encode()
+        await shop.sources.channels[2][1].drop(f"{number}.json", content)
+    await shop.work()
+    async with shop.client() as client:
+        assert [row["order_id"] for row in await pages(client, "limit=2")] == ["4", "3", "2", "1", "0"]
+
+
+async def test_an_order_that_comes_meanwhile_moves_nothing(shop: Any, client: httpx.AsyncClient) -> None:
+    """The second page is what it would have been."""
+    first = (await client.get("/api/orders?limit=30")).json()
+    second = (await client.get(f"/api/orders?limit=30&cursor={first['next']}")).json()
+    await shop.drop(10, first=20)
+    await shop.work()
+    again = (await client.get(f"/api/orders?limit=500&cursor={first['next']}")).json()
+    assert {key(row) for row in second["rows"]} <= {key(row) for row in again["rows"]}
+    assert not {key(row) for row in first["rows"]} & {key(row) for row in again["rows"]}
+
+
+async def test_nothing_personal_is_shown(shop: Any, client: httpx.AsyncClient, database: Any) -> None:
+    """Neither the fields nor the values that the domain calls personal."""
+    personal = [one for one in ORDERS.attributes if one.personal]
+    assert {one.path for one in personal} == {"client_id", "livraison.adresse"}
+    text = (await client.get("/api/orders?limit=500")).text
+    for order in database["commandes"].find():
+        assert f'"{order["client_id"]}"' not in text
+        if order.get("livraison"):
+            assert json.dumps(order["livraison"]["adresse"], ensure_ascii=False) not in text
+    for one in personal:
+        assert one.column.name not in (await client.get("/api/orders?limit=1")).json()["rows"][0]
+        assert (await client.get(f"/api/orders?{one.column.name}=7")).status_code == 422
+
+
+async def test_filters(client: httpx.AsyncClient) -> None:
+    """Values are alternatives, columns conditions; `from` is included, `to` is not."""
+    whole = await pages(client, "limit=500")
+    found = await pages(client, "channel=web&channel=mobile&status=annulée")
+    assert [key(row) for row in found] == [
+        key(row) for row in whole if row["channel"] in ("web", "mobile") and row["status"] == "annulée"
+    ]
+    edge = whole[10]["date"]
+    before, after = await pages(client, f"to={edge}"), await pages(client, f"from={edge}")
+    assert [key(row) for row in after + before] == [key(row) for row in whole]
+    assert after[-1]["date"] == edge
+    city = next(row["city"] for row in whole if row["city"])
+    assert {row["city"] for row in await pages(client, f"city={city}")} == {city}
+
+
+INJECTIONS = [
+    'channel={"$ne":null}',
+    "channel=$canal",
+    "status[$ne]=x",
+    "channel[]=web",
+    "city=.*",
+    "$where=1",
+    "_id=web:1",
+]
+
+
+@pytest.mark.parametrize("query", INJECTIONS)
+async def test_no_filter_is_a_query(client: httpx.AsyncClient, query: str) -> None:
+    """A text is a text: it finds nothing, or names no column."""
+    answer = await client.get(f"/api/orders?{query}")
+    assert answer.status_code == 422 or answer.json()["rows"] == []
+
+
+def cursor(place: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+FORGED = [
+    "x",
+    "é",
+    cursor({"$gt": ""}),
+    cursor(["2026-01-01T00:00:00Z", {"$gt": ""}]),
+    cursor([{"$gt": ""}, "web:1"]),
+    cursor(["2026", "web:1", "more"]),
+    cursor(["0001-01-01T00:00:00+23:00", "web:1"]),
+    cursor([[]] * 2),
+]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+async def test_a_forged_cursor_is_refused(client: httpx.AsyncClient, forged: str) -> None:
+    """Without looking anything up."""
+    assert (await client.get("/api/orders", params={"cursor": forged})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=501", "limit=x", "from=x", "to=", "date_from=2026-01-01", "channel_to=x"]
+)
+async def test_what_cannot_be_understood_is_said(client: httpx.AsyncClient, query: str) -> None:
+    """In a sentence."""
+    assert (await client.get(f"/api/orders?{query}")).status_code == 422
+
+
+async def test_a_page_is_read_by_index(shop: Any, database: Any) -> None:
+    """The one the domain's declaration asks for: no collection scan, no sort in memory."""
+    pipeline = {"aggregate": "commandes", "pipeline": _stages(ORDERS, [], 10), "cursor": {}}
+    found = database.command("explain", pipeline)["stages"][0]["$cursor"]
+    assert '"indexName": "date_commande_1__id_1"' in json.dumps(found["queryPlanner"]["winningPlan"], default=str)
+    assert found["executionStats"]["totalDocsExamined"] == 11

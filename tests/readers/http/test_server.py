@@ -1,0 +1,242 @@
+"""The server in the event loop: where it listens, how it ends, and that nothing of it stops the collector."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from multimarket_async.readers.http import server, stream
+from multimarket_async.readers.http.api import Api
+from multimarket_async.readers.http.guard import Limits
+
+pytestmark = pytest.mark.timeout(120)
+COMMAND = [sys.executable, "-m", "multimarket_async"]
+
+
+@asynccontextmanager
+async def served(shop: Any) -> AsyncIterator[str]:
+    """The address of a real server on this shop, which is stopped at the end."""
+    with server.bound("127.0.0.1", 0) as listener:
+        task = asyncio.create_task(server.serve(shop.sources, Api(shop.sources, Limits(burst=10**6)), listener))
+        try:
+            yield server.url(listener).rstrip("/")
+        finally:
+            shop.sources.stop.set()
+            await task
+
+
+async def lines(answer: httpx.Response, most: int) -> list[str]:
+    found = []
+    async for line in answer.aiter_lines():
+        if line:
+            found.append(line)
+        if len(found) == most:
+            break
+    return found
+
+
+async def collected(url: str, most: int, started: asyncio.Event) -> list[str]:
+    async with httpx.AsyncClient() as client, client.stream("GET", f"{url}/api/events") as answer:
+        found: list[str] = []
+        async for line in answer.aiter_lines():
+            started.set()
+            if line and not line.startswith(("retry", ":")):
+                found.append(line)
+            if len(found) == most:
+                break
+        return found
+
+
+async def test_an_event_has_a_name_and_facts(shop: Any) -> None:
+    """In the order in which things happened."""
+    async with served(shop) as url:
+        started = asyncio.Event()
+        task = asyncio.create_task(collected(url, 6, started))
+        await started.wait()
+        await shop.sources.channels[0][1].drop("bad.json", b'{"a" 1}')
+        await shop.drop(1, first=20)
+        await shop.work()
+        found = await task
+    names = [line.removeprefix("event: ") for line in found[::2]]
+    assert names == ["file.quarantined", "batch.collected", "generation.published"]
+    bad, batch, generation = (json.loads(line.removeprefix("data: ")) for line in found[1::2])
+    assert (bad["feed"], bad["file"], bad["line"], bad["column"]) == ("site_web", "bad.json", 1, 6)
+    assert (batch["stored"], batch["quarantined"]) == (3, 1)
+    assert batch["files"]["boutique_physique"] == {"stored": 1}
+    assert (generation["generation"], generation["orders"]) == (2, 63)
+
+
+async def test_a_listener_does_not_hold_up_the_end(shop: Any) -> None:
+    """Streams end by themselves when the process stops."""
+    async with served(shop) as url:
+        started = asyncio.Event()
+        task = asyncio.create_task(collected(url, 10**6, started))
+        await started.wait()
+    assert await task == []
+
+
+async def test_so_many_listen_and_no_more(shop: Any, monkeypatch: Any) -> None:
+    """Who went makes room."""
+    monkeypatch.setattr(stream, "MOST_CLIENTS", 1)
+    async with served(shop) as url, httpx.AsyncClient() as client:
+        async with client.stream("GET", f"{url}/api/events") as answer:
+            await lines(answer, 1)
+            refused = await client.get(f"{url}/api/events")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        for _ in range(100):
+            async with client.stream("GET", f"{url}/api/events") as answer:
+                if answer.status_code == 200:
+                    break
+            await asyncio.sleep(0.05)
+        assert answer.status_code == 200
+
+
+async def test_the_head_of_a_stream_ends(shop: Any) -> None:
+    """Nothing follows it, and the connection is of use again."""
+    async with served(shop) as url, httpx.AsyncClient() as client:
+        for _ in range(2):
+            answer = await client.head(f"{url}/api/events")
+            assert answer.headers["content-type"].startswith("text/event-stream")
+
+
+async def test_a_quiet_stream_beats(shop: Any, monkeypatch: Any) -> None:
+    """So that a dead connection is noticed."""
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
+    async with served(shop) as url, httpx.AsyncClient() as client, client.stream("GET", f"{url}/api/events") as answer:
+        assert await lines(answer, 3) == ["retry: 2000", ": still here", ": still here"]
+
+
+def test_the_next_free_port(shop_port: int) -> None:
+    """Where the wanted one is taken."""
+    with server.bound("127.0.0.1", shop_port) as listener:
+        assert listener.getsockname()[1] > shop_port
+
+
+@pytest.fixture
+def shop_port() -> Iterator[int]:
+    """A port that is taken."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        yield taken.getsockname()[1]
+
+
+def test_an_address_that_is_not_ours() -> None:
+    """Is an error, at once."""
+    with pytest.raises(OSError, match="assign"):
+        server.bound("192.0.2.1", 8000)
+
+
+# --- A real run -------------------------------------------------------------------------------
+
+
+@dataclass
+class Run:
+    """A `run` process, and what it logged."""
+
+    data: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        told = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [one for one in told if one["event"] == name]
+
+    def until(self, true: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + 60
+        while not (found := true()):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+        return found
+
+    def end(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """Start `run` with these settings."""
+    started = []
+
+    def start(*words: str, **settings: Any) -> Run:
+        environ = {**os.environ, **{f"MULTIMARKET_{name.upper()}": str(value) for name, value in settings.items()}}
+        log = tmp_path / "log"
+        with log.open("wb") as out:
+            command = [*COMMAND, "run", *words, "--data-dir", str(tmp_path / "data")]
+            started.append(subprocess.Popen(command, stdout=out, stderr=out, env=environ))
+        return Run(tmp_path / "data", started[-1], log)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_run_serves_and_ends_with_its_listeners(run: Callable[..., Run], shop_port: int) -> None:
+    """On the next free port, which it tells and leaves in a file; numbers move as orders come; SIGTERM ends all."""
+    one = run(http_port=shop_port, pause_min_s=0.1, pause_max_s=0.2, snapshot_every_s=0.5)
+    url = one.until(lambda: one.events("http.listening"))[0]["url"]
+    assert not url.endswith(f":{shop_port}/")
+    assert json.loads((one.data / "logs/http.json").read_text())["url"] == url
+    with httpx.Client(base_url=url) as client, client.stream("GET", "api/events") as events:
+        one.until(lambda: client.get("api/kpis").json()["generation"])
+        stored = [channel["stored"] for channel in client.get("api/status").json()["channels"]]
+        one.until(lambda: [each["stored"] for each in client.get("api/status").json()["channels"]] > stored)
+        assert client.get("readyz").status_code == 200
+        assert one.end() == 0
+        assert any("event: batch.collected" in line for line in events.iter_lines())
+    assert one.events("run.ended")
+    assert not one.events("drain.abandoned")
+    assert not (one.data / "logs/http.json").exists()
+
+
+def test_a_server_that_cannot_be_stops_nobody(run: Callable[..., Run]) -> None:
+    """An address that is not this machine's: said once, and orders are collected."""
+    one = run(http_host="192.0.2.1", http_token="x" * 16, pause_min_s=0.1, pause_max_s=0.2)
+    [failed] = one.until(lambda: one.events("http.failed"))
+    assert "Cannot assign" in failed["why"]
+    assert "exception" not in failed
+    one.until(lambda: len(one.events("batch.collected")) > 2)
+    assert one.end() == 0
+
+
+def test_a_run_without_http(run: Callable[..., Run]) -> None:
+    """Loads none of it."""
+    one = run("--no-http", pause_min_s=0.1, pause_max_s=0.2)
+    one.until(lambda: one.events("batch.collected"))
+    assert not one.events("http.listening")
+    assert one.end() == 0
+
+
+def test_other_commands_do_not_load_the_server() -> None:
+    """It takes as long to load as all the rest."""
+    code = "import sys, multimarket_async.cli; print([m for m in sys.modules if m in ('fastapi', 'uvicorn', 'duckdb')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+async def test_the_api_is_as_its_openapi_document_says(shop: Any, tmp_path: Path) -> None:
+    """Schemathesis, with some examples an operation: good ones are accepted, bad ones refused, all as declared."""
+    kept = "^/(api/(kpis|kpis/cancellation_rate_by_channel.*|orders|status|quarantine)|livez|readyz|metrics)$"
+    async with served(shop) as url:
+        command = [
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{url}/api/openapi.json", "--no-color"),
+            *("--include-path-regex", kept, "--phases", "fuzzing", "--max-examples", "10", "--seed", "1"),
+        ]
+        child = await asyncio.create_subprocess_exec(
+            *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        said, _ = await child.communicate()
+    assert child.returncode == 0, said.decode()
