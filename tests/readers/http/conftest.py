@@ -79,7 +79,7 @@ async def open_shop(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -
 
     yield opened
     for store in stores:
-        store.close()
+        await store.aclose()
 
 
 @pytest.fixture
