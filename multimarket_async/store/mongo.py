@@ -281,7 +281,8 @@ def _translated() -> Iterator[None]:
 
 # Codes of a server that is shutting down, stepping down or short of disk: it, or another, will answer later.
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-RETRYABLE = frozenset({6, 7, 50, 64, 89, 91, 189, 262, 10107, 11600, 11602, 13435, 13436, 14031})
+# 211: one that was just started does not have the keys yet with which it checks the cluster's time.
+RETRYABLE = frozenset({6, 7, 50, 64, 89, 91, 189, 211, 262, 10107, 11600, 11602, 13435, 13436, 14031})
 
 
 def _lasting(error: Document) -> Document:
