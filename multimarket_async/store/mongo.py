@@ -18,7 +18,7 @@ from pymongo.write_concern import WriteConcern
 
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable, WrongSettings
 from multimarket_async.settings import MongoDriver
-from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, settled
+from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, cancellable, settled
 
 __all__ = ["Encoded", "Exists", "Inserted", "Int64", "Outcome", "Refused", "Store", "digests_of", "encode"]
 
@@ -268,7 +268,8 @@ def _swap(document: Document) -> ReplaceOne[Document]:
 def _translated() -> Iterator[None]:
     """The driver's errors in our words, by what happens next."""
     try:
-        yield
+        with cancellable():
+            yield
     except (errors.ConnectionFailure, errors.WTimeoutError, errors.ExecutionTimeout) as error:
         raise Unavailable(f"MongoDB is away: {str(error).partition(', Timeout:')[0]}") from error
     except errors.OperationFailure as error:
