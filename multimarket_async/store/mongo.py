@@ -18,7 +18,7 @@ from pymongo.write_concern import WriteConcern
 
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable, WrongSettings
 from multimarket_async.settings import MongoDriver
-from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, settled
+from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, cancellable, settled
 
 __all__ = [
     "AWAITED",
@@ -347,7 +347,8 @@ def _swap(document: Document) -> ReplaceOne[Document]:
 def _translated() -> Iterator[None]:
     """The driver's errors in our words, by what happens next."""
     try:
-        yield
+        with cancellable():
+            yield
     except (errors.ConnectionFailure, errors.WTimeoutError, errors.ExecutionTimeout) as error:
         raise Unavailable(f"MongoDB is away: {str(error).partition(', Timeout:')[0]}") from error
     except errors.OperationFailure as error:
@@ -360,7 +361,8 @@ def _translated() -> Iterator[None]:
 
 # Codes of a server that is shutting down, stepping down or short of disk: it, or another, will answer later.
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-RETRYABLE = frozenset({6, 7, 50, 64, 89, 91, 189, 262, 10107, 11600, 11602, 13435, 13436, 14031})
+# 211: one that was just started does not have the keys yet with which it checks the cluster's time.
+RETRYABLE = frozenset({6, 7, 50, 64, 89, 91, 189, 211, 262, 10107, 11600, 11602, 13435, 13436, 14031})
 
 
 def _lasting(error: Document) -> Document:

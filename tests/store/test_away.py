@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pymongo
@@ -30,6 +31,14 @@ class Server(EmbeddedServer):
         """Straight at the process."""
         assert self._address
         os.kill(self._address.pid, number)
+
+    def pause(self) -> None:
+        """Returns when the last of its threads stands still."""
+        assert self._address
+        self.signal(signal.SIGSTOP)
+        threads = Path(f"/proc/{self._address.pid}/task")
+        while any((one / "stat").read_text().rpartition(")")[2].split()[0] != "T" for one in threads.iterdir()):
+            time.sleep(0.01)
 
     async def killed(self) -> None:
         """As by a power cut."""
@@ -85,7 +94,7 @@ async def test_killed_and_started_again(server: Server, store: Store) -> None:
 
 async def test_killed_in_the_middle_of_an_insert(server: Server, store: Store) -> None:
     """The question was sent and nobody will answer: unknown, so asked again."""
-    server.signal(signal.SIGSTOP)
+    server.pause()
     insert = asyncio.create_task(store.insert(READINGS, ONE))
     try:
         await asyncio.sleep(0.05)
@@ -100,7 +109,7 @@ async def test_killed_in_the_middle_of_an_insert(server: Server, store: Store) -
 
 async def test_paused_in_the_middle_of_an_insert(server: Server, store: Store) -> None:
     """No word within the time given; what came of it shows when it is asked again."""
-    server.signal(signal.SIGSTOP)
+    server.pause()
     try:
         with pytest.raises(Unavailable):
             await store.insert(READINGS, ONE)

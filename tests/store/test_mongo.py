@@ -188,6 +188,17 @@ async def test_a_write_error_that_will_pass_is_unavailable(
         await store.insert(READINGS, [_reading("1")])
 
 
+async def test_a_server_without_its_keys_yet_is_unavailable(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Just started again: it cannot check the time that a client brings, for a moment."""
+
+    async def refused(_: str) -> None:
+        raise pymongo.errors.OperationFailure("No keys found for HMAC that is valid for time", 211)
+
+    monkeypatch.setattr(store._database, "command", refused, raising=False)
+    with pytest.raises(Unavailable, match="No keys found"):
+        await store.ping()
+
+
 async def test_many_at_once_some_of_them_there_already(store: Store) -> None:
     """A whole batch, every second one a duplicate: each outcome is where its document was."""
     await store.insert(READINGS, [_reading(number, f"{number}") for number in range(0, 1000, 2)])
