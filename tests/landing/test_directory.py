@@ -313,3 +313,19 @@ def test_out_of_file_descriptors_while_looking(landing: Landing) -> None:
     """EMFILE while listing, where it strikes first in life: try again later."""
     with _no_file_descriptors(), pytest.raises(Unavailable):
         landing.waiting()
+
+
+def test_every_archived_file_is_counted_at_once(tmp_path: Path) -> None:
+    """Though a day in which nothing changed is not counted again: time stamps tick slower than files come."""
+    landing = Landing(tmp_path, "web")
+    assert landing.archived_files() == 0
+    old, today = landing.archived / "2026-05-01", landing.archived / "2026-05-02"
+    for day in (old, today):
+        day.mkdir(parents=True)
+    (old / "0.json").touch()
+    os.utime(old, (1, 1))
+    for number in range(1, 200):
+        (today / f"{number}.json").touch()
+        assert landing.archived_files() == number + 1
+    (old / "0.json").unlink()
+    assert landing.archived_files() == 199
