@@ -5,6 +5,7 @@ import errno
 import os
 import resource
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -324,8 +325,10 @@ def test_every_archived_file_is_counted_at_once(tmp_path: Path) -> None:
         day.mkdir(parents=True)
     (old / "0.json").touch()
     os.utime(old, (1, 1))
-    for number in range(1, 200):
+    tick = time.time() + 3600  # a time stamp that stays the same
+    for number in (1, 2, 3):
         (today / f"{number}.json").touch()
+        os.utime(today, (tick, tick))
         assert landing.archived_files() == number + 1
     (old / "0.json").unlink()
-    assert landing.archived_files() == 199
+    assert landing.archived_files() == 3
