@@ -225,10 +225,12 @@ async def _serve_http(parts: Parts, meters: Meters, stop: asyncio.Event) -> None
 @contextmanager
 def _told(at: Places, url: str) -> Iterator[None]:
     """Other commands find the address in a file meanwhile."""
-    log.info("http.listening", url=url)
+    hidden = at.http_file.with_name(f".{at.http_file.name}.{os.getpid()}")
     with suppress(OSError):  # a full disk keeps nobody from looking
         at.http_file.parent.mkdir(parents=True, exist_ok=True)
-        at.http_file.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+        hidden.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+        hidden.replace(at.http_file)  # nobody reads half of it
+    log.info("http.listening", url=url)
     try:
         yield
     finally:

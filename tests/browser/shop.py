@@ -86,10 +86,10 @@ def command(data_dir: Path, *words: str) -> str:
 
 
 @contextmanager
-def opened(data_dir: Path, *options: str) -> Iterator[Shop]:
+def opened(data_dir: Path, *, produce: bool = False) -> Iterator[Shop]:
     """`run` on this folder."""
     log = data_dir.with_suffix(".log")
-    line = [*COMMAND, "run", "--no-produce", "--data-dir", str(data_dir), *options]
+    line = [*COMMAND, "run", "--data-dir", str(data_dir), *([] if produce else ["--no-produce"])]
     with log.open("wb") as out, subprocess.Popen(line, stdout=out, stderr=out, env={**os.environ, **QUICK}) as process:
         try:
             yield Shop(data_dir, _url(log))
@@ -110,11 +110,16 @@ def _url(log: Path) -> str:
 
 def stocked(data_dir: Path) -> None:
     """200 made-up orders of each channel, one whose product is a script, one that is a formula, and a bad file."""
-    command(data_dir, "produce", "--orders-per-channel", "200")
+    produced(data_dir, 200)
     yesterday = datetime.now(UTC) - timedelta(days=1)
     drop(data_dir, "evil", json.dumps(order(1, yesterday, product=EVIL, pieces=999)))
     drop(data_dir, "formula", json.dumps(order(2, yesterday, product=FORMULA, pieces=998)))
     drop(data_dir, "bad", json.dumps({**order(3, yesterday), "statut_commande": EVIL}))
+
+
+def produced(data_dir: Path, orders_per_channel: int) -> None:
+    """Made-up orders wait to be collected."""
+    command(data_dir, "produce", "--orders-per-channel", str(orders_per_channel))
 
 
 def settled(shop: Shop, orders: int) -> None:

@@ -5,6 +5,7 @@ import errno
 import os
 import resource
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -341,3 +342,21 @@ async def test_the_oldest_by_that_clock_comes_first(tmp_path: Path) -> None:
         await landing.drop(f"{name}.json", b"{}")
     assert [file.name for file in landing.waiting()] == ["a.json", "b.json", "c.json"]
     assert [file.name for file in landing.waiting(most=2)] == ["a.json", "b.json"]
+
+
+def test_every_archived_file_is_counted_at_once(tmp_path: Path) -> None:
+    """Though a day in which nothing changed is not counted again: time stamps tick slower than files come."""
+    landing = Landing(tmp_path, "web")
+    assert landing.archived_files() == 0
+    old, today = landing.archived / "2026-05-01", landing.archived / "2026-05-02"
+    for day in (old, today):
+        day.mkdir(parents=True)
+    (old / "0.json").touch()
+    os.utime(old, (1, 1))
+    tick = time.time() + 3600  # a time stamp that stays the same
+    for number in (1, 2, 3):
+        (today / f"{number}.json").touch()
+        os.utime(today, (tick, tick))
+        assert landing.archived_files() == number + 1
+    (old / "0.json").unlink()
+    assert landing.archived_files() == 3

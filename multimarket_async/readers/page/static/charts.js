@@ -51,6 +51,7 @@ export class Chart {
   constructor(host) {
     this.host = host;
     this.drawn = Promise.resolve();
+    this.series = []; // every one ever shown keeps its colour while others are filtered out
     host.addEventListener("seen", ({ detail }) => {
       this.visible = detail;
       this.catchUp();
@@ -78,7 +79,8 @@ export class Chart {
   }
 
   async draw(form, values, heading) {
-    const spec = { ...FULL, ...FORMS[form](values), title: heading };
+    this.series = [...new Set([...this.series, ...series(values)])].sort();
+    const spec = { ...FULL, ...FORMS[form](values, this.series), title: heading };
     const kind = `${document.documentElement.lang} ${JSON.stringify(spec)}`;
     if (kind !== this.kind) {
       const embed = await loaded();
@@ -114,14 +116,16 @@ const IN_ORDER = { sort: { field: "order", op: "min" } };
 const AMOUNT = { field: "y", type: "quantitative", axis: { labelExpr: "short(datum.value)", tickCount: 4, tickMinStep: 1, domain: false } };
 
 const FORMS = {
-  time: (values) => ({
+  time: (values, every) => ({
     height: 240,
     mark: { type: "bar", width: { band: 0.72 } },
     encoding: {
       x: { field: "x", type: "ordinal", axis: { labelExpr: "brief(datum.value)", labelAngle: 0, labelOverlap: "greedy", labelSeparation: 12 } },
       y: AMOUNT,
       ...(values.some((one) => one.series) && {
-        color: { field: "series", type: "nominal", scale: { range: COLOURS, domain: series(values).sort() } },
+        color: {
+          field: "series", type: "nominal", scale: { range: COLOURS, domain: every }, legend: { values: series(values).sort() },
+        },
       }),
       ...TIP,
     },

@@ -45,7 +45,7 @@ function landing({ conservation: { sum }, channels: all, overload }) {
   const size = all.reduce((total, one) => total + one.waiting_bytes, 0);
   const oldest = age === null ? say("nothing_waits") : say("oldest_is", { age: duration(age), budget: duration(overload.budget_s) });
   fact("oldest", sum.waiting ? `${oldest} · ${bytes(size)}` : oldest);
-  Object.assign(byId("oldest"), { max: overload.budget_s, high: overload.budget_s * 0.8, optimum: 0, value: age ?? 0 });
+  Object.assign(byId("oldest"), { max: overload.budget_s, low: overload.budget_s * 0.5, high: overload.budget_s * 0.8, optimum: 0, value: age ?? 0 });
   byId("landing").dataset.state = overload.late ? "bad" : "well";
 }
 

@@ -70,7 +70,8 @@ function state() {
   if (known.lost) return "lost";
   if (!known.status) return "connecting";
   if (!known.status.mongo.ok) return "down";
-  return known.status.kpi.stale ? "stale" : "live";
+  if (known.status.kpi.stale) return "stale";
+  return known.status.overload.late ? "overloaded" : "live";
 }
 
 function freshness() {
@@ -88,7 +89,7 @@ function notices() {
   const from = known.as_of ? ` ${say("numbers_from", facts)}` : "";
   const told = [
     known.lost && ["bad", say("notice_lost") + from],
-    mongo && !mongo.ok && ["bad", say("notice_down", { why: mongo.why }) + from],
+    mongo && !mongo.ok && ["bad", say("notice_down", { why: mongo.why.replace(/\.$/, "") }) + from],
     overload?.late && ["bad", say("notice_overload", { budget: duration(overload.budget_s) })],
     mongo?.ok && kpi.stale && ["noted", say("notice_stale", facts)],
     kpi?.drift && ["noted", say("notice_drift", { count: number(kpi.drift) })],

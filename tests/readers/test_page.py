@@ -1,0 +1,60 @@
+"""What the page is made of; tests/browser opens it."""
+
+import re
+from pathlib import Path
+
+from starlette.responses import Response
+
+from multimarket_async.domains import discover
+from multimarket_async.readers import page
+from multimarket_async.readers.page.page import Library, about
+from multimarket_async.settings import Settings, load
+
+STATIC = Path(page.__file__).with_name("static")
+
+
+def test_the_page_knows_how_each_kpi_is_drawn_and_what_it_is_called_in_french() -> None:
+    loaded = load([Settings, *(domain.settings for domain in discover())], {}, {}, Path("/nowhere"))
+    subjects = [domain.under(loaded) for domain in discover()]
+    told = about(subjects, loaded.of(Settings))
+    kpis = [kpi for subject in subjects for kpi in subject.kpis]
+    assert [*told["drawings"]] == [kpi.name for kpi in kpis]
+    assert {kpi.title for kpi in kpis} <= {*told["french"]}
+    assert told["drawings"]["top_products"] == {"kind": "bars", "x": "product", "y": "quantity", "series": None}
+
+
+async def test_the_chart_library_is_made_once_and_kept(tmp_path: Path) -> None:
+    library = Library(tmp_path / "cache")
+    made = await library.sent(None)
+    assert b"vegaEmbed" in made.body
+    [kept] = (tmp_path / "cache").iterdir()
+    kept.write_bytes(b"kept")
+    assert (await library.sent(None)).body == made.body
+    assert (await Library(tmp_path / "cache").sent(None)).body == b"kept"
+    known: Response = await library.sent(made.headers["etag"])
+    assert (known.status_code, known.body) == (304, b"")
+
+
+def test_text_never_becomes_html_or_code() -> None:
+    forbidden = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function")
+    for file in STATIC.glob("*.js"):
+        assert not forbidden.search(file.read_text("utf-8")), file.name
+
+
+def test_nothing_is_fetched_from_elsewhere() -> None:
+    for file in STATIC.iterdir():
+        elsewhere = [url for url in re.findall(r"https?://[^\s\"')]+", file.read_text("utf-8")) if "w3.org" not in url]
+        assert elsewhere == [], file.name
+
+
+def test_french_says_everything_that_english_says() -> None:
+    english, french = re.findall(
+        r"const (?:ENGLISH|FRENCH) = \{\n(.*?)\n\};", (STATIC / "words.js").read_text(), re.DOTALL
+    )
+    said = [{word: {*re.findall(r"\{\w+\}", text)} for word, text in _words(one)} for one in (english, french)]
+    assert len(said[0]) > 80
+    assert said[0] == said[1]
+
+
+def _words(text: str) -> list[tuple[str, str]]:
+    return re.findall(r'(\w+): "([^"]*)"', text)
