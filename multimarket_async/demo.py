@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from multimarket_async.app import Parts, burst, side_task
 from multimarket_async.clock import beats
 from multimarket_async.collector import Collector
-from multimarket_async.producer import Producer
+from multimarket_async.producer import History, Producer
 from multimarket_async.readers.conservation import Channel, counted
 from multimarket_async.readers.tables import as_table
 from multimarket_async.readers.verify import Report, verify
@@ -21,41 +22,46 @@ DROPPED, STORED, MEASURED = "dropped", "stored", "measured"
 Show: TypeAlias = Callable[[str, int], None]  # (step, files that came through it)
 
 
-async def demo(parts: Parts, files_per_channel: int, console: Console) -> Report:
+async def demo(parts: Parts, files_per_channel: int, console: Console, until: datetime | None = None) -> Report:
     """Drop, store, measure, show, verify; the report says whether all of it is right."""
     before = await counted(parts.channels, parts.store)
-    generation = await _flow(parts, files_per_channel, console)
+    made, generation = await _flow(parts, files_per_channel, console, until)
     for subject in parts.subjects:
         for kpi in (one for one in subject.kpis if one.headline):
             console.print(as_table(kpi, generation["kpis"][kpi.name]["rows"]))
     report = await verify(parts.subjects, parts.channels, parts.store, generation)
     report.differences += _lost(before, report.channels, files_per_channel)
-    for line in verdict(before, report):
+    for line in (told(made), *verdict(before, report)):
         console.print(line, markup=False, highlight=False)
     return report
 
 
-async def _flow(parts: Parts, files_per_channel: int, console: Console) -> dict[str, Any]:
+async def _flow(
+    parts: Parts, files_per_channel: int, console: Console, until: datetime | None
+) -> tuple[History, dict[str, Any]]:
     """Burst and collect at the same time until nothing waits; then the generation that says so."""
     collector, producers = parts.collector(), parts.producers()
     files = files_per_channel * len(producers)
     with _meters(console, files) as show:
         async with side_task(_watch(collector, producers, show), "meters"):
-            await _burst(collector, producers, files_per_channel)
+            made = await _burst(collector, producers, files_per_channel, until)
             await collector.until_empty()
         show(DROPPED, files)
         show(STORED, collector.tally.total("stored"))
         generation = await parts.snapshotter().refresh()
         show(MEASURED, files)
-    return generation
+    return made, generation
 
 
-async def _burst(collector: Collector, producers: Sequence[Producer], files_per_channel: int) -> None:
+async def _burst(
+    collector: Collector, producers: Sequence[Producer], files_per_channel: int, until: datetime | None
+) -> History:
     produced = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(collector.run(produced), name="collector")
-        await burst(producers, files_per_channel)
+        made = await burst(producers, files_per_channel, until)
         produced.set()
+    return made
 
 
 async def _watch(collector: Collector, producers: Sequence[Producer], show: Show) -> None:
@@ -90,6 +96,13 @@ def _lost(before: Sequence[Channel], after: Sequence[Channel], files_per_channel
         for was, now in zip(before, after, strict=True)
         if now.waiting or now.dropped - was.dropped != files_per_channel
     ]
+
+
+def told(made: History) -> str:
+    """What was dropped: whoever sees the same line has dropped the same bytes."""
+    of = ", ".join(f"{name} {value}" for name, value in made.made_of.items())
+    dates = f"{made.period.earliest:%Y-%m-%d} to {made.period.latest:%Y-%m-%d}"
+    return f"{made.files:,} orders of {of}, {dates}: digest {made.digest}"
 
 
 def verdict(before: Sequence[Channel], report: Report) -> Iterator[str]:

@@ -7,6 +7,7 @@ import tomllib
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -40,6 +41,15 @@ def _split(value: Any) -> Any:
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class Pace(StrEnum):
+    """When simulated deliveries come."""
+
+    RANDOM = "random"
+    POISSON = "poisson"
+    DAY = "day"
+    BURST = "burst"
 
 
 class Business(BaseModel):
@@ -77,10 +87,21 @@ class Settings(Business):
         "auto", description="auto: console on a terminal, JSON elsewhere"
     )
     seed: int = Field(1, ge=0, lt=10**6, description="seed of the simulated deliveries")
+    pace: Pace = Field(
+        Pace.RANDOM,
+        description="when simulated deliveries come: random (pauses between the two below), poisson, day (poisson,"
+        " following the hour, the weekday and the season) or burst",
+    )
     pause_min_s: float = Field(
         2.0, ge=0, description="shortest pause between two simulated deliveries of a channel, seconds"
     )
-    pause_max_s: float = Field(5.0, ge=0, description="longest such pause, seconds")
+    pause_max_s: float = Field(
+        5.0, ge=0, description="longest such pause, seconds; the other paces have the mean of both as their mean"
+    )
+    burst_files: int = Field(50, ge=1, le=100_000, description="deliveries that come at once when the pace is burst")
+    speed: float = Field(
+        1.0, gt=0, le=100_000, description="how many times faster simulated time runs; 60: an hour a minute"
+    )
     scan_every_s: float = Field(0.2, gt=0, description="pause between two looks into the landing directories, seconds")
     settle_s: float = Field(
         3.0, ge=0, description="how long a file that does not read well must stay unchanged to be called bad, seconds"

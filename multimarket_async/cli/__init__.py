@@ -11,6 +11,7 @@ from multimarket_async.cli.flow import add_flow
 from multimarket_async.cli.health import add_health
 from multimarket_async.cli.history import add_history
 from multimarket_async.cli.kpi import add_kpi
+from multimarket_async.cli.produce import add_produce
 from multimarket_async.cli.quarantine import add_quarantine
 from multimarket_async.cli.torture import add_torture
 from multimarket_async.errors import CannotContinue, Unavailable
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 add_flow(app)
+add_produce(app)
 add_history(add_kpi(app))
 for add in (add_health, add_quarantine, add_torture):
     add(app)

@@ -31,8 +31,25 @@ class Delivery:
     content: bytes
 
 
-# (seed, number, earliest, latest) -> delivery `number` of a feed, its event dated between the two instants.
-Simulate: TypeAlias = Callable[[int, int, datetime, datetime], Delivery]
+class Simulate(Protocol):
+    """Made-up deliveries of one feed, each by its number: the same bytes on every machine, in any order."""
+
+    def __call__(self, seed: int, number: int, earliest: datetime, latest: datetime, /) -> Delivery:
+        """Delivery `number` of this seed, its event dated between the two instants."""
+
+    @property
+    def share(self) -> float:
+        """How many of all deliveries come through this feed, beside the shares of the others."""
+
+    @property
+    def peak(self) -> float:
+        """No instant is busier than this."""
+
+    def busyness(self, at: datetime) -> float:
+        """How many times busier than in the mean hour it is at that instant."""
+
+    def made_of(self, seed: int) -> Mapping[str, str | int]:
+        """All that decides what a delivery is, besides its feed, its number and its period."""
 
 
 def undivided(_: Document) -> str:

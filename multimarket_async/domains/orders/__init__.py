@@ -8,7 +8,7 @@ from multimarket_async.domains.orders.cube import COLLECTION, cubes
 from multimarket_async.domains.orders.kpis import kpis
 from multimarket_async.domains.orders.order import parse, partition
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
-from multimarket_async.domains.orders.simulator import simulate
+from multimarket_async.domains.orders.simulator import Simulator
 
 
 def _feeds(settings: OrderSettings) -> list[Feed]:
@@ -18,7 +18,7 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
             name=directory,
             collection=COLLECTION,
             parse=partial(parse, canal=canal, settings=settings),
-            simulate=partial(simulate, canal, settings=settings),
+            simulate=Simulator(canal, settings),
             partition=partition,
         )
         for directory, canal in CHANNELS.items()
