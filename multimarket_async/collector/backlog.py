@@ -1,9 +1,8 @@
-"""What waits in one channel, oldest first, and which files are left alone for the moment."""
+"""What waits in one channel, oldest first; which files are in hand, and which are left alone for the moment."""
 
 import math
 from collections import deque
-from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Feed
@@ -14,8 +13,7 @@ MOST_LISTED = 50_000  # bounds memory when millions wait; the next look brings t
 UNTIL_RELEASED = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A file in hand. visible_at: when it could first be seen, on the monotonic clock, seconds."""
 
     feed: Feed
@@ -24,8 +22,7 @@ class Taken:
     visible_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
+class _Left(NamedTuple):
     file: WaitingFile
     since: float
     until: float
@@ -33,17 +30,24 @@ class _Left:
 
 
 class Backlog:
-    """The waiting files of one feed."""
+    """The waiting files of one feed.
+
+    One thread may take while another one lets go: each step on the shared state is a single one.
+    """
 
     def __init__(self, feed: Feed, landing: Landing, clock: Clock) -> None:
         self.feed = feed
         self.landing = landing
         self._clock = clock
         self._listed: deque[Taken] = deque()
-        self._left: dict[Path, _Left] = {}
+        self._in_hand: set[str] = set()
+        self._left: dict[str, _Left] = {}
 
     def take(self, most_files: int, most_bytes: int) -> list[Taken]:
-        """The oldest files, within both bounds; looks into the directory when none is known."""
+        """The oldest files, within both bounds; looks into the directory when none is known.
+
+        They are in hand, and not taken again, until `let_go`, `leave` or `forget`.
+        """
         if not self._listed:
             self._listed.extend(self._look())
         return self.take_known(most_files, most_bytes)
@@ -54,32 +58,45 @@ class Backlog:
         while self._listed and len(taken) < most_files and most_bytes > 0:
             most_bytes -= self._listed[0].file.bytes
             taken.append(self._listed.popleft())
+        self._in_hand.update(one.file.where for one in taken)
         return taken
 
     def _look(self) -> list[Taken]:
+        held = self._in_hand.copy()  # before looking: who is let go meanwhile has gone, or comes with the next look
         files = self.landing.waiting(MOST_LISTED)
-        self._left = {file.path: self._left[file.path] for file in files if file.path in self._left}
+        self._forget_gone(files)
         wall_ns, now = self._clock.now().timestamp() * 1e9, self._clock.monotonic()
-        due = (file for file in files if self._is_due(file, now))
+        due = (file for file in files if file.where not in held and self._is_due(file, now))
         # A clock set back must not give a negative wait.
         return [Taken(self.feed, self.landing, file, now - max(0, wall_ns - file.changed_ns) / 1e9) for file in due]
 
+    def _forget_gone(self, files: list[WaitingFile]) -> None:
+        if self._left:
+            for gone in self._left.keys() - {file.where for file in files}:
+                self._left.pop(gone, None)
+
     def _is_due(self, file: WaitingFile, now: float) -> bool:
-        left = self._left.get(file.path)
+        left = self._left.get(file.where)
         return left is None or now >= left.until or not file.unchanged_since(left.file)
+
+    def let_go(self, file: WaitingFile) -> None:
+        """It is no longer in hand: moved, or gone."""
+        self._in_hand.discard(file.where)
 
     def leave(self, file: WaitingFile, for_s: float, why: str = "") -> float:
         """Leave this file alone for a while unless it changes; how long it has been unchanged, seconds."""
         now = self._clock.monotonic()
-        left = self._left.get(file.path)
+        left = self._left.get(file.where)
         since = left.since if left and left.why == why and file.unchanged_since(left.file) else now
-        self._left[file.path] = _Left(file, since, now + for_s, why)
+        self._left[file.where] = _Left(file, since, now + for_s, why)
+        self.let_go(file)
         return now - since
 
     def release(self) -> None:
         """Take also those that were left alone until further notice."""
-        self._left = {path: left for path, left in self._left.items() if left.until != UNTIL_RELEASED}
+        self._left = {where: left for where, left in self._left.items() if left.until != UNTIL_RELEASED}
 
     def forget(self) -> None:
         """Look anew next time: files in hand were not dealt with."""
         self._listed.clear()
+        self._in_hand.clear()

@@ -1,30 +1,36 @@
-"""One batch after the other: take, read, set the bad aside, insert the good, archive."""
+"""Batch by batch: take, read, insert, move. Three batches are in work at once, one at each step."""
 
 import asyncio
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
-from functools import partial
-from pathlib import Path
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
 from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog, Taken
-from multimarket_async.collector.parsed import Parsed, documents_of, runs, verdict
+from multimarket_async.collector.batch import Faulty, Parsed, read_and_parse, runs
+from multimarket_async.collector.mover import Mover
 from multimarket_async.collector.tally import Tally, by_outcome
 from multimarket_async.domains import Feed
-from multimarket_async.errors import CannotContinue, Rejected, Unavailable
-from multimarket_async.landing import Landing, WaitingFile, read
+from multimarket_async.errors import CannotContinue, Unavailable
+from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.settings import Settings
 from multimarket_async.store import Marks, Outcome, Store
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.25, 2.0
+
+
+class Batch(NamedTuple):
+    """Files that were read together. began: on the monotonic clock, seconds."""
+
+    began: float
+    parsed: list[Parsed]
 
 
 class Collector:
@@ -33,15 +39,13 @@ class Collector:
     def __init__(self, feeds: Iterable[tuple[Feed, Landing]], store: Store, settings: Settings, clock: Clock) -> None:
         self.tally = Tally(settings.latency_budget_s)
         self._backlogs = {feed.name: Backlog(feed, landing, clock) for feed, landing in feeds}
+        self._mover = Mover(self._backlogs, self.tally, settings.settle_s, clock)
         self._store = store
         self._marks = Marks(store, clock)
         self._settings = settings
         self._clock = clock
         self._interrupted_at: float | None = None
-        self._stuck: set[Path] = set()
         self._unseen: set[str] = set()
-        self._astray: list[tuple[Landing, Path, str]] = []
-        self._newly_stuck: list[str] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep the directories until `stop` is set; while something outside is away, files simply wait."""
@@ -76,8 +80,7 @@ class Collector:
         try:
             if self._interrupted_at is not None:
                 await self._try_again()
-            while not enough() and (batch := await asyncio.to_thread(self._take)):
-                await self._collect(batch)
+            await self._collect(enough)
         except Unavailable as why:
             self._interrupted(why)
             await self._examine()
@@ -87,6 +90,7 @@ class Collector:
     async def _try_again(self) -> None:
         await self._store.ping()
         for backlog in self._backlogs.values():
+            backlog.forget()
             backlog.release()
 
     async def _examine(self) -> None:
@@ -96,21 +100,45 @@ class Collector:
         """
         until = self._clock.monotonic() + LONGEST_BACKOFF_S
         with suppress(Unavailable):
-            while self._clock.monotonic() < until and (batch := await asyncio.to_thread(self._take)):
-                for good in await asyncio.to_thread(self._parse, batch):
-                    self._leave(good.taken, UNTIL_RELEASED, "good")
+            while self._clock.monotonic() < until and (batch := await asyncio.to_thread(self._read)):
+                for good in batch.parsed:
+                    self._backlogs[good.taken.feed.name].leave(good.taken.file, UNTIL_RELEASED, "good")
 
-    async def _collect(self, batch: list[Taken]) -> None:
-        before, started = self.tally.outcomes.copy(), self._clock.monotonic()
-        parsed = await asyncio.to_thread(self._parse, batch)
-        outcomes = await self._insert(parsed)
-        await asyncio.to_thread(self._put_away, parsed, outcomes)
-        self._tell(self.tally.outcomes - before, self._clock.monotonic() - started)
+    async def _collect(self, enough: Callable[[], bool]) -> None:
+        """The next batch is read while this one is inserted and the last one is archived."""
+        reading = None if enough() else _in_thread(self._read)
+        archiving = None
+        try:
+            while reading and (batch := await reading):
+                reading = None if enough() else _in_thread(self._read)
+                outcomes = await self._insert(batch)
+                if archiving:
+                    await archiving
+                archiving = _in_thread(self._archive, batch, outcomes)
+        finally:
+            await _ended(reading, archiving)
+
+    def _read(self) -> Batch | None:
+        """The next batch, read and parsed, the bad files set aside; None if no file is due."""
+        began, now = self._clock.monotonic(), self._clock.now()
+        if not (files := self._take()):
+            return None
+        parsed: list[Parsed] = []
+        faulty: list[Faulty] = []
+        for taken in files:
+            match read_and_parse(taken, self._settings.max_file_bytes, now):
+                case Parsed() as good:
+                    parsed.append(good)
+                case Faulty() as bad:
+                    faulty.append(bad)
+                case None:
+                    self._backlogs[taken.feed.name].let_go(taken.file)
+        self._mover.set_aside(faulty)
+        return Batch(began, parsed)
 
     def _take(self) -> list[Taken]:
         """A batch: an equal share from every channel, then more from those that have more."""
         files, size, channels = self._settings.batch_files, self._settings.batch_bytes, len(self._backlogs)
-        self._put_back()
         batch: list[Taken] = []
         for backlog in self._backlogs.values():
             batch += self._look(backlog, min(max(1, files // channels), files - len(batch)), size // channels + 1)
@@ -131,99 +159,20 @@ class Collector:
         self._unseen.discard(backlog.feed.name)
         return taken
 
-    def _parse(self, batch: list[Taken]) -> list[Parsed]:
-        """Read and parse a batch, in one thread; what cannot be accepted is dealt with at once."""
-        now = self._clock.now()
-        return [parsed for taken in batch if (parsed := self._parse_one(taken, now))]
-
-    def _parse_one(self, taken: Taken, now: datetime) -> Parsed | None:
-        sha256 = None
-        try:
-            content = read(taken.file, self._settings.max_file_bytes)
-            sha256 = hashlib.sha256(content).hexdigest()
-            return Parsed(taken, content, sha256, documents_of(taken, content, sha256, now))
-        except FileNotFoundError:  # somebody else took it
-            return None
-        except Rejected as rejected:
-            self._refuse(taken, rejected, sha256)
-            return None
-
-    async def _insert(self, parsed: list[Parsed]) -> list[list[Outcome]]:
+    async def _insert(self, batch: Batch) -> list[list[Outcome]]:
         """The outcomes of each file's documents."""
         outcomes: list[list[Outcome]] = []
-        for collection, files in runs(parsed):
+        for collection, files in runs(batch.parsed):
             documents = [one for file in files for one in file.documents]
             async with self._marks.around(collection, {one.partition for one in documents}):
                 found = iter(await self._store.insert(collection, documents))
             self._resumed()
-            outcomes += [[next(found) for _ in file.documents] for file in files]
+            outcomes += [list(islice(found, len(file.documents))) for file in files]
         return outcomes
 
-    def _put_away(self, parsed: list[Parsed], outcomes: list[list[Outcome]]) -> None:
-        """Every document is durable now, or never will be: archive the file, or set it aside."""
-        day = self._clock.now().date()
-        for file, of_its_documents in zip(parsed, outcomes, strict=True):
-            taken = file.taken
-            decided = verdict(file, of_its_documents)
-            if isinstance(decided, Rejected):
-                self._refuse(taken, decided, file.sha256)
-            else:
-                self._move(taken, decided, partial(taken.landing.archive, taken.file, day))
-
-    def _refuse(self, taken: Taken, rejected: Rejected, sha256: str | None) -> None:
-        settle_s = self._settings.settle_s
-        if rejected.unfinished and self._leave(taken, settle_s, rejected.code) < settle_s:
-            return  # its writer may not be done yet
-        facts = {
-            "feed": taken.feed.name,
-            "bytes": taken.file.bytes,
-            "changed_ns": taken.file.changed_ns,
-            "sha256": sha256,
-            "set_aside_at": self._clock.now().isoformat(),
-        }
-        set_aside = partial(taken.landing.quarantine.set_aside, taken.file.path, rejected, facts)
-        if self._move(taken, rejected.code, set_aside):
-            place = {"pointer": rejected.pointer, "line": rejected.line, "column": rejected.column}
-            log.warning("file.quarantined", feed=taken.feed.name, file=taken.file.name, code=rejected.code, **place)
-
-    def _move(self, taken: Taken, outcome: str, move: Callable[[], Path]) -> bool:
-        """Move a file and count it. One that cannot be moved is tried again later and blocks nobody."""
-        try:
-            if not taken.file.is_at(taken.file.path):  # its name is another's by now, who was not looked at
-                return False
-            target = move()
-            if not _is_at(taken.file, target):  # the same, a moment later
-                self._astray.append((taken.landing, target, taken.file.path.name))
-                self._put_back()
-                return False
-        except FileNotFoundError:  # somebody else took it, and counts it
-            return False
-        except OSError as error:
-            self._cannot_move(taken, error)
-            return False
-        self._stuck.discard(taken.file.path)
-        self.tally.count(taken.feed.name, outcome, self._clock.monotonic() - taken.visible_at)
-        return True
-
-    def _put_back(self) -> None:
-        """Return what was moved unseen; what cannot be returned now is tried again at every sweep."""
-        astray, self._astray = self._astray, []
-        for landing, path, name in astray:
-            try:
-                landing.put_back(path, name)
-            except FileNotFoundError:
-                continue
-            except OSError:
-                self._astray.append((landing, path, name))
-
-    def _cannot_move(self, taken: Taken, error: OSError) -> None:
-        self._leave(taken, LONGEST_BACKOFF_S, "stuck")
-        if taken.file.path not in self._stuck:
-            self._stuck.add(taken.file.path)
-            self._newly_stuck.append(f"{taken.feed.name}/{taken.file.name}: {error.strerror}")
-
-    def _leave(self, taken: Taken, for_s: float, why: str) -> float:
-        return self._backlogs[taken.feed.name].leave(taken.file, for_s, why)
+    def _archive(self, batch: Batch, outcomes: Sequence[Sequence[Outcome]]) -> None:
+        self._mover.archive(batch.parsed, outcomes)
+        self._tell(self._clock.monotonic() - batch.began)
 
     def _interrupted(self, why: Unavailable) -> None:
         for backlog in self._backlogs.values():
@@ -237,18 +186,22 @@ class Collector:
             log.info("collection.resumed", after_s=round(self._clock.monotonic() - self._interrupted_at, 1))
             self._interrupted_at = None
 
-    def _tell(self, gained: Counter[tuple[str, str]], seconds: float) -> None:
-        if gained:
+    def _tell(self, seconds: float) -> None:
+        """What happened since the last batch, those files included that were set aside meanwhile."""
+        if gained := self.tally.gained():
             log.info("batch.collected", seconds=round(seconds, 3), **by_outcome(gained))
         if late := self.tally.breaches():
             log.warning("latency.breached", **asdict(late))
-        if self._newly_stuck:
-            log.error("files.stuck", files=len(self._newly_stuck), first=self._newly_stuck[0])
-            self._newly_stuck.clear()
+        self._mover.tell_stuck()
 
 
-def _is_at(file: WaitingFile, path: Path) -> bool:
-    try:
-        return file.is_at(path)
-    except OSError:  # cannot tell: back, to be looked at once more, which is harmless
-        return False
+def _in_thread(work: Callable[..., T], *arguments: object) -> asyncio.Task[T]:
+    return asyncio.create_task(asyncio.to_thread(work, *arguments))
+
+
+async def _ended(*tasks: asyncio.Task[Any] | None) -> None:
+    """A thread cannot be stopped: wait for it, and hear what it has to say."""
+    if started := [task for task in tasks if task]:
+        await asyncio.wait(started)
+        for task in started:
+            task.result()

@@ -32,6 +32,7 @@ class Tally:
 
     latency_budget_s: float
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _told: Counter[tuple[str, str]] = field(default_factory=Counter)
     _waited_s: list[float] = field(default_factory=list)
     _late: list[tuple[float, str]] = field(default_factory=list)
 
@@ -41,6 +42,12 @@ class Tally:
         self._waited_s.append(waited_s)
         if waited_s > self.latency_budget_s:
             self._late.append((waited_s, feed))
+
+    def gained(self) -> Counter[tuple[str, str]]:
+        """The files since the last call."""
+        now = self.outcomes.copy()
+        gained, self._told = now - self._told, now
+        return gained
 
     def total(self, *outcomes: str) -> int:
         """Files with one of these outcomes, over all feeds; with none named, all files."""

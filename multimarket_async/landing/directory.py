@@ -7,9 +7,9 @@ import os
 import stat
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import aiofiles
 import aiofiles.os
@@ -22,16 +22,16 @@ _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _place = aiofiles.os.wrap(place)
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingFile:
+class WaitingFile(NamedTuple):
     """A file of ours in the landing directory, as it was when we looked.
 
+    where: its path as text (a Path would take longer to make than the file to read).
     bytes: its size. changed_ns: its last change (ctime: a rename counts, and nobody can fake it),
     in nanoseconds since 1970, so also the moment from which a dropped file could be seen.
     written_ns: the last change of its content (mtime), which a rename leaves alone.
     """
 
-    path: Path
+    where: str
     bytes: int
     changed_ns: int
     written_ns: int
@@ -39,17 +39,27 @@ class WaitingFile:
     mode: int
 
     @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.where)
+
+    @property
+    def entry(self) -> str:
+        """Its name in the directory, which may be any bytes."""
+        return self.where.rpartition("/")[2]
+
+    @property
     def name(self) -> str:
         """The file's name as text that any log, document or terminal can hold."""
-        return printable(self.path.name)
+        return printable(self.entry)
 
     def unchanged_since(self, earlier: "WaitingFile") -> bool:
         """Nobody has written to it in between."""
         return (self.bytes, self.changed_ns) == (earlier.bytes, earlier.changed_ns)
 
-    def is_at(self, path: Path) -> bool:
+    def is_at(self, path: str) -> bool:
         """It is this file, unwritten since, that lies there now."""
-        status = path.lstat()
+        status = os.lstat(path)
         found = (status.st_ino, status.st_size, status.st_mtime_ns)
         return found == (self.inode, self.bytes, self.written_ns)
 
@@ -61,6 +71,7 @@ class Landing:
         self.feed = feed
         self.sources = data_dir / "sources" / feed
         self.archived = data_dir / "archive" / feed
+        self._archived = str(self.archived)
         self.quarantine = Quarantine(data_dir / "quarantine" / feed, self.sources)
 
     def prepare(self) -> None:
@@ -74,7 +85,7 @@ class Landing:
         try:
             async with aiofiles.open(hidden, "xb") as file:
                 await file.write(content)
-            return await _place(hidden, self.sources, name)
+            return Path(await _place(str(hidden), str(self.sources), name))
         except BaseException:
             hidden.unlink(missing_ok=True)
             raise
@@ -93,18 +104,18 @@ class Landing:
         except OSError as error:
             raise Unavailable(f"cannot list {self.sources}: {error.strerror}") from error
 
-    def archive(self, file: WaitingFile, day: date) -> Path:
-        """Move a stored file to the archive of that day; never over another one."""
-        folder = self.archived / day.isoformat()
+    def archive(self, file: WaitingFile, day: date) -> str:
+        """Move a stored file to the archive of that day; never over another one. Its new path."""
+        folder = f"{self._archived}/{day}"
         try:
-            return place(file.path, folder, file.path.name)
+            return place(file.where, folder, file.entry)
         except FileNotFoundError:
-            folder.mkdir(parents=True, exist_ok=True)
-            return place(file.path, folder, file.path.name)
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a path is text here
+            return place(file.where, folder, file.entry)
 
-    def put_back(self, path: Path, name: str) -> Path:
-        """Return a file that was moved by mistake: another one had taken its name meanwhile."""
-        return place(path, self.sources, name)
+    def put_back(self, path: str, name: str) -> str:
+        """Return a file that was moved by mistake: another one had taken its name meanwhile. Its new path."""
+        return place(path, str(self.sources), name)
 
     def archive_files(self) -> Iterator[Path]:
         """Every archived file, day by day."""
@@ -139,7 +150,7 @@ def read(file: WaitingFile, max_bytes: int) -> bytes:
     if file.bytes > max_bytes:
         raise Rejected("file_too_large", f"{file.bytes} bytes; the limit (max_file_bytes) is {max_bytes}")
     try:
-        return _content(file.path, file.bytes)
+        return _content(file.where, file.bytes)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -148,7 +159,7 @@ def read(file: WaitingFile, max_bytes: int) -> bytes:
         raise Rejected("unreadable", f"it cannot be opened: {error.strerror}", unfinished=True) from error
 
 
-def _content(path: Path, size: int) -> bytes:
+def _content(path: str, size: int) -> bytes:
     # Neither a link nor a pipe put there since we looked may redirect or block us.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
@@ -182,7 +193,7 @@ def _looked_at(entry: os.DirEntry[str]) -> WaitingFile | None:
     except FileNotFoundError:
         return None
     return WaitingFile(
-        Path(entry.path), status.st_size, status.st_ctime_ns, status.st_mtime_ns, status.st_ino, status.st_mode
+        entry.path, status.st_size, status.st_ctime_ns, status.st_mtime_ns, status.st_ino, status.st_mode
     )
 
 

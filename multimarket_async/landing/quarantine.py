@@ -97,7 +97,7 @@ class Quarantine:
         attempt = {key: one.reason.get(key) for key in ("code", "pointer", "set_aside_at")}
         history = [*one.reason.get("attempts", []), {**attempt, "replayed_at": now.isoformat()}]
         self._write_reason(one.path.name, {**one.reason, "attempts": history})
-        placed = place(one.path, self._sources, one.path.name, LONGEST)
+        placed = Path(place(str(one.path), str(self._sources), one.path.name, LONGEST))
         # Hidden from now on: found again if the file comes back, and no orphan if it does not.
         self._reason_of(one.path.name).replace(self._history_of(placed.name))
         return placed

@@ -10,9 +10,11 @@ from pathlib import Path
 LONGEST_NAME_BYTES = 255  # NAME_MAX of Linux file systems
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+if _renameat2 is not None:  # told once, or ctypes finds out at each call
+    _renameat2.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
 
 
-def rename_new(source: Path, target: Path) -> None:
+def rename_new(source: str | Path, target: str | Path) -> None:
     """Rename `source` to `target`, unless that exists: FileExistsError. See renameat2(2), RENAME_NOREPLACE."""
     code = _rename_noreplace(os.fsencode(source), os.fsencode(target))
     if code in (errno.ENOSYS, errno.EINVAL):
@@ -21,14 +23,15 @@ def rename_new(source: Path, target: Path) -> None:
         raise OSError(code, os.strerror(code), str(source), None, str(target))
 
 
-def place(source: Path, folder: Path, name: str, longest_bytes: int = LONGEST_NAME_BYTES) -> Path:
+def place(source: str, folder: str, name: str, longest_bytes: int = LONGEST_NAME_BYTES) -> str:
     """Move `source` into `folder` as `name`, or as the next free `<stem>.2.json`; the path it got."""
     for candidate in free_names(name, longest_bytes):
+        target = f"{folder}/{candidate}"
         try:
-            rename_new(source, folder / candidate)
+            rename_new(source, target)
         except FileExistsError:
             continue
-        return folder / candidate
+        return target
     raise AssertionError("free_names never ends")
 
 
@@ -50,8 +53,8 @@ def _rename_noreplace(source: bytes, target: bytes) -> int:
     return ctypes.get_errno() if failed else 0
 
 
-def _rename_checked(source: Path, target: Path) -> None:
+def _rename_checked(source: str | Path, target: str | Path) -> None:
     """Where the system has no such call: right as long as one process moves files."""
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-    source.rename(target)
+    os.rename(source, target)  # noqa: PTH104 - paths may be text

@@ -133,5 +133,5 @@ async def _removed_for_a_while(folder: Path) -> None:
 def _bring_back(away: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for path in away.iterdir():
-        place(path, folder, path.name)
+        place(str(path), str(folder), path.name)
     away.rmdir()

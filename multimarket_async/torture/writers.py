@@ -87,7 +87,7 @@ async def _whole(parcel: Parcel, folder: Path) -> None:
             return await _until_there(lambda: rename_new(hidden, folder / parcel.name))
         except FileExistsError:
             await asyncio.sleep(RETRY_S)
-    await _until_there(lambda: place(hidden, folder, parcel.name))
+    await _until_there(lambda: place(str(hidden), str(folder), parcel.name))
     return None
 
 

@@ -103,8 +103,20 @@ def test_millions_are_looked_at_in_parts(landing: Landing, backlog: Backlog, mon
     monkeypatch.setattr(module, "MOST_LISTED", 2)
     _arrive(landing, "1.json", "2.json", "3.json")
     assert _names(backlog.take(9, PLENTY)) == ["1.json", "2.json"]
+    assert _names(backlog.take(9, PLENTY)) == []
     (landing.sources / "1.json").unlink()
+    backlog.forget()
     assert _names(backlog.take(9, PLENTY)) == ["2.json", "3.json"]
+
+
+def test_a_file_in_hand_is_not_taken_twice(landing: Landing, backlog: Backlog) -> None:
+    """It is being stored: seen again, it would be collected twice. Let go, another of its name may come."""
+    _arrive(landing, "1.json")
+    [one] = backlog.take(9, PLENTY)
+    _arrive(landing, "2.json")
+    assert _names(backlog.take(9, PLENTY)) == ["2.json"]
+    backlog.let_go(one.file)
+    assert _names(backlog.take(9, PLENTY)) == ["1.json"]
 
 
 def test_forgotten_files_are_found_again(landing: Landing, backlog: Backlog) -> None:
@@ -121,13 +133,14 @@ def test_forgotten_files_are_found_again(landing: Landing, backlog: Backlog) -> 
 def test_left_alone_until_then(landing: Landing, backlog: Backlog, hands: Hands) -> None:
     """Not due for 3 s; the others are."""
     _arrive(landing, "1.json", "2.json")
-    first, _ = backlog.take(9, PLENTY)
+    first, second = backlog.take(9, PLENTY)
     assert backlog.leave(first.file, 3.0) == 0.0
+    backlog.let_go(second.file)
     assert _names(backlog.take(9, PLENTY)) == ["2.json"]
     hands.seconds += 2.9
-    assert _names(backlog.take(9, PLENTY)) == ["2.json"]
+    assert _names(backlog.take(9, PLENTY)) == []
     hands.seconds += 0.1
-    assert _names(backlog.take(9, PLENTY)) == ["1.json", "2.json"]
+    assert _names(backlog.take(9, PLENTY)) == ["1.json"]
 
 
 def test_unchanged_for_how_long(landing: Landing, backlog: Backlog, hands: Hands) -> None:

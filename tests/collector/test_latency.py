@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -154,7 +153,7 @@ def test_the_age_told_is_that_of_the_oldest(tmp_path: Path) -> None:
     site.drop("north", "1")
     [file], hands = site.collector.waiting(), site.hands
     began_ns = round(hands.began.timestamp() * 1e9)
-    files = [replace(file, changed_ns=began_ns - age_s * 10**9) for age_s in (1, 90, 5)]
+    files = [file._replace(changed_ns=began_ns - age_s * 10**9) for age_s in (1, 90, 5)]
     with capture_logs() as logs:
         LatencyReporter(Tally(10.0), lambda: files, tmp_path / "latency.json", hands.clock).tell()
         hands.seconds = -3600.0

@@ -173,7 +173,7 @@ def test_a_file_written_to_is_changed(landing: Landing) -> None:
 
 def test_archive_by_day(landing: Landing) -> None:
     """A stored file moves into the folder of its day."""
-    path = landing.archive(_put(landing, "1.json", b"content"), DAY)
+    path = Path(landing.archive(_put(landing, "1.json", b"content"), DAY))
     assert path == landing.archived / "2026-03-01" / "1.json"
     assert (path.read_bytes(), landing.waiting()) == (b"content", [])
 
@@ -197,8 +197,8 @@ def test_archive_of_two_days(landing: Landing) -> None:
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_archive_takes_any_name_twice(landing: Landing, name: str) -> None:
     """Also the longest name finds a second one."""
-    first = landing.archive(_put(landing, name, b"first"), DAY)
-    second = landing.archive(_put(landing, name, b"second"), DAY)
+    first = Path(landing.archive(_put(landing, name, b"first"), DAY))
+    second = Path(landing.archive(_put(landing, name, b"second"), DAY))
     assert (first.name, first.read_bytes(), second.read_bytes()) == (name, b"first", b"second")
     assert second.name.endswith(".2.json")
 

@@ -67,13 +67,15 @@ def test_of_many_who_rename_to_one_name_one_wins(tmp_path: Path) -> None:
     for source in sources:
         source.write_bytes(source.name.encode())
     (tmp_path / "there").mkdir()
-    threads = [threading.Thread(target=place, args=(source, tmp_path / "there", "x.json")) for source in sources]
+    threads = [
+        threading.Thread(target=place, args=(str(source), str(tmp_path / "there"), "x.json")) for source in sources
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    there = {path.name: path.read_text() for path in (tmp_path / "there").iterdir()}
-    assert sorted(there) == [
+    found = {path.name: path.read_text() for path in (tmp_path / "there").iterdir()}
+    assert sorted(found) == [
         "x.2.json",
         "x.3.json",
         "x.4.json",
@@ -83,7 +85,7 @@ def test_of_many_who_rename_to_one_name_one_wins(tmp_path: Path) -> None:
         "x.8.json",
         "x.json",
     ]
-    assert sorted(there.values()) == [source.name for source in sources]
+    assert sorted(found.values()) == [source.name for source in sources]
 
 
 def test_place_gives_the_next_free_name(tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ def test_place_gives_the_next_free_name(tmp_path: Path) -> None:
     got = []
     for _ in range(3):
         (tmp_path / "new").write_bytes(b"")
-        got.append(place(tmp_path / "new", tmp_path, "x.json").name)
+        got.append(Path(place(str(tmp_path / "new"), str(tmp_path), "x.json")).name)
     assert got == ["x.json", "x.2.json", "x.3.json"]
 
 

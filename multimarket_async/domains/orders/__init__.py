@@ -1,12 +1,11 @@
 """MultiMarket's three sales channels: orders as JSON files, one file an order."""
 
-from functools import partial
-
 from multimarket_async.domains import Domain, Feed
 from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.cube import COLLECTION, cubes
 from multimarket_async.domains.orders.kpis import kpis
-from multimarket_async.domains.orders.order import parse, partition
+from multimarket_async.domains.orders.order import partition
+from multimarket_async.domains.orders.plain import parser
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 
@@ -17,7 +16,7 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
         Feed(
             name=directory,
             collection=COLLECTION,
-            parse=partial(parse, canal=canal, settings=settings),
+            parse=parser(canal, settings),
             simulate=Simulator(canal, settings),
             partition=partition,
         )

@@ -56,7 +56,7 @@ def parse(content: bytes, canal: str, settings: OrderSettings) -> list[Document]
 
 def partition(document: Document) -> str:
     """UTC day and channel: small enough that a late order costs little, and few enough to be listed."""
-    return f"{document['date_commande']:%Y-%m-%d}/{document['canal']}"
+    return f"{document['date_commande'].date()}/{document['canal']}"
 
 
 def _apart(tree: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -94,22 +94,26 @@ def _identifier(value: Any) -> str:
 
 
 def _instant(value: Any, info: ValidationInfo) -> datetime:
-    """The UTC instant of a date; a naive one is in the business time zone.
+    if not isinstance(value, str):
+        raise PydanticCustomError("wrong_type", "must be a date in text, such as 2025-04-26T14:00:00")
+    try:
+        found = instant(value, ZoneInfo(_feed(info).settings.timezone))
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("bad_date", "must be a date and a time such as 2025-04-26T14:00:00") from None
+    if found < EARLIEST:
+        raise PydanticCustomError("bad_date", "must not be before 1970")
+    return found
+
+
+def instant(text: str, zone: ZoneInfo) -> datetime:
+    """The UTC instant of a date, to the millisecond; a naive one is in `zone`. Raises ValueError, OverflowError.
 
     Each date goes through that zone, so that its month there is known to exist too.
     """
-    if not isinstance(value, str):
-        raise PydanticCustomError("wrong_type", "must be a date in text, such as 2025-04-26T14:00:00")
-    zone = ZoneInfo(_feed(info).settings.timezone)
-    try:
-        moment = datetime.fromisoformat(value if DATE_AND_TIME.fullmatch(value) else "")
-        local = moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
-        instant = local.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise PydanticCustomError("bad_date", "must be a date and a time such as 2025-04-26T14:00:00") from None
-    if instant < EARLIEST:
-        raise PydanticCustomError("bad_date", "must not be before 1970")
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+    moment = datetime.fromisoformat(text if DATE_AND_TIME.fullmatch(text) else "")
+    local = moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
+    found = local.astimezone(UTC)
+    return found.replace(microsecond=found.microsecond // 1000 * 1000) if found.microsecond else found
 
 
 def _canal(value: str, info: ValidationInfo) -> str:

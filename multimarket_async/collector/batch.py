@@ -1,19 +1,19 @@
-"""A file between reading and moving: the documents it became, and what becomes of it."""
+"""A batch between reading and moving: the documents its files became, and what becomes of the files."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import NamedTuple
 
 from multimarket_async.collector.backlog import Taken
 from multimarket_async.domains import Document, Feed
 from multimarket_async.errors import Rejected
-from multimarket_async.landing import is_content
+from multimarket_async.landing import is_content, read
 from multimarket_async.store import Encoded, Exists, Inserted, Outcome, Refused, digests_of, encode
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """A file that became documents, ready to be stored."""
 
     taken: Taken
@@ -22,7 +22,28 @@ class Parsed:
     documents: Sequence[Encoded]
 
 
-def documents_of(taken: Taken, content: bytes, sha256: str, now: datetime) -> list[Encoded]:
+class Faulty(NamedTuple):
+    """A file that cannot be accepted. sha256: None where it could not be read."""
+
+    taken: Taken
+    rejected: Rejected
+    sha256: str | None
+
+
+def read_and_parse(taken: Taken, max_file_bytes: int, now: datetime) -> Parsed | Faulty | None:
+    """What a file turns out to be; None if somebody else took it."""
+    sha256 = None
+    try:
+        content = read(taken.file, max_file_bytes)
+        sha256 = hashlib.sha256(content).hexdigest()
+        return Parsed(taken, content, sha256, _documents(taken, content, sha256, now))
+    except FileNotFoundError:
+        return None
+    except Rejected as rejected:
+        return Faulty(taken, rejected, sha256)
+
+
+def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list[Encoded]:
     """The file's documents, each with where it came from. Raises Rejected."""
     documents, partitions = _parsed(taken.feed, content)
     source = {"feed": taken.feed.name, "file": taken.file.name, "sha256": sha256, "ingested_at": now}
@@ -54,7 +75,7 @@ def runs(parsed: list[Parsed]) -> Iterator[tuple[str, list[Parsed]]]:
         yield collection, list(files)
 
 
-def verdict(file: Parsed, outcomes: list[Outcome]) -> str | Rejected:
+def verdict(file: Parsed, outcomes: Sequence[Outcome]) -> str | Rejected:
     """What becomes of a file, given what became of its documents: the one place that decides it."""
     for document, outcome in zip(file.documents, outcomes, strict=True):
         if isinstance(outcome, Refused):

@@ -1,0 +1,133 @@
+"""Every document of a batch is durable now, or never will be: archive its files, or set them aside."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+
+import structlog
+
+from multimarket_async.clock import Clock
+from multimarket_async.collector.backlog import Backlog, Taken
+from multimarket_async.collector.batch import Faulty, Parsed, verdict
+from multimarket_async.collector.tally import Tally
+from multimarket_async.errors import Rejected
+from multimarket_async.landing import Landing, WaitingFile
+from multimarket_async.store import Outcome
+
+log = structlog.get_logger()
+
+AGAIN_AFTER_S = 2.0
+
+
+class Mover:
+    """Moves files out of the landing directories, and counts them: one thread at a time, however many ask."""
+
+    def __init__(self, backlogs: Mapping[str, Backlog], tally: Tally, settle_s: float, clock: Clock) -> None:
+        self._backlogs = backlogs
+        self._tally = tally
+        self._settle_s = settle_s
+        self._clock = clock
+        self._stuck: set[str] = set()
+        self._newly_stuck: list[str] = []
+        self._astray: list[tuple[Landing, str, str]] = []
+        self._lock = threading.Lock()
+
+    def archive(self, files: Sequence[Parsed], outcomes: Sequence[Sequence[Outcome]]) -> None:
+        """Move files that were read, given what became of the documents of each."""
+        day = self._clock.now().date()
+        with self._lock:
+            for file, of_its_documents in zip(files, outcomes, strict=True):
+                self._put_away(file, verdict(file, of_its_documents), day)
+
+    def set_aside(self, files: Iterable[Faulty]) -> None:
+        """Move bad files to the quarantine, but leave them to writers who may not be done yet."""
+        with self._lock:
+            self._put_back()
+            for file in files:
+                self._refuse(file.taken, file.rejected, file.sha256)
+
+    def _put_back(self) -> None:
+        """Return what was moved unseen; what cannot be returned now is tried again with every batch."""
+        astray, self._astray = self._astray, []
+        for landing, path, name in astray:
+            try:
+                landing.put_back(path, name)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                self._astray.append((landing, path, name))
+
+    def tell_stuck(self) -> None:
+        """Log the files that could not be moved since the last call, in one line."""
+        if newly := self._newly_stuck:
+            log.error("files.stuck", files=len(newly), first=newly[0])
+            self._newly_stuck = []
+
+    def _put_away(self, file: Parsed, decided: str | Rejected, day: date) -> None:
+        taken = file.taken
+        if isinstance(decided, Rejected):
+            self._refuse(taken, decided, file.sha256)
+        else:
+            self._move(taken, decided, lambda: taken.landing.archive(taken.file, day))
+
+    def _refuse(self, taken: Taken, rejected: Rejected, sha256: str | None) -> None:
+        if rejected.unfinished and self._leave(taken, self._settle_s, rejected.code) < self._settle_s:
+            return  # its writer may not be done yet
+        facts = {
+            "feed": taken.feed.name,
+            "bytes": taken.file.bytes,
+            "changed_ns": taken.file.changed_ns,
+            "sha256": sha256,
+            "set_aside_at": self._clock.now().isoformat(),
+        }
+        if self._move(taken, rejected.code, lambda: _set_aside(taken, rejected, facts)):
+            place = {"pointer": rejected.pointer, "line": rejected.line, "column": rejected.column}
+            log.warning("file.quarantined", feed=taken.feed.name, file=taken.file.name, code=rejected.code, **place)
+
+    def _move(self, taken: Taken, outcome: str, move: Callable[[], str]) -> bool:
+        """Move a file and count it. One that cannot be moved is tried again later and blocks nobody."""
+        try:
+            moved = self._moved(taken, move)
+        except FileNotFoundError:  # somebody else took it, and counts it
+            moved = False
+        except OSError as error:
+            self._cannot_move(taken, error)
+            return False
+        if moved:
+            self._stuck.discard(taken.file.where)
+            self._tally.count(taken.feed.name, outcome, self._clock.monotonic() - taken.visible_at)
+        self._backlogs[taken.feed.name].let_go(taken.file)
+        return moved
+
+    def _moved(self, taken: Taken, move: Callable[[], str]) -> bool:
+        """False where its name is another's by now, who was not looked at."""
+        file = taken.file
+        if not file.is_at(file.where):
+            return False
+        target = move()
+        if _is_at(file, target):  # the same, a moment later
+            return True
+        self._astray.append((taken.landing, target, file.entry))
+        self._put_back()
+        return False
+
+    def _cannot_move(self, taken: Taken, error: OSError) -> None:
+        self._leave(taken, AGAIN_AFTER_S, "stuck")
+        if taken.file.where not in self._stuck:
+            self._stuck.add(taken.file.where)
+            self._newly_stuck.append(f"{taken.feed.name}/{taken.file.name}: {error.strerror}")
+
+    def _leave(self, taken: Taken, for_s: float, why: str) -> float:
+        return self._backlogs[taken.feed.name].leave(taken.file, for_s, why)
+
+
+def _set_aside(taken: Taken, rejected: Rejected, facts: dict[str, object]) -> str:
+    return os.fspath(taken.landing.quarantine.set_aside(taken.file.path, rejected, facts))
+
+
+def _is_at(file: WaitingFile, path: str) -> bool:
+    try:
+        return file.is_at(path)
+    except OSError:  # cannot tell: back, to be looked at once more, which is harmless
+        return False
