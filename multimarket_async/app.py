@@ -17,7 +17,7 @@ from multimarket_async.collector import Collector, LatencyReporter, sharing_told
 from multimarket_async.domains import Feed, Subject, discover
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
-from multimarket_async.producer import LAST_24_MONTHS, History, Period, Producer, Rhythm, drop_history
+from multimarket_async.producer import LAST_24_MONTHS, Faults, History, Period, Producer, Rhythm, drop_history
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.snapshots import Retention, Snapshotter
 from multimarket_async.store import EmbeddedServer, Store
@@ -47,8 +47,9 @@ class Places:
 
     def producers(self) -> list[Producer]:
         """One for each feed that can be simulated."""
+        faults = Faults.of(self.settings.faults)
         return [
-            Producer(feed.simulate, landing, self.settings.seed, self.clock)
+            Producer(feed.simulate, landing, self.settings.seed, self.clock, faults=faults, spoiling=feed.spoiling)
             for feed, landing in self.channels
             if feed.simulate
         ]

@@ -1,6 +1,7 @@
 """The whole system in a few seconds: a burst into every channel, followed to the last cent."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -30,7 +31,7 @@ async def demo(parts: Parts, files_per_channel: int, console: Console, until: da
         for kpi in (one for one in subject.kpis if one.headline):
             console.print(as_table(kpi, generation["kpis"][kpi.name]["rows"]))
     report = await verify(parts.subjects, parts.channels, parts.store, generation)
-    report.differences += _lost(before, report.channels, files_per_channel)
+    report.differences += _lost(before, report.channels, made)
     for line in (told(made), *verdict(before, report)):
         console.print(line, markup=False, highlight=False)
     return report
@@ -89,13 +90,21 @@ def _tell_once(console: Console, told: set[str], step: str, files: int) -> None:
     told.add(step)
 
 
-def _lost(before: Sequence[Channel], after: Sequence[Channel], files_per_channel: int) -> list[str]:
-    """Channels in which not every dropped file came to rest."""
-    return [
-        f"{now.feed}: {files_per_channel} files were dropped, {now.dropped - was.dropped} are accounted for"
-        for was, now in zip(before, after, strict=True)
-        if now.waiting or now.dropped - was.dropped != files_per_channel
-    ]
+def _lost(before: Sequence[Channel], after: Sequence[Channel], made: History) -> list[str]:
+    """Channels in which not every dropped file came to rest, or not every one where it belongs."""
+    differences = []
+    for was, now in zip(before, after, strict=True):
+        expected, became = made.expected[now.feed], _outcomes(now) - _outcomes(was)
+        if now.waiting or now.dropped - was.dropped != expected.total():
+            accounted = f"{now.dropped - was.dropped} are accounted for"
+            differences.append(f"{now.feed}: {expected.total()} files were dropped, {accounted}")
+        elif not was.waiting and became != expected:
+            differences.append(f"{now.feed}: {dict(expected)} was expected, and {dict(became)} came of it")
+    return differences
+
+
+def _outcomes(channel: Channel) -> Counter[str]:
+    return Counter(stored=channel.stored, duplicate=channel.duplicates) + channel.quarantined
 
 
 def told(made: History) -> str:

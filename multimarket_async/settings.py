@@ -102,6 +102,11 @@ class Settings(Business):
     speed: float = Field(
         1.0, gt=0, le=100_000, description="how many times faster simulated time runs; 60: an hour a minute"
     )
+    faults: str = Field(
+        "",
+        description="shares of the simulated deliveries to be struck, such as duplicate=0.02, conflict=0.01, torn=0.01,"
+        " late=0.01, skew=0.01, bad=0.01",
+    )
     scan_every_s: float = Field(0.2, gt=0, description="pause between two looks into the landing directories, seconds")
     settle_s: float = Field(
         3.0, ge=0, description="how long a file that does not read well must stay unchanged to be called bad, seconds"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from multimarket_async import app as composition
-from multimarket_async.cli.options import PACE, SEED, SPEED, Channels, Until, chosen, command, finish
+from multimarket_async.cli.options import FAULTS, PACE, SEED, SPEED, Channels, Until, chosen, command, finish
 from multimarket_async.demo import demo as demonstrate
 from multimarket_async.readers import tables
 from multimarket_async.settings import Loaded
@@ -17,8 +17,8 @@ PerChannel = Annotated[int, typer.Option(min=0, help="How many orders each chann
 
 def add_flow(app: typer.Typer) -> None:
     """Add these commands."""
-    command(app, SEED, PACE, SPEED, log_to="stdout")(run)
-    command(app, SEED)(demo)
+    command(app, SEED, PACE, SPEED, FAULTS, log_to="stdout")(run)
+    command(app, SEED, FAULTS)(demo)
     command(app, log_to="stdout")(collect)
 
 

@@ -53,6 +53,9 @@ COMMON = (
     _flag("log_format", LogFormat, "How the log is written. (default: JSON unless the output is a terminal)"),
 )
 SEED = _flag("seed", int, "Seed of the simulated deliveries. (default: 1)")
+FAULTS = _flag(
+    "faults", str, "Shares to be struck by faults, such as duplicate=0.02,torn=0.01,bad=0.01. (default: none)"
+)
 PACE = _flag("pace", Pace, "When a channel's simulated deliveries come. (default: random)")
 SPEED = _flag("speed", float, "How many times faster simulated time runs; 60: an hour a minute. (default: 1)")
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from multimarket_async import app as composition
 from multimarket_async.app import Places
-from multimarket_async.cli.options import PACE, SEED, SPEED, Channels, Until, chosen, command, finish
+from multimarket_async.cli.options import FAULTS, PACE, SEED, SPEED, Channels, Until, chosen, command, finish
 from multimarket_async.clock import beats
 from multimarket_async.errors import WrongSettings
 from multimarket_async.producer import LAST_24_MONTHS, Period, Producer, Rhythm, drop_history, shared_out
@@ -27,7 +27,7 @@ LOOK_EVERY_S = 0.1
 
 def add_produce(app: typer.Typer) -> None:
     """Add it."""
-    command(app, SEED, PACE, SPEED, log_to="stdout")(produce)
+    command(app, SEED, PACE, SPEED, FAULTS, log_to="stdout")(produce)
 
 
 def produce(

@@ -25,10 +25,28 @@ S = TypeVar("S", bound=Business)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One file a source drops: its name (ending in .json) and its bytes."""
+    """One file a source drops: its name (ending in .json) and its bytes.
+
+    expected: what must become of it: "stored", "duplicate", or the code under which it is quarantined.
+    fault: what was done to it on request; "" is nothing.
+    """
 
     name: str
     content: bytes
+    expected: str = "stored"
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoiling:
+    """How deliveries of a feed can be wrong.
+
+    ways: by name, from the bytes of a good one to those of a bad one, and the code it must be rejected with.
+    contradict: from the bytes of a delivery to others under the same key.
+    """
+
+    ways: Mapping[str, Callable[[bytes], tuple[bytes, str]]]
+    contradict: Callable[[bytes], bytes]
 
 
 class Simulate(Protocol):
@@ -65,6 +83,7 @@ class Feed:
     partition: where a document is measured; it is kept in `ingestion.partition`, so it depends
         on what never changes, neither settings nor definitions.
     simulate: made-up deliveries; None where only real systems deliver.
+    spoiling: how these can be spoiled on request; None: not at all.
     """
 
     name: str
@@ -72,6 +91,7 @@ class Feed:
     parse: Callable[[bytes], list[Document]]
     simulate: Simulate | None = None
     partition: Callable[[Document], str] = undivided
+    spoiling: Spoiling | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 import os
 import uuid
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from multimarket_async.landing.rename import LONGEST_NAME_BYTES, free_names, place
@@ -26,6 +26,17 @@ def drop_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
             put(folder, directory, name, content)
     finally:
         os.close(directory)
+
+
+@contextmanager
+def torn(folder: Path, name: str, content: bytes) -> Iterator[None]:
+    """A file as careless systems write it: under its own name from the first byte on, the second half at the end."""
+    with (folder / name).open("xb", buffering=0) as file:
+        _write(file.fileno(), content[: len(content) // 2])
+        try:
+            yield
+        finally:
+            _write(file.fileno(), content[len(content) // 2 :])
 
 
 def _has_nameless_files(directory: int) -> bool:
@@ -71,7 +82,7 @@ def _renamed(folder: Path, _: int, name: str, content: bytes) -> None:
     hidden = folder / f".{uuid.uuid4().hex}.part"
     try:
         hidden.write_bytes(content)
-        place(hidden, folder, name)
+        place(str(hidden), str(folder), name)
     except BaseException:
         hidden.unlink(missing_ok=True)
         raise

@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Any
 
 from multimarket_async.producer.period import Period
 from multimarket_async.producer.producer import Producer
@@ -12,17 +14,27 @@ from multimarket_async.producer.producer import Producer
 
 @dataclass(frozen=True)
 class History:
-    """What was dropped. The same `made_of`, period and numbers give the same digest, on any machine."""
+    """What was dropped. The same `made_of`, period and numbers give the same digest, on any machine.
 
-    files: int
+    expected: by feed, how many files must become what.
+    """
+
+    expected: Mapping[str, Counter[str]]
     period: Period
     made_of: Mapping[str, str | int]
     digest: str
 
-    def facts(self) -> dict[str, str | int]:
-        """All of it, for a line."""
+    @property
+    def files(self) -> int:
+        """All of them."""
+        return sum(one.total() for one in self.expected.values())
+
+    def facts(self) -> dict[str, Any]:
+        """All of it, for a line; what must become of the files where they are not simply to be stored."""
         dates = {"earliest": self.period.earliest.isoformat(), "latest": self.period.latest.isoformat()}
-        return {"files": self.files, **dates, **self.made_of, "digest": self.digest}
+        expected = sum(self.expected.values(), Counter[str]())
+        otherwise = {"expected": dict(expected)} if set(expected) > {"stored"} else {}
+        return {"files": self.files, **dates, **self.made_of, **otherwise, "digest": self.digest}
 
 
 async def drop_history(wanted: Mapping[Producer, int], period: Period) -> History:
@@ -32,8 +44,9 @@ async def drop_history(wanted: Mapping[Producer, int], period: Period) -> Histor
         for producer, files in wanted.items():
             group.create_task(producer.burst(files, period, turn), name=producer.name)
     lines = "".join(f"{producer.feed} {producer.digest.hexdigest()}\n" for producer in wanted)
-    made_of = {name: value for producer in wanted for name, value in producer.made_of.items()}
-    return History(sum(wanted.values()), period, made_of, hashlib.sha256(lines.encode()).hexdigest())
+    made_of = {name: value for producer in wanted for name, value in producer.source.made_of.items()}
+    expected = {producer.feed: producer.expected.copy() for producer in wanted}
+    return History(expected, period, made_of, hashlib.sha256(lines.encode()).hexdigest())
 
 
 def shared_out(producers: Sequence[Producer], files: int) -> dict[Producer, int]:

@@ -4,64 +4,87 @@ import asyncio
 import hashlib
 import json
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
+from itertools import chain
 
 import structlog
 
 from multimarket_async.clock import Clock, pause
-from multimarket_async.domains import Simulate
-from multimarket_async.landing import Landing, drop_all
+from multimarket_async.domains import Delivery, Simulate, Spoiling
+from multimarket_async.landing import Landing, drop_all, torn
+from multimarket_async.producer.faults import NO_FAULTS, TORN, Faults, Source
 from multimarket_async.producer.pace import Rhythm
 from multimarket_async.producer.period import LAST_24_MONTHS, Period
 
 log = structlog.get_logger()
 
 AT_ONCE = 500  # files a turn: long enough for full speed, short enough to be stopped and watched
+TORN_FOR_S = 0.2  # less than any settle_s: the file is whole before it could be called bad
+LATER_S = 0.05  # a copy is seen to be younger: file systems tell times a few milliseconds apart
 
 
 class Producer:
     """Drops simulated deliveries into one feed's directory, numbered on from where the last run ended.
 
-    digest: SHA-256 over the names and contents of what bursts have dropped, in the order of their numbers.
+    digest: SHA-256 over the names and contents of what bursts have dropped, in this order.
+    expected: what must become of all that was dropped.
     """
 
-    def __init__(self, simulate: Simulate, landing: Landing, seed: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        simulate: Simulate,
+        landing: Landing,
+        seed: int,
+        clock: Clock,
+        *,
+        faults: Faults = NO_FAULTS,
+        spoiling: Spoiling | None = None,
+    ) -> None:
         self.name = f"producer.{landing.feed}"
         self.feed = landing.feed
-        self.dropped = 0
+        self.source = Source(landing.feed, simulate, seed, faults, spoiling)
         self.digest = hashlib.sha256()
-        self._simulate = simulate
+        self.expected: Counter[str] = Counter()
         self._landing = landing
         self._seed = seed
         self._clock = clock
+        self._later: list[Delivery] = []
+
+    @property
+    def dropped(self) -> int:
+        """All files."""
+        return self.expected.total()
 
     @property
     def share(self) -> float:
         """How many of a history's deliveries are this producer's, beside the shares of the others."""
-        return self._simulate.share
-
-    @property
-    def made_of(self) -> dict[str, str | int]:
-        """All that decides what a delivery is, besides its feed, its number and its period."""
-        return dict(self._simulate.made_of(self._seed))
+        return self.source.simulate.share
 
     async def live(self, stop: asyncio.Event, rhythm: Rhythm) -> None:
         """Drop deliveries dated now, pause, and so on until `stop` is set."""
         rng = random.Random(f"{self._seed}:{self.feed}")  # noqa: S311 - a pause is no secret
-        began = self._clock.now()
+        simulate, began = self.source.simulate, self._clock.now()
         while not stop.is_set():
             now = began + (self._clock.now() - began) * rhythm.speed
-            for _ in range(rhythm.files(rng, self._simulate, now)):
-                await self._drop_one(now)
-            await pause(rhythm.pause_s(rng, self._simulate), stop)
+            later = self._take_later()
+            for _ in range(rhythm.files(rng, simulate, now)):
+                await self._drop(self._next(self._reserve(1), now, now))
+            for delivery in later:
+                await self._drop(delivery)
+            await pause(rhythm.pause_s(rng, simulate), stop)
 
-    async def _drop_one(self, now: datetime) -> None:
-        number = self._reserve(1)
-        delivery = self._simulate(self._seed, number, now, now)
-        await self._landing.drop(delivery.name, delivery.content)
-        self.dropped += 1
-        log.info("file.dropped", feed=self.feed, number=number)
+    async def _drop(self, delivery: Delivery) -> None:
+        if delivery.fault == TORN:
+            with torn(self._landing.sources, delivery.name, delivery.content):
+                await asyncio.sleep(TORN_FOR_S)
+        else:
+            await self._landing.drop(delivery.name, delivery.content)
+        self.expected[delivery.expected] += 1
+        label = {"fault": delivery.fault, "expected": delivery.expected} if delivery.fault else {}
+        log.info("file.dropped", feed=self.feed, file=delivery.name, **label)
 
     async def burst(self, files: int, period: Period | None = None, turn: asyncio.Lock | None = None) -> None:
         """Drop `files` deliveries at full speed, dated over the period: the last 24 months, where none is given.
@@ -74,20 +97,40 @@ class Producer:
             async with turn:
                 begun = await asyncio.to_thread(self._drop_some, min(AT_ONCE, files - done), period)
             first = begun if first is None else first
+        if self._later:
+            await asyncio.sleep(LATER_S)
+            await asyncio.to_thread(self._drop_all, self._take_later())
         log.info("burst.dropped", feed=self.feed, files=files, first_number=first, digest=self.digest.hexdigest())
 
     def _drop_some(self, files: int, period: Period) -> int:
-        first = self._reserve(files)
-        drop_all(self._landing.sources, self._made(range(first, first + files), period))
+        later, first = self._take_later(), self._reserve(files)
+        numbers = range(first, first + files)
+        self._drop_all(chain((self._next(number, period.earliest, period.latest) for number in numbers), later))
         return first
 
-    def _made(self, numbers: Iterable[int], period: Period) -> Iterator[tuple[str, bytes]]:
+    def _next(self, number: int, earliest: datetime, latest: datetime) -> Delivery:
+        delivery, later = self.source.deliveries(number, earliest, latest)
+        self._later += [later] if later else []
+        return delivery
+
+    def _take_later(self) -> list[Delivery]:
+        later, self._later = self._later, []
+        return later
+
+    def _drop_all(self, deliveries: Iterable[Delivery]) -> None:
+        """All of them; the torn ones are completed when all others are there."""
+        with ExitStack() as unfinished:
+            drop_all(self._landing.sources, self._whole(deliveries, unfinished))
+
+    def _whole(self, deliveries: Iterable[Delivery], unfinished: ExitStack) -> Iterator[tuple[str, bytes]]:
         """Name and content of each; what is asked for the next one has dropped this one."""
-        for number in numbers:
-            one = self._simulate(self._seed, number, period.earliest, period.latest)
-            yield one.name, one.content
+        for one in deliveries:
+            if one.fault == TORN:
+                unfinished.enter_context(torn(self._landing.sources, one.name, one.content))
+            else:
+                yield one.name, one.content
             self.digest.update(b"%b\0%d\0%b" % (one.name.encode(), len(one.content), one.content))
-            self.dropped += 1
+            self.expected[one.expected] += 1
 
     def _reserve(self, numbers: int) -> int:
         """The first of so many numbers that no earlier run has used, nor will a later one.

@@ -246,8 +246,8 @@ def test_live_orders_follow_a_history(shell: Shell) -> None:
     command = ["produce", "--orders-per-channel", "1", "--live", "--channels", "site_web", "--speed", "1000"]
     with shell.started(*command) as process:
         entries = map(json.loads, iter(process.stdout.readline, ""))
-        dropped = (entry["number"] for entry in entries if entry["event"] == "file.dropped")
-        assert list(itertools.islice(dropped, 3)) == [1, 2, 3]
+        dropped = (entry["file"] for entry in entries if entry["event"] == "file.dropped")
+        assert list(itertools.islice(dropped, 3)) == [f"{10**9 + number}.json" for number in (2, 3, 4)]
     assert process.returncode == 0
 
 

@@ -8,6 +8,7 @@ from multimarket_async.domains.orders.order import partition
 from multimarket_async.domains.orders.plain import parser
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
+from multimarket_async.domains.orders.spoiled import spoiling
 
 
 def _feeds(settings: OrderSettings) -> list[Feed]:
@@ -19,6 +20,7 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
             parse=parser(canal, settings),
             simulate=Simulator(canal, settings),
             partition=partition,
+            spoiling=spoiling(canal, settings),
         )
         for directory, canal in CHANNELS.items()
     ]
