@@ -49,7 +49,15 @@ class Places:
         """One for each feed that can be simulated."""
         faults = Faults.of(self.settings.faults)
         return [
-            Producer(feed.simulate, landing, self.settings.seed, self.clock, faults=faults, spoiling=feed.spoiling)
+            Producer(
+                feed.simulate,
+                landing,
+                self.settings.seed,
+                self.clock,
+                faults=faults,
+                spoiling=feed.spoiling,
+                most_waiting=self.settings.most_waiting,
+            )
             for feed, landing in self.channels
             if feed.simulate
         ]

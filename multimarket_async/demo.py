@@ -33,7 +33,7 @@ async def demo(parts: Parts, files_per_channel: int, console: Console, until: da
     report = await verify(parts.subjects, parts.channels, parts.store, generation)
     report.differences += _lost(before, report.channels, made)
     for line in (told(made), *verdict(before, report)):
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return report
 
 

@@ -102,6 +102,9 @@ class Settings(Business):
     speed: float = Field(
         1.0, gt=0, le=100_000, description="how many times faster simulated time runs; 60: an hour a minute"
     )
+    most_waiting: int = Field(
+        0, ge=0, description="a history pauses while so many files wait in a channel for a collector; 0: it never does"
+    )
     faults: str = Field(
         "",
         description="shares of the simulated deliveries to be struck, such as duplicate=0.02, conflict=0.01, torn=0.01,"

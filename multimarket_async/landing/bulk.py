@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from multimarket_async.landing.directory import is_ours
 from multimarket_async.landing.rename import LONGEST_NAME_BYTES, free_names, place
 
 
@@ -26,6 +27,12 @@ def drop_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
             put(folder, directory, name, content)
     finally:
         os.close(directory)
+
+
+def count_waiting(folder: Path) -> int:
+    """How many files of ours wait there; they are not looked at."""
+    with os.scandir(folder) as entries:
+        return sum(is_ours(entry.name) for entry in entries)
 
 
 @contextmanager

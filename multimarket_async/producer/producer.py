@@ -12,9 +12,9 @@ from itertools import chain
 
 import structlog
 
-from multimarket_async.clock import Clock, pause
+from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.domains import Delivery, Simulate, Spoiling
-from multimarket_async.landing import Landing, drop_all, torn
+from multimarket_async.landing import Landing, count_waiting, drop_all, torn
 from multimarket_async.producer.faults import NO_FAULTS, TORN, Faults, Source
 from multimarket_async.producer.pace import Rhythm
 from multimarket_async.producer.period import LAST_24_MONTHS, Period
@@ -22,6 +22,7 @@ from multimarket_async.producer.period import LAST_24_MONTHS, Period
 log = structlog.get_logger()
 
 AT_ONCE = 500  # files a turn: long enough for full speed, short enough to be stopped and watched
+ROOM_EVERY, ROOM_AGAIN_S = 10 * AT_ONCE, 0.2
 TORN_FOR_S = 0.2  # less than any settle_s: the file is whole before it could be called bad
 LATER_S = 0.05  # a copy is seen to be younger: file systems tell times a few milliseconds apart
 
@@ -42,6 +43,7 @@ class Producer:
         *,
         faults: Faults = NO_FAULTS,
         spoiling: Spoiling | None = None,
+        most_waiting: int = 0,
     ) -> None:
         self.name = f"producer.{landing.feed}"
         self.feed = landing.feed
@@ -51,6 +53,7 @@ class Producer:
         self._landing = landing
         self._seed = seed
         self._clock = clock
+        self._most_waiting = most_waiting
         self._later: list[Delivery] = []
 
     @property
@@ -94,6 +97,8 @@ class Producer:
         period, turn = period or Period.before(self._clock.now(), LAST_24_MONTHS), turn or asyncio.Lock()
         first: int | None = None
         for done in range(0, files, AT_ONCE):
+            if self._most_waiting and done % ROOM_EVERY == 0:
+                await self._room()
             async with turn:
                 begun = await asyncio.to_thread(self._drop_some, min(AT_ONCE, files - done), period)
             first = begun if first is None else first
@@ -101,6 +106,12 @@ class Producer:
             await asyncio.sleep(LATER_S)
             await asyncio.to_thread(self._drop_all, self._take_later())
         log.info("burst.dropped", feed=self.feed, files=files, first_number=first, digest=self.digest.hexdigest())
+
+    async def _room(self) -> None:
+        """Wait until a collector has made room, so that directories stay short enough to be looked through."""
+        async for _ in beats(ROOM_AGAIN_S, asyncio.Event()):
+            if await asyncio.to_thread(count_waiting, self._landing.sources) < self._most_waiting:
+                return
 
     def _drop_some(self, files: int, period: Period) -> int:
         later, first = self._take_later(), self._reserve(files)

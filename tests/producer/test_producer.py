@@ -228,3 +228,24 @@ async def test_a_burst_of_the_pace_comes_at_once(landing: Landing) -> None:
     rhythm = Rhythm(Pace.BURST, 3600, 3600, burst_files=7)
     await producer(landing, simulate=then_stops(stop, files=7)).live(stop, rhythm)
     assert numbers(landing) == list(range(7))
+
+
+async def test_a_burst_waits_for_a_collector_where_that_is_asked_for(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks every so many files, and goes on when there is room."""
+    counted: list[int] = []
+
+    def collected(folder: Path) -> int:
+        counted.append(found := len(list(folder.glob("*.json"))))
+        if len(counted) % 3 == 0:  # a collector, between this look and the next
+            for file in landing.waiting():
+                file.path.unlink()
+        return found
+
+    for name, value in (("AT_ONCE", 5), ("ROOM_EVERY", 10), ("ROOM_AGAIN_S", 0), ("count_waiting", collected)):
+        monkeypatch.setattr(f"multimarket_async.producer.producer.{name}", value)
+    one = Producer(delivery, landing, 1, Clock(now=lambda: NOW), most_waiting=10)
+    await one.burst(25)
+    assert one.dropped == 25
+    assert counted == [0, 10, 10, 0, 10, 10, 0]
