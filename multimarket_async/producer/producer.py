@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 500  # files a turn: long enough for full speed, short enough to be stopped and watched
 ROOM_EVERY, ROOM_AGAIN_S = 10 * AT_ONCE, 0.2
-TORN_FOR_S = 0.2  # less than any settle_s: the file is whole before it could be called bad
+TORN_FOR_S = 0.2  # well below the default settle_s: the file is whole before it could be called bad
 LATER_S = 0.05  # a copy is seen to be younger: file systems tell times a few milliseconds apart
 
 

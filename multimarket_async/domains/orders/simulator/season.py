@@ -45,9 +45,13 @@ class Season:
     @property
     def peak(self) -> float:
         """No instant is busier."""
-        months, hours = max(self._profile.months), max(max(hours) for hours in self._hours)
-        days = max([1.0, *self._profile.black_friday]) * max(1.0, self._profile.end_of_month)
-        return months * days * hours * max(self._weekdays)
+        week = max(busy * max(self._hours[day >= SATURDAY]) for day, busy in enumerate(self._weekdays))
+        return (
+            week
+            * max(self._profile.months)
+            * max([1.0, *self._profile.black_friday])
+            * max(1.0, self._profile.end_of_month)
+        )
 
     def dates(self, earliest: datetime, latest: datetime) -> Callable[[Words], str]:
         """Words -> a local date, ISO 8601 in whole seconds, between the two or the last second before `latest`."""
