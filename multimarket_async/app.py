@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ from multimarket_async.errors import Unavailable
 from multimarket_async.events import Events
 from multimarket_async.landing import Landing
 from multimarket_async.meters import Meters
-from multimarket_async.producer import Producer
+from multimarket_async.producer import LAST_24_MONTHS, Faults, History, Period, Producer, Rhythm, drop_history
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.snapshots import Retention, Snapshotter
 from multimarket_async.store import EmbeddedServer, Store
@@ -64,8 +65,9 @@ class Places:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def producers(self, *, lives: bool = False) -> list[Producer]:
-        """One for each feed that can be simulated. lives: a burst drops what followed its orders, too."""
+    def producers(self) -> list[Producer]:
+        """One for each feed that can be simulated."""
+        faults = Faults.of(self.settings.faults)
         return [
             Producer(
                 feed.simulate,
@@ -73,7 +75,10 @@ class Places:
                 self.settings.seed,
                 self.clock,
                 events=self.events,
-                later=feed.simulate_later if lives else None,
+                later=feed.simulate_later if self.settings.lives else None,
+                faults=faults,
+                spoiling=feed.spoiling,
+                most_waiting=self.settings.most_waiting,
             )
             for feed, landing in self.channels
             if feed.simulate
@@ -165,10 +170,10 @@ async def run(parts: Parts, stop: asyncio.Event, *, seconds: float | None, produ
     """Everything until stopped: then no more producing, collect what waits, publish a last generation."""
     collector, snapshotter = parts.collector(), parts.snapshotter()
     reporter = parts.latency_reporter(collector)
-    pauses_s = parts.settings.pause_min_s, parts.settings.pause_max_s
+    rhythm = Rhythm.of(parts.settings)
     async with sharing_told(landing for _, landing in parts.channels), asyncio.TaskGroup() as group:
         stages = [
-            *(group.create_task(one.live(stop, *pauses_s), name=one.name) for one in parts.producers() if produce),
+            *(group.create_task(one.live(stop, rhythm), name=one.name) for one in parts.producers() if produce),
             group.create_task(collector.run(stop), name="collector"),
             group.create_task(snapshotter.run(parts.settings.snapshot_every_s, stop), name="snapshotter"),
             group.create_task(_report_latency(reporter, stop), name="latency"),
@@ -253,11 +258,17 @@ async def collect(parts: Parts, stop: asyncio.Event, *, until_empty: bool) -> No
     log.info("collection.ended", **collector.tally.by_outcome())
 
 
-async def burst(producers: Iterable[Producer], files_per_channel: int) -> None:
-    """So many deliveries into every channel, at once."""
+async def burst(producers: Iterable[Producer], files_per_channel: int, until: datetime | None = None) -> History:
+    """So many deliveries into every channel, at once, dated over the 24 months before then, or before now."""
+    period = Period.before(until or Clock().now(), LAST_24_MONTHS)
+    return await drop_history(dict.fromkeys(producers, files_per_channel), period)
+
+
+async def produce(producers: Iterable[Producer], stop: asyncio.Event, rhythm: Rhythm) -> None:
+    """Live deliveries and nothing else, until stopped."""
     async with asyncio.TaskGroup() as group:
         for producer in producers:
-            group.create_task(producer.burst(files_per_channel), name=producer.name)
+            group.create_task(producer.live(stop, rhythm), name=producer.name)
 
 
 def stop_on_signals(server: EmbeddedServer | None) -> asyncio.Event:

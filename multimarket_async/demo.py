@@ -2,8 +2,10 @@
 
 import asyncio
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from multimarket_async.app import Parts, burst, side_task
 from multimarket_async.clock import beats
 from multimarket_async.collector import Collector
-from multimarket_async.producer import Producer
+from multimarket_async.producer import History, Producer
 from multimarket_async.readers.conservation import Channel, counted
 from multimarket_async.readers.tables import show
 from multimarket_async.readers.verify import Report, verify
@@ -23,41 +25,46 @@ DROPPED, STORED, MEASURED = "dropped", "stored", "measured"
 Show: TypeAlias = Callable[[str, int], None]  # (step, files that came through it)
 
 
-async def demo(parts: Parts, files_per_channel: int, console: Console) -> Report:
+async def demo(parts: Parts, files_per_channel: int, console: Console, until: datetime | None = None) -> Report:
     """Drop, store, measure, show, verify; the report says whether all of it is right."""
     before = await counted(parts.channels, parts.store)
-    generation = await _flow(parts, files_per_channel, console)
+    made, generation = await _flow(parts, files_per_channel, console, until)
     for subject in parts.subjects:
         for kpi in (one for one in subject.kpis if one.headline):
             show(console, kpi, generation["kpis"][kpi.name]["rows"])
     report = await verify(parts.subjects, parts.channels, parts.store, generation)
-    report.differences += _lost(before, report.channels, files_per_channel)
-    for line in verdict(before, report):
-        console.print(line, markup=False, highlight=False)
+    report.differences += _lost(before, report.channels, made)
+    for line in (told(made), *verdict(before, report)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     return report
 
 
-async def _flow(parts: Parts, files_per_channel: int, console: Console) -> dict[str, Any]:
+async def _flow(
+    parts: Parts, files_per_channel: int, console: Console, until: datetime | None
+) -> tuple[History, dict[str, Any]]:
     """Burst and collect at the same time until nothing waits; then the generation that says so."""
     collector, producers = parts.collector(), parts.producers()
     files = files_per_channel * len(producers)
     with _meters(console, files) as show:
         async with side_task(_watch(collector, producers, show), "meters"):
-            await _burst(collector, producers, files_per_channel)
+            made = await _burst(collector, producers, files_per_channel, until)
             await collector.until_empty()
         show(DROPPED, files)
         show(STORED, collector.tally.total("stored"))
         generation = await parts.snapshotter().refresh()
         show(MEASURED, files)
-    return generation
+    return made, generation
 
 
-async def _burst(collector: Collector, producers: Sequence[Producer], files_per_channel: int) -> None:
+async def _burst(
+    collector: Collector, producers: Sequence[Producer], files_per_channel: int, until: datetime | None
+) -> History:
     produced = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(collector.run(produced), name="collector")
-        await burst(producers, files_per_channel)
+        made = await burst(producers, files_per_channel, until)
         produced.set()
+    return made
 
 
 async def _watch(collector: Collector, producers: Sequence[Producer], show: Show) -> None:
@@ -85,13 +92,28 @@ def _tell_once(console: Console, told: set[str], step: str, files: int) -> None:
     told.add(step)
 
 
-def _lost(before: Sequence[Channel], after: Sequence[Channel], files_per_channel: int) -> list[str]:
-    """Channels in which not every dropped file came to rest."""
-    return [
-        f"{now.feed}: {files_per_channel} files were dropped, {now.dropped - was.dropped} are accounted for"
-        for was, now in zip(before, after, strict=True)
-        if now.waiting or now.dropped - was.dropped != files_per_channel
-    ]
+def _lost(before: Sequence[Channel], after: Sequence[Channel], made: History) -> list[str]:
+    """Channels in which not every dropped file came to rest, or not every one where it belongs."""
+    differences = []
+    for was, now in zip(before, after, strict=True):
+        expected, became = made.expected[now.feed], _outcomes(now) - _outcomes(was)
+        if now.waiting or now.dropped - was.dropped != expected.total():
+            accounted = f"{now.dropped - was.dropped} are accounted for"
+            differences.append(f"{now.feed}: {expected.total()} files were dropped, {accounted}")
+        elif not was.waiting and became != expected:
+            differences.append(f"{now.feed}: {dict(expected)} was expected, and {dict(became)} came of it")
+    return differences
+
+
+def _outcomes(channel: Channel) -> Counter[str]:
+    return Counter(stored=channel.stored, duplicate=channel.duplicates) + channel.quarantined
+
+
+def told(made: History) -> str:
+    """What was dropped: whoever sees the same line has dropped the same bytes."""
+    of = ", ".join(f"{name} {value}" for name, value in made.made_of.items())
+    dates = f"{made.period.earliest:%Y-%m-%d} to {made.period.latest:%Y-%m-%d}"
+    return f"{made.files:,} orders of {of}, {dates}: digest {made.digest}"
 
 
 def verdict(before: Sequence[Channel], report: Report) -> Iterator[str]:

@@ -8,6 +8,7 @@ import tomllib
 import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
@@ -60,6 +61,15 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+class Pace(StrEnum):
+    """When simulated deliveries come."""
+
+    RANDOM = "random"
+    POISSON = "poisson"
+    DAY = "day"
+    BURST = "burst"
+
+
 class Business(BaseModel):
     """What every domain may ask. A domain's own settings extend it."""
 
@@ -98,10 +108,30 @@ class Settings(Business):
         "auto", description="auto: console on a terminal, JSON elsewhere"
     )
     seed: int = Field(1, ge=0, lt=10**6, description="seed of the simulated deliveries")
+    pace: Pace = Field(
+        Pace.RANDOM,
+        description="when simulated deliveries come: random (pauses between the two below), poisson, day (poisson,"
+        " following the hour, the weekday and the season) or burst",
+    )
     pause_min_s: float = Field(
         2.0, ge=0, description="shortest pause between two simulated deliveries of a channel, seconds"
     )
-    pause_max_s: float = Field(5.0, ge=0, description="longest such pause, seconds")
+    pause_max_s: float = Field(
+        5.0, ge=0, description="longest such pause, seconds; the other paces have the mean of both as their mean"
+    )
+    burst_files: int = Field(50, ge=1, le=100_000, description="deliveries that come at once when the pace is burst")
+    speed: float = Field(
+        1.0, gt=0, le=100_000, description="how many times faster simulated time runs; 60: an hour a minute"
+    )
+    most_waiting: int = Field(
+        0, ge=0, description="a history pauses while so many files wait in a channel for a collector; 0: it never does"
+    )
+    lives: bool = Field(False, description="made-up orders are followed by their later states")
+    faults: str = Field(
+        "",
+        description="shares of the simulated deliveries to be struck, such as duplicate=0.02, conflict=0.01, torn=0.01,"
+        " late=0.01, skew=0.01, bad=0.01",
+    )
     scan_every_s: float = Field(0.2, gt=0, description="pause between two looks into the landing directories, seconds")
     settle_s: float = Field(
         3.0, ge=0, description="how long a file that does not read well must stay unchanged to be called bad, seconds"

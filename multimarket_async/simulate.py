@@ -21,6 +21,7 @@ from multimarket_async.collector.tally import Latency, measured
 from multimarket_async.domains import Feed
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import Landing
+from multimarket_async.producer import Rhythm
 from multimarket_async.readers.conservation import counted, on_disk
 from multimarket_async.readers.verify import Report, verify
 from multimarket_async.store import LEDGER, Store
@@ -152,7 +153,7 @@ async def _produced(places: Places, seconds: float, ended: asyncio.Event) -> Non
     asyncio.get_running_loop().call_later(seconds, ended.set)
     async with asyncio.TaskGroup() as group:
         for producer in places.producers():
-            group.create_task(producer.live(ended, places.settings.pause_min_s, places.settings.pause_max_s))
+            group.create_task(producer.live(ended, Rhythm.of(places.settings)))
 
 
 async def _pass_on(stop: asyncio.Event, loop: Loop, ended: asyncio.Event) -> None:

@@ -16,7 +16,7 @@ from multimarket_async.domains import Kpi, Subject
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.order import parse, partition
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
-from multimarket_async.domains.orders.simulator import simulate
+from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.readers.tables import as_csv
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import LEDGER, Store
@@ -41,11 +41,14 @@ async def measured(mongo_uri: str, database: "Database[Any]") -> AsyncIterator["
     await store.aclose()
 
 
+SIMULATORS = {canal: Simulator(canal, SETTINGS) for canal in CHANNELS.values()}
+
+
 def _orders(first: int, last: int) -> list[dict[str, Any]]:
     found = []
     for number in range(first, last):
         canal = Random(number).choice(list(CHANNELS.values()))
-        content = simulate(canal, 1, number, EARLIEST, LATEST, settings=SETTINGS).content
+        content = SIMULATORS[canal](1, number, EARLIEST, LATEST).content
         [document] = parse(content, canal, SETTINGS)
         if canal == "boutique":
             document["statut_commande"] = "annulée"

@@ -13,7 +13,7 @@ from multimarket_async.domains import Row, Subject
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.order import parse, partition
 from multimarket_async.domains.orders.rules import OrderSettings
-from multimarket_async.domains.orders.simulator import simulate
+from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import LEDGER, Encoded, Marks, Store, encode
 
@@ -30,7 +30,7 @@ async def store(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Store]
 
 
 def order(number: int) -> Encoded:
-    [document] = parse(simulate("web", 1, number, EARLIEST, LATEST, settings=SETTINGS).content, "web", SETTINGS)
+    [document] = parse(Simulator("web", SETTINGS)(1, number, EARLIEST, LATEST).content, "web", SETTINGS)
     return encode({**document, "ingestion": {"partition": partition(document)}})
 
 

@@ -12,6 +12,7 @@ from multimarket_async.cli.flow import add_flow
 from multimarket_async.cli.health import add_health
 from multimarket_async.cli.history import add_history
 from multimarket_async.cli.kpi import add_kpi
+from multimarket_async.cli.produce import add_produce
 from multimarket_async.cli.quarantine import add_quarantine
 from multimarket_async.cli.report import add_report
 from multimarket_async.cli.simulate import add_simulate
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 add_flow(app)
+add_produce(app)
 add_history(add_kpi(app))
 for add in (add_bi, add_health, add_quarantine, add_report, add_simulate, add_top, add_torture):
     add(app)

@@ -1,4 +1,4 @@
-"""run, demo, produce, collect: orders on the move."""
+"""run, demo, collect: orders on the move."""
 
 import sys
 from typing import Annotated
@@ -6,27 +6,21 @@ from typing import Annotated
 import typer
 
 from multimarket_async import app as composition
-from multimarket_async.app import Places
 from multimarket_async.cli.addresses import http_address, this_python
-from multimarket_async.cli.options import SEED, command, finish
+from multimarket_async.cli.options import FAULTS, LIVES, PACE, SEED, SPEED, Channels, Until, chosen, command, finish
 from multimarket_async.demo import demo as demonstrate
 from multimarket_async.demo import next_steps
-from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import tables
 from multimarket_async.settings import Loaded, Settings
 
 FOUND_WRONG = 4
 PerChannel = Annotated[int, typer.Option(min=0, help="How many orders each channel drops.")]
-Channels = Annotated[
-    str | None, typer.Option(help="Only these channels, separated by commas. (default: all)", show_default=False)
-]
 
 
 def add_flow(app: typer.Typer) -> None:
     """Add these commands."""
-    command(app, SEED, log_to="stdout")(run)
-    command(app, SEED)(demo)
-    command(app, SEED, log_to="stdout")(produce)
+    command(app, SEED, PACE, SPEED, FAULTS, LIVES, log_to="stdout")(run)
+    command(app, SEED, FAULTS, LIVES)(demo)
     command(app, log_to="stdout")(collect)
 
 
@@ -48,13 +42,13 @@ def run(
     finish(work())
 
 
-def demo(loaded: Loaded, orders_per_channel: PerChannel = 500) -> None:
+def demo(loaded: Loaded, orders_per_channel: PerChannel = 500, until: Until = None) -> None:
     """Drop a burst into every channel, follow it into the KPI tables, and verify all of it."""
     console = tables.console()
 
     async def work() -> bool:
         async with composition.opened(composition.places(loaded)) as parts:
-            return (await demonstrate(parts, orders_per_channel, console)).right
+            return (await demonstrate(parts, orders_per_channel, console, until)).right
 
     if not finish(work()):
         sys.exit(FOUND_WRONG)
@@ -62,16 +56,6 @@ def demo(loaded: Loaded, orders_per_channel: PerChannel = 500) -> None:
     data_dir = settings.data_dir if loaded.sources["data_dir"] == "--data-dir" else None
     for line in next_steps(this_python(), http_address(settings), data_dir):
         typer.echo(line)
-
-
-def produce(
-    loaded: Loaded,
-    orders_per_channel: Annotated[int, typer.Option(min=0, help="How many orders each channel drops.")],
-    channels: Channels = None,
-    lives: Annotated[bool, typer.Option("--lives", help="Drop the later states of these orders, too.")] = False,
-) -> None:
-    """Drop simulated orders, dated over the last 24 months, and nothing else."""
-    finish(composition.burst(_chosen(loaded, channels).producers(lives=lives), orders_per_channel))
 
 
 def collect(
@@ -82,20 +66,8 @@ def collect(
     """Store what lands: landing directories to MongoDB, without producing or measuring."""
 
     async def work() -> None:
-        async with composition.opened(_chosen(loaded, channels)) as parts:
+        async with composition.opened(chosen(loaded, channels)) as parts:
             stop = composition.stop_on_signals(parts.server)
             await composition.collect(parts, stop, until_empty=until_empty)
 
     finish(work())
-
-
-def _chosen(loaded: Loaded, channels: str | None) -> Places:
-    """All channels, or those named. Raises WrongSettings."""
-    places = composition.places(loaded)
-    if channels is None:
-        return places
-    known = [feed.name for feed, _ in places.channels]
-    wanted = [name.strip() for name in channels.split(",")]
-    if unknown := set(wanted) - set(known):
-        raise WrongSettings(f"There is no channel {', '.join(sorted(unknown))}; there are {', '.join(known)}.")
-    return places.only(wanted)

@@ -25,10 +25,16 @@ S = TypeVar("S", bound=Business)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One file a source drops: its name (ending in .json) and its bytes."""
+    """One file a source drops: its name (ending in .json) and its bytes.
+
+    expected: what must become of it: "stored", "duplicate", or the code under which it is quarantined.
+    fault: what was done to it on request; "" is nothing.
+    """
 
     name: str
     content: bytes
+    expected: str = "stored"
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,37 @@ class LifeCycle:
     states: tuple[str, ...]
 
 
-# (seed, number, earliest, latest) -> delivery `number` of a feed, its event dated between the two instants.
-Simulate: TypeAlias = Callable[[int, int, datetime, datetime], Delivery]
+@dataclass(frozen=True, slots=True)
+class Spoiling:
+    """How deliveries of a feed can be wrong.
+
+    ways: by name, from the bytes of a good one to those of a bad one, and the code it must be rejected with.
+    contradict: from the bytes of a delivery to others under the same key.
+    """
+
+    ways: Mapping[str, Callable[[bytes], tuple[bytes, str]]]
+    contradict: Callable[[bytes], bytes]
+
+
+class Simulate(Protocol):
+    """Made-up deliveries of one feed, each by its number: the same bytes on every machine, in any order."""
+
+    def __call__(self, seed: int, number: int, earliest: datetime, latest: datetime, /) -> Delivery:
+        """Delivery `number` of this seed, its event dated between the two instants."""
+
+    @property
+    def share(self) -> float:
+        """How many of all deliveries come through this feed, beside the shares of the others."""
+
+    @property
+    def peak(self) -> float:
+        """No instant is busier than this."""
+
+    def busyness(self, at: datetime) -> float:
+        """How many times busier than in the mean hour it is at that instant."""
+
+    def made_of(self, seed: int) -> Mapping[str, str | int]:
+        """All that decides what a delivery is, besides its feed, its number and its period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +124,7 @@ class Feed:
     partition: where a document is measured; it is kept in `ingestion.partition`, so it depends
         on what never changes, neither settings nor definitions.
     simulate: made-up deliveries; None where only real systems deliver. simulate_later: and their follow-ups.
+    spoiling: how these can be spoiled on request; None: not at all.
     life: what follow-ups do; None where there are none. Feeds of one collection have the same.
     """
 
@@ -98,6 +134,7 @@ class Feed:
     simulate: Simulate | None = None
     simulate_later: SimulateLater | None = None
     partition: Callable[[Document], str] = undivided
+    spoiling: Spoiling | None = None
     life: LifeCycle | None = None
 
 

@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import itertools
 import json
 import logging
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -96,6 +98,19 @@ class Shell:
             check=False,
         )
         return _civil(Done(done.returncode, done.stdout, done.stderr))
+
+    @contextlib.contextmanager
+    def started(self, *arguments: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+        """A command that goes on until its output has been looked at; then Ctrl-C."""
+        command = [sys.executable, "-m", "multimarket_async", *arguments]
+        path = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+        environment = {**path, **self._environment(settings)}
+        with subprocess.Popen(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
 
     def look(self, *arguments: str, **settings: str) -> Done:
         """The same without a process, for commands that only look: starting Python takes most of their time."""
@@ -214,6 +229,56 @@ def test_produce_drops_files_and_needs_no_database(shell: Shell) -> None:
     assert {entry["feed"] for entry in log_lines(out) if entry["event"] == "burst.dropped"} == set(CHANNELS)
 
 
+def test_a_history_is_shared_out_and_digested(shell: Shell) -> None:
+    """By the shares of the channels; the same files elsewhere give the same digest, with what it follows from."""
+    arguments = ("produce", "--orders", "20", "--history", "90days", "--until", "2026-05-01")
+    told = [log_lines(shell.out(*arguments, "--data-dir", place))[-1] for place in ("a", "b")]
+    assert [one["event"] for one in told] == ["history.dropped"] * 2
+    assert told[0]["digest"] == told[1]["digest"]
+    assert (told[0]["files"], told[0]["seed"]) == (20, 1)
+    assert (told[0]["earliest"], told[0]["latest"]) == ("2026-01-31T00:00:00+00:00", "2026-05-01T00:00:00+00:00")
+    found = [len(list((shell.folder / "a/sources" / channel).glob("[!.]*"))) for channel in CHANNELS]
+    assert found == [10, 6, 4]
+
+
+def test_live_orders_follow_a_history(shell: Shell) -> None:
+    """Until stopped, with numbers that go on; Ctrl-C ends it with 0."""
+    command = ["produce", "--orders-per-channel", "1", "--live", "--channels", "site_web", "--speed", "1000"]
+    with shell.started(*command) as process:
+        entries = map(json.loads, iter(process.stdout.readline, ""))
+        dropped = (entry["file"] for entry in entries if entry["event"] == "file.dropped")
+        assert list(itertools.islice(dropped, 3)) == [f"{10**9 + number}.json" for number in (2, 3, 4)]
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "--orders-per-channel N or --orders N"),
+        (["--orders-per-channel", "1", "--orders", "1"], "--orders-per-channel N or --orders N"),
+        (["--orders", "1", "--history", "long"], "'long' is no length of time; expected 24months"),
+        (["--orders", "1", "--pace", "fast"], "fast"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_produce_tells_what_it_was_asked_wrongly(shell: Shell, arguments: list[str], told: str) -> None:
+    """2, and nothing is dropped."""
+    done = shell.run("produce", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert not [name for channel in CHANNELS for name in shell.waiting(channel)]
+
+
+def test_a_profile_that_is_wrong_is_wrong_use(shell: Shell) -> None:
+    """Told before anything is dropped."""
+    (shell.folder / "config").mkdir()
+    (shell.folder / "config/profile.toml").write_text("grwth = 1\n")
+    done = shell.run("produce", "--orders", "20")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: config/profile.toml: a profile has no grwth. Did you mean growth?\n"
+    assert [shell.waiting(channel) for channel in CHANNELS] == [[], [], []]
+
+
 def test_produce_only_some_channels(shell: Shell) -> None:
     """Named with commas; the others get nothing."""
     shell.out("produce", "--orders-per-channel", "2", "--channels", "site_web, boutique_physique")
@@ -257,7 +322,6 @@ def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(shell: Shell) -> Non
         (["status"], {"MONGO_URI": "localhost"}, "mongo_uri is not a MongoDB URI"),
         (["quarantine", "show", "nope.json"], {}, "There is no file nope.json in quarantine."),
         (["kpi", "show", "top_products", "--format", "xml"], {}, "xml"),
-        (["produce"], {}, "--orders-per-channel"),
         (["produce", "--orders-per-channel", "-1"], {}, "--orders-per-channel"),
         (["fly"], {}, "fly"),
     ],

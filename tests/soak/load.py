@@ -8,9 +8,10 @@ from pathlib import Path
 
 from multimarket_async.domains import Delivery
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
-from multimarket_async.domains.orders.simulator import simulate
+from multimarket_async.domains.orders.simulator import Simulator
 
 DUPLICATES, BAD, LATE = 0.02, 0.01, 0.01
+SIMULATORS = {feed: Simulator(canal, OrderSettings()) for feed, canal in CHANNELS.items()}
 
 
 def bad_of(order: Delivery, rng: random.Random) -> tuple[bytes, str]:
@@ -40,10 +41,10 @@ class Load:
     def drop(self, rng: random.Random) -> None:
         """The next order, or one from before, or a bad one."""
         self.number += 1
-        feed, canal = list(CHANNELS.items())[self.number % len(CHANNELS)]
+        feed = list(CHANNELS)[self.number % len(CHANNELS)]
         now = datetime.now(UTC)
         since = now - (timedelta(days=700) if rng.random() < LATE else timedelta(hours=1))
-        order = simulate(canal, self.seed, self.number, since, now, settings=OrderSettings())
+        order = SIMULATORS[feed](self.seed, self.number, since, now)
         content, outcome, drawn = order.content, "stored", rng.random()
         if drawn < BAD:
             content, outcome = bad_of(order, rng)

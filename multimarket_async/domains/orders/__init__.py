@@ -13,7 +13,8 @@ from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import partition
 from multimarket_async.domains.orders.plain import parser
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
-from multimarket_async.domains.orders.simulator import simulate
+from multimarket_async.domains.orders.simulator import Simulator
+from multimarket_async.domains.orders.spoiled import spoiling
 
 
 def _feeds(settings: OrderSettings) -> list[Feed]:
@@ -23,9 +24,10 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
             name=directory,
             collection=COLLECTION,
             parse=parser(canal, settings),
-            simulate=partial(simulate, canal, settings=settings),
+            simulate=Simulator(canal, settings),
             simulate_later=partial(simulate_later, settings=settings),
             partition=partition,
+            spoiling=spoiling(canal, settings),
             life=life_cycle(settings),
         )
         for directory, canal in CHANNELS.items()

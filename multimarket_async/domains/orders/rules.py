@@ -30,6 +30,9 @@ class OrderSettings(Business):
     delivery_forbidden: Words = Field(
         ("boutique",), description="channels whose orders must not have it; a channel in neither list: as it comes"
     )
+    profile: str = Field(
+        "", description="what the simulated shop is like, a TOML file; empty: `config/profile.toml`, if there is one"
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> "OrderSettings":

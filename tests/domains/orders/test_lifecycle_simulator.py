@@ -8,14 +8,14 @@ from multimarket_async.domains import FollowUp
 from multimarket_async.domains.orders.lifecycle_simulator import followups_of, simulate_later
 from multimarket_async.domains.orders.order import parse
 from multimarket_async.domains.orders.rules import OrderSettings
-from multimarket_async.domains.orders.simulator import simulate
+from multimarket_async.domains.orders.simulator import Simulator
 
 SETTINGS = OrderSettings(timezone="Africa/Casablanca")
 EARLIEST, LATEST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)
 
 
 def delivered(number: int, canal: str = "web") -> Any:
-    return simulate(canal, 1, number, EARLIEST, LATEST, settings=SETTINGS)
+    return Simulator(canal, SETTINGS)(1, number, EARLIEST, LATEST)
 
 
 def order(number: int, canal: str = "web") -> Any:

@@ -14,7 +14,7 @@ from multimarket_async.domains import Document
 from multimarket_async.domains.orders import plain
 from multimarket_async.domains.orders.order import parse
 from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
-from multimarket_async.domains.orders.simulator import simulate
+from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.errors import Rejected
 from tests.corpus import cases
 from tests.corpus.case import good
@@ -104,7 +104,7 @@ def test_a_key_written_twice_is_seen(twice: str) -> None:
 def test_what_the_simulator_makes_takes_the_short_cut(canal: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the short cut is none."""
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    orders = [simulate(canal, 1, n, now - timedelta(days=700), now, settings=RULES).content for n in range(200)]
+    orders = [Simulator(canal, RULES)(1, n, now - timedelta(days=700), now).content for n in range(200)]
     for content in orders:
         agrees(content, canal)
     monkeypatch.setattr(plain, "parse", None)

@@ -2,18 +2,23 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Delivery, Simulate
+from multimarket_async.events import Events
 from multimarket_async.landing import Landing
-from multimarket_async.producer import Producer
+from multimarket_async.producer import Period, Producer, Rhythm
+from multimarket_async.settings import Pace
 
 NOW = datetime(2026, 5, 20, 13, 45, 7, 250_000, tzinfo=UTC)
 TODAY, TWO_YEARS_AGO = datetime(2026, 5, 20, tzinfo=UTC), datetime(2024, 5, 20, tzinfo=UTC)
+
+
+AT_ONCE = Rhythm(Pace.RANDOM, 0, 0)
 
 
 def delivery(seed: int, number: int, earliest: datetime, latest: datetime) -> Delivery:
@@ -117,7 +122,7 @@ async def test_a_crash_between_reserving_and_dropping_repeats_no_number(landing:
 async def test_live_deliveries_crash_alike(landing: Landing) -> None:
     """The number is written down before the file is dropped."""
     with pytest.raises(KeyboardInterrupt):
-        await producer(landing, simulate=breaks_at(0)).live(asyncio.Event(), 0, 0)
+        await producer(landing, simulate=breaks_at(0)).live(asyncio.Event(), AT_ONCE)
     await producer(landing).burst(1)
     assert numbers(landing) == [1]
 
@@ -126,15 +131,15 @@ async def test_burst_and_live_share_the_numbers(landing: Landing) -> None:
     """Or the orders of one would be duplicates of the other's."""
     await producer(landing).burst(2)
     stop = asyncio.Event()
-    await producer(landing, simulate=then_stops(stop, files=2)).live(stop, 0, 0)
+    await producer(landing, simulate=then_stops(stop, files=2)).live(stop, AT_ONCE)
     assert numbers(landing) == [0, 1, 2, 3]
 
 
 async def test_the_counter_is_not_a_delivery(landing: Landing) -> None:
     """What the producer keeps there for itself does not wait for the collector."""
-    await producer(landing).burst(0)
-    assert landing.waiting() == []
-    assert any(landing.sources.iterdir())
+    await producer(landing).burst(1)
+    assert len(landing.waiting()) == 1
+    assert len(list(landing.sources.iterdir())) == 2
 
 
 async def test_a_burst_is_dated_over_the_last_24_months(landing: Landing) -> None:
@@ -147,7 +152,7 @@ async def test_a_burst_is_dated_over_the_last_24_months(landing: Landing) -> Non
 async def test_a_live_delivery_is_dated_now(landing: Landing) -> None:
     """Neither earlier nor later."""
     stop = asyncio.Event()
-    await producer(landing, simulate=then_stops(stop, files=1)).live(stop, 0, 0)
+    await producer(landing, simulate=then_stops(stop, files=1)).live(stop, AT_ONCE)
     [file] = dropped(landing)
     assert (NOW.isoformat(), NOW.isoformat()) == (file["earliest"], file["latest"])
 
@@ -156,7 +161,9 @@ async def test_live_stops_at_once(landing: Landing) -> None:
     """A pause is no reason to keep a stopping `run` waiting."""
     stop = asyncio.Event()
     async with asyncio.timeout(10):
-        await producer(landing, simulate=then_stops(stop, files=1, after_s=0.05)).live(stop, 3600, 3600)
+        await producer(landing, simulate=then_stops(stop, files=1, after_s=0.05)).live(
+            stop, Rhythm(Pace.RANDOM, 3600, 3600)
+        )
     assert numbers(landing) == [0]
 
 
@@ -164,7 +171,7 @@ async def test_live_does_nothing_where_stop_is_set(landing: Landing) -> None:
     """Not even the first delivery."""
     stop = asyncio.Event()
     stop.set()
-    await producer(landing).live(stop, 0, 0)
+    await producer(landing).live(stop, AT_ONCE)
     assert landing.waiting() == []
 
 
@@ -177,8 +184,8 @@ async def test_pauses_lie_within_the_two_settings(landing: Landing, monkeypatch:
         if len(pauses) == 50:
             stop.set()
 
-    monkeypatch.setattr("multimarket_async.producer.pause", noted)
-    await producer(landing).live(stop, 2.0, 5.0)
+    monkeypatch.setattr("multimarket_async.producer.producer.pause", noted)
+    await producer(landing).live(stop, Rhythm(Pace.RANDOM, 2.0, 5.0))
     assert all(2.0 <= pause <= 5.0 for pause in pauses)
     assert max(pauses) - min(pauses) > 1.0
 
@@ -186,3 +193,60 @@ async def test_pauses_lie_within_the_two_settings(landing: Landing, monkeypatch:
 async def test_a_producer_is_named_for_its_channel(landing: Landing) -> None:
     """The name of its task."""
     assert producer(landing).name == "producer.web"
+
+
+async def test_a_digest_tells_what_was_dropped(landing: Landing, tmp_path: Path) -> None:
+    """The same names and bytes in the same order give the same one, whatever the number of bursts."""
+    other = Landing(tmp_path / "other", "web")
+    other.prepare()
+    at_once, in_parts, longer = producer(landing), producer(other), producer(other, 2)
+    await at_once.burst(5)
+    for files in (2, 3):
+        await in_parts.burst(files)
+    await longer.burst(5)
+    assert at_once.digest.hexdigest() == in_parts.digest.hexdigest() != longer.digest.hexdigest()
+
+
+async def test_a_period_may_be_given(landing: Landing) -> None:
+    """And is told to whoever makes the deliveries."""
+    await producer(landing).burst(1, Period.before(TODAY, "1month"))
+    [file] = dropped(landing)
+    assert (file["earliest"], file["latest"]) == ("2026-04-20T00:00:00+00:00", TODAY.isoformat())
+
+
+async def test_simulated_time_runs_faster(landing: Landing) -> None:
+    """At speed 60, a minute later by the clock is an hour later in the orders."""
+    stop, times = asyncio.Event(), iter([NOW, NOW, NOW + timedelta(minutes=1)])
+    one = Producer(then_stops(stop, files=2), landing, 1, Clock(now=lambda: next(times)), events=Events())
+    await one.live(stop, Rhythm(Pace.RANDOM, 0, 0, speed=60))
+    dates = [datetime.fromisoformat(str(file["earliest"])) for file in dropped(landing)]
+    assert dates == [NOW, NOW + timedelta(hours=1)]
+
+
+async def test_a_burst_of_the_pace_comes_at_once(landing: Landing) -> None:
+    """So many files, then a pause."""
+    stop = asyncio.Event()
+    rhythm = Rhythm(Pace.BURST, 3600, 3600, burst_files=7)
+    await producer(landing, simulate=then_stops(stop, files=7)).live(stop, rhythm)
+    assert numbers(landing) == list(range(7))
+
+
+async def test_a_burst_waits_for_a_collector_where_that_is_asked_for(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks every so many files, and goes on when there is room."""
+    counted: list[int] = []
+
+    def collected(folder: Path) -> int:
+        counted.append(found := len(list(folder.glob("*.json"))))
+        if len(counted) % 3 == 0:  # a collector, between this look and the next
+            for file in landing.waiting():
+                file.path.unlink()
+        return found
+
+    for name, value in (("AT_ONCE", 5), ("ROOM_EVERY", 10), ("ROOM_AGAIN_S", 0), ("count_waiting", collected)):
+        monkeypatch.setattr(f"multimarket_async.producer.producer.{name}", value)
+    one = Producer(delivery, landing, 1, Clock(now=lambda: NOW), most_waiting=10)
+    await one.burst(25)
+    assert one.dropped == 25
+    assert counted == [0, 10, 10, 0, 10, 10, 0]

@@ -1,0 +1,98 @@
+"""produce: made-up orders, a history at full speed and then live ones, and nothing else."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TimeRemainingColumn
+from rich.text import Text
+
+from multimarket_async import app as composition
+from multimarket_async.app import Places
+from multimarket_async.cli.options import FAULTS, LIVES, PACE, SEED, SPEED, Channels, Until, chosen, command, finish
+from multimarket_async.clock import beats
+from multimarket_async.errors import WrongSettings
+from multimarket_async.producer import LAST_24_MONTHS, Period, Producer, Rhythm, drop_history, shared_out
+from multimarket_async.settings import Loaded
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S = 0.1
+
+
+def add_produce(app: typer.Typer) -> None:
+    """Add it."""
+    command(app, SEED, PACE, SPEED, FAULTS, LIVES, log_to="stdout")(produce)
+
+
+def produce(
+    loaded: Loaded,
+    *,
+    orders: Annotated[
+        int | None, typer.Option(min=0, help="How many orders all channels drop, by their shares.", show_default=False)
+    ] = None,
+    orders_per_channel: Annotated[
+        int | None, typer.Option(min=0, help="How many orders each channel drops.", show_default=False)
+    ] = None,
+    history: Annotated[
+        str, typer.Option(help="How long a time they are dated over: 24months, 90days, 8weeks, 2years.")
+    ] = LAST_24_MONTHS,
+    until: Until = None,
+    live: Annotated[bool, typer.Option("--live", help="Go on with orders dated now, until stopped.")] = False,
+    channels: Channels = None,
+) -> None:
+    """Drop simulated orders: a history at full speed, then live ones where that is asked for."""
+    if None not in (orders, orders_per_channel) or not (orders or orders_per_channel or live):
+        raise WrongSettings("Say how many: --orders-per-channel N or --orders N, or --live to go on until stopped.")
+    places = chosen(loaded, channels)
+    period = Period.before(until or places.clock.now(), history)
+    producers = places.producers()
+    each = dict.fromkeys(producers, orders_per_channel or 0)
+    finish(_produce(places, shared_out(producers, orders) if orders else each, period, live=live))
+
+
+async def _produce(places: Places, wanted: Mapping[Producer, int], period: Period, *, live: bool) -> None:
+    if any(wanted.values()):
+        await _history(wanted, period)
+    if live:
+        stop = composition.stop_on_signals(None)
+        await composition.produce(wanted, stop, Rhythm.of(places.settings))
+
+
+async def _history(wanted: Mapping[Producer, int], period: Period) -> None:
+    began = time.monotonic()
+    async with _meter(wanted, sum(wanted.values())):
+        made = await drop_history(wanted, period)
+    seconds = time.monotonic() - began
+    log.info("history.dropped", **made.facts(), seconds=round(seconds, 3), files_per_s=round(made.files / seconds))
+
+
+@asynccontextmanager
+async def _meter(producers: Iterable[Producer], files: int) -> AsyncIterator[None]:
+    """A progress bar on a terminal, beside the log."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    columns = BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn()
+    with Progress(*columns, console=console, speed_estimate_period=5) as progress:
+        async with composition.side_task(_watch(producers, progress, progress.add_task("", total=files)), "meter"):
+            yield
+
+
+async def _watch(producers: Iterable[Producer], progress: Progress, task: TaskID) -> None:
+    async for _ in beats(LOOK_EVERY_S, asyncio.Event()):
+        progress.update(task, completed=sum(producer.dropped for producer in producers))
+
+
+class _Rate(ProgressColumn):
+    """Files per second."""
+
+    def render(self, task: Task) -> Text:
+        """Measured over the last seconds."""
+        return Text(f"{task.speed or 0:,.0f} files/s")

@@ -1,0 +1,51 @@
+"""How one channel sells: what a word of chance means for an order of it."""
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from pydantic_core import to_json
+
+from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.simulator.draws import SLOTS, slots
+from multimarket_async.domains.orders.simulator.profile import Channel, Profile
+from multimarket_async.domains.orders.simulator.season import Season
+from multimarket_async.errors import WrongSettings
+
+
+class ChannelHabits:
+    """The tables of one channel under a profile and the rules for orders. Raises WrongSettings.
+
+    baskets: products in an order, and statuses, as JSON: 65,536 slots each.
+    delivered: of 65,536 orders, how many have a delivery.
+    """
+
+    def __init__(self, profile: Profile, canal: str, rules: OrderSettings) -> None:
+        if canal not in profile.channels:
+            raise WrongSettings(f"The profile says nothing of the channel {canal}: it needs a [channels.{canal}].")
+        channel = profile.channels[canal]
+        self.share = channel.share
+        self.name = to_json(canal)
+        self.baskets: Sequence[int] = slots(range(1, len(channel.basket) + 1), channel.basket)
+        self.statuses: Sequence[bytes] = _statuses(channel, rules)
+        self.delivered = _delivered_share(channel, canal, rules) * SLOTS
+        self.season = Season(profile, channel, ZoneInfo(rules.timezone))
+
+
+def _statuses(channel: Channel, rules: OrderSettings) -> list[bytes]:
+    cancelled = tuple(status for status in rules.order_statuses if status in rules.cancelled_statuses)
+    standing = [status for status in rules.order_statuses if status not in cancelled]
+    share = 0.0 if not cancelled else channel.cancelled if standing else 1.0
+    weights = [*_falling(len(standing), 1 - share), *_falling(len(cancelled), share)]
+    return slots([to_json(status) for status in (*standing, *cancelled)], weights)
+
+
+def _falling(ranks: int, total: float) -> list[float]:
+    """Each half as often as the one before, the most usual first."""
+    weights = [0.5**rank for rank in range(ranks)]
+    return [total * weight / sum(weights) for weight in weights]
+
+
+def _delivered_share(channel: Channel, canal: str, rules: OrderSettings) -> float:
+    if canal in rules.delivery_required:
+        return 1.0
+    return 0.0 if canal in rules.delivery_forbidden else 1 - channel.click_and_collect

@@ -1,0 +1,148 @@
+"""What the simulated shop is like: the profile.toml beside this file, and over it what a user's file says."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from multimarket_async.errors import WrongSettings
+
+FILE = Path("config/profile.toml")
+MOST_PRODUCTS = 300  # Faker knows some 400 family names
+MOST_LINES = 10  # an order is drawn from one digest, which has no more words to spare
+
+
+def _some(weights: tuple[float, ...]) -> tuple[float, ...]:
+    if not sum(weights):
+        raise ValueError("needs a weight above 0")
+    return weights
+
+
+Weight: TypeAlias = Annotated[float, Field(ge=0, le=1e6)]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Weights: TypeAlias = Annotated[tuple[Weight, ...], Field(min_length=1), AfterValidator(_some)]
+Hours: TypeAlias = Annotated[Weights, Field(min_length=24, max_length=24)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Customers(_Part):
+    """Who buys, in proportion to 1 / (rank + regulars)."""
+
+    pool: int = Field(ge=1, le=10**9)
+    regulars: int = Field(ge=1, le=10**9)
+
+
+class Channel(_Part):
+    """How one channel sells; every list holds weights."""
+
+    share: Weight
+    cancelled: Share
+    click_and_collect: Share
+    basket: Annotated[Weights, Field(max_length=MOST_LINES)]
+    weekdays: Annotated[Weights, Field(min_length=7, max_length=7)]
+    hours: Hours
+    weekend_hours: Hours
+
+
+class Category(_Part):
+    """A kind of product; prices in whole units of the currency."""
+
+    name: str = Field(pattern=r"\S")
+    lowest: int = Field(ge=0, le=10**6)
+    highest: int = Field(ge=0, le=10**6)
+    products: int = Field(ge=1)
+    quantities: Weights | None = None
+
+    @model_validator(mode="after")
+    def _limits(self) -> "Category":
+        if self.lowest > self.highest:
+            raise ValueError("lowest is above highest")
+        return self
+
+
+class Catalogue(_Part):
+    """What is sold, the product of rank r in proportion to 1 / r ^ zipf."""
+
+    zipf: float = Field(ge=0, le=5)
+    quantities: Weights
+    cents: Mapping[Annotated[int, Field(ge=0, le=99)], Weight] = Field(min_length=1)
+    categories: tuple[Category, ...] = Field(min_length=1)
+
+    @field_validator("categories")
+    @classmethod
+    def _named(cls, kinds: tuple[Category, ...]) -> tuple[Category, ...]:
+        if (products := sum(kind.products for kind in kinds)) > MOST_PRODUCTS:
+            raise ValueError(f"{products} products are more than there are names for: {MOST_PRODUCTS}")
+        return kinds
+
+
+class Country(_Part):
+    """Where customers live."""
+
+    weight: Weight
+    cities: tuple[str, ...]
+    towns: int = Field(ge=0, le=200)
+    streets: tuple[str, ...]
+
+
+class Profile(_Part):
+    """All of it; profile.toml says what each value means."""
+
+    growth: float = Field(gt=-1, le=100)
+    months: Annotated[Weights, Field(min_length=12, max_length=12)]
+    black_friday: Annotated[tuple[Weight, ...], Field(max_length=7)]
+    end_of_month: Weight
+    end_of_month_days: int = Field(ge=0, le=28)
+    customers: Customers
+    channels: Mapping[str, Channel]
+    catalogue: Catalogue
+    countries: Mapping[str, Country] = Field(min_length=1)
+
+
+def read_profile(file: str) -> Profile:
+    """The package's profile, changed by this file, or by config/profile.toml where none is named. WrongSettings."""
+    own = tomllib.loads(files(__package__).joinpath("profile.toml").read_text("utf-8"))
+    path = Path(file) if file else FILE
+    if not file and not path.exists():
+        return Profile.model_validate(own)
+    try:
+        return Profile.model_validate(_over(own, tomllib.loads(path.read_text("utf-8"))))
+    except OSError as error:
+        raise WrongSettings(f"The profile {path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WrongSettings(f"{path} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise WrongSettings("\n".join(f"{path}: {fault}" for fault in _faults(error, own))) from error
+
+
+def _over(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables are merged; a list is replaced by the whole of another."""
+    both = {
+        name: _over(values[name], change) if isinstance(change, dict) and isinstance(values.get(name), dict) else change
+        for name, change in changes.items()
+    }
+    return {**values, **both}
+
+
+def _faults(error: ValidationError, known: Mapping[str, Any]) -> Iterable[str]:
+    for fault in error.errors(include_url=False):
+        name = ".".join(map(str, fault["loc"]))
+        if fault["type"] == "extra_forbidden":
+            yield f"a profile has no {name}.{_hint(fault['loc'], known)}"
+        else:
+            given = f" (is {fault['input']!r})" if isinstance(fault["input"], (str, int, float)) else ""
+            yield f"{name}: {fault['msg'].removeprefix('Value error, ')}{given}"
+
+
+def _hint(place: tuple[str | int, ...], known: Any) -> str:
+    for step in place[:-1]:
+        known = known[0] if isinstance(known, list) else known.get(step, {})
+    close = difflib.get_close_matches(str(place[-1]), known, n=1)
+    return f" Did you mean {close[0]}?" if close else ""

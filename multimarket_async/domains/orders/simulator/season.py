@@ -1,0 +1,100 @@
+"""When orders come: growth x month x Black Friday x end of month x weekday x hour, over any period."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from itertools import accumulate
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from multimarket_async.domains.orders.simulator.draws import Words
+from multimarket_async.domains.orders.simulator.profile import Channel, Profile
+
+HOUR_S = 3600
+HOURS_PER_YEAR = 8766
+SATURDAY = 5
+
+
+class _Stretch(NamedTuple):
+    """An hour of UTC, or the part of it inside the period. begin: seconds since 1970; local: as clocks show it."""
+
+    begin: int
+    seconds: int
+    local: datetime
+
+
+class Season:
+    """How busy one channel of this profile is, hour by hour of the business time zone."""
+
+    def __init__(self, profile: Profile, channel: Channel, zone: ZoneInfo) -> None:
+        self._profile = profile
+        self._zone = zone
+        self._hours = [_of_mean_1(channel.hours), _of_mean_1(channel.weekend_hours)]
+        self._weekdays = _of_mean_1(channel.weekdays)
+        self._day = cache(self._busyness_of)
+        # Growth is a product of equal steps: the only root is taken by Decimal, which is the same everywhere.
+        self._hourly = float(Decimal(repr(1 + profile.growth)) ** (1 / Decimal(HOURS_PER_YEAR)))
+
+    def busyness(self, at: datetime) -> float:
+        """How many times busier than in the mean hour of an ordinary week it is at that instant."""
+        return self._busyness(at.astimezone(self._zone))
+
+    @property
+    def peak(self) -> float:
+        """No instant is busier."""
+        week = max(busy * max(self._hours[day >= SATURDAY]) for day, busy in enumerate(self._weekdays))
+        return (
+            week
+            * max(self._profile.months)
+            * max([1.0, *self._profile.black_friday])
+            * max(1.0, self._profile.end_of_month)
+        )
+
+    def dates(self, earliest: datetime, latest: datetime) -> Callable[[Words], str]:
+        """Words -> a local date, ISO 8601 in whole seconds, between the two or the last second before `latest`."""
+        stretches = list(self._stretches(earliest, latest))
+        growing = accumulate(stretches, lambda factor, _: factor * self._hourly, initial=1.0)
+        busy = [self._busyness(one.local) * one.seconds for one in stretches]
+        if not any(busy):
+            busy = [float(one.seconds) for one in stretches]  # a closed shop, asked for an order all the same
+        sums = list(accumulate(factor * weight for factor, weight in zip(growing, busy, strict=False)))
+        total = sums[-1] / 2**32
+
+        def dated(words: Words) -> str:
+            _, seconds, local = stretches[bisect_right(sums, words[0] * total)]
+            return (local + timedelta(seconds=words[1] * seconds >> 32)).isoformat()
+
+        return dated
+
+    def _stretches(self, earliest: datetime, latest: datetime) -> Iterator[_Stretch]:
+        # Cut by hours of UTC, in each of which clocks run evenly: no date falls into a gap of daylight saving.
+        last = math.floor(latest.timestamp())
+        begin = min(last, math.ceil(earliest.timestamp()))
+        while begin <= last:
+            end = min(last + 1, begin - begin % HOUR_S + HOUR_S)
+            local = datetime.fromtimestamp(begin, self._zone).replace(tzinfo=None)
+            yield _Stretch(begin, end - begin, local)
+            begin = end
+
+    def _busyness(self, local: datetime) -> float:
+        return self._day(local.date()) * self._hours[local.weekday() >= SATURDAY][local.hour]
+
+    def _busyness_of(self, day: date) -> float:
+        shop, busy = self._profile, self._profile.months[day.month - 1] * self._weekdays[day.weekday()]
+        if (day + timedelta(days=shop.end_of_month_days)).month != day.month:
+            busy *= shop.end_of_month
+        days_after = (day - black_friday(day.year)).days
+        return busy * shop.black_friday[days_after] if 0 <= days_after < len(shop.black_friday) else busy
+
+
+def black_friday(year: int) -> date:
+    """The day after the fourth Thursday of November."""
+    earliest = date(year, 11, 23)
+    return earliest + timedelta(days=(4 - earliest.weekday()) % 7)
+
+
+def _of_mean_1(weights: tuple[float, ...]) -> list[float]:
+    return [weight * len(weights) / sum(weights) for weight in weights]

@@ -1,0 +1,75 @@
+"""What the orders of one seed have in common: the products, and where each customer lives."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple, TypeAlias
+
+import faker
+from pydantic_core import to_json
+
+from multimarket_async.domains.orders.simulator.draws import heavy_tail, keyed, slots, zipf
+from multimarket_async.domains.orders.simulator.profile import Catalogue, Category, Country, Profile
+
+LOCALE = "fr_FR"
+FAKER_VERSION = faker.VERSION
+STREETS = 500
+HOUSES = 150
+Lines: TypeAlias = Sequence[bytes]  # one product's line of an order as JSON: 65,536 slots by quantity
+
+
+class _City(NamedTuple):
+    name: bytes
+    streets: Sequence[str]
+
+
+class Shop:
+    """Pools drawn once per seed, as fragments of JSON."""
+
+    def __init__(self, profile: Profile, seed: int) -> None:
+        fake = faker.Faker(LOCALE)
+        fake.seed_instance(seed)
+        products = _products(profile.catalogue, fake, seed)
+        self.products: Sequence[Lines] = slots(products, zipf(len(products), profile.catalogue.zipf))
+        self.customer = heavy_tail(profile.customers.pool, profile.customers.regulars)
+        self._cities = _cities(profile, fake)
+        self._home_of = keyed(f"{seed}:home")
+
+    def home(self, customer: int) -> tuple[bytes, bytes]:
+        """Where this customer lives: address and city, as JSON."""
+        place, street, house, *_ = self._home_of(customer)
+        city = self._cities[place >> 16]
+        return to_json(f"{1 + house % HOUSES} {city.streets[street % len(city.streets)]}"), city.name
+
+
+def _products(catalogue: Catalogue, fake: faker.Faker, seed: int) -> list[Lines]:
+    """Best sellers first: which product is one is chance."""
+    kinds = [kind for kind in catalogue.categories for _ in range(kind.products)]
+    lines = [_lines(catalogue, kind, number, fake, seed) for number, kind in enumerate(kinds, 1)]
+    ranked = keyed(f"{seed}:rank")
+    return [lines[index] for index in sorted(range(len(lines)), key=ranked)]
+
+
+def _lines(catalogue: Catalogue, kind: Category, number: int, fake: faker.Faker, seed: int) -> Lines:
+    euros, cents, *_ = keyed(f"{seed}:price")(number)
+    whole = kind.lowest + euros % (kind.highest - kind.lowest + 1)
+    price = (whole * 100 + slots(list(catalogue.cents), catalogue.cents.values())[cents >> 16]) / 100
+    name = to_json(f"{kind.name} {fake.unique.last_name()}").decode()
+    head = (
+        f'        {{\n            "produit_id": "P{number:03}",\n            "nom": {name},\n            "quantite": '
+    )
+    tail = f',\n            "prix_unitaire": {price}\n        }}'
+    weights = kind.quantities or catalogue.quantities
+    return slots([f"{head}{pieces}{tail}".encode() for pieces in range(1, len(weights) + 1)], weights)
+
+
+def _cities(profile: Profile, fake: faker.Faker) -> list[_City]:
+    weighted = list(chain.from_iterable(_of(country, fake) for country in profile.countries.values()))
+    return slots([city for city, _ in weighted], [weight for _, weight in weighted])
+
+
+def _of(country: Country, fake: faker.Faker) -> Iterator[tuple[_City, float]]:
+    names = [*country.cities, *(fake.unique.city() for _ in range(country.towns))]
+    streets = country.streets or tuple(fake.street_name() for _ in range(STREETS))
+    weights = [1 / (rank + 2) for rank in range(len(names))]
+    for name, weight in zip(names, weights, strict=True):
+        yield _City(to_json(name), streets), country.weight * weight / sum(weights)

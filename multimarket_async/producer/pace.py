@@ -1,0 +1,53 @@
+"""When the next simulated delivery comes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+
+from multimarket_async.domains import Simulate
+from multimarket_async.settings import Pace, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How deliveries follow each other. Pauses in seconds of simulated time, `speed` of which pass in one real second.
+
+    A Poisson process whose rate follows the day is thinned out from one at the highest rate: whoever comes then stays
+    with the probability of rate over highest rate (Lewis and Shedler, 1979).
+    """
+
+    pace: Pace
+    shortest_s: float
+    longest_s: float
+    burst_files: int = 1
+    speed: float = 1.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Rhythm":
+        """The one that the settings ask for."""
+        pauses_s = settings.pause_min_s, settings.pause_max_s
+        return cls(settings.pace, *pauses_s, settings.burst_files, settings.speed)
+
+    def files(self, rng: Random, simulate: Simulate, at: datetime) -> int:
+        """How many deliveries come at that instant of simulated time."""
+        match self.pace:
+            case Pace.DAY:
+                return int(rng.random() * simulate.peak < simulate.busyness(at))
+            case Pace.BURST:
+                return self.burst_files
+            case _:
+                return 1
+
+    def pause_s(self, rng: Random, simulate: Simulate) -> float:
+        """Real seconds until the next instant at which some may come."""
+        mean_s = (self.shortest_s + self.longest_s) / 2
+        match self.pace:
+            case Pace.RANDOM:
+                simulated_s = rng.uniform(self.shortest_s, self.longest_s)
+            case Pace.POISSON:
+                simulated_s = mean_s * rng.expovariate(1)
+            case Pace.DAY:
+                simulated_s = mean_s / simulate.peak * rng.expovariate(1)
+            case Pace.BURST:
+                simulated_s = mean_s * self.burst_files * rng.expovariate(1)
+        return simulated_s / self.speed
