@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ async def demo(parts: Parts, files_per_channel: int, console: Console, until: da
         for kpi in (one for one in subject.kpis if one.headline):
             show(console, kpi, generation["kpis"][kpi.name]["rows"])
     report = await verify(parts.subjects, parts.channels, parts.store, generation)
-    report.differences += _lost(before, report.channels, made)
+    report.differences += lost(before, report.channels, made)
     for line in (told(made), *verdict(before, report)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return report
@@ -92,7 +92,7 @@ def _tell_once(console: Console, told: set[str], step: str, files: int) -> None:
     told.add(step)
 
 
-def _lost(before: Sequence[Channel], after: Sequence[Channel], made: History) -> list[str]:
+def lost(before: Sequence[Channel], after: Sequence[Channel], made: History) -> list[str]:
     """Channels in which not every dropped file came to rest, or not every one where it belongs."""
     differences = []
     for was, now in zip(before, after, strict=True):
@@ -134,10 +134,13 @@ def verdict(before: Sequence[Channel], report: Report) -> Iterator[str]:
     yield from (f"WRONG {difference}" for difference in report.differences)
 
 
-def next_steps(python: str, address: str, data_dir: Path | None) -> Iterator[str]:
-    """Where to look next; with the data folder where it is not the usual one."""
+def next_steps(
+    python: str, address: str, data_dir: Path | None, first: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Where to look next: these commands first; with the data folder where it is not the usual one."""
     where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     steps = {
+        **(first or {}),
         "run": f"orders keep coming; the page that shows it all is at {address}",
         "top": "the same flow in a second terminal",
         "report": "every KPI with its chart in one file, report.html",

@@ -1,20 +1,37 @@
 """run, demo, collect: orders on the move."""
 
+import logging
 import sys
+from datetime import datetime
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from multimarket_async import app as composition
+from multimarket_async import logs, scenarios
 from multimarket_async.cli.addresses import http_address, this_python
 from multimarket_async.cli.options import FAULTS, LIVES, PACE, SEED, SPEED, Channels, Until, chosen, command, finish
 from multimarket_async.demo import demo as demonstrate
 from multimarket_async.demo import next_steps
+from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import tables
 from multimarket_async.settings import Loaded, Settings
 
 FOUND_WRONG = 4
-PerChannel = Annotated[int, typer.Option(min=0, help="How many orders each channel drops.")]
+ORDERS_PER_CHANNEL = 500
+PerChannel = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help=f"How many orders each channel drops. (default: {ORDERS_PER_CHANNEL}, or as the scenario says)",
+        show_default=False,
+    ),
+]
+Lesson = Annotated[
+    str | None, typer.Option("--scenario", help="A lesson instead; --list-scenarios names them.", show_default=False)
+]
 
 
 def add_flow(app: typer.Typer) -> None:
@@ -42,20 +59,62 @@ def run(
     finish(work())
 
 
-def demo(loaded: Loaded, orders_per_channel: PerChannel = 500, until: Until = None) -> None:
-    """Drop a burst into every channel, follow it into the KPI tables, and verify all of it."""
+def demo(
+    loaded: Loaded,
+    orders_per_channel: PerChannel = None,
+    until: Until = None,
+    scenario: Lesson = None,
+    list_scenarios: Annotated[bool, typer.Option("--list-scenarios", help="Name the scenarios, and end.")] = False,
+) -> None:
+    """Drop a burst into every channel, follow it into the KPI tables, and verify all of it; or perform a scenario."""
     console = tables.console()
-
-    async def work() -> bool:
-        async with composition.opened(composition.places(loaded)) as parts:
-            return (await demonstrate(parts, orders_per_channel, console, until)).right
-
-    if not finish(work()):
+    if list_scenarios:
+        console.print(_listed())
+        return
+    if scenario:
+        right, steps = _performed(loaded, scenario, orders_per_channel, until, console)
+    else:
+        right, steps = _demonstrated(loaded, orders_per_channel, until, console), {}
+    if not right:
         sys.exit(FOUND_WRONG)
     settings = loaded.of(Settings)
     data_dir = settings.data_dir if loaded.sources["data_dir"] == "--data-dir" else None
-    for line in next_steps(this_python(), http_address(settings), data_dir):
+    for line in next_steps(this_python(), http_address(settings), data_dir, steps):
         typer.echo(line)
+
+
+def _listed() -> Table:
+    table = tables.plain("Scenario", "What happens")
+    for one in scenarios.every():
+        table.add_row(one.name, one.title)
+    return table
+
+
+def _demonstrated(loaded: Loaded, orders_per_channel: int | None, until: datetime | None, console: Console) -> bool:
+    files = ORDERS_PER_CHANNEL if orders_per_channel is None else orders_per_channel
+
+    async def work() -> bool:
+        async with composition.opened(composition.places(loaded)) as parts:
+            return (await demonstrate(parts, files, console, until)).right
+
+    return finish(work())
+
+
+def _performed(
+    loaded: Loaded, name: str, orders_per_channel: int | None, until: datetime | None, console: Console
+) -> tuple[bool, dict[str, str]]:
+    if until:
+        raise WrongSettings("A scenario has days of its own: leave out --until.")
+    scenario = scenarios.find(name)
+    if orders_per_channel:
+        scenario = scenario.model_copy(update={"orders_per_channel": orders_per_channel})
+
+    async def work() -> tuple[bool, dict[str, str]]:
+        async with composition.opened(composition.places(scenario.under(loaded))) as parts:
+            return await scenarios.Play(scenario, parts, console).perform()
+
+    logs.configure(loaded.of(Settings).log_format, sys.stderr, None, logging.ERROR)  # what goes wrong is the lesson
+    return finish(work())
 
 
 def collect(

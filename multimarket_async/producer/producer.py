@@ -5,7 +5,7 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
@@ -35,7 +35,12 @@ class Producer:
 
     digest: SHA-256 over the names and contents of what bursts have dropped, in this order.
     expected: what must become of all that was dropped.
+    witness: told of each delivery of a burst, in the thread that drops it. torn_for_s: how long the torn files of a
+        burst stay unfinished, once all the others of their turn are there, seconds.
     """
+
+    witness: Callable[[Delivery], None] | None = None
+    torn_for_s = 0.0
 
     def __init__(
         self,
@@ -108,12 +113,15 @@ class Producer:
         for done in range(0, files, AT_ONCE):
             if self._most_waiting and done % ROOM_EVERY == 0:
                 await self._room()
-            async with turn:
-                begun = await asyncio.to_thread(self._drop_some, min(AT_ONCE, files - done), period)
+            with ExitStack() as unfinished:
+                async with turn:
+                    begun = await asyncio.to_thread(self._drop_some, min(AT_ONCE, files - done), period, unfinished)
+                await asyncio.sleep(self.torn_for_s)
             first = begun if first is None else first
         if self._later:
             await asyncio.sleep(LATER_S)
-            await asyncio.to_thread(self._drop_all, self._take_later())
+            with ExitStack() as unfinished:
+                await asyncio.to_thread(self._drop_all, self._take_later(), unfinished)
         log.info("burst.dropped", feed=self.feed, files=files, first_number=first, digest=self.digest.hexdigest())
 
     async def _room(self) -> None:
@@ -122,12 +130,12 @@ class Producer:
             if await asyncio.to_thread(count_waiting, self._landing.sources) < self._most_waiting:
                 return
 
-    def _drop_some(self, files: int, period: Period) -> int:
+    def _drop_some(self, files: int, period: Period, unfinished: ExitStack) -> int:
         later, first = self._take_later(), self._reserve(files)
         numbers = range(first, first + files)
         orders = (self._next(number, period.earliest, period.latest) for number in numbers)
         lives = (one.delivery for order in orders for one in self.source.life(order, period.latest))
-        self._drop_all(chain(lives, later))
+        self._drop_all(chain(lives, later), unfinished)
         return first
 
     def _next(self, number: int, earliest: datetime, latest: datetime) -> Delivery:
@@ -149,10 +157,9 @@ class Producer:
         later, self._later = self._later, []
         return later
 
-    def _drop_all(self, deliveries: Iterable[Delivery]) -> None:
-        """All of them; the torn ones are completed when all others are there."""
-        with ExitStack() as unfinished:
-            drop_all(self._landing.sources, self._whole(deliveries, unfinished))
+    def _drop_all(self, deliveries: Iterable[Delivery], unfinished: ExitStack) -> None:
+        """All of them; the torn ones are complete when `unfinished` is closed."""
+        drop_all(self._landing.sources, self._whole(deliveries, unfinished))
 
     def _whole(self, deliveries: Iterable[Delivery], unfinished: ExitStack) -> Iterator[tuple[str, bytes]]:
         """Name and content of each; what is asked for the next one has dropped this one."""
@@ -163,6 +170,8 @@ class Producer:
                 yield one.name, one.content
             self.digest.update(b"%b\0%d\0%b" % (one.name.encode(), len(one.content), one.content))
             self.expected[one.expected] += 1
+            if self.witness:
+                self.witness(one)
 
     def _reserve(self, numbers: int) -> int:
         """The first of so many numbers that no earlier run has used, nor will a later one.

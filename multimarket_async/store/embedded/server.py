@@ -93,6 +93,7 @@ class EmbeddedServer:
             return
         if self._address and await self._end(self._address):
             log.info("mongod.stopped", **asdict(self._address), seconds=_since(began))
+        self._address = None  # what is gone on purpose, `watch` does not restart while `start` does
         self._folder.unlock()
 
     def kill_now(self) -> None:

@@ -1,0 +1,134 @@
+"""What a scenario file says: read, checked, and listed."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from multimarket_async.errors import WrongSettings
+from multimarket_async.producer import Period
+from multimarket_async.scenarios.facts import AMOUNTS, Expected, FactName
+from multimarket_async.settings import Loaded, Settings
+
+FOLDER = Path(__file__).parent
+BY_FLAG = "--"
+
+
+class Day(NamedTuple):
+    """A day of a scenario. files: for each channel. away: MongoDB is stopped all day."""
+
+    period: Period
+    files: int
+    away: bool
+
+
+class Amount(BaseModel):
+    """Where the amounts come from: the sum of this column, in minor units, over all rows of this KPI."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kpi: str
+    column: str
+
+
+class Scenario(BaseModel):
+    """The keys of a scenario file.
+
+    title: what happens. watch: what to look at meanwhile. why: why what was seen is right.
+    orders_per_channel: how many, over all days. first_day, days: from when on, and how busy each day is beside the
+        others. seconds_a_day: how long a day takes at least.
+    torn_for_s: how long torn files stay half written, seconds. away_on: days on which MongoDB is stopped; 1: the first.
+    settings: any settings of the program, such as faults.
+    kpis: tables to show at the end, of these days where a row has a date. example: the code of the bad file to show.
+    amount: where the facts about amounts come from.
+    expect: facts and what they must be: a number, another fact, or {at_least, at_most, more_than} one of these.
+    next: commands to go on with, and what for; {example} is the name of the bad file shown.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str
+    watch: str
+    why: str
+    orders_per_channel: int = Field(ge=1, le=1_000_000)
+    first_day: date
+    days: tuple[Annotated[float, Field(ge=0, le=1e6)], ...] = Field(min_length=1, max_length=60)
+    seconds_a_day: float = Field(1.0, ge=0, le=60)
+    torn_for_s: float = Field(0.0, ge=0, le=60)
+    away_on: frozenset[int] = frozenset()
+    settings: Mapping[str, Any] = Field(default_factory=dict)
+    kpis: tuple[str, ...] = ()
+    example: str = ""
+    amount: Amount | None = None
+    expect: Mapping[FactName, Expected] = Field(min_length=1)
+    next: Mapping[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Scenario":
+        if not sum(self.days):
+            raise ValueError("days: no day has any orders")
+        if not self.away_on <= set(range(1, len(self.days) + 1)):
+            raise ValueError(f"away_on: there are days 1 to {len(self.days)}")
+        if AMOUNTS & {*self.expect} and not self.amount:
+            raise ValueError("expect: amounts need the table [amount]")
+        return self
+
+    def calendar(self) -> Iterator[Day]:
+        """The days in their order, with their files."""
+        midnight, busiest = datetime.combine(self.first_day, time(), UTC), sum(self.days)
+        sums = [round(self.orders_per_channel * part / busiest) for part in accumulate(self.days, initial=0.0)]
+        for number, (before, after) in enumerate(pairwise(sums)):
+            begins = midnight + timedelta(days=number)
+            yield Day(Period(begins, begins + timedelta(days=1)), after - before, number + 1 in self.away_on)
+
+    def under(self, loaded: Loaded) -> Loaded:
+        """The settings with those of the scenario. Raises WrongSettings."""
+        for name in ("faults", "lives"):
+            if loaded.sources[name].startswith(BY_FLAG):
+                raise WrongSettings(f"The scenario {self.name} itself says what goes wrong: leave out --{name}.")
+        known = loaded.of(Settings)
+        changes = {"faults": "", "lives": False, **self.settings}
+        try:
+            mine = Settings.model_validate({**known.model_dump(), **changes})
+        except ValidationError as error:
+            raise WrongSettings(_what_is_wrong(f"{self.name}.toml, settings", error)) from error
+        return replace(loaded, models=tuple(mine if one is known else one for one in loaded.models))
+
+
+def every(folder: Path = FOLDER) -> Iterator[Scenario]:
+    """All there are, by name. Raises WrongSettings."""
+    return (_read(file) for file in sorted(folder.glob("*.toml")))
+
+
+def find(name: str, folder: Path = FOLDER) -> Scenario:
+    """The one of this name. Raises WrongSettings."""
+    names = sorted(file.stem for file in folder.glob("*.toml"))
+    if name not in names:
+        raise WrongSettings(f"There is no scenario {name}; there are {', '.join(names)}.")
+    return _read(folder / f"{name}.toml")
+
+
+def _read(file: Path) -> Scenario:
+    try:
+        return Scenario.model_validate({"name": file.stem, **tomllib.loads(file.read_text("utf-8"))})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WrongSettings(f"{file} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise WrongSettings(_what_is_wrong(file.name, error)) from error
+
+
+def _what_is_wrong(where: str, error: ValidationError) -> str:
+    return "\n".join(f"{where}: {_sentence(fault['loc'], fault)}" for fault in error.errors(include_url=False))
+
+
+def _sentence(loc: tuple[int | str, ...], fault: Mapping[str, Any]) -> str:
+    place = ".".join(map(str, loc))
+    if fault["type"] == "extra_forbidden":
+        return f"there is no key {place}"
+    return f"{place}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")

@@ -1,0 +1,161 @@
+"""Where a scenario is performed: deliveries day by day, a collector beside them, MongoDB stopped for some days."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from multimarket_async.app import Parts, side_task
+from multimarket_async.clock import beats
+from multimarket_async.domains import Delivery
+from multimarket_async.errors import CannotContinue, WrongSettings
+from multimarket_async.producer import History, Period, Producer, drop_history
+from multimarket_async.readers.conservation import on_disk
+from multimarket_async.scenarios.scenario import Day, Scenario
+
+NOT_OURS = (
+    "This scenario stops MongoDB, so it must be one of its own: leave out --mongo-uri, end other commands on this data "
+    "folder, or name another folder with --data-dir."
+)
+LOOK_EVERY_S = 0.02
+LOOKS, LOOK_AGAIN_S = 20, 0.1  # a file on its way is in two places for a moment
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many files are where, all channels together."""
+
+    waiting: int
+    archived: int
+    quarantined: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.waiting + self.archived + self.quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """A day that is over. most_waiting: at once. longest_s: the longest wait of a file that came to rest."""
+
+    day: Day
+    dropped: int
+    most_waiting: int
+    longest_s: float
+    places: Places
+
+
+@dataclass
+class Stage:
+    """The parts of one performance, and what was noticed in it.
+
+    waits: of each file, seconds. missing: files that were in no place at some look, the most of them.
+    away: the first and the last look at the places while MongoDB was stopped.
+    """
+
+    parts: Parts
+    torn_for_s: float
+    deliveries: list[Delivery] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    most_waiting: int = 0
+    missing: int = 0
+    away: list[Places] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.collector = self.parts.collector()
+        self.producers = self.parts.producers()
+        for producer in self.producers:
+            producer.witness, producer.torn_for_s = self.deliveries.append, self.torn_for_s
+        self._begun_with = self._on_disk()
+        self._most_today = 0
+
+    @property
+    def dropped(self) -> int:
+        """Files, so far."""
+        return sum(producer.dropped for producer in self.producers)
+
+    @property
+    def waiting(self) -> int:
+        """Files dropped that did not come to rest yet."""
+        return self.dropped - self.collector.tally.total()
+
+    async def perform(self, scenario: Scenario, show: Callable[[Lived], None]) -> History:
+        """All days, each shown when it is over, until nothing waits any more; what was dropped."""
+        days = list(scenario.calendar())
+        async with self._collecting(), side_task(self._watch(), "watch"):
+            was_off = False
+            for day in days:
+                await self._switch(off=day.away, was_off=was_off)
+                was_off = day.away
+                made, lived = await self._live(day, scenario.seconds_a_day)
+                show(lived)
+            await self._switch(off=False, was_off=was_off)
+        await self.collector.until_empty()
+        self.waits += self.collector.tally.waits()
+        await self.look()
+        return replace(made, period=Period(days[0].period.earliest, days[-1].period.latest))
+
+    @asynccontextmanager
+    async def _collecting(self) -> AsyncIterator[None]:
+        ended = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.collector.run(ended), name="collector")
+            yield
+            ended.set()
+
+    async def _live(self, day: Day, seconds: float) -> tuple[History, Lived]:
+        dropped_before, self._most_today = self.dropped, self.waiting
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(seconds))
+            dropping = group.create_task(drop_history(self._wanted(day), day.period))
+        waits = self.collector.tally.waits()
+        self.waits += waits
+        places = await self.look()
+        if day.away:
+            self.away.append(places)
+        lived = Lived(day, self.dropped - dropped_before, self._most_today, max(waits, default=0.0), places)
+        return dropping.result(), lived
+
+    def _wanted(self, day: Day) -> dict[Producer, int]:
+        return dict.fromkeys(self.producers, day.files)
+
+    async def look(self) -> Places:
+        """Where all files of this performance are now; notes those that are nowhere, or in two places."""
+        for _ in range(LOOKS):
+            places = await asyncio.to_thread(self._since_begun)
+            if not (missing := abs(self.dropped - places.total)):
+                return places
+            await asyncio.sleep(LOOK_AGAIN_S)
+        self.missing = max(self.missing, missing)
+        return places
+
+    def _since_begun(self) -> Places:
+        now, then = self._on_disk(), self._begun_with
+        return Places(now.waiting, now.archived - then.archived, now.quarantined - then.quarantined)
+
+    def _on_disk(self) -> Places:
+        sums: Counter[str] = Counter()
+        for _, landing in self.parts.channels:
+            one = on_disk(landing, stored=0)
+            sums.update(waiting=one.waiting, archived=one.archived, quarantined=one.quarantined.total())
+        return Places(sums["waiting"], sums["archived"], sums["quarantined"])
+
+    async def _watch(self) -> None:
+        async for _ in beats(LOOK_EVERY_S, asyncio.Event()):
+            self._most_today = max(self._most_today, self.waiting)
+            self.most_waiting = max(self.most_waiting, self.waiting)
+
+    async def _switch(self, *, off: bool, was_off: bool) -> None:
+        """Stop MongoDB, or start it where it was."""
+        server = self.parts.server
+        if off == was_off:
+            return
+        if server is None or (off and not server.owned):
+            raise WrongSettings(NOT_OURS)
+        was_at = server.uri
+        if off:
+            await server.stop()
+        elif await server.start() != was_at:
+            raise CannotContinue("Another program took the port of MongoDB meanwhile. No file is lost; try again.")
