@@ -96,7 +96,7 @@ def lost(before: Sequence[Channel], after: Sequence[Channel], made: History) -> 
     """Channels in which not every dropped file came to rest, or not every one where it belongs."""
     differences = []
     for was, now in zip(before, after, strict=True):
-        expected, became = made.expected[now.feed], _outcomes(now) - _outcomes(was)
+        expected, became = made.expected[now.feed], outcomes(now) - outcomes(was)
         if now.waiting or now.dropped - was.dropped != expected.total():
             accounted = f"{now.dropped - was.dropped} are accounted for"
             differences.append(f"{now.feed}: {expected.total()} files were dropped, {accounted}")
@@ -105,7 +105,8 @@ def lost(before: Sequence[Channel], after: Sequence[Channel], made: History) -> 
     return differences
 
 
-def _outcomes(channel: Channel) -> Counter[str]:
+def outcomes(channel: Channel) -> Counter[str]:
+    """What became of the channel's files: stored, duplicate, or the code under which they were set aside."""
     return Counter(stored=channel.stored, duplicate=channel.duplicates) + channel.quarantined
 
 

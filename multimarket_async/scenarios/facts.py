@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 FACTS: Mapping[str, str] = {
     "files": "files dropped",
     "orders": "good orders dropped",
-    "copies": "second copies dropped, byte for byte",
-    "contradictions": "orders dropped again with other content",
+    "copies": "second copies dropped",
+    "contradictions": "contradictions dropped",
     "bad": "bad files dropped",
     "torn": "files written in two halves",
     "stored": "orders stored",
@@ -19,16 +19,17 @@ FACTS: Mapping[str, str] = {
     "quarantined": "files set aside, all in all",
     "reasons": "different reasons for it",
     "waiting": "files that still wait",
-    "missing": "files in no place, at any look",
-    "most_waiting": "files that waited at once, at most",
+    "missing": "files missing, at any look",
+    "otherwise": "files that became what they must not",
+    "most_waiting": "files waiting at the same time, at most",
     "p99_s": "longest wait of 99 files in 100, s",
     "max_s": "longest wait, s",
     "breaches": "files that waited longer than promised",
     "waiting_while_away": "files waiting when MongoDB came back",
     "stored_while_away": "files archived while it was away",
-    "amount": "amount in the KPIs",
-    "amount_of_orders": "amount of the good orders, each once",
-    "amount_of_all_files": "amount if every copy were counted",
+    "amount": "revenue in the KPIs",
+    "amount_of_orders": "revenue of each good order, once",
+    "amount_of_all_files": "revenue if every copy counted",
 }
 AMOUNTS = frozenset(name for name in FACTS if name.startswith("amount"))
 

@@ -1,5 +1,6 @@
 """A scenario from its first line to its last: ready, performed, measured, verified, explained."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -8,10 +9,11 @@ from rich.console import Console
 
 from multimarket_async.app import Parts
 from multimarket_async.collector.tally import measured
-from multimarket_async.demo import lost, told, verdict
+from multimarket_async.demo import lost, outcomes, told, verdict
 from multimarket_async.domains import Delivery, Kpi, Row
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import SetAside
+from multimarket_async.landing.directory import printable
 from multimarket_async.producer import History
 from multimarket_async.readers.conservation import Channel, counted
 from multimarket_async.readers.verify import Report, verify
@@ -47,7 +49,9 @@ class Play:
             made = await stage.perform(scenario, show)
         generation = await parts.snapshotter().refresh()
         report = await verify(parts.subjects, parts.channels, parts.store, generation)
-        found = list(findings(scenario.expect, self._facts(stage, before, report, was, generation), self._written))
+        found = list(
+            findings(scenario.expect, self._facts(stage, before, report, made, (was, generation)), self._written)
+        )
         report.differences += [*lost(before, report.channels, made), *(str(one) for one in found if not one.right)]
         return report.right, self._close(before, report, made, found, generation)
 
@@ -63,14 +67,14 @@ class Play:
         console, scenario = self._console, self._scenario
         for kpi in self._shown:
             screen.kpi(console, kpi, generation["kpis"][kpi.name]["rows"], made.period)
-        screen.reasons(console, _reasons(before, report.channels))
+        screen.reasons(console, _reasons(before, report.channels), _set_aside(made))
         example = self._example(before, report.channels)
         if example:
             screen.example(console, example)
         screen.findings(console, found)
         screen.why(console, scenario, right=report.right)
         screen.lines(console, [told(made), *verdict(before, report)])
-        name = example.path.name if example else ""
+        name = shlex.quote(printable(example.path.name)) if example else ""
         return {command.format(example=name): what for command, what in scenario.next.items()}
 
     def _facts(
@@ -78,20 +82,22 @@ class Play:
         stage: Stage,
         before: Sequence[Channel],
         report: Report,
-        was: Mapping[str, Any],
-        generation: Mapping[str, Any],
+        made: History,
+        generations: tuple[Mapping[str, Any], Mapping[str, Any]],
     ) -> dict[str, float]:
         became, reasons = _gained(before, report.channels), _reasons(before, report.channels)
+        otherwise = [made.expected[feed] - of_feed for feed, of_feed in became.items()]
         return {
             **_dropped(stage.deliveries),
             **self._noticed(stage),
-            "stored": became[STORED],
-            "duplicates": became[DUPLICATE],
+            "stored": sum(one[STORED] for one in became.values()),
+            "duplicates": sum(one[DUPLICATE] for one in became.values()),
+            "otherwise": sum(one.total() for one in otherwise),
             "conflicts": reasons[CONFLICT],
             "quarantined": reasons.total(),
             "reasons": len(reasons),
             "waiting": sum(one.waiting for one in report.channels),
-            **self._amounts(stage.deliveries, was, generation),
+            **self._amounts(stage.deliveries, *generations),
         }
 
     def _noticed(self, stage: Stage) -> dict[str, float]:
@@ -165,17 +171,24 @@ def _dropped(deliveries: Sequence[Delivery]) -> dict[str, float]:
     }
 
 
-def _gained(before: Sequence[Channel], after: Sequence[Channel]) -> dict[str, int]:
-    def of(channels: Sequence[Channel]) -> Counter[str]:
-        return Counter(stored=sum(one.stored for one in channels), duplicate=sum(one.duplicates for one in channels))
-
-    return {name: number - of(before)[name] for name, number in of(after).items()}
+def _gained(before: Sequence[Channel], after: Sequence[Channel]) -> dict[str, Counter[str]]:
+    """What became of the files in between, by feed."""
+    return {now.feed: outcomes(now) - outcomes(was) for was, now in zip(before, after, strict=True)}
 
 
 def _reasons(before: Sequence[Channel], after: Sequence[Channel]) -> Counter[str]:
     """Files set aside in between, by code."""
-    was = sum((one.quarantined for one in before), Counter[str]())
-    return sum((one.quarantined for one in after), Counter[str]()) - was
+    return _without_archived(_gained(before, after).values())
+
+
+def _set_aside(made: History) -> Counter[str]:
+    """Files that had to be set aside, by code."""
+    return _without_archived(made.expected.values())
+
+
+def _without_archived(by_feed: Iterable[Counter[str]]) -> Counter[str]:
+    codes = sum(by_feed, Counter[str]())
+    return Counter({code: files for code, files in codes.items() if code not in (STORED, DUPLICATE)})
 
 
 def _sum(rows: Iterable[Row], amount: Amount) -> int:

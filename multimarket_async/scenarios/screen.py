@@ -1,11 +1,11 @@
 """What a scenario shows, for people who see it for the first time: what happens, what was seen, why it is right."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from multimarket_async.domains import Kpi, Row
@@ -18,12 +18,15 @@ from multimarket_async.scenarios.facts import Finding
 from multimarket_async.scenarios.scenario import Scenario
 from multimarket_async.scenarios.stage import Lived, Stage
 
-PAGE, BAR = 96, 30
+PAGE_CHARS = 96
+HEADING = "Day          came  so far = waiting + archived + aside   peak   wait"
+LEGEND = "peak: most files waiting at one moment; wait: the longest of the day"
+AWAY, WIDEST_BAR = "no MongoDB", 24
 
 
 def opening(console: Console, scenario: Scenario) -> None:
     """The title, and what to look at."""
-    console.print(Text(f"\n{scenario.title}", style="bold"))
+    _heading(console, f"\n{scenario.title}")
     _prose(console, scenario.watch)
 
 
@@ -33,21 +36,34 @@ def lines(console: Console, texts: Iterable[str]) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
+class Progress:
+    """What goes on at this moment, for a terminal."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def __rich__(self) -> str:
+        """Read anew whenever it is drawn."""
+        return f"{self._stage.dropped:,} dropped, {self._stage.waiting:,} waiting"
+
+
 @contextmanager
 def days(console: Console, stage: Stage, scenario: Scenario) -> Iterator[Callable[[Lived], None]]:
-    """A line a day, when it is over."""
+    """A line a day, when it is over: what came, where everything is by then, and how long files waited."""
     busiest = max(scenario.days) * scenario.orders_per_channel / sum(scenario.days) * len(stage.producers)
-    lines(console, [f"\n{'Day':<11}{'dropped':>9}{'waited at once':>16}  {'':<{BAR}}{'longest wait':>14}"])
-    yield lambda day: lines(console, [_line(day, busiest)])
-    lines(console, [""])
+    width = max(0, min(WIDEST_BAR, console.width - len(HEADING) - len(AWAY) - 3))
+    lines(console, ["", HEADING])
+    with console.status(Progress(stage)):
+        yield lambda day: lines(console, [_line(day, round(width * min(1, day.most_waiting / busiest)), width)])
+    lines(console, [LEGEND, ""])
 
 
-def _line(lived: Lived, busiest: float) -> str:
-    bar = "█" * min(BAR, round(BAR * lived.most_waiting / busiest))
-    wait = f"{lived.longest_s:.1f} s" if lived.longest_s else "-"
-    note = "  MongoDB is stopped" if lived.day.away else ""
-    begins = f"{lived.day.period.earliest:%a %d %b}"
-    return f"{begins:<11}{lived.dropped:>9,}{lived.most_waiting:>16,}  {bar:<{BAR}}{wait:>14}{note}"
+def _line(lived: Lived, bar: int, width: int) -> str:
+    places, wait = lived.places, f"{lived.longest_s:.1f} s" if lived.longest_s else "-"
+    sums = f"{places.total:>8,} ={places.waiting:>8,} +{places.archived:>9,} +{places.quarantined:>6,}"
+    begins, note = f"{lived.day.period.earliest:%a %d %b}", AWAY if lived.day.away else ""
+    drawn = f"{'█' * bar:<{width}} {note}"
+    return f"{begins}{lived.dropped:>7,}{sums}{lived.most_waiting:>7,}{wait:>7}  {drawn}".rstrip()
 
 
 def kpi(console: Console, one: Kpi, rows: Sequence[Row], period: Period) -> None:
@@ -56,14 +72,16 @@ def kpi(console: Console, one: Kpi, rows: Sequence[Row], period: Period) -> None
     show(console, one, dated)
 
 
-def reasons(console: Console, counts: Counter[str]) -> None:
-    """How many files were set aside, and why."""
-    if not counts:
+def reasons(console: Console, seen: Counter[str], expected: Counter[str]) -> None:
+    """How many files were set aside for which reason, and how many had to be."""
+    if not (codes := seen | expected):
         return
-    table = plain("Code", title=f"{counts.total():,} files set aside, by reason")
-    table.add_column("Files", justify="right")
-    for code, files in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
-        table.add_row(Text(harmless(code)), f"{files:,}")
+    _heading(console, f"{seen.total():,} files set aside, by reason")
+    table = plain("Code")
+    for heading in ("Files", "Had to be"):
+        table.add_column(heading, justify="right")
+    for code in sorted(codes, key=lambda one: (-codes[one], one)):
+        table.add_row(Text(harmless(code)), f"{seen[code]:,}", f"{expected[code]:,}")
     console.print(table)
 
 
@@ -71,15 +89,19 @@ def example(console: Console, one: SetAside) -> None:
     """One of them: the sentence, and the place in its text."""
     reason, name = one.reason, harmless(printable(one.path.name))
     where = f" at {harmless(str(reason['pointer']))}" if reason.get("pointer") else ""
-    console.print(Text(f"For example {reason.get('feed', '')}/{name}", style="bold"))
+    _heading(console, f"For example {reason.get('feed', '')}/{name}")
     facts = [f"{fact}: {harmless(str(reason[fact]))}" for fact in reason if fact.startswith("sha256_")]
-    drawn = excerpt(one.content(), reason)
-    lines(console, [f"{reason['code']}{where}", harmless(reason["sentence"]), *facts, "", *drawn, ""])
+    drawn = [*excerpt(one.content(), reason), ""]
+    lines(
+        console,
+        [f"{reason['code']}{where}", harmless(reason["sentence"]), *facts, *([""] if drawn[1:] else []), *drawn],
+    )
 
 
 def findings(console: Console, found: Sequence[Finding]) -> None:
     """What was seen beside what was expected."""
-    table = plain("", "What", title="What was seen")
+    _heading(console, "What was seen")
+    table = plain("", "What")
     table.add_column("Seen", justify="right", no_wrap=True)
     table.add_column("Expected", overflow="fold")
     for one in found:
@@ -91,13 +113,16 @@ def findings(console: Console, found: Sequence[Finding]) -> None:
 def why(console: Console, scenario: Scenario, *, right: bool) -> None:
     """The explanation; of what went wrong there is none."""
     if right:
-        console.print(Text("Why it is right", style="bold"))
+        _heading(console, "Why it is right")
         _prose(console, scenario.why)
-        console.print()
+        lines(console, [""])
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print(Text(text, style="bold"))
 
 
 def _prose(console: Console, text: str) -> None:
     """Paragraphs, divided by empty lines, as wide as a page."""
-    width = min(PAGE, console.width)
-    for paragraph in text.strip().split("\n\n"):
-        console.print(Padding(Text(" ".join(paragraph.split())), (0, 0, 0, 0)), width=width)
+    width = min(PAGE_CHARS, console.width)
+    lines(console, ["\n\n".join(textwrap.fill(" ".join(one.split()), width) for one in text.strip().split("\n\n"))])

@@ -110,6 +110,7 @@ class Stage:
         async with asyncio.TaskGroup() as group:
             group.create_task(asyncio.sleep(seconds))
             dropping = group.create_task(drop_history(self._wanted(day), day.period))
+        self._notice()
         waits = self.collector.tally.waits()
         self.waits += waits
         places = await self.look()
@@ -144,8 +145,11 @@ class Stage:
 
     async def _watch(self) -> None:
         async for _ in beats(LOOK_EVERY_S, asyncio.Event()):
-            self._most_today = max(self._most_today, self.waiting)
-            self.most_waiting = max(self.most_waiting, self.waiting)
+            self._notice()
+
+    def _notice(self) -> None:
+        waiting = self.waiting
+        self._most_today, self.most_waiting = max(self._most_today, waiting), max(self.most_waiting, waiting)
 
     async def _switch(self, *, off: bool, was_off: bool) -> None:
         """Stop MongoDB, or start it where it was."""
