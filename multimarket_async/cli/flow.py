@@ -30,7 +30,12 @@ PerChannel = Annotated[
     ),
 ]
 Lesson = Annotated[
-    str | None, typer.Option("--scenario", help="A lesson instead; --list-scenarios names them.", show_default=False)
+    str | None,
+    typer.Option(
+        "--scenario",
+        help="A lesson instead: one that --list-scenarios names, or your own lesson.toml.",
+        show_default=False,
+    ),
 ]
 
 

@@ -16,6 +16,7 @@ from multimarket_async.scenarios.facts import AMOUNTS, Expected, FactName
 from multimarket_async.settings import Loaded, Settings
 
 FOLDER = Path(__file__).parent
+SUFFIX = ".toml"
 BY_FLAG = "--"
 
 
@@ -77,6 +78,8 @@ class Scenario(BaseModel):
             raise ValueError(f"away_on: there are days 1 to {len(self.days)}")
         if AMOUNTS & {*self.expect} and not self.amount:
             raise ValueError("expect: amounts need the table [amount]")
+        if "lives" in self.settings:
+            raise ValueError("settings: lives: a scenario tells of orders, not of their later states")
         return self
 
     def calendar(self) -> Iterator[Day]:
@@ -93,25 +96,26 @@ class Scenario(BaseModel):
             if loaded.sources[name].startswith(BY_FLAG):
                 raise WrongSettings(f"The scenario {self.name} itself says what goes wrong: leave out --{name}.")
         known = loaded.of(Settings)
-        changes = {"faults": "", "lives": False, **self.settings}
+        changes = {"faults": "", **self.settings, "lives": False}
         try:
             mine = Settings.model_validate({**known.model_dump(), **changes})
         except ValidationError as error:
-            raise WrongSettings(_what_is_wrong(f"{self.name}.toml, settings", error)) from error
+            raise WrongSettings(_what_is_wrong(f"{self.name}{SUFFIX}", error, "settings")) from error
         return replace(loaded, models=tuple(mine if one is known else one for one in loaded.models))
 
 
-def every(folder: Path = FOLDER) -> Iterator[Scenario]:
+def every() -> Iterator[Scenario]:
     """All there are, by name. Raises WrongSettings."""
-    return (_read(file) for file in sorted(folder.glob("*.toml")))
+    return (_read(file) for file in sorted(FOLDER.glob(f"*{SUFFIX}")))
 
 
-def find(name: str, folder: Path = FOLDER) -> Scenario:
-    """The one of this name. Raises WrongSettings."""
-    names = sorted(file.stem for file in folder.glob("*.toml"))
-    if name not in names:
-        raise WrongSettings(f"There is no scenario {name}; there are {', '.join(names)}.")
-    return _read(folder / f"{name}.toml")
+def find(name: str) -> Scenario:
+    """The one of this name, or in this file where the name ends in .toml. Raises WrongSettings."""
+    file = Path(name) if name.endswith(SUFFIX) else FOLDER / f"{name}{SUFFIX}"
+    if not file.is_file():
+        names = ", ".join(sorted(one.stem for one in FOLDER.glob(f"*{SUFFIX}")))
+        raise WrongSettings(f"There is no scenario {name}; there are {names}, or name a file of your own, lesson.toml.")
+    return _read(file)
 
 
 def _read(file: Path) -> Scenario:
@@ -123,12 +127,12 @@ def _read(file: Path) -> Scenario:
         raise WrongSettings(_what_is_wrong(file.name, error)) from error
 
 
-def _what_is_wrong(where: str, error: ValidationError) -> str:
-    return "\n".join(f"{where}: {_sentence(fault['loc'], fault)}" for fault in error.errors(include_url=False))
+def _what_is_wrong(file: str, error: ValidationError, *table: str) -> str:
+    faults = error.errors(include_url=False)
+    return "\n".join(f"{file}: {_sentence('.'.join(map(str, (*table, *one['loc']))), one)}" for one in faults)
 
 
-def _sentence(loc: tuple[int | str, ...], fault: Mapping[str, Any]) -> str:
-    place = ".".join(map(str, loc))
+def _sentence(key: str, fault: Mapping[str, Any]) -> str:
     if fault["type"] == "extra_forbidden":
-        return f"there is no key {place}"
-    return f"{place}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+        return f"there is no key {key}"
+    return f"{key}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")

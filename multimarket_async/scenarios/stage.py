@@ -13,11 +13,13 @@ from multimarket_async.errors import CannotContinue, WrongSettings
 from multimarket_async.producer import History, Period, Producer, drop_history
 from multimarket_async.readers.conservation import on_disk
 from multimarket_async.scenarios.scenario import Day, Scenario
+from multimarket_async.store import EmbeddedServer
 
 NOT_OURS = (
     "This scenario stops MongoDB, so it must be one of its own: leave out --mongo-uri, end other commands on this data "
     "folder, or name another folder with --data-dir."
 )
+MOVED = "Another program took the port of MongoDB meanwhile. No file is lost; try again."
 LOOK_EVERY_S = 0.02
 LOOKS, LOOK_AGAIN_S = 20, 0.1  # a file on its way is in two places for a moment
 
@@ -153,13 +155,16 @@ class Stage:
 
     async def _switch(self, *, off: bool, was_off: bool) -> None:
         """Stop MongoDB, or start it where it was."""
-        server = self.parts.server
         if off == was_off:
             return
-        if server is None or (off and not server.owned):
-            raise WrongSettings(NOT_OURS)
-        was_at = server.uri
         if off:
-            await server.stop()
-        elif await server.start() != was_at:
-            raise CannotContinue("Another program took the port of MongoDB meanwhile. No file is lost; try again.")
+            await stoppable(self.parts).stop()
+        elif (server := self.parts.server) and server.uri != await server.start():
+            raise CannotContinue(MOVED)
+
+
+def stoppable(parts: Parts) -> EmbeddedServer:
+    """MongoDB, if it is ours alone to stop. Raises WrongSettings."""
+    if parts.server is None or not parts.server.owned:
+        raise WrongSettings(NOT_OURS)
+    return parts.server

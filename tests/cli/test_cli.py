@@ -653,6 +653,53 @@ def test_demo_ends_with_where_to_look_next(shell: Shell) -> None:
     assert "http://127.0.0.1:8123\n" in last
 
 
+LESSON = """
+title = "A lesson"
+watch = "Look."
+why = "So it is."
+orders_per_channel = 20
+first_day = 2026-03-02
+days = [1, 1]
+seconds_a_day = 0.05
+example = "not_a_number"
+[settings]
+faults = "nan=0.2"
+[expect]
+stored = "orders"
+[next]
+"quarantine show {example}" = "why"
+"""
+
+
+def test_a_scenario_ends_with_why_it_is_right_and_what_to_do_next(shell: Shell) -> None:
+    """0, nothing beside it; its own commands come first, and can be typed as they are. The log is silent."""
+    (shell.folder / "lesson.toml").write_text(LESSON)
+    out = shell.out("demo", "--scenario", "lesson.toml", "--data-dir", "here")
+    assert out.index("What was seen") < out.index("Why it is right\nSo it is.\n") < out.index("Where to look next:")
+    [file] = re.findall(r"^  python -m multimarket_async quarantine show (\S+) --data-dir here$", out, re.MULTILINE)
+    assert "not_a_number at /produits/" in shell.seen("quarantine", "show", file, "--data-dir", "here")
+    assert "Right" in shell.seen("verify", "--data-dir", "here")
+
+
+def test_a_scenario_that_sees_something_else_than_it_expected(shell: Shell) -> None:
+    """4, and what differs."""
+    (shell.folder / "lesson.toml").write_text(LESSON.replace('stored = "orders"', "stored = 7"))
+    done = shell.run("demo", "--scenario", "lesson.toml", "--orders-per-channel", "5")
+    assert (done.returncode, done.stderr.strip()) == (4, "")
+    assert re.search(r"^WRONG orders stored: \d+, expected 7$", done.stdout, re.MULTILINE)
+
+
+def test_the_scenarios_are_listed(shell: Shell) -> None:
+    """Name and title; and a name that is not among them is told so."""
+    out = shell.seen("demo", "--list-scenarios")
+    assert re.search(r"^ *outage +Outage: MongoDB goes away", out, re.MULTILINE)
+    done = shell.look("demo", "--scenario", "nope")
+    assert done.returncode == 2
+    assert "There is no scenario nope; there are bad-supplier, black-friday, double-charge, outage" in done.stderr
+    done = shell.look("demo", "--scenario", "outage", "--until", "2026-01-01")
+    assert (done.returncode, "leave out --until" in done.stderr) == (2, True)
+
+
 def test_run_for_a_while(shell: Shell) -> None:
     """0; what was dropped is stored and measured when it ends."""
     out = shell.out("run", "--for", "0.5", PAUSE_MIN_S="0.1", PAUSE_MAX_S="0.1", SCAN_EVERY_S="0.05")

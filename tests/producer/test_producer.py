@@ -11,7 +11,7 @@ from multimarket_async.clock import Clock
 from multimarket_async.domains import Delivery, Simulate
 from multimarket_async.events import Events
 from multimarket_async.landing import Landing
-from multimarket_async.producer import Period, Producer, Rhythm
+from multimarket_async.producer import Faults, Period, Producer, Rhythm
 from multimarket_async.settings import Pace
 
 NOW = datetime(2026, 5, 20, 13, 45, 7, 250_000, tzinfo=UTC)
@@ -19,6 +19,7 @@ TODAY, TWO_YEARS_AGO = datetime(2026, 5, 20, tzinfo=UTC), datetime(2024, 5, 20, 
 
 
 AT_ONCE = Rhythm(Pace.RANDOM, 0, 0)
+PERIOD = Period(TWO_YEARS_AGO, TODAY)
 
 
 def delivery(seed: int, number: int, earliest: datetime, latest: datetime) -> Delivery:
@@ -250,3 +251,30 @@ async def test_a_burst_waits_for_a_collector_where_that_is_asked_for(
     await one.burst(25)
     assert one.dropped == 25
     assert counted == [0, 10, 10, 0, 10, 10, 0]
+
+
+async def test_torn_files_of_a_burst_stay_unfinished_for_a_while(landing: Landing) -> None:
+    """They are there, half written, for as long as was asked for; then they are whole."""
+    torn = Producer(delivery, landing, 1, Clock(now=lambda: NOW), faults=Faults({"torn": 1.0}))
+    torn.torn_for_s = 60.0
+    all_there, loop, left = asyncio.Event(), asyncio.get_running_loop(), iter([False, False, True])
+    torn.witness = lambda _: loop.call_soon_threadsafe(all_there.set) if next(left) else None
+    task = asyncio.create_task(torn.burst(3, PERIOD))
+    try:
+        await all_there.wait()
+        halves = [path.stat().st_size for path in sorted(landing.sources.glob("*.json"))]
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    whole = [len(delivery(1, number, PERIOD.earliest, PERIOD.latest).content) for number in range(3)]
+    assert halves == [size // 2 for size in whole]
+    assert [path.stat().st_size for path in sorted(landing.sources.glob("*.json"))] == whole
+
+
+async def test_a_witness_is_told_of_each_delivery_of_a_burst(landing: Landing) -> None:
+    """In the order in which they were dropped."""
+    seen: list[Delivery] = []
+    one = producer(landing)
+    one.witness = seen.append
+    await one.burst(3, PERIOD)
+    assert [each.name for each in seen] == ["1-0.json", "1-1.json", "1-2.json"]

@@ -176,6 +176,17 @@ async def test_stop_leaves_no_process(folder: Path) -> None:
     assert mongods(folder) == []
 
 
+async def test_what_was_stopped_and_starts_again_is_not_restarted_meanwhile(folder: Path) -> None:
+    """Who watches finds nothing to look after until the new mongod is there: otherwise two would start."""
+    async with running(folder) as server:
+        await server.stop()
+        server._stopping = False
+        assert server._folder.lock()
+        await server._look_after()
+        assert mongods(folder) == []
+        assert await server.start() == server.uri
+
+
 async def test_logs_do_not_pile_up(folder: Path) -> None:
     """However many lives there were, one older log is kept."""
     for _ in range(3):
