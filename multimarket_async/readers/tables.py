@@ -23,7 +23,7 @@ from multimarket_async.readers.charts import drawing
 __all__ = ["as_csv", "as_json", "as_table", "console", "harmless", "inert_json", "plain", "show"]
 
 WIDE = 200
-NARROWEST_BAR, WIDEST_BAR = 10, 30
+NARROWEST_BAR, WIDEST_BAR, BESIDE_BAR = 10, 30, 2
 # What a terminal obeys; line ends and tabs are left to the format, which quotes them.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -48,7 +48,7 @@ def as_csv(kpi: Kpi, rows: Sequence[Row]) -> str:
 def show(to: Console, kpi: Kpi, rows: Sequence[Row]) -> None:
     """Print the table; with bars where a terminal has the room, and rows are there to be compared."""
     table = as_table(kpi, rows)
-    room = to.width - to.measure(table).maximum - 1
+    room = to.width - to.measure(table).maximum - BESIDE_BAR
     if to.is_terminal and room >= NARROWEST_BAR and len(rows) > 1:
         table = as_table(kpi, rows, bar_width=min(room, WIDEST_BAR))
     to.print(table)

@@ -20,7 +20,7 @@ from multimarket_async.readers.verify import Report, verify
 from multimarket_async.scenarios import screen
 from multimarket_async.scenarios.facts import Finding, findings
 from multimarket_async.scenarios.scenario import Amount, Scenario
-from multimarket_async.scenarios.stage import Stage, stoppable
+from multimarket_async.scenarios.stage import Stage, check_alone, stopped_by_us
 
 STORED, DUPLICATE, CONFLICT, TORN = "stored", "duplicate", "conflict", "torn"
 
@@ -28,7 +28,8 @@ STORED, DUPLICATE, CONFLICT, TORN = "stored", "duplicate", "conflict", "torn"
 class Play:
     """One performance of a scenario on a data folder, which may hold orders already.
 
-    Raises WrongSettings where the scenario names a KPI that is not there, or stops a MongoDB that is not ours.
+    Raises WrongSettings where the scenario names a KPI that is not there, stops a MongoDB that is not ours,
+    or would not be alone.
     """
 
     def __init__(self, scenario: Scenario, parts: Parts, console: Console) -> None:
@@ -37,8 +38,9 @@ class Play:
         self._console = console
         self._shown = [self._kpi(name) for name in scenario.kpis]
         self._amount = scenario.amount and self._kpi(scenario.amount.kpi)
+        check_alone(parts)
         if scenario.away_on:
-            stoppable(parts)
+            stopped_by_us(parts)
 
     async def perform(self) -> tuple[bool, dict[str, str]]:
         """Whether all that was expected was seen; and the commands to go on with. Raises CannotContinue."""

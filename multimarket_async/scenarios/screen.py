@@ -50,11 +50,11 @@ class Progress:
 @contextmanager
 def days(console: Console, stage: Stage, scenario: Scenario) -> Iterator[Callable[[Lived], None]]:
     """A line a day, when it is over: what came, where everything is by then, and how long files waited."""
-    busiest = max(scenario.days) * scenario.orders_per_channel / sum(scenario.days) * len(stage.producers)
+    most = max(day.files for day in scenario.calendar()) * len(stage.producers) * (1 + len(scenario.away_on))
     width = max(0, min(WIDEST_BAR, console.width - len(HEADING) - len(AWAY) - 3))
     lines(console, ["", HEADING])
     with console.status(Progress(stage)):
-        yield lambda day: lines(console, [_line(day, round(width * min(1, day.most_waiting / busiest)), width)])
+        yield lambda day: lines(console, [_line(day, round(width * min(1, day.most_waiting / most)), width)])
     lines(console, [LEGEND, ""])
 
 

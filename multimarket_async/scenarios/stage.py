@@ -15,10 +15,11 @@ from multimarket_async.readers.conservation import on_disk
 from multimarket_async.scenarios.scenario import Day, Scenario
 from multimarket_async.store import EmbeddedServer
 
-NOT_OURS = (
-    "This scenario stops MongoDB, so it must be one of its own: leave out --mongo-uri, end other commands on this data "
-    "folder, or name another folder with --data-dir."
+NOT_ALONE = (
+    "A scenario accounts for every file of its data folder, so it must be alone there: end the other commands on it, "
+    "such as run or top, or name another folder with --data-dir."
 )
+NOT_OURS = "This scenario stops MongoDB, so it must be one of its own: leave out --mongo-uri."
 MOVED = "Another program took the port of MongoDB meanwhile. No file is lost; try again."
 LOOK_EVERY_S = 0.02
 LOOKS, LOOK_AGAIN_S = 20, 0.1  # a file on its way is in two places for a moment
@@ -158,13 +159,20 @@ class Stage:
         if off == was_off:
             return
         if off:
-            await stoppable(self.parts).stop()
+            await stopped_by_us(self.parts).stop()
         elif (server := self.parts.server) and server.uri != await server.start():
             raise CannotContinue(MOVED)
 
 
-def stoppable(parts: Parts) -> EmbeddedServer:
-    """MongoDB, if it is ours alone to stop. Raises WrongSettings."""
-    if parts.server is None or not parts.server.owned:
+def check_alone(parts: Parts) -> None:
+    """No other command may be at work here, as far as the embedded MongoDB tells. Raises WrongSettings."""
+    if parts.server and not parts.server.owned:
+        raise WrongSettings(NOT_ALONE)
+
+
+def stopped_by_us(parts: Parts) -> EmbeddedServer:
+    """The MongoDB that is ours to stop. Raises WrongSettings."""
+    check_alone(parts)
+    if parts.server is None:
         raise WrongSettings(NOT_OURS)
     return parts.server

@@ -248,6 +248,13 @@ def test_bars_take_no_room_from_digits() -> None:
     assert sum(bar_lengths(shown(200, *SHARES, terminal=False))) == 0
 
 
+@pytest.mark.parametrize("width", range(48, 80))
+def test_bars_take_no_room_from_text(width: int) -> None:
+    """However much is left for them, no text is broken over two lines."""
+    drawing = plain_text(shown(width, row("Lamp-with-a-long-name", 1, 100.0), row("Tea", 2, 50.0)))
+    assert "Lamp-with-a-long-name" in drawing
+
+
 def test_bars_of_nothing_are_empty() -> None:
     """All values 0 or unknown: no bar, no fault."""
     assert bar_lengths(shown(100, row(revenue=0.0), row(revenue=None))) == [0, 0]

@@ -75,6 +75,14 @@ async def test_a_mongodb_that_is_not_ours_is_not_stopped(tmp_path: Path, shared:
         await played(scenario, tmp_path, **shared)
 
 
+async def test_a_scenario_is_alone_on_its_folder(tmp_path: Path) -> None:
+    """Where another command owns the MongoDB, nothing is dropped."""
+    scenario = quick("slow-writer")
+    async with opened(scenario, tmp_path), opened(scenario, tmp_path) as second:
+        with pytest.raises(WrongSettings, match="it must be alone there: end the other commands on it"):
+            Play(scenario, second, Console())
+
+
 async def test_what_was_not_expected_is_wrong(tmp_path: Path, shared: dict[str, object]) -> None:
     """Said in the table and at the end; nothing is explained."""
     scenario = quick("double-charge", expect={"stored": 7, "waiting": 0})
