@@ -133,7 +133,7 @@ class Cells:
 
 def _differ(before: Any, cells: Any) -> bool:
     """Cells are sorted by what they are about, so equal ones are equal byte by byte."""
-    stored = before["cells"] if before else {}
+    stored: Any = before["cells"] if before else {}
     if stored and cells:
         return bool(stored.raw != cells.raw)
     return any((stored or cells).values())
