@@ -166,7 +166,7 @@ async def side_task(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator
         task.cancel()
 
 
-async def run(parts: Parts, stop: asyncio.Event, *, seconds: float | None, produce: bool, http: bool = True) -> None:
+async def run(parts: Parts, stop: asyncio.Event, *, seconds: float | None, produce: bool, http: bool = False) -> None:
     """Everything until stopped: then no more producing, collect what waits, publish a last generation."""
     collector, snapshotter = parts.collector(), parts.snapshotter()
     reporter = parts.latency_reporter(collector)

@@ -19,6 +19,7 @@ from multimarket_async.store import LEDGER, Encoded, Marks, Store, encode
 
 SETTINGS = OrderSettings(delivery_required=())
 SUBJECT = Subject("orders", (), ORDERS.cubes(SETTINGS), ORDERS.kpis(SETTINGS), lambda: ORDERS.audit(SETTINGS))
+SIMULATE = Simulator("web", SETTINGS)
 EARLIEST, LATEST = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)
 
 
@@ -30,7 +31,7 @@ async def store(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Store]
 
 
 def order(number: int) -> Encoded:
-    [document] = parse(Simulator("web", SETTINGS)(1, number, EARLIEST, LATEST).content, "web", SETTINGS)
+    [document] = parse(SIMULATE(1, number, EARLIEST, LATEST).content, "web", SETTINGS)
     return encode({**document, "ingestion": {"partition": partition(document)}})
 
 

@@ -75,7 +75,7 @@ class World:
 async def world(mongo_uri: str, database: Database[Any], tmp_path: Path) -> AsyncIterator[World]:
     store = Store(mongo_uri, database.name)
     yield World(tmp_path, store, database)
-    store.close()
+    await store.aclose()
 
 
 def order(number: str, date: str = LONG_AGO, statut: str = "payée") -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ Make = Callable[..., Parts]
 
 
 @pytest.fixture
-def make(mongo_uri: str, tmp_path: Path) -> Iterator[Make]:
+async def make(mongo_uri: str, tmp_path: Path) -> AsyncIterator[Make]:
     """Systems, each with an empty folder and database of its own."""
     stores, names = [], []
 
@@ -44,7 +44,7 @@ def make(mongo_uri: str, tmp_path: Path) -> Iterator[Make]:
 
     yield one
     for store in stores:
-        store.close()
+        await store.aclose()
     with pymongo.MongoClient[Any](mongo_uri) as client:
         for name in names:
             client.drop_database(name)

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -307,9 +307,9 @@ async def test_forty_days_of_generations_are_thinned_out_as_promised(tmp_path: P
 
 
 @pytest.fixture
-def store(mongo_uri: str, database: "Database[Any]") -> Iterator[Store]:
+async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Store]:
     """The real one."""
-    with closing(Store(mongo_uri, database.name)) as opened:
+    async with aclosing(Store(mongo_uri, database.name)) as opened:
         yield opened
 
 

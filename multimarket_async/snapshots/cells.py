@@ -12,8 +12,8 @@ from multimarket_async.snapshots.stages import of_partitions, of_period
 from multimarket_async.store import AWAITED, Int64, Store
 
 PARTITIONS, PERIODS = "kpi_partitions", "kpi_periods"
-# Bounds what one aggregation holds in memory (a $facet: 100 MB) and what one write carries.
-CHUNK_DOCUMENTS = 50_000
+# Bounds what one aggregation holds in memory (a $facet: 100 MB), what one write carries, and what we keep of both.
+CHUNK_DOCUMENTS = 10_000
 Key: TypeAlias = str | None  # None: documents that were stored without a partition
 Progress: TypeAlias = Callable[[int, int], None]  # (partitions done, of so many)
 
@@ -132,12 +132,11 @@ class Cells:
 
 
 def _differ(before: Any, cells: Any) -> bool:
-    return _raw(before["cells"] if before else {}) != _raw(cells)
-
-
-def _raw(cells: Any) -> dict[str, list[bytes]]:
     """Cells are sorted by what they are about, so equal ones are equal byte by byte."""
-    return {name: [cell.raw for cell in listed] for name, listed in cells.items() if listed}
+    stored: Any = before["cells"] if before else {}
+    if stored and cells:
+        return bool(stored.raw != cells.raw)
+    return any((stored or cells).values())
 
 
 def _periods(before: Any) -> list[str]:

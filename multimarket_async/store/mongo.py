@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import bson
 from bson.codec_options import CodecOptions
@@ -54,8 +54,7 @@ CLIENT_OPTIONS: dict[str, Any] = {  # each yields to the same option in the URI
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A document as BSON: proof that it can be stored, made outside the event loop.
 
     sha256: what it is compared by with a stored document of the same key.

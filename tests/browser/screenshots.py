@@ -21,7 +21,7 @@ from tests.browser.test_states import CHANGES, changed
 ORDERS_PER_CHANNEL = 3000
 WHOLE = {"full_page": True}
 LOOKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "page": ({"viewport": {"width": 1120, "height": 1150}}, {}),
+    "page": ({"viewport": {"width": 1120, "height": 1110}}, {}),
     "desktop": ({}, WHOLE),
     "dark": ({"color_scheme": "dark", "locale": "fr-FR"}, WHOLE),
     "phone": ({"viewport": {"width": 360, "height": 780}, "locale": "fr-FR"}, WHOLE),

@@ -77,7 +77,7 @@ class World:
 async def world(mongo_uri: str, database: Database[Any]) -> AsyncIterator[World]:
     store = Store(mongo_uri, database.name)
     yield World(store, database)
-    store.close()
+    await store.aclose()
 
 
 def timeless(document: Any) -> Any:

@@ -7,15 +7,16 @@ from typing import Any
 from multimarket_async.domains import FollowUp
 from multimarket_async.domains.orders.lifecycle_simulator import followups_of, simulate_later
 from multimarket_async.domains.orders.order import parse
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 
 SETTINGS = OrderSettings(timezone="Africa/Casablanca")
+SIMULATORS = {canal: Simulator(canal, SETTINGS) for canal in CHANNELS.values()}
 EARLIEST, LATEST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)
 
 
 def delivered(number: int, canal: str = "web") -> Any:
-    return Simulator(canal, SETTINGS)(1, number, EARLIEST, LATEST)
+    return SIMULATORS[canal](1, number, EARLIEST, LATEST)
 
 
 def order(number: int, canal: str = "web") -> Any:

@@ -104,7 +104,8 @@ def test_a_key_written_twice_is_seen(twice: str) -> None:
 def test_what_the_simulator_makes_takes_the_short_cut(canal: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the short cut is none."""
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    orders = [Simulator(canal, RULES)(1, n, now - timedelta(days=700), now).content for n in range(200)]
+    simulate = Simulator(canal, RULES)
+    orders = [simulate(1, n, now - timedelta(days=700), now).content for n in range(200)]
     for content in orders:
         agrees(content, canal)
     monkeypatch.setattr(plain, "parse", None)

@@ -1,7 +1,7 @@
 // The flow as it is: channels -> landing -> MongoDB or quarantine -> KPIs, and the sum that must hold.
 
 import { byId, element, table, tell } from "./elements.js";
-import { bytes, duration, moment, number, say, title } from "./words.js";
+import { duration, moment, number, say, title } from "./words.js";
 
 const PLACES = ["waiting", "stored", "duplicate", "quarantined"];
 
@@ -40,11 +40,10 @@ function channels({ channels: all }) {
   });
 }
 
-function landing({ conservation: { sum }, channels: all, overload }) {
+function landing({ overload }) {
   const age = overload.oldest_s;
-  const size = all.reduce((total, one) => total + one.waiting_bytes, 0);
   const oldest = age === null ? say("nothing_waits") : say("oldest_is", { age: duration(age), budget: duration(overload.budget_s) });
-  fact("oldest", sum.waiting ? `${oldest} · ${bytes(size)}` : oldest);
+  fact("oldest", oldest);
   Object.assign(byId("oldest"), { max: overload.budget_s, low: overload.budget_s * 0.5, high: overload.budget_s * 0.8, optimum: 0, value: age ?? 0 });
   byId("landing").dataset.state = overload.late ? "bad" : "well";
 }

@@ -8,7 +8,7 @@ const ENGLISH = {
   by_channel: "Channel by channel", channel: "Channel", dropped: "dropped", waiting: "waiting", stored: "stored",
   duplicate: "duplicate", quarantined: "quarantined", rate: "Rate", oldest: "Oldest file",
   balanced: "The sum holds: no file is lost.", unbalanced: "Files on their way while this was counted.",
-  nothing_waits: "nothing waits", oldest_is: "oldest: {age}, budget {budget}", waits: "{files} waiting, {bytes}",
+  nothing_waits: "nothing waits", oldest_is: "oldest: {age}, budget {budget}",
   duplicates_are: "delivered twice: {count}", no_reason: "nothing set aside", measured_ago: "as of {age} ago",
   not_measured: "nothing measured yet", newest_order: "newest order: {moment}", checked: "the last full recompute agreed", per_minute: "{count}/min",
   figures: "Figures", filters: "Filters", period: "Period", which: "Which", from: "From", to: "To", day: "Day",
@@ -17,19 +17,19 @@ const ENGLISH = {
   cancellation: "Cancellation rate", minute_rate: "Orders per minute", without_cancelled: "without cancelled orders",
   last_minute: "in the last minute", cancelled_of: "{cancelled} of {orders} orders",
   revenue_chart: "Revenue by {grain} and channel", grain_month: "month", grain_day: "day",
-  top_products: "Top products", product: "Product", quantity: "Pieces", rank: "Rank",
+  top_products: "Top products", product: "Product", quantity: "Pieces",
   compared: "Channels compared", minutes: "Orders per minute, last hour", minute: "Minute", period_column: "Period",
   scope: "{period} · {channels} · {orders} orders", all_channels: "all channels", no_channel: "no channel",
   widened: "Days before {day} are kept by month only: the period was widened to whole months.",
   products_wider: "Best sellers are counted by month over all channels: these are of {period}.",
   more: "More KPIs", as_table: "As a table", csv: "↓ CSV", download: "Download as CSV", rows: "{count} rows",
-  chart_of: "Chart: {title}. The numbers are in the table below it.", first_rows: "the first {count} of {all}",
+  chart_of: "Chart: {title}. The numbers are in the table below it.",
   reasons: "By reason", reason: "Reason", explanation: "Explanation", files: "Set aside", file: "File", count: "Files", when: "When",
   nothing_aside: "No file has been set aside.", newest_files: "The newest {count} of {all}",
   nothing_measured: "Nothing to show for this choice.",
   api: "All numbers as JSON, CSV, Parquet", docs: "Description of the HTTP interface (OpenAPI)",
-  connecting: "Connecting", live: "Live", polling: "Live, every 5 s", lost: "Connection lost", stale: "Stale", overloaded: "Overloaded", down: "MongoDB is away",
-  as_of: "as of {moment}", closed: "Closed",
+  connecting: "Connecting", live: "Live", lost: "Connection lost", stale: "Stale", overloaded: "Overloaded", down: "MongoDB is away",
+  as_of: "as of {moment}",
   notice_empty: "No order yet. Drop a JSON file into data/sources, or start `run` without --no-produce.",
   notice_lost: "The process does not answer. The page tries again by itself.",
   notice_down: "MongoDB does not answer ({why}). Files wait in the landing directory and none is lost.", numbers_from: "The numbers shown are from {moment}.",
@@ -48,7 +48,7 @@ const FRENCH = {
   by_channel: "Canal par canal", channel: "Canal", dropped: "déposés", waiting: "en attente", stored: "enregistrés",
   duplicate: "doublons", quarantined: "en quarantaine", rate: "Débit", oldest: "Plus ancien",
   balanced: "Le compte est bon : aucun fichier n'est perdu.", unbalanced: "Des fichiers étaient en chemin pendant le comptage.",
-  nothing_waits: "rien n'attend", oldest_is: "le plus ancien : {age}, délai {budget}", waits: "{files} en attente, {bytes}",
+  nothing_waits: "rien n'attend", oldest_is: "le plus ancien : {age}, délai {budget}",
   duplicates_are: "livrés deux fois : {count}", no_reason: "rien n'est mis de côté", measured_ago: "il y a {age}",
   not_measured: "rien n'est encore mesuré", newest_order: "commande la plus récente : {moment}", checked: "le dernier recalcul complet concorde", per_minute: "{count}/min",
   figures: "Chiffres", filters: "Filtres", period: "Période", which: "Laquelle", from: "Du", to: "Au", day: "Jour",
@@ -57,19 +57,19 @@ const FRENCH = {
   cancellation: "Taux d'annulation", minute_rate: "Commandes par minute", without_cancelled: "hors commandes annulées",
   last_minute: "dans la dernière minute", cancelled_of: "{cancelled} commandes sur {orders}",
   revenue_chart: "Chiffre d'affaires par {grain} et par canal", grain_month: "mois", grain_day: "jour",
-  top_products: "Meilleures ventes", product: "Produit", quantity: "Articles", rank: "Rang",
+  top_products: "Meilleures ventes", product: "Produit", quantity: "Articles",
   compared: "Comparaison des canaux", minutes: "Commandes par minute, dernière heure", minute: "Minute", period_column: "Période",
   scope: "{period} · {channels} · {orders} commandes", all_channels: "tous les canaux", no_channel: "aucun canal",
   widened: "Avant le {day}, les jours ne sont conservés que par mois : la période est élargie à des mois entiers.",
   products_wider: "Les meilleures ventes sont comptées par mois, tous canaux confondus : voici celles de la période « {period} ».",
   more: "Autres indicateurs", as_table: "En tableau", csv: "↓ CSV", download: "Télécharger en CSV", rows: "{count} lignes",
-  chart_of: "Graphique : {title}. Les nombres sont dans le tableau qui suit.", first_rows: "les {count} premiers sur {all}",
+  chart_of: "Graphique : {title}. Les nombres sont dans le tableau qui suit.",
   reasons: "Par motif", reason: "Motif", explanation: "Explication", files: "Mis de côté", file: "Fichier", count: "Fichiers", when: "Quand",
   nothing_aside: "Aucun fichier n'est mis de côté.", newest_files: "Les {count} plus récents sur {all}",
   nothing_measured: "Rien à montrer pour ce choix.",
   api: "Tous les nombres en JSON, CSV, Parquet", docs: "Description de l'interface HTTP (OpenAPI)",
-  connecting: "Connexion", live: "En direct", polling: "En direct, toutes les 5 s", lost: "Connexion perdue", stale: "En retard", overloaded: "Surcharge", down: "MongoDB ne répond pas",
-  as_of: "données au {moment}", closed: "Fermé",
+  connecting: "Connexion", live: "En direct", lost: "Connexion perdue", stale: "En retard", overloaded: "Surcharge", down: "MongoDB ne répond pas",
+  as_of: "données au {moment}",
   notice_empty: "Pas encore de commande. Déposez un fichier JSON dans data/sources, ou lancez `run` sans --no-produce.",
   notice_lost: "Le processus ne répond pas. La page réessaie d'elle-même.",
   notice_down: "MongoDB ne répond pas ({why}). Les fichiers attendent dans leur dossier et aucun n'est perdu.", numbers_from: "Les nombres affichés datent du {moment}.",
@@ -135,11 +135,6 @@ export const decimal = (value) =>
   value === null ? say("none") : format("NumberFormat", { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value);
 
 export const percent = (value) => (value === null ? say("none") : `${decimal(value)} %`.replace(" ", language === "fr" ? "\u202f" : ""));
-
-export function bytes(count) {
-  const [unit, size] = count < 1000 ? ["byte", 1] : count < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
-  return format("NumberFormat", { style: "unit", unit, maximumFractionDigits: 1 }).format(count / size);
-}
 
 export function duration(seconds) {
   const [unit, size] = seconds < 100 ? ["second", 1] : seconds < 6000 ? ["minute", 60] : seconds < 172800 ? ["hour", 3600] : ["day", 86400];
