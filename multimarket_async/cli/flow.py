@@ -110,6 +110,8 @@ def _performed(
 ) -> tuple[bool, dict[str, str]]:
     if until:
         raise WrongSettings("A scenario has days of its own: leave out --until.")
+    if orders_per_channel == 0:
+        raise WrongSettings("A scenario without orders shows nothing: give --orders-per-channel a larger number.")
     scenario = scenarios.find(name)
     if orders_per_channel:
         scenario = scenario.model_copy(update={"orders_per_channel": orders_per_channel})

@@ -22,6 +22,7 @@ from multimarket_async.scenarios.facts import Finding, findings
 from multimarket_async.scenarios.scenario import Amount, Scenario
 from multimarket_async.scenarios.stage import Stage, check_alone, stopped_by_us
 
+EXAMPLE = "{example}"
 STORED, DUPLICATE, CONFLICT, TORN = "stored", "duplicate", "conflict", "torn"
 
 
@@ -37,7 +38,7 @@ class Play:
         self._parts = parts
         self._console = console
         self._shown = [self._kpi(name) for name in scenario.kpis]
-        self._amount = scenario.amount and self._kpi(scenario.amount.kpi)
+        self._amount = scenario.amount and self._kpi(scenario.amount.kpi, scenario.amount.column)
         check_alone(parts)
         if scenario.away_on:
             stopped_by_us(parts)
@@ -53,9 +54,8 @@ class Play:
             made = await stage.perform(scenario, show)
         generation = await parts.snapshotter().refresh()
         report = await verify(parts.subjects, parts.channels, parts.store, generation)
-        found = list(
-            findings(scenario.expect, self._facts(stage, before, report, made, (was, generation)), self._written)
-        )
+        facts = self._facts(stage, before, report, made, (was, generation))
+        found = list(findings(scenario.expect, facts, self._written))
         report.differences += [*lost(before, report.channels, made), *(str(one) for one in found if not one.right)]
         return report.right, self._close(before, report, made, found, generation)
 
@@ -78,8 +78,7 @@ class Play:
         screen.findings(console, found)
         screen.why(console, scenario, right=report.right)
         screen.lines(console, [told(made), *verdict(before, report)])
-        name = shlex.quote(printable(example.path.name)) if example else ""
-        return {command.format(example=name): what for command, what in scenario.next.items()}
+        return dict(_next(scenario, example))
 
     def _facts(
         self,
@@ -143,10 +142,13 @@ class Play:
             return f"{value / 100:,.2f} {self._amount.unit}"
         return f"{value:,.1f}" if fact.endswith("_s") else f"{value:,.0f}"
 
-    def _kpi(self, name: str) -> Kpi:
+    def _kpi(self, name: str, column: str | None = None) -> Kpi:
         known = {kpi.name: kpi for subject in self._parts.subjects for kpi in subject.kpis}
         if name not in known:
             raise WrongSettings(f"{self._scenario.name}.toml: there is no KPI {name}; there are {', '.join(known)}.")
+        amounts = [one.name for one in known[name].columns if one.name.endswith("_minor")]
+        if column and column not in amounts:
+            raise WrongSettings(f"{self._scenario.name}.toml: {name} has no amount {column}; it has {amounts}.")
         return known[name]
 
     def _example(self, before: Sequence[Channel], after: Sequence[Channel]) -> SetAside | None:
@@ -160,6 +162,14 @@ class Play:
     def _newly_set_aside(self, before: Sequence[Channel], after: Sequence[Channel]) -> Iterator[SetAside]:
         for (_, landing), was, now in zip(self._parts.channels, before, after, strict=True):
             yield from landing.quarantine.newest(now.quarantined.total() - was.quarantined.total())
+
+
+def _next(scenario: Scenario, example: SetAside | None) -> Iterator[tuple[str, str]]:
+    """Commands to go on with; those about the bad file only where there is one."""
+    name = shlex.quote(printable(example.path.name)) if example else None
+    for command, what_for in scenario.next.items():
+        if name or EXAMPLE not in command:
+            yield command.replace(EXAMPLE, name or ""), what_for
 
 
 def _dropped(deliveries: Sequence[Delivery]) -> dict[str, float]:

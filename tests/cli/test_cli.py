@@ -698,6 +698,8 @@ def test_the_scenarios_are_listed(shell: Shell) -> None:
     assert "There is no scenario nope; there are bad-supplier, black-friday, double-charge, outage" in done.stderr
     done = shell.look("demo", "--scenario", "outage", "--until", "2026-01-01")
     assert (done.returncode, "leave out --until" in done.stderr) == (2, True)
+    done = shell.look("demo", "--scenario", "outage", "--orders-per-channel", "0")
+    assert (done.returncode, "without orders" in done.stderr) == (2, True)
 
 
 def test_run_for_a_while(shell: Shell) -> None:

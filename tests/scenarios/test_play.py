@@ -15,6 +15,7 @@ from multimarket_async.app import Parts
 from multimarket_async.domains import discover
 from multimarket_async.errors import WrongSettings
 from multimarket_async.scenarios import Play, Scenario, every, find
+from multimarket_async.scenarios.scenario import Amount
 from multimarket_async.scenarios.stage import Stage
 from multimarket_async.settings import Settings, load
 
@@ -115,6 +116,22 @@ async def test_a_kpi_that_is_not_there(tmp_path: Path, shared: dict[str, object]
     with pytest.raises(WrongSettings, match=r"black-friday.toml: there is no KPI sales; there are revenue_by_month"):
         await played(quick("black-friday", kpis=("sales",)), tmp_path, **shared)
     assert not (tmp_path / "sources" / "site_web" / ".produced").exists()
+
+
+async def test_a_column_that_is_no_amount(tmp_path: Path, shared: dict[str, object]) -> None:
+    """Is said before anything is dropped."""
+    amount = Amount(kpi="revenue_by_month_and_channel", column="orders")
+    with pytest.raises(WrongSettings, match="has no amount orders; it has .'revenue_minor', 'gross_revenue_minor'"):
+        await played(quick("double-charge", amount=amount), tmp_path, **shared)
+
+
+async def test_commands_about_a_bad_file_need_one(tmp_path: Path, shared: dict[str, object]) -> None:
+    """Where none was set aside, the others are left."""
+    expect = {"bad": 0, "quarantined": 0}
+    scenario = quick("bad-supplier", orders_per_channel=1, settings={}, expect=expect)
+    right, out, steps = await played(scenario, tmp_path, **shared)
+    assert right, out
+    assert list(steps) == ["quarantine list"]
 
 
 async def test_a_lost_file_is_missed(tmp_path: Path, shared: dict[str, object]) -> None:
