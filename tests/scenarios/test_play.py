@@ -121,7 +121,7 @@ async def test_a_kpi_that_is_not_there(tmp_path: Path, shared: dict[str, object]
 async def test_a_column_that_is_no_amount(tmp_path: Path, shared: dict[str, object]) -> None:
     """Is said before anything is dropped."""
     amount = Amount(kpi="revenue_by_month_and_channel", column="orders")
-    with pytest.raises(WrongSettings, match="has no amount orders; it has .'revenue_minor', 'gross_revenue_minor'"):
+    with pytest.raises(WrongSettings, match=r"has no amount orders; it has .'revenue_minor', 'gross_revenue_minor'"):
         await played(quick("double-charge", amount=amount), tmp_path, **shared)
 
 
