@@ -5,8 +5,8 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import chain, count
@@ -17,6 +17,7 @@ from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.domains import Delivery, Simulate, SimulateLater, Spoiling
 from multimarket_async.events import Events
 from multimarket_async.landing import Landing, count_waiting, drop_all, torn
+from multimarket_async.manifest import Manifest
 from multimarket_async.producer.faults import NO_FAULTS, TORN, Faults, Source
 from multimarket_async.producer.pace import Rhythm
 from multimarket_async.producer.period import LAST_24_MONTHS, Period
@@ -35,6 +36,7 @@ class Producer:
 
     digest: SHA-256 over the names and contents of what bursts have dropped, in this order.
     expected: what must become of all that was dropped.
+    manifest: where each file is written down before it is dropped, if anywhere.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Producer:
         self.source = Source(landing.feed, simulate, seed, faults=faults, spoiling=spoiling, later=later)
         self.digest = hashlib.sha256()
         self.expected: Counter[str] = Counter()
+        self.manifest: Manifest | None = None
         self._landing = landing
         self._seed = seed
         self._clock = clock
@@ -88,11 +91,12 @@ class Producer:
             await pause(rhythm.pause_s(rng, simulate), stop)
 
     async def _drop(self, delivery: Delivery) -> None:
-        if delivery.fault == TORN:
-            with torn(self._landing.sources, delivery.name, delivery.content):
-                await asyncio.sleep(TORN_FOR_S)
-        else:
-            await self._landing.drop(delivery.name, delivery.content)
+        with self._written_down([delivery], complete=False):
+            if delivery.fault == TORN:
+                with torn(self._landing.sources, delivery.name, delivery.content):
+                    await asyncio.sleep(TORN_FOR_S)
+            else:
+                await self._landing.drop(delivery.name, delivery.content)
         self.expected[delivery.expected] += 1
         label = {"fault": delivery.fault, "expected": delivery.expected} if delivery.fault else {}
         log.info("file.dropped", feed=self.feed, file=delivery.name, **label)
@@ -151,8 +155,12 @@ class Producer:
 
     def _drop_all(self, deliveries: Iterable[Delivery]) -> None:
         """All of them; the torn ones are completed when all others are there."""
-        with ExitStack() as unfinished:
-            drop_all(self._landing.sources, self._whole(deliveries, unfinished))
+        listed = list(deliveries)
+        with self._written_down(listed, complete=True), ExitStack() as unfinished:
+            drop_all(self._landing.sources, self._whole(listed, unfinished))
+
+    def _written_down(self, deliveries: Sequence[Delivery], *, complete: bool) -> AbstractContextManager[None]:
+        return self.manifest.dropping(self.feed, deliveries, complete=complete) if self.manifest else nullcontext()
 
     def _whole(self, deliveries: Iterable[Delivery], unfinished: ExitStack) -> Iterator[tuple[str, bytes]]:
         """Name and content of each; what is asked for the next one has dropped this one."""
