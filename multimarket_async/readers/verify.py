@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from multimarket_async.audits import Lives
 from multimarket_async.domains import Document, Feed, FollowUp, Row, Stage, Subject
-from multimarket_async.domains.lives import Lives
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, is_content
 from multimarket_async.readers.conservation import Channel, counted
