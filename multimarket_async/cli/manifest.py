@@ -1,6 +1,5 @@
 """verify --manifest: all of it against what was dropped."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -28,9 +27,8 @@ def verify_manifests(loaded: Loaded, names: Sequence[str], output: OutputFormat)
     """Compare, tell, and end with 4 where it is not right."""
     judgement = finish(_judged(loaded, names))
     if output is OutputFormat.JSON:
-        typer.echo(
-            json.dumps({"right": judgement.right, **asdict(judgement)}, ensure_ascii=False, indent=2, default=str)
-        )
+        paths = {name: [str(path) for path in getattr(judgement, name)] for name in ("manifests", "killed")}
+        typer.echo(tables.inert_json({"right": judgement.right, **asdict(judgement), **paths}))
     else:
         for line in sentences(judgement):
             typer.echo(tables.harmless(line))
