@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from multimarket_async.domains import Feed, Subject, discover
 from multimarket_async.errors import Unavailable
 from multimarket_async.events import Events
 from multimarket_async.landing import Landing
+from multimarket_async.manifest import Manifest
 from multimarket_async.meters import Meters
 from multimarket_async.producer import LAST_24_MONTHS, Faults, History, Period, Producer, Rhythm, drop_history
 from multimarket_async.settings import Loaded, Settings
@@ -29,6 +30,7 @@ from multimarket_async.store import EmbeddedServer, Store
 log = structlog.get_logger()
 
 REPORT_EVERY_S = 60.0
+MANY_ORDERS = 10_000  # a process of their own for their KPIs has started before they are all dropped
 HTTP = "multimarket_async.readers.http.server"
 
 
@@ -64,6 +66,21 @@ class Places:
             return str(told["url"]).rstrip("/")
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    @property
+    def manifests(self) -> Path:
+        """Where simulated runs leave their manifests."""
+        return self.settings.data_dir / "manifests"
+
+    @contextmanager
+    def written_down(self, command: str, producers: Sequence[Producer], orders: int = 0) -> Iterator[Manifest]:
+        """What these producers drop meanwhile goes into a manifest. orders: how many of them come at full speed."""
+        made_of = {name: value for producer in producers for name, value in producer.source.made_of.items()}
+        begun, apart = (command, self.clock.now()), orders >= MANY_ORDERS
+        with Manifest.of_run(self.manifests, begun, self.subjects, made_of, apart=apart) as manifest:
+            for producer in producers:
+                producer.manifest = manifest
+            yield manifest
 
     def producers(self) -> list[Producer]:
         """One for each feed that can be simulated."""
@@ -170,21 +187,22 @@ async def run(parts: Parts, stop: asyncio.Event, *, seconds: float | None, produ
     """Everything until stopped: then no more producing, collect what waits, publish a last generation."""
     collector, snapshotter = parts.collector(), parts.snapshotter()
     reporter = parts.latency_reporter(collector)
-    rhythm = Rhythm.of(parts.settings)
-    async with sharing_told(landing for _, landing in parts.channels), asyncio.TaskGroup() as group:
-        stages = [
-            *(group.create_task(one.live(stop, rhythm), name=one.name) for one in parts.producers() if produce),
-            group.create_task(collector.run(stop), name="collector"),
-            group.create_task(snapshotter.run(parts.settings.snapshot_every_s, stop), name="snapshotter"),
-            group.create_task(_report_latency(reporter, stop), name="latency"),
-            group.create_task(_tell_changed(parts), name="quarantine"),
-        ]
-        if http:
-            group.create_task(_serve_http(parts, collector.tally.meters, stop), name="http")
-        log.info("run.started", tasks=[stage.get_name() for stage in stages])
-        await pause(seconds, stop)
-        stop.set()
-        await _wind_up(parts, stages, collector, snapshotter)
+    rhythm, producers = Rhythm.of(parts.settings), parts.producers() if produce else []
+    with parts.written_down("run", producers) if producers else nullcontext():
+        async with sharing_told(landing for _, landing in parts.channels), asyncio.TaskGroup() as group:
+            stages = [
+                *(group.create_task(one.live(stop, rhythm), name=one.name) for one in producers),
+                group.create_task(collector.run(stop), name="collector"),
+                group.create_task(snapshotter.run(parts.settings.snapshot_every_s, stop), name="snapshotter"),
+                group.create_task(_report_latency(reporter, stop), name="latency"),
+                group.create_task(_tell_changed(parts), name="quarantine"),
+            ]
+            if http:
+                group.create_task(_serve_http(parts, collector.tally.meters, stop), name="http")
+            log.info("run.started", tasks=[stage.get_name() for stage in stages])
+            await pause(seconds, stop)
+            stop.set()
+            await _wind_up(parts, stages, collector, snapshotter)
     log.info("run.ended", waiting=reporter.tell(), **collector.tally.by_outcome())
 
 

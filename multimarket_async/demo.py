@@ -17,6 +17,7 @@ from multimarket_async.clock import beats
 from multimarket_async.collector import Collector
 from multimarket_async.producer import History, Producer
 from multimarket_async.readers.conservation import Channel, counted
+from multimarket_async.readers.oracle import as_dropped, compare
 from multimarket_async.readers.tables import show
 from multimarket_async.readers.verify import Report, verify
 
@@ -28,32 +29,34 @@ Show: TypeAlias = Callable[[str, int], None]  # (step, files that came through i
 async def demo(parts: Parts, files_per_channel: int, console: Console, until: datetime | None = None) -> Report:
     """Drop, store, measure, show, verify; the report says whether all of it is right."""
     before = await counted(parts.channels, parts.store)
-    made, generation = await _flow(parts, files_per_channel, console, until)
+    made, manifest, generation = await _flow(parts, files_per_channel, console, until)
     for subject in parts.subjects:
         for kpi in (one for one in subject.kpis if one.headline):
             show(console, kpi, generation["kpis"][kpi.name]["rows"])
     report = await verify(parts.subjects, parts.channels, parts.store, generation)
-    report.differences += lost(before, report.channels, made)
-    for line in (told(made), *verdict(before, report)):
+    judgement = await compare([manifest], parts.subjects, parts.channels, parts.store, generation)
+    report.differences += [*lost(before, report.channels, made), *judgement.differences]
+    for line in (told(made), *verdict(before, report), *as_dropped(judgement)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return report
 
 
 async def _flow(
     parts: Parts, files_per_channel: int, console: Console, until: datetime | None
-) -> tuple[History, dict[str, Any]]:
+) -> tuple[History, Path, dict[str, Any]]:
     """Burst and collect at the same time until nothing waits; then the generation that says so."""
     collector, producers = parts.collector(), parts.producers()
     files = files_per_channel * len(producers)
     with _meters(console, files) as show:
         async with side_task(_watch(collector, producers, show), "meters"):
-            made = await _burst(collector, producers, files_per_channel, until)
+            with parts.written_down("demo", producers) as manifest:
+                made = await _burst(collector, producers, files_per_channel, until)
             await collector.until_empty()
         show(DROPPED, files)
         show(STORED, collector.tally.total("stored"))
         generation = await parts.snapshotter().refresh()
         show(MEASURED, files)
-    return made, generation
+    return made, manifest.path, generation
 
 
 async def _burst(

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from multimarket_async import app as composition
 from multimarket_async.cli.flow import FOUND_WRONG
+from multimarket_async.cli.manifest import Manifests, verify_manifests
 from multimarket_async.cli.options import OutputFormat, command, finish
 from multimarket_async.errors import CannotContinue
 from multimarket_async.readers import status as reading
@@ -38,8 +39,14 @@ def add_health(app: typer.Typer) -> None:
     app.add_typer(config, name="config")
 
 
-def verify(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
-    """Prove it: every file accounted for, archived means stored, KPIs equal to a recompute from the archived files."""
+def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFormat.TABLE) -> None:
+    """Prove it: every file accounted for, archived means stored, KPIs equal to a recompute from the archived files.
+
+    With --manifest: every file, order and KPI is what the simulated runs dropped that left these manifests.
+    """
+    if manifest:
+        verify_manifests(loaded, manifest, output)
+        return
     report = finish(_verified(loaded))
     if output is OutputFormat.JSON:
         typer.echo(json.dumps(_as_data(report), ensure_ascii=False, indent=2))

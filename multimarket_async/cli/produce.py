@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated
 
 import structlog
@@ -45,6 +45,9 @@ def produce(
     until: Until = None,
     live: Annotated[bool, typer.Option("--live", help="Go on with orders dated now, until stopped.")] = False,
     channels: Channels = None,
+    manifest: Annotated[
+        bool, typer.Option("--manifest/--no-manifest", help="Write down what must become of it, for `verify`.")
+    ] = True,
 ) -> None:
     """Drop simulated orders: a history at full speed, then live ones where that is asked for."""
     if None not in (orders, orders_per_channel) or not (orders or orders_per_channel or live):
@@ -53,15 +56,18 @@ def produce(
     period = Period.before(until or places.clock.now(), history)
     producers = places.producers()
     each = dict.fromkeys(producers, orders_per_channel or 0)
-    finish(_produce(places, shared_out(producers, orders) if orders else each, period, live=live))
+    finish(_produce(places, shared_out(producers, orders) if orders else each, period, live=live, manifest=manifest))
 
 
-async def _produce(places: Places, wanted: Mapping[Producer, int], period: Period, *, live: bool) -> None:
-    if any(wanted.values()):
-        await _history(wanted, period)
-    if live:
-        stop = composition.stop_on_signals(None)
-        await composition.produce(wanted, stop, Rhythm.of(places.settings))
+async def _produce(
+    places: Places, wanted: Mapping[Producer, int], period: Period, *, live: bool, manifest: bool
+) -> None:
+    with places.written_down("produce", list(wanted), sum(wanted.values())) if manifest else nullcontext():
+        if any(wanted.values()):
+            await _history(wanted, period)
+        if live:
+            stop = composition.stop_on_signals(None)
+            await composition.produce(wanted, stop, Rhythm.of(places.settings))
 
 
 async def _history(wanted: Mapping[Producer, int], period: Period) -> None:

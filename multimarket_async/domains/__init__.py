@@ -22,6 +22,8 @@ Row: TypeAlias = dict[str, Any]
 Expression: TypeAlias = Any
 S = TypeVar("S", bound=Business)
 
+STORED, DUPLICATE = "stored", "duplicate"  # what becomes of a good file
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -29,12 +31,14 @@ class Delivery:
 
     expected: what must become of it: "stored", "duplicate", or the code under which it is quarantined.
     fault: what was done to it on request; "" is nothing.
+    follows: the name of the delivery of which this is a follow-up; "" where it is none.
     """
 
     name: str
     content: bytes
     expected: str = "stored"
     fault: str = ""
+    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,12 @@ class Audit(Protocol):
 
     def add(self, content: bytes, follow_ups: Sequence[bytes] = ()) -> None:
         """Count one accepted file as it stands after these follow-ups, which come in any order."""
+
+    def document(self, content: bytes, follow_ups: Sequence[bytes] = ()) -> Document:
+        """What must be stored of that file as it stands after these follow-ups; nothing is counted.
+
+        All of it but `ingestion`, in the document and in its history.
+        """
 
     def rows(self) -> dict[str, list[Row]]:
         """Rows by KPI name, as the pipelines would give them."""

@@ -128,6 +128,11 @@ class Landing:
         """Return a file that was moved by mistake: another one had taken its name meanwhile. Its new path."""
         return place(path, str(self.sources), name)
 
+    def waiting_files(self) -> Iterator[Path]:
+        """Every file of ours that waits, in no order and not looked at; memory holds none of them."""
+        with os.scandir(self.sources) as entries:
+            yield from (Path(entry.path) for entry in entries if is_ours(entry.name))
+
     def archive_files(self) -> Iterator[Path]:
         """Every archived file, day by day."""
         for day in sorted(self.archived.glob("*-*-*")):

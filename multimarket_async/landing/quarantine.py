@@ -77,7 +77,7 @@ class Quarantine:
 
     def list(self) -> list[SetAside]:
         """What is in quarantine, oldest first."""
-        return sorted(self._listed(), key=lambda one: str(one.reason.get("set_aside_at", "")))
+        return sorted(self.each(), key=lambda one: str(one.reason.get("set_aside_at", "")))
 
     def newest(self, most: int) -> Sequence[SetAside]:
         """The files that were set aside last, newest first; reads the reasons of no others."""
@@ -100,7 +100,7 @@ class Quarantine:
 
     def changed(self) -> int:
         """How many of them were written to since."""
-        return sum(one.changed() for one in self._listed())
+        return sum(one.changed() for one in self.each())
 
     def count(self) -> int:
         """How many files are in quarantine, without reading any."""
@@ -108,7 +108,8 @@ class Quarantine:
             return 0
         return sum(not entry.name.endswith(REASON) and entry.name[0] != "." for entry in os.scandir(self.folder))
 
-    def _listed(self) -> Iterator[SetAside]:
+    def each(self) -> Iterator[SetAside]:
+        """What is in quarantine, in no order; memory holds none of it."""
         if not self.folder.exists():
             return
         for entry in os.scandir(self.folder):

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from multimarket_async.domains import Delivery, Later, Simulate, SimulateLater, Spoiling
+from multimarket_async.domains import DUPLICATE, STORED, Delivery, Later, Simulate, SimulateLater, Spoiling
 from multimarket_async.errors import WrongSettings
 
 BAD = "bad"  # any of the ways in which the feed's files can be bad
-STORED = "stored"
-DUPLICATE, CONFLICT, TORN, LATE, SKEW = "duplicate", "conflict", "torn", "late", "skew"
+CONFLICT, TORN, LATE, SKEW = "conflict", "torn", "late", "skew"
 SHIFTS = {LATE: timedelta(days=-30), SKEW: timedelta(hours=2)}
 NO_SHIFT = timedelta()
 
@@ -84,7 +83,8 @@ class Source:
     def life(self, one: Delivery, until: datetime) -> Sequence[Later]:
         """The delivery of a document and the follow-ups of it that have come by that instant, as they come."""
         follow_ups = self._later(self._seed, one, until) if self._later and one.expected == STORED else ()
-        return sorted([Later(0.0, one), *follow_ups], key=lambda each: each.after_s)
+        named = [replace(each, delivery=replace(each.delivery, follows=one.name)) for each in follow_ups]
+        return sorted([Later(0.0, one), *named], key=lambda each: each.after_s)
 
     def deliveries(self, number: int, earliest: datetime, latest: datetime) -> tuple[Delivery, Delivery | None]:
         """What is delivered under this number, and what comes a little later because of it."""

@@ -5,8 +5,8 @@ import hashlib
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import chain, count
@@ -17,6 +17,7 @@ from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.domains import Delivery, Simulate, SimulateLater, Spoiling
 from multimarket_async.events import Events
 from multimarket_async.landing import Landing, count_waiting, drop_all, torn
+from multimarket_async.manifest import Manifest
 from multimarket_async.producer.faults import NO_FAULTS, TORN, Faults, Source
 from multimarket_async.producer.pace import Rhythm
 from multimarket_async.producer.period import LAST_24_MONTHS, Period
@@ -37,6 +38,7 @@ class Producer:
     expected: what must become of all that was dropped.
     witness: told of each delivery of a burst, in the thread that drops it. torn_for_s: how long the torn files of a
         burst stay unfinished, once all the others of their turn are there, seconds.
+    manifest: where each file is written down before it is dropped, if anywhere.
     """
 
     witness: Callable[[Delivery], None] | None = None
@@ -60,6 +62,7 @@ class Producer:
         self.source = Source(landing.feed, simulate, seed, faults=faults, spoiling=spoiling, later=later)
         self.digest = hashlib.sha256()
         self.expected: Counter[str] = Counter()
+        self.manifest: Manifest | None = None
         self._landing = landing
         self._seed = seed
         self._clock = clock
@@ -93,11 +96,12 @@ class Producer:
             await pause(rhythm.pause_s(rng, simulate), stop)
 
     async def _drop(self, delivery: Delivery) -> None:
-        if delivery.fault == TORN:
-            with torn(self._landing.sources, delivery.name, delivery.content):
-                await asyncio.sleep(TORN_FOR_S)
-        else:
-            await self._landing.drop(delivery.name, delivery.content)
+        with self._written_down([delivery], complete=False):
+            if delivery.fault == TORN:
+                with torn(self._landing.sources, delivery.name, delivery.content):
+                    await asyncio.sleep(TORN_FOR_S)
+            else:
+                await self._landing.drop(delivery.name, delivery.content)
         self.expected[delivery.expected] += 1
         label = {"fault": delivery.fault, "expected": delivery.expected} if delivery.fault else {}
         log.info("file.dropped", feed=self.feed, file=delivery.name, **label)
@@ -159,7 +163,12 @@ class Producer:
 
     def _drop_all(self, deliveries: Iterable[Delivery], unfinished: ExitStack) -> None:
         """All of them; the torn ones are complete when `unfinished` is closed."""
-        drop_all(self._landing.sources, self._whole(deliveries, unfinished))
+        listed = list(deliveries)
+        with self._written_down(listed, complete=True):
+            drop_all(self._landing.sources, self._whole(listed, unfinished))
+
+    def _written_down(self, deliveries: Sequence[Delivery], *, complete: bool) -> AbstractContextManager[None]:
+        return self.manifest.dropping(self.feed, deliveries, complete=complete) if self.manifest else nullcontext()
 
     def _whole(self, deliveries: Iterable[Delivery], unfinished: ExitStack) -> Iterator[tuple[str, bytes]]:
         """Name and content of each; what is asked for the next one has dropped this one."""

@@ -11,11 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from multimarket_async.audits import Lives
 from multimarket_async.domains import Document, Feed, FollowUp, Row, Stage, Subject
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, is_content
 from multimarket_async.readers.conservation import Channel, counted
-from multimarket_async.readers.lives import Lives
 from multimarket_async.store import Store, compared_by, digest_of, digests_of
 
 CHUNK_FILES = 1000
@@ -189,10 +189,12 @@ async def verify(
     return Report(generation["_id"], places, list(generation["kpis"]), verifier.differences)
 
 
-def different_rows(name: str, expected: Sequence[Row], published: Sequence[Row]) -> Iterator[str]:
-    """One sentence a row that is not as the archived files say."""
+def different_rows(
+    name: str, expected: Sequence[Row], published: Sequence[Row], says: str = "the archived files give"
+) -> Iterator[str]:
+    """One sentence a row that is not as expected."""
     if len(expected) != len(published):
-        yield f"{name}: {len(published)} rows published, the archived files give {len(expected)}"
+        yield f"{name}: {len(published)} rows published, {says} {len(expected)}"
     for number, (want, have) in enumerate(zip(expected, published, strict=False), start=1):
         if want != have:
             fields = (key for key in want.keys() | have.keys() if want.get(key) != have.get(key))

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -636,11 +637,50 @@ def test_verify_finds_what_was_tampered_with(shell: Shell, database: "Database[A
     assert (done.returncode, json.loads(done.stdout)["right"]) == (4, False)
 
 
+def test_verify_says_that_all_is_as_it_was_dropped(shell: Shell, database: "Database[Any]") -> None:
+    """By the manifest of the run; 4 and the cent that is wrong, 2 where there is no manifest."""
+    done = shell.look("verify", "--manifest", "latest")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: There is no manifest in data/manifests: ")
+    shell.out("produce", "--orders-per-channel", "5", "--lives", "--faults", "bad=0.2,duplicate=0.2")
+    shell.out("collect", "--until-empty")
+    assert shell.out("verify", "--manifest", "latest").startswith("Right: ")
+    database["commandes"].update_one({"canal": "web"}, {"$inc": {"montant_centimes": -1}})
+    done = shell.look("verify", "--manifest", "latest", "--format", "json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["right"], found["wrong"], len(found["kpis"])) == (4, False, 1, len(KPIS))
+    assert " has montant_centimes " in found["differences"][0]
+
+
+def test_a_producer_that_was_killed_is_verified_as_far_as_it_came(shell: Shell) -> None:
+    """Its manifest names at least all that it dropped."""
+    with shell.started("produce", "--orders", "200000", "--faults", "torn=0.01") as process:
+        while not any(b'{"dropped"' in one.read_bytes() for one in shell.folder.glob("data/manifests/*")):
+            time.sleep(0.01)
+        process.kill()
+    shell.run("collect", "--until-empty", SETTLE_S="0.2")
+    out = shell.out("verify", "--manifest", "latest")
+    assert "has no last line: its run was killed, or still runs." in out
+    assert "and 11 KPIs of generation 1 agree to the cent." in out
+
+
+def test_a_run_leaves_a_manifest(shell: Shell) -> None:
+    """Its orders' later states included; one that drops nothing leaves none."""
+    shell.run("run", "--no-produce", "--no-http", "--for", "0")
+    assert not (shell.folder / "data/manifests").exists()
+    fast = {"PAUSE_MIN_S": "0.05", "PAUSE_MAX_S": "0.05", "SCAN_EVERY_S": "0.05"}
+    shell.out("run", "--no-http", "--for", "1", "--lives", "--speed", "86400", **fast)
+    assert shell.out("verify", "--manifest", "latest").startswith("Right: ")
+    [manifest] = (shell.folder / "data/manifests").glob("*-run.jsonl")
+    assert '"follows"' in manifest.read_text()
+
+
 def test_demo_shows_and_verifies(shell: Shell) -> None:
     """0; the tables, and the sum that holds."""
     out = shell.out("demo", "--orders-per-channel", "5")
     assert "15 dropped = 15 stored + 0 duplicate + 0 in quarantine" in out
     assert "KPIs recomputed from the archived files agree to the cent (generation 1)." in out
+    assert "Right: 15 files are where the manifest says, 15 orders are as they were delivered, and 11 KPIs" in out
     assert "Top products" in out
 
 

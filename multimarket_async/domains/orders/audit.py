@@ -9,16 +9,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from multimarket_async.domains import Row
+from multimarket_async.domains import Document, Row
 from multimarket_async.domains.orders.audit_details import DetailsAudit
+from multimarket_async.domains.orders.audit_document import EXACT, expected_document, line_minor
 from multimarket_async.domains.orders.rules import OrderSettings
-
-# A quantity has up to 19 digits and a price 17; so the only rounding is the one asked for.
-EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
 @dataclass(slots=True)
@@ -77,6 +75,10 @@ class OrderAudit:
         ]
         self._details.add(order, local, amounts, cancelled=cancelled)
 
+    def document(self, content: bytes, follow_ups: Sequence[bytes] = ()) -> Document:
+        """What must be stored of that file."""
+        return expected_document(_read(content), [_read(one)["suivi"] for one in follow_ups], self._local, self._rank)
+
     def _state(self, order: dict[str, Any], follow_ups: Sequence[bytes]) -> str:
         """The newest state: each is asked whether it is newer than the newest so far."""
         newest = (self._local(order["date_commande"]), self._rank(order["statut_commande"]))
@@ -100,7 +102,7 @@ class OrderAudit:
         }
 
     def _line(self, line: dict[str, Any], cancelled: bool) -> int:
-        minor = _line_minor(line["quantite"], line["prix_unitaire"])
+        minor = line_minor(line["quantite"], line["prix_unitaire"])
         self._products[line["nom"]].count(line["quantite"], minor, cancelled)
         return minor
 
@@ -170,12 +172,6 @@ def _average_order_value(channel: str, sums: _Sums) -> Row:
         "gross_orders": sums.orders,
         "gross_average_order_value": _two_decimals(Decimal(sums.gross_minor).scaleb(-2), sums.orders),
     }
-
-
-def _line_minor(quantity: int, price: float) -> int:
-    """Quantity x unit price in minor units; repr gives the price as it was written, not its binary neighbour."""
-    minor = EXACT.multiply(Decimal(repr(price)), Decimal(quantity * 100))
-    return int(minor.to_integral_value(ROUND_HALF_UP))
 
 
 def _two_decimals(numerator: Decimal | int, denominator: int) -> float | None:
