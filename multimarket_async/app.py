@@ -30,7 +30,6 @@ from multimarket_async.store import EmbeddedServer, Store
 log = structlog.get_logger()
 
 REPORT_EVERY_S = 60.0
-MANY_ORDERS = 10_000  # a process of their own for their KPIs has started before they are all dropped
 HTTP = "multimarket_async.readers.http.server"
 
 
@@ -73,11 +72,10 @@ class Places:
         return self.settings.data_dir / "manifests"
 
     @contextmanager
-    def written_down(self, command: str, producers: Sequence[Producer], orders: int = 0) -> Iterator[Manifest]:
-        """What these producers drop meanwhile goes into a manifest. orders: how many of them come at full speed."""
+    def written_down(self, command: str, producers: Sequence[Producer]) -> Iterator[Manifest]:
+        """What these producers drop meanwhile goes into a manifest."""
         made_of = {name: value for producer in producers for name, value in producer.source.made_of.items()}
-        begun, apart = (command, self.clock.now()), orders >= MANY_ORDERS
-        with Manifest.of_run(self.manifests, begun, self.subjects, made_of, apart=apart) as manifest:
+        with Manifest.of_run(self.manifests, (command, self.clock.now()), self.subjects, made_of) as manifest:
             for producer in producers:
                 producer.manifest = manifest
             yield manifest

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from pydantic_core import to_json
 
-from multimarket_async.audits import Apart, Lives
+from multimarket_async.audits import Lives
 from multimarket_async.domains import STORED, Delivery, Row, Subject
 from multimarket_async.errors import WrongSettings
 
@@ -29,19 +29,17 @@ SUFFIX = ".jsonl"
 class Manifest:
     """One run's, being written. Producers share it; each tells of its own feed, from any thread.
 
-    It gets its last line if the context ends without an error. apart: the KPIs are computed in a process of their own.
+    It gets its last line if the context ends without an error.
     """
 
-    def __init__(
-        self, path: Path, subjects: Sequence[Subject], facts: Mapping[str, Any], *, apart: bool = False
-    ) -> None:
+    def __init__(self, path: Path, subjects: Sequence[Subject], facts: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._file = path.open("xb", buffering=0)  # a line that was written survives the end of this process
         self._digest = hashlib.sha256()
         self._lock = Lock()
         self._expected: dict[str, Counter[str]] = defaultdict(Counter)
-        self._audits = {one.name: Apart(one.audit) if apart else Lives(one.audit()) for one in subjects}
+        self._audits = {one.name: Lives(one.audit()) for one in subjects}
         self._subjects = {feed.name: subject.name for subject in subjects for feed in subject.feeds}
         self._write([{"manifest": VERSION, **facts}])
 
@@ -52,13 +50,11 @@ class Manifest:
         begun: tuple[str, datetime],
         subjects: Sequence[Subject],
         facts: Mapping[str, Any],
-        *,
-        apart: bool,
     ) -> "Manifest":
         """A new file, whose name tells when the run began: the last one by name is the newest."""
         command, at = begun
         path = folder / f"{at:%Y%m%dT%H%M%S.%fZ}-{command}{SUFFIX}"
-        return cls(path, subjects, {"command": command, "at": at, **facts}, apart=apart)
+        return cls(path, subjects, {"command": command, "at": at, **facts})
 
     @contextmanager
     def dropping(self, feed: str, deliveries: Sequence[Delivery], *, complete: bool) -> Iterator[None]:

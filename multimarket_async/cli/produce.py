@@ -62,7 +62,7 @@ def produce(
 async def _produce(
     places: Places, wanted: Mapping[Producer, int], period: Period, *, live: bool, manifest: bool
 ) -> None:
-    with places.written_down("produce", list(wanted), sum(wanted.values())) if manifest else nullcontext():
+    with places.written_down("produce", list(wanted)) if manifest else nullcontext():
         if any(wanted.values()):
             await _history(wanted, period)
         if live:
