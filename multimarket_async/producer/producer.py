@@ -162,10 +162,10 @@ class Producer:
         return later
 
     def _drop_all(self, deliveries: Iterable[Delivery], unfinished: ExitStack) -> None:
-        """All of them; the torn ones are complete when `unfinished` is closed."""
+        """All of them; the torn ones are complete, and all written down as dropped, when `unfinished` is closed."""
         listed = list(deliveries)
-        with self._written_down(listed, complete=True):
-            drop_all(self._landing.sources, self._whole(listed, unfinished))
+        unfinished.enter_context(self._written_down(listed, complete=True))
+        drop_all(self._landing.sources, self._whole(listed, unfinished))
 
     def _written_down(self, deliveries: Sequence[Delivery], *, complete: bool) -> AbstractContextManager[None]:
         return self.manifest.dropping(self.feed, deliveries, complete=complete) if self.manifest else nullcontext()
