@@ -50,7 +50,7 @@ def produce(
     ] = True,
 ) -> None:
     """Drop simulated orders: a history at full speed, then live ones where that is asked for."""
-    if None not in (orders, orders_per_channel) or not (orders or orders_per_channel or live):
+    if (orders is None) == (orders_per_channel is None) and not (live and orders is None):
         raise WrongSettings("Say how many: --orders-per-channel N or --orders N, or --live to go on until stopped.")
     places = chosen(loaded, channels)
     period = Period.before(until or places.clock.now(), history)
