@@ -184,10 +184,10 @@ class Collector:
         outcomes: list[list[Outcome]] = []
         for collection, files in runs(batch.parsed):
             documents, began = [one for file in files for one in file.documents], self._clock.monotonic()
-            found = iter(await self._writer.write(collection, documents))
+            found = await self._writer.write(collection, documents)
             self.tally.meters.write_s.observe(self._clock.monotonic() - began)
             self._resumed()
-            outcomes += [list(islice(found, len(file.documents))) for file in files]
+            outcomes += _by_file(files, found)
         return outcomes
 
     def _archive(self, batch: Batch, outcomes: Sequence[Sequence[Outcome]], stored_at: float) -> None:
@@ -216,6 +216,13 @@ class Collector:
         if late := self.tally.breaches():
             log.warning("latency.breached", **asdict(late))
         self._mover.tell_stuck()
+
+
+def _by_file(files: Sequence[Parsed], outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    if all(len(file.documents) == 1 for file in files):
+        return [[one] for one in outcomes]
+    rest = iter(outcomes)
+    return [list(islice(rest, len(file.documents))) for file in files]
 
 
 async def _ended(*started: asyncio.Future[Any] | None) -> None:

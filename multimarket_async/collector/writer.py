@@ -34,9 +34,10 @@ class Writer:
     async def write(self, collection: str, said: Sequence[Encoded | News]) -> list[Outcome]:
         """One outcome for each, in order. Documents go first, and meet their follow-ups of the same batch there."""
         documents = [one for one in said if isinstance(one, Encoded)]
-        inserted = iter(await self._insert(collection, documents))
+        outcomes = await self._insert(collection, documents)
         if len(documents) == len(said):
-            return list(inserted)
+            return outcomes
+        inserted = iter(outcomes)
         news = [one for one in said if isinstance(one, News)]
         applied = iter(await self._apply(collection, news))
         return [next(inserted) if isinstance(one, Encoded) else next(applied) for one in said]

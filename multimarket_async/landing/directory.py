@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,7 +104,10 @@ class Landing:
     def waiting(self, most: int | None = None) -> list[WaitingFile]:
         """The files that wait, longest wait first; at most `most` of them."""
         found = self._listed()
-        return sorted(found, key=_since) if most is None else heapq.nsmallest(most, found, key=_since)
+        first = sorted(islice(found, most), key=_since)
+        if most is None or len(first) < most:
+            return first
+        return heapq.nsmallest(most, chain(first, found), key=_since)  # memory for no more than these
 
     def _listed(self) -> Iterator[WaitingFile]:
         try:

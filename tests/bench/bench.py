@@ -14,7 +14,7 @@ from ground import console, ground
 from results import FILE, Row, table, write
 from rich.console import Console
 
-MEASURES = {module.MEASURE: module.measure for module in (burst, drivers, latency, scale, idle, simulator, start)}
+MEASURES = {module.MEASURE: module.measure for module in (simulator, burst, drivers, latency, scale, idle, start)}
 
 
 def main(words: list[str]) -> None:
