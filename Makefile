@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# The tests wait more than they work: four at a time, each process with a MongoDB of its own.
-TEST := $(BIN)/pytest -n 4 --dist loadfile
+# The tests wait more than they work: four at a time, each process with a MongoDB of its own, the longest files first.
+TEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 FUZZ_S ?= 60
 
 .DEFAULT_GOAL := help

@@ -11,6 +11,14 @@ from pymongo.database import Database
 from multimarket_async.settings import Settings
 from multimarket_async.store import EmbeddedServer
 
+# Minutes each: begun last, they would keep all but one process waiting.
+LONGEST = ("test_nth_call.py", "test_cli.py", "test_end_to_end.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
 
 @pytest.fixture(scope="session")
 async def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
