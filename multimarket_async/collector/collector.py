@@ -141,6 +141,7 @@ class Collector:
     def _read(self) -> Batch | None:
         """The next batch, read and parsed, the bad files set aside; None if no file is due."""
         began, now = self._clock.monotonic(), self._clock.now()
+        self._mover.put_back()
         if not (files := self._take()):
             return None
         parsed: list[Parsed] = []

@@ -43,12 +43,11 @@ class Mover:
 
     def set_aside(self, files: Iterable[Faulty]) -> None:
         """Move bad files to the quarantine, but leave them to writers who may not be done yet."""
-        self._put_back()
         for file in files:
             self._refuse(file.taken, file.rejected, file.sha256)
 
-    def _put_back(self) -> None:
-        """Return what was moved unseen; what cannot be returned now is tried again with every batch."""
+    def put_back(self) -> None:
+        """Return what was moved unseen; what cannot be returned now is tried again at every look."""
         astray, self._astray = self._astray, []
         for landing, path, name in astray:
             try:
@@ -112,7 +111,7 @@ class Mover:
         if _is_at(file, target):  # the same, a moment later
             return True
         self._astray.append((taken.landing, target, file.entry))
-        self._put_back()
+        self.put_back()
         return False
 
     def _cannot_move(self, taken: Taken, error: OSError) -> None:

@@ -737,6 +737,17 @@ async def test_a_stop_is_heard_though_files_never_cease_to_arrive(site: Site) ->
     assert collector.tally.total("stored") > 0
 
 
+async def test_what_went_astray_is_put_back_though_nothing_waits(site: Site) -> None:
+    """Moved unseen, and not to be put back at once: the next sweep tries again, and collects it."""
+    landing = site.landings["north"]
+    site.put("1.json", {"key": 1})
+    collector = site.collector()
+    away = landing.archive(collector.waiting()[0], date(2026, 3, 1))
+    collector._mover._astray.append((landing, away, "1.json"))
+    await collector.sweep()
+    assert (sorted(site.stored()), site.waiting()) == (["1"], [])
+
+
 # --- killed ------------------------------------------------------------------------------------
 
 

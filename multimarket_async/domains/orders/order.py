@@ -1,6 +1,6 @@
 """The contract: what a valid order is, its key, and the document it becomes."""
 
-from typing import Annotated, Any, NotRequired, Required
+from typing import Annotated, Any, NotRequired, Required, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -23,6 +23,7 @@ from multimarket_async.domains.orders.rules import OrderSettings
 from multimarket_async.errors import Rejected
 from multimarket_async.strict_json import loads, shown
 
+T = TypeVar("T")
 OWN_FIELDS = frozenset(
     {"_id", "montant_total", "montant_centimes", "lignes_centimes", "ingestion", "champs_livres", SUIVI}
 )
@@ -115,7 +116,12 @@ class CollectedOrder(Order):
 _EITHER, _DELIVERED, _COLLECTED = (TypeAdapter[Any](form) for form in (Order, DeliveredOrder, CollectedOrder))
 
 
-def _adapter(canal: str, settings: OrderSettings) -> TypeAdapter[Any]:
+def of_channel(canal: str, settings: OrderSettings, *, either: T, delivered: T, collected: T) -> T:
+    """What these rules make of the three in this channel."""
     if canal in settings.delivery_required:
-        return _DELIVERED
-    return _COLLECTED if canal in settings.delivery_forbidden else _EITHER
+        return delivered
+    return collected if canal in settings.delivery_forbidden else either
+
+
+def _adapter(canal: str, settings: OrderSettings) -> TypeAdapter[Any]:
+    return of_channel(canal, settings, either=_EITHER, delivered=_DELIVERED, collected=_COLLECTED)

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from multimarket_async.domains import Document, FollowUp
 from multimarket_async.domains.orders.amounts import amounts
 from multimarket_async.domains.orders.fields import EARLIEST, ID_CHARS, LARGEST_QUANTITY, Text, instant
-from multimarket_async.domains.orders.order import parse
+from multimarket_async.domains.orders.order import of_channel, parse
 from multimarket_async.domains.orders.rules import OrderSettings
 from multimarket_async.errors import Rejected
 from multimarket_async.strict_json import INT64
@@ -29,7 +29,8 @@ _KEY_APART = re.compile(rb'"[ \t\r\n]+:')
 
 def parser(canal: str, settings: OrderSettings) -> Callable[[bytes], list[Document | FollowUp]]:
     """`order.parse` for one channel, with a short cut."""
-    validate_json = _form(canal, settings).validate_json
+    form = of_channel(canal, settings, either=_EITHER, delivered=_DELIVERED, collected=_COLLECTED)
+    validate_json = form.validate_json
     zone, statuses = ZoneInfo(settings.timezone), frozenset(settings.order_statuses)
 
     def either(content: bytes) -> list[Document | FollowUp]:
@@ -103,9 +104,3 @@ class _CollectedOrder(_Order):
 
 
 _EITHER, _DELIVERED, _COLLECTED = (TypeAdapter[Any](form) for form in (_Order, _DeliveredOrder, _CollectedOrder))
-
-
-def _form(canal: str, settings: OrderSettings) -> TypeAdapter[Any]:
-    if canal in settings.delivery_required:
-        return _DELIVERED
-    return _COLLECTED if canal in settings.delivery_forbidden else _EITHER

@@ -69,10 +69,6 @@ class Flow:
             await pause(SAMPLE_EVERY_S, sources.stop)
             self.loop_lag_s = max(0.0, monotonic() - now - SAMPLE_EVERY_S)
 
-    def recount(self) -> None:
-        """Count everything when asked next."""
-        self._counted.expire()
-
     async def channels(self) -> list[Channel]:
         """Every channel as it is now. Where MongoDB is away, stored is what was known last, or 0."""
         counted, waiting = await self._counted.get(), await self._waiting.get()

@@ -106,9 +106,9 @@ async def test_what_was_stored_before_mongodb_went_is_remembered(shop: Any, monk
     await shop.drop(2, first=20)
     await shop.collector.until_empty()
     monkeypatch.setattr("multimarket_async.readers.http.flow.stored_files", away)
-    flow.recount()
+    flow._counted.expire()
     assert [(one.stored, one.duplicates) for one in await flow.channels()] == [(22, 0)] * 3
-    flow.recount()
+    flow._counted.expire()
     assert [(one.stored, one.duplicates) for one in await flow.channels()] == [(22, 0)] * 3
 
 
