@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from multimarket_async.domains import Cube, Stage
-from multimarket_async.snapshots.stages import of_partitions, of_period
+from multimarket_async.snapshots.stages import DOCUMENTS, of_partitions, of_period
 from multimarket_async.store import AWAITED, Int64, Store
 
 PARTITIONS, PERIODS = "kpi_partitions", "kpi_periods"
-# Bounds what one aggregation holds in memory (a $facet: 100 MB), what one write carries, and what we keep of both.
-CHUNK_DOCUMENTS = 10_000
+# A chunk bounds by its documents what one aggregation holds in memory (a $facet: 100 MB), and by its partitions what
+# we hold: where orders are spread over years a partition has few of them, and still 10 KB of cells, in several copies.
+CHUNK_DOCUMENTS, CHUNK_PARTITIONS = 10_000, 32
 Key: TypeAlias = str | None  # None: documents that were stored without a partition
 Progress: TypeAlias = Callable[[int, int], None]  # (partitions done, of so many)
 
@@ -88,7 +89,7 @@ class Cells:
         }
         after = [self._partition(cube, key, before, fresh.get(key)) for key in keys]
         for one in after:
-            if _differ(before.get(one["_id"]), one["cells"]):
+            if _content(before.get(one["_id"])) != _content(one):
                 differing.partitions[one["partition"]] = {*_periods(before.get(one["_id"])), *one["periods"]}
         if not await self._store.swap(PARTITIONS, after):
             raise Overtaken
@@ -102,9 +103,10 @@ class Cells:
         before = await self._stored(PERIODS, [self._id(cube, period)])
         mine = {"definition": self._definition, "collection": cube.collection}
         [cells] = [one async for one in self._store.aggregate(PARTITIONS, of_period(cube, mine, period), raw=True)]
-        if _differ(before.get(self._id(cube, period)), cells):
+        after = {**self._head(cube, period, before), "cells": cells}
+        if _content(before.get(after["_id"])) != _content(after):
             differing.periods.add(period)
-        if not await self._store.swap(PERIODS, [{**self._head(cube, period, before), "cells": cells}]):
+        if not await self._store.swap(PERIODS, [after]):
             raise Overtaken
 
     def _head(self, cube: Cube, key: Key, before: dict[str, Any]) -> dict[str, Any]:
@@ -131,12 +133,15 @@ class Cells:
                 await self._store.remove(collection, one["names"], version=one["_id"])
 
 
-def _differ(before: Any, cells: Any) -> bool:
-    """Cells are sorted by what they are about, so equal ones are equal byte by byte."""
-    stored: Any = before["cells"] if before else {}
-    if stored and cells:
-        return bool(stored.raw != cells.raw)
-    return any((stored or cells).values())
+def _content(measured: Any) -> Any:
+    """The cells as BSON, None of no documents; they are sorted by what they are about: equal ones are equal bytes.
+
+    A partition has periods if it has documents. Its cells are not asked: decoded, they take ten times the memory.
+    """
+    if not measured:
+        return None
+    documents = measured["periods"] if "periods" in measured else measured["cells"][DOCUMENTS]
+    return measured["cells"].raw if documents else None
 
 
 def _periods(before: Any) -> list[str]:
@@ -148,7 +153,7 @@ def _chunks(sizes: dict[Key, int]) -> Iterator[list[Key]]:
     chunk: list[Key] = []
     documents = 0
     for key in sorted(sizes, key=lambda key: key or ""):
-        if chunk and documents + sizes[key] > CHUNK_DOCUMENTS:
+        if chunk and (len(chunk) == CHUNK_PARTITIONS or documents + sizes[key] > CHUNK_DOCUMENTS):
             yield chunk
             chunk, documents = [], 0
         chunk.append(key)
