@@ -70,7 +70,7 @@ class Snapshotter:
 
     async def refresh_if_changed(self) -> None:
         """Publish, unless no partition was touched since the last generation."""
-        if not self._prepared or await self._marks.pending():
+        if not self._prepared or await self._marks.any():
             await self.refresh()
 
     async def refresh(self) -> Generation:
@@ -80,7 +80,7 @@ class Snapshotter:
     async def current(self) -> Generation:
         """The newest generation as it is, if nothing was touched since; else a new one."""
         newest = await self._store.newest(LEDGER)
-        if newest and newest.get("definition") == self._definition and not await self._marks.pending():
+        if newest and newest.get("definition") == self._definition and not await self._marks.any():
             return newest
         return await self.refresh()
 

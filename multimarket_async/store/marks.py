@@ -15,10 +15,11 @@ of them dies, an order that is stored and not measured has its partition in a ma
 """
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from multimarket_async.clock import Clock
 from multimarket_async.store.mongo import Store
@@ -58,11 +59,16 @@ class Marks:
         yield
         await self._store.put(TOUCHED, {**mark, "done": True, "at": self._clock.now()})
 
+    async def any(self) -> bool:
+        """Whether there is a mark."""
+        return bool([one async for one in self._store.aggregate(TOUCHED, [{"$limit": 1}, {"$project": {"_id": 1}}])])
+
     async def pending(self) -> list[Mark]:
         """All marks there are, oldest first."""
-        found = self._store.aggregate(TOUCHED, [{"$sort": {"at": 1}}])
-        fields = [(one["_id"], one["collection"], one["partitions"], one["done"], one["at"]) async for one in found]
-        return [Mark(token, collection, tuple(keys), done, at) for token, collection, keys, done, at in fields]
+        # Many marks name the same partitions: decoded one by one, they share what they name.
+        named: dict[str, str] = {}
+        found = self._store.aggregate(TOUCHED, [{"$sort": {"at": 1}}], raw=True)
+        return [_mark(one, tuple(named.setdefault(key, key) for key in one["partitions"])) async for one in found]
 
     async def forget(self, covered: Sequence[Mark]) -> None:
         """Take away marks, read before what was published was measured, that have nothing left to say."""
@@ -72,3 +78,7 @@ class Marks:
             await self._store.remove(TOUCHED, done)
         if stale:  # unless it was renewed meanwhile: then there is something new to measure
             await self._store.remove(TOUCHED, stale, done=False)
+
+
+def _mark(found: Mapping[str, Any], partitions: tuple[str, ...]) -> Mark:
+    return Mark(found["_id"], found["collection"], partitions, found["done"], found["at"])

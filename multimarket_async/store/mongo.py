@@ -45,7 +45,7 @@ DEEPEST = 180  # a message nested over 200 levels is refused whole; it brings so
 LEAST_BYTES_A_LEVEL = 8  # type, a name of one character, two zero bytes, the length
 DUPLICATE_KEY, UNAUTHORIZED, AUTHENTICATION_FAILED, NAMESPACE_EXISTS = 11000, 13, 18, 48
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
-UNREAD: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
+UNREAD: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
 CLIENT_OPTIONS: dict[str, Any] = {  # each yields to the same option in the URI
     "appname": "multimarket",
     "connecttimeoutms": 2_000,
