@@ -19,6 +19,7 @@ from multimarket_async.cli.simulate import add_simulate
 from multimarket_async.cli.top import add_top
 from multimarket_async.cli.torture import add_torture
 from multimarket_async.errors import CannotContinue, Unavailable
+from multimarket_async.memory import give_back_large_blocks
 
 app = typer.Typer(
     name="multimarket-async",
@@ -36,6 +37,7 @@ for add in (add_bi, add_health, add_quarantine, add_report, add_simulate, add_to
 
 def main() -> None:
     """Run the command line; what a user can mend is said in a sentence, without a traceback."""
+    give_back_large_blocks()
     try:
         app()
     except KeyboardInterrupt:
