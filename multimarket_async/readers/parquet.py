@@ -6,10 +6,12 @@ Written by DuckDB: a third of the size of pyarrow, without dependencies, and the
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from multimarket_async.domains import Column, Kpi, Row
+
+if TYPE_CHECKING:
+    import duckdb
 
 SQL_TYPES = {"string": "VARCHAR", "integer": "BIGINT", "double": "DOUBLE", "date": "TIMESTAMPTZ"}
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
@@ -22,6 +24,8 @@ ROWS_A_STATEMENT = 100
 
 def as_parquet(kpi: Kpi, rows: Sequence[Row]) -> bytes:
     """The rows as one Parquet file (zstd); blocks for some milliseconds, so call it in a thread."""
+    import duckdb  # noqa: PLC0415 - 13 MB that only who asks for such a file pays
+
     with tempfile.TemporaryDirectory() as folder, duckdb.connect(":memory:", config=OFFLINE) as database:
         database.execute(f"CREATE TABLE kpi ({', '.join(map(_declared, kpi.columns))})")
         _insert(database, kpi, rows)
@@ -30,7 +34,7 @@ def as_parquet(kpi: Kpi, rows: Sequence[Row]) -> bytes:
         return file.read_bytes()
 
 
-def _insert(database: duckdb.DuckDBPyConnection, kpi: Kpi, rows: Sequence[Row]) -> None:
+def _insert(database: "duckdb.DuckDBPyConnection", kpi: Kpi, rows: Sequence[Row]) -> None:
     one = f"({', '.join('?' for _ in kpi.columns)})"
     for start in range(0, len(rows), ROWS_A_STATEMENT):
         chunk = rows[start : start + ROWS_A_STATEMENT]

@@ -227,6 +227,13 @@ def test_other_commands_do_not_load_the_server() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_server_does_not_load_what_writes_parquet() -> None:
+    """13 MB, and few ask for such a file."""
+    code = "import sys, multimarket_async.readers.http.server; print('duckdb' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 async def test_the_api_is_as_its_openapi_document_says(shop: Any, tmp_path: Path) -> None:
     """Schemathesis, with some examples an operation: good ones are accepted, bad ones refused, all as declared."""
     kept = "^/(api/(kpis|kpis/cancellation_rate_by_channel.*|orders|status|quarantine)|livez|readyz|metrics)$"
