@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from hashlib import blake2b
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise, repeat
 from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -34,9 +34,8 @@ def slots(values: Sequence[T], weights: Iterable[float]) -> list[T]:
     """65,536 slots, shared out by weight: the upper 16 bits of a word choose one."""
     sums = list(accumulate(weights))
     bounds = [int(part / sums[-1] * SLOTS) for part in sums]
-    return [
-        value for value, (first, end) in zip(values, pairwise([0, *bounds]), strict=True) for _ in range(end - first)
-    ]
+    runs = (repeat(value, end - first) for value, (first, end) in zip(values, pairwise([0, *bounds]), strict=True))
+    return list(chain.from_iterable(runs))
 
 
 def zipf(ranks: int, exponent: float) -> list[float]:

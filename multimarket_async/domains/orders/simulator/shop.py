@@ -1,8 +1,9 @@
 """What the orders of one seed have in common: the products, and where each customer lives."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import chain
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import faker
 from pydantic_core import to_json
@@ -14,7 +15,13 @@ LOCALE = "fr_FR"
 FAKER_VERSION = faker.VERSION
 STREETS = 500
 HOUSES = 150
-Lines: TypeAlias = Sequence[bytes]  # one product's line of an order as JSON: 65,536 slots by quantity
+
+
+class Product(NamedTuple):
+    """lines: of an order, as JSON, by quantity. chosen: which of them, 65,536 slots that many products share."""
+
+    lines: Sequence[bytes]
+    chosen: Sequence[int]
 
 
 class _City(NamedTuple):
@@ -29,7 +36,7 @@ class Shop:
         fake = faker.Faker(LOCALE)
         fake.seed_instance(seed)
         products = _products(profile.catalogue, fake, seed)
-        self.products: Sequence[Lines] = slots(products, zipf(len(products), profile.catalogue.zipf))
+        self.products: Sequence[Product] = slots(products, zipf(len(products), profile.catalogue.zipf))
         self.customer = heavy_tail(profile.customers.pool, profile.customers.regulars)
         self._cities = _cities(profile, fake)
         self._home_of = keyed(f"{seed}:home")
@@ -41,15 +48,15 @@ class Shop:
         return to_json(f"{1 + house % HOUSES} {city.streets[street % len(city.streets)]}"), city.name
 
 
-def _products(catalogue: Catalogue, fake: faker.Faker, seed: int) -> list[Lines]:
+def _products(catalogue: Catalogue, fake: faker.Faker, seed: int) -> list[Product]:
     """Best sellers first: which product is one is chance."""
     kinds = [kind for kind in catalogue.categories for _ in range(kind.products)]
-    lines = [_lines(catalogue, kind, number, fake, seed) for number, kind in enumerate(kinds, 1)]
+    products = [_product(catalogue, kind, number, fake, seed) for number, kind in enumerate(kinds, 1)]
     ranked = keyed(f"{seed}:rank")
-    return [lines[index] for index in sorted(range(len(lines)), key=ranked)]
+    return [products[index] for index in sorted(range(len(products)), key=ranked)]
 
 
-def _lines(catalogue: Catalogue, kind: Category, number: int, fake: faker.Faker, seed: int) -> Lines:
+def _product(catalogue: Catalogue, kind: Category, number: int, fake: faker.Faker, seed: int) -> Product:
     euros, cents, *_ = keyed(f"{seed}:price")(number)
     whole = kind.lowest + euros % (kind.highest - kind.lowest + 1)
     price = (whole * 100 + slots(list(catalogue.cents), catalogue.cents.values())[cents >> 16]) / 100
@@ -59,7 +66,12 @@ def _lines(catalogue: Catalogue, kind: Category, number: int, fake: faker.Faker,
     )
     tail = f',\n            "prix_unitaire": {price}\n        }}'
     weights = kind.quantities or catalogue.quantities
-    return slots([f"{head}{pieces}{tail}".encode() for pieces in range(1, len(weights) + 1)], weights)
+    return Product([f"{head}{pieces}{tail}".encode() for pieces in range(1, len(weights) + 1)], _chosen(weights))
+
+
+@cache
+def _chosen(weights: tuple[float, ...]) -> Sequence[int]:
+    return slots(range(len(weights)), weights)
 
 
 def _cities(profile: Profile, fake: faker.Faker) -> list[_City]:

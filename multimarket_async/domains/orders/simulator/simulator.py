@@ -109,4 +109,4 @@ def _shop(profile: bytes, seed: int) -> Shop:
 def _lines(shop: Shop, words: Words) -> Iterable[bytes]:
     # A product drawn twice is one line, as in a basket.
     drawn = ((shop.products[word >> 16], word & 0xFFFF) for word in words)
-    return {id(quantities): quantities[slot] for quantities, slot in drawn}.values()
+    return {id(product): product.lines[product.chosen[slot]] for product, slot in drawn}.values()
