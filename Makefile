@@ -15,7 +15,7 @@ help: ## List the targets
 
 install: $(INSTALLED) ## Create the virtual environment with pinned versions (the other targets do it themselves)
 
-$(INSTALLED): pyproject.toml config/constraints.txt
+$(INSTALLED): pyproject.toml config/constraints.txt multimarket_async/landing/_bulk.c
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]' --constraint config/constraints.txt
 	@touch $@

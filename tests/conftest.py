@@ -8,8 +8,10 @@ import pymongo
 import pytest
 from pymongo.database import Database
 
+from multimarket_async.landing import bulk, compiled
 from multimarket_async.settings import Settings
 from multimarket_async.store import EmbeddedServer
+from tests.tracing import missing
 
 # Minutes each: begun last, they would keep all but one process waiting.
 LONGEST = ("test_nth_call.py", "test_cli.py", "test_end_to_end.py")
@@ -39,3 +41,13 @@ def database(mongo_uri: str) -> Iterator[Database[dict[str, Any]]]:
         name = f"test_{uuid.uuid4().hex[:12]}"
         yield client[name]
         client.drop_database(name)
+
+
+@pytest.fixture(params=["compiled", "careful"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What must be the same whether files are handled by C, many at a time, or one by one."""
+    if request.param == "careful":
+        monkeypatch.setattr(bulk, "_bulk", None)
+    elif not compiled():
+        missing("needs a C compiler, and an installation by it")
+    return str(request.param)

@@ -30,7 +30,7 @@ from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.rules import OrderSettings
-from multimarket_async.landing import Landing
+from multimarket_async.landing import Landing, bulk
 from multimarket_async.settings import Settings, load
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import Encoded, Outcome
@@ -328,10 +328,14 @@ STRUCK = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 async def file_trials(request: pytest.FixtureRequest, mongo_uri: str) -> list[Trial]:
-    """A trial for each call on a file that this error fits."""
+    """A trial for each call on a file that this error fits; made one by one, as those in C pass by these faults.
+
+    Real ones strike them in landing/test_bulk_faults.py.
+    """
     number, how = request.param
     async with _bench(mongo_uri) as bench:
         with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr(bulk, "_bulk", None)
             files = Files(bench.folder / "data", number)
             files.patch(monkeypatch)
             return await _all(bench, [bench.collect], how, lambda fault: setattr(files, "fault", fault))
@@ -435,6 +439,7 @@ async def test_a_newcomer_is_not_archived_unread_whatever_call_fails(mongo_uri: 
     unread, fault = [], Fault(1, How.ONCE)
     async with _bench(mongo_uri) as bench:
         with capture_logs(), pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr(bulk, "_bulk", None)
             files = Files(bench.folder / "data", errno.EIO)
             files.patch(monkeypatch)
             while fault.n == 1 or fault.met:

@@ -12,7 +12,7 @@ from multimarket_async.app import Places
 from multimarket_async.cli.options import OutputFormat, command
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import Landing, SetAside
-from multimarket_async.landing.directory import printable
+from multimarket_async.landing.waiting import printable
 from multimarket_async.readers import tables
 from multimarket_async.readers.excerpt import excerpt
 from multimarket_async.settings import Loaded

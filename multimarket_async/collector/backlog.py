@@ -36,7 +36,8 @@ class Backlog:
         self.feed = feed
         self.landing = landing
         self._clock = clock
-        self._listed: deque[Taken] = deque()
+        self._listed: deque[WaitingFile] = deque()
+        self._looked_at = (0.0, 0.0)
         self._in_hand: set[str] = set()
         self._left: dict[str, _Left] = {}
 
@@ -52,32 +53,33 @@ class Backlog:
     def take_known(self, most_files: int, most_bytes: int) -> list[Taken]:
         """The oldest files seen at the last look: those in hand already would be seen again by a new one."""
         taken: list[Taken] = []
+        wall_ns, now = self._looked_at
         while self._listed and len(taken) < most_files and most_bytes > 0:
-            most_bytes -= self._listed[0].file.bytes
-            taken.append(self._listed.popleft())
-        self._in_hand.update(one.file.where for one in taken)
+            file = self._listed.popleft()
+            most_bytes -= file.bytes
+            # A clock set back must not give a negative wait.
+            taken.append(Taken(self.feed, self.landing, file, now - max(0, wall_ns - file.changed_ns) / 1e9))
+        self._in_hand.update([one.file.where for one in taken])
         return taken
 
-    def _look(self) -> list[Taken]:
+    def _look(self) -> list[WaitingFile]:
         files = self.landing.waiting(MOST_LISTED)
         self._forget_gone(files)
-        wall_ns, now = self._clock.now().timestamp() * 1e9, self._clock.monotonic()
-        due = (file for file in files if file.where not in self._in_hand and self._is_due(file, now))
-        # A clock set back must not give a negative wait.
-        return [Taken(self.feed, self.landing, file, now - max(0, wall_ns - file.changed_ns) / 1e9) for file in due]
+        self._looked_at = self._clock.now().timestamp() * 1e9, self._clock.monotonic()
+        return [file for file in files if file.where not in self._in_hand and self._is_due(file)]
 
     def _forget_gone(self, files: list[WaitingFile]) -> None:
         if self._left:
             for gone in self._left.keys() - {file.where for file in files}:
                 self._left.pop(gone, None)
 
-    def _is_due(self, file: WaitingFile, now: float) -> bool:
+    def _is_due(self, file: WaitingFile) -> bool:
         left = self._left.get(file.where)
-        return left is None or now >= left.until or not file.unchanged_since(left.file)
+        return left is None or self._looked_at[1] >= left.until or not file.unchanged_since(left.file)
 
-    def let_go(self, file: WaitingFile) -> None:
-        """It is no longer in hand: moved, or gone."""
-        self._in_hand.discard(file.where)
+    def let_go(self, *files: WaitingFile) -> None:
+        """They are no longer in hand: moved, or gone."""
+        self._in_hand.difference_update([file.where for file in files])
 
     def leave(self, file: WaitingFile, for_s: float, why: str = "") -> float:
         """Leave this file alone for a while unless it changes; how long it has been unchanged, seconds."""

@@ -1,7 +1,7 @@
 """A batch between reading and moving: the documents its files became, and what becomes of the files."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -38,17 +38,24 @@ class Faulty(NamedTuple):
     sha256: str | None
 
 
-def read_and_parse(taken: Taken, max_file_bytes: int, now: datetime) -> Parsed | Faulty | None:
-    """What a file turns out to be; None if somebody else took it."""
+def parse(taken: Taken, content: bytes | None, max_file_bytes: int, now: datetime) -> Parsed | Faulty | None:
+    """What a file turns out to be; None if somebody else took it. content: None where it was not read together."""
     sha256 = None
     try:
-        content = read(taken.file, max_file_bytes)
+        content = read(taken.file, max_file_bytes) if content is None else content
         sha256 = hashlib.sha256(content).hexdigest()
         return Parsed(taken, content, sha256, _documents(taken, content, sha256, now))
     except FileNotFoundError:
         return None
     except Rejected as rejected:
         return Faulty(taken, rejected, sha256)
+
+
+def contents(files: Iterable[Taken], max_file_bytes: int) -> Iterator[tuple[Taken, bytes | None]]:
+    """Neighbours of one folder are read together."""
+    for landing, of_one in groupby(files, key=lambda taken: taken.landing):
+        together = list(of_one)
+        yield from zip(together, landing.read_all([taken.file for taken in together], max_file_bytes), strict=True)
 
 
 def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list[Encoded | News]:
@@ -98,6 +105,8 @@ def runs(parsed: list[Parsed]) -> Iterator[tuple[str, list[Parsed]]]:
 
 def verdict(file: Parsed, outcomes: Sequence[Outcome]) -> str | Rejected:
     """What becomes of a file, given what became of its documents: the one place that decides it."""
+    if all(isinstance(outcome, Inserted) for outcome in outcomes):
+        return "stored"
     for document, outcome in zip(file.documents, outcomes, strict=True):
         if isinstance(outcome, Refused):
             return Rejected("refused_by_mongodb", f"MongoDB refuses {document.key}: {outcome.sentence}")
@@ -107,7 +116,7 @@ def verdict(file: Parsed, outcomes: Sequence[Outcome]) -> str | Rejected:
             )
             digests = {"key": document.key, "sha256_stored": outcome.sha256, "sha256_delivered": document.sha256}
             return Rejected("conflict", sentence, facts=digests)
-    return "stored" if Inserted() in outcomes or not outcomes else "duplicate"
+    return "stored" if Inserted() in outcomes else "duplicate"
 
 
 def _named(document: Encoded | News) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import date
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,8 +13,8 @@ import structlog
 
 from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog, Taken
-from multimarket_async.collector.batch import Faulty, Parsed, read_and_parse, runs
-from multimarket_async.collector.mover import Mover
+from multimarket_async.collector.batch import Faulty, Parsed, contents, parse, runs
+from multimarket_async.collector.mover import Decided, Mover, archive
 from multimarket_async.collector.tally import Tally, by_outcome, files_of
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import Feed
@@ -26,6 +27,7 @@ from multimarket_async.store import Marks, Outcome, Store
 T = TypeVar("T")
 log = structlog.get_logger()
 
+BATCHES_AT_ONCE = 3  # being inserted or archived; MongoDB has work while the journal of another is waited for
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.25, 2.0
 
 
@@ -34,6 +36,14 @@ class Batch(NamedTuple):
 
     began: float
     parsed: list[Parsed]
+
+
+class _Storing(NamedTuple):
+    """A batch on its way: the keys that it writes to, its insert, and all of it. archived: never cancelled."""
+
+    keys: set[str]
+    inserting: asyncio.Task[list[list[Outcome]]]
+    archived: asyncio.Task[None]
 
 
 class Collector:
@@ -56,9 +66,8 @@ class Collector:
         self._writer = Writer(store, Marks(store, clock), lives)
         self._settings = settings
         self._clock = clock
-        # One thread for all work on files. Several would hand the interpreter lock to each other at every system
-        # call: twice the CPU time for the same files (tests/bench).
-        self._files = ThreadPoolExecutor(1, "files")
+        # One thread for all that knows which files are in hand; one that only moves, and needs no interpreter for it.
+        self._files, self._moving = ThreadPoolExecutor(1, "files"), ThreadPoolExecutor(1, "moving")
         self._interrupted_at: float | None = None
         self._unseen: set[str] = set()
 
@@ -102,13 +111,21 @@ class Collector:
             self._interrupted(why)
             await self._examine()
             return False
+        except asyncio.CancelledError:
+            self._forget()
+            raise
         return True
 
     async def _try_again(self) -> None:
         await self._store.ping()
+        self._forget()
+        for backlog in self._backlogs.values():
+            backlog.release()
+
+    def _forget(self) -> None:
+        """Files in hand were not dealt with: look anew."""
         for backlog in self._backlogs.values():
             backlog.forget()
-            backlog.release()
 
     async def _examine(self) -> None:
         """While nothing can be stored, look at what waits, once: bad files need no MongoDB to be set aside.
@@ -122,21 +139,37 @@ class Collector:
                     self._backlogs[good.taken.feed.name].leave(good.taken.file, UNTIL_RELEASED, "good")
 
     async def _collect(self, enough: Callable[[], bool]) -> None:
-        """The last batch is archived and the next one read while this one is inserted."""
-        reading = None if enough() else self._in_thread(self._read)
-        archiving = None
+        """While batches are inserted and archived, the next one is read."""
+        reading = None if enough() else asyncio.create_task(self._in_thread(self._read))
+        storing: list[_Storing] = []
         try:
-            while reading and (batch := await reading):
-                reading = None if enough() else self._in_thread(self._read)
-                outcomes = await self._insert(batch)
-                stored_at = self._clock.monotonic()
-                await _ended(archiving)
-                archiving = self._in_thread(self._archive, batch, outcomes, stored_at)
+            while reading and (batch := await asyncio.shield(reading)):
+                reading = None if enough() else asyncio.create_task(self._in_thread(self._read))
+                if len(storing) == BATCHES_AT_ONCE:
+                    await asyncio.shield(storing[0].archived)
+                    del storing[0]
+                storing.append(self._store_and_archive(batch, storing))
+        except asyncio.CancelledError:
+            _give_up(storing)
+            raise
         finally:
-            await _ended(reading, archiving)
+            await _ended(reading, storing)
 
-    def _in_thread(self, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(self._files, work, *arguments)
+    def _store_and_archive(self, batch: Batch, earlier: Iterable[_Storing]) -> _Storing:
+        """Begin with it. What comes for one key keeps its order: of two contents the older one is stored."""
+        keys = {str(one.key) for file in batch.parsed for one in file.documents}
+        awaited = [one.inserting for one in earlier if not one.keys.isdisjoint(keys)]
+        inserting = asyncio.create_task(self._insert(batch, awaited))
+        return _Storing(keys, inserting, asyncio.create_task(self._archive(batch, inserting)))
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """What a thread has begun cannot be stopped: who is cancelled meanwhile waits for its end."""
+        future = asyncio.get_running_loop().run_in_executor(self._files, work, *arguments)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise
 
     def _read(self) -> Batch | None:
         """The next batch, read and parsed, the bad files set aside; None if no file is due."""
@@ -146,8 +179,9 @@ class Collector:
             return None
         parsed: list[Parsed] = []
         faulty: list[Faulty] = []
-        for taken in files:
-            match read_and_parse(taken, self._settings.max_file_bytes, now):
+        most_bytes = self._settings.max_file_bytes
+        for taken, content in contents(files, most_bytes):
+            match parse(taken, content, most_bytes, now):
                 case Parsed() as good:
                     parsed.append(good)
                 case Faulty() as bad:
@@ -180,8 +214,10 @@ class Collector:
         self._unseen.discard(backlog.feed.name)
         return taken
 
-    async def _insert(self, batch: Batch) -> list[list[Outcome]]:
-        """The outcomes of each file's documents."""
+    async def _insert(self, batch: Batch, earlier: Iterable[asyncio.Task[Any]]) -> list[list[Outcome]]:
+        """The outcomes of each file's documents, stored after earlier ones; if one of these fails, so does this."""
+        for one in earlier:
+            await one
         outcomes: list[list[Outcome]] = []
         for collection, files in runs(batch.parsed):
             documents, began = [one for file in files for one in file.documents], self._clock.monotonic()
@@ -191,13 +227,18 @@ class Collector:
             outcomes += _by_file(files, found)
         return outcomes
 
-    def _archive(self, batch: Batch, outcomes: Sequence[Sequence[Outcome]], stored_at: float) -> None:
-        self._mover.archive(batch.parsed, outcomes, stored_at)
+    async def _archive(self, batch: Batch, inserting: asyncio.Task[list[list[Outcome]]]) -> None:
+        outcomes, stored_at = await inserting, self._clock.monotonic()
+        loop, day = asyncio.get_running_loop(), self._clock.now().date()
+        decided = await loop.run_in_executor(self._moving, archive, batch.parsed, outcomes, day)
+        await self._in_thread(self._settle, batch, decided, day, stored_at)
+
+    def _settle(self, batch: Batch, decided: Sequence[Decided], day: date, stored_at: float) -> None:
+        self._mover.settle(decided, day, stored_at)
         self._tell(self._clock.monotonic() - batch.began)
 
     def _interrupted(self, why: Unavailable) -> None:
-        for backlog in self._backlogs.values():
-            backlog.forget()
+        self._forget()
         if self._interrupted_at is None:
             self._interrupted_at = self._clock.monotonic()
             log.warning("collection.interrupted", why=str(why))
@@ -226,9 +267,22 @@ def _by_file(files: Sequence[Parsed], outcomes: Sequence[Outcome]) -> list[list[
     return [list(islice(rest, len(file.documents))) for file in files]
 
 
-async def _ended(*started: asyncio.Future[Any] | None) -> None:
+def _give_up(storing: Iterable[_Storing]) -> None:
+    """Inserts that hang must keep nobody from stopping; what is inserted already is archived."""
+    for one in storing:
+        one.inserting.cancel()
+
+
+async def _ended(reading: asyncio.Task[Any] | None, storing: Sequence[_Storing]) -> None:
     """What a thread has begun cannot be stopped: wait for it, and hear what it has to say."""
-    if futures := [one for one in started if one]:
-        await asyncio.wait(futures)
-        for one in futures:
-            one.result()
+    begun = [*([reading] if reading else []), *(one.archived for one in storing)]
+    try:
+        heard = asyncio.gather(*begun, return_exceptions=True)
+        failures = await asyncio.shield(heard)
+    except asyncio.CancelledError:
+        _give_up(storing)
+        await heard
+        raise
+    for failure in failures:
+        if isinstance(failure, BaseException):
+            raise failure

@@ -42,14 +42,15 @@ class Tally:
     def __post_init__(self) -> None:
         self.meters = Meters(self.outcomes)
 
-    def count(self, feed: str, outcome: str, waited_s: float) -> None:
-        """One more file is where it belongs, `waited_s` after it could be seen."""
-        self.outcomes[feed, outcome] += 1
-        self._waited_s.append(waited_s)
-        self.meters.waited_s.observe(waited_s)
-        if waited_s > self.latency_budget_s:
-            self.meters.breaches += 1
-            self._late.append((waited_s, feed))
+    def count(self, feed: str, outcome: str, *waited_s: float) -> None:
+        """More files are where they belong, each so many seconds after it could be seen."""
+        self.outcomes[feed, outcome] += len(waited_s)
+        self._waited_s += waited_s
+        for wait_s in waited_s:
+            self.meters.waited_s.observe(wait_s)
+        late = [(wait_s, feed) for wait_s in waited_s if wait_s > self.latency_budget_s]
+        self.meters.breaches += len(late)
+        self._late += late
 
     def gained(self) -> Counter[tuple[str, str]]:
         """The files since the last call."""

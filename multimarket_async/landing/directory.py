@@ -12,60 +12,21 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
 
 import aiofiles
 import aiofiles.os
 
 from multimarket_async.errors import Rejected, Unavailable
+from multimarket_async.landing import bulk
+from multimarket_async.landing.bulk import Moved
 from multimarket_async.landing.quarantine import Quarantine
 from multimarket_async.landing.rename import place
+from multimarket_async.landing.waiting import WaitingFile, is_ours
 
 SETTLED_NS = 10**9
+AT_ONCE = 1_000  # looked at together
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _place = aiofiles.os.wrap(place)
-
-
-class WaitingFile(NamedTuple):
-    """A file of ours in the landing directory, as it was when we looked.
-
-    where: its path as text (a Path would take longer to make than the file to read).
-    bytes: its size. changed_ns: its last change (ctime: a rename counts, and nobody can fake it),
-    in nanoseconds since 1970, so also the moment from which a dropped file could be seen.
-    written_ns: the last change of its content (mtime), which a rename leaves alone.
-    """
-
-    where: str
-    bytes: int
-    changed_ns: int
-    written_ns: int
-    inode: int
-    mode: int
-
-    @property
-    def path(self) -> Path:
-        """Where it is."""
-        return Path(self.where)
-
-    @property
-    def entry(self) -> str:
-        """Its name in the directory, which may be any bytes."""
-        return self.where.rpartition("/")[2]
-
-    @property
-    def name(self) -> str:
-        """The file's name as text that any log, document or terminal can hold."""
-        return printable(self.entry)
-
-    def unchanged_since(self, earlier: "WaitingFile") -> bool:
-        """Nobody has written to it in between."""
-        return (self.bytes, self.changed_ns) == (earlier.bytes, earlier.changed_ns)
-
-    def is_at(self, path: str) -> bool:
-        """It is this file, unwritten since, that lies there now."""
-        status = os.lstat(path)
-        found = (status.st_ino, status.st_size, status.st_mtime_ns)
-        return found == (self.inode, self.bytes, self.written_ns)
 
 
 class Landing:
@@ -112,12 +73,16 @@ class Landing:
     def _listed(self) -> Iterator[WaitingFile]:
         try:
             with os.scandir(self.sources) as entries:
-                seen = _seen(entries)
+                seen = _seen(str(self.sources), entries)
                 yield from (file._replace(changed_ns=file.written_ns) for file in seen) if self._dated_by else seen
         except FileNotFoundError:  # somebody removed the directory: sources expect it to be there
             self.sources.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Unavailable(f"cannot list {self.sources}: {error.strerror}") from error
+
+    def archived_as(self, file: WaitingFile, day: date) -> str:
+        """Where it goes in the archive of that day unless that name is taken."""
+        return f"{self._archived}/{day}/{file.entry}"
 
     def archive(self, file: WaitingFile, day: date) -> str:
         """Move a stored file to the archive of that day; never over another one. Its new path."""
@@ -128,8 +93,22 @@ class Landing:
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a path is text here
             return place(file.where, folder, file.entry)
 
+    def read_all(self, files: list[WaitingFile], max_bytes: int) -> list[bytes | None]:
+        """Their contents; None where `read` has to say what is the matter."""
+        return bulk.read(str(self.sources), files, max_bytes)
+
+    def archive_all(self, files: list[WaitingFile], day: date) -> list[Moved]:
+        """Move stored files to the archive of that day, those that nothing is unusual about."""
+        if not files:
+            return []
+        folder = f"{self._archived}/{day}"
+        with suppress(OSError):  # then none is moved, and `archive` says why
+            os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a path is text here
+        return bulk.move(str(self.sources), folder, files)
+
     def put_back(self, path: str, name: str) -> str:
         """Return a file that was moved by mistake: another one had taken its name meanwhile. Its new path."""
+        self.sources.mkdir(parents=True, exist_ok=True)  # or its absence would look like that of the file
         return place(path, str(self.sources), name)
 
     def waiting_files(self) -> Iterator[Path]:
@@ -161,16 +140,6 @@ def date_file(path: Path, moment: datetime) -> None:
     """Say that its content changed then, to the microsecond."""
     nanoseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
     os.utime(path, ns=(nanoseconds, nanoseconds))
-
-
-def is_ours(name: str) -> bool:
-    """Hidden names and other endings belong to somebody else."""
-    return name.endswith(".json") and not name.startswith(".")
-
-
-def printable(name: str) -> str:
-    """The name as text: a file name is any bytes, and those that are not UTF-8 are shown in hexadecimal."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def is_content(content: bytes, sha256: str) -> bool:
@@ -210,30 +179,31 @@ def _content(path: str, size: int) -> bytes:
     return content
 
 
-def _seen(entries: Iterator[os.DirEntry[str]]) -> Iterator[WaitingFile]:
+def _seen(folder: str, entries: Iterator[os.DirEntry[str]]) -> Iterator[WaitingFile]:
     """Those of ours. One that cannot be looked at hides no other; if none can be, OSError."""
     seen, failure = 0, None
-    for entry in entries:
-        try:
-            file = _looked_at(entry) if is_ours(entry.name) else None
-        except OSError as error:
-            failure = error
-            continue
-        if file:
-            seen += 1
-            yield file
+    names = (entry.name for entry in entries if is_ours(entry.name))
+    while some := list(islice(names, AT_ONCE)):
+        files, unseen = bulk.look(folder, some)
+        for name in unseen:
+            try:
+                files += _looked_at(f"{folder}/{name}")
+            except OSError as error:
+                failure = error
+        seen += len(files)
+        yield from files
     if failure and not seen:
         raise failure
 
 
-def _looked_at(entry: os.DirEntry[str]) -> WaitingFile | None:
+def _looked_at(path: str) -> list[WaitingFile]:
+    """One, or none if it is gone."""
     try:
-        status = entry.stat(follow_symlinks=False)
+        status = os.lstat(path)
     except FileNotFoundError:
-        return None
-    return WaitingFile(
-        entry.path, status.st_size, status.st_ctime_ns, status.st_mtime_ns, status.st_ino, status.st_mode
-    )
+        return []
+    times = status.st_ctime_ns, status.st_mtime_ns
+    return [WaitingFile(path, status.st_size, *times, status.st_ino, status.st_mode)]
 
 
 def _since(file: WaitingFile) -> int:

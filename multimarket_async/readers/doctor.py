@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from multimarket_async.errors import CannotContinue, Unavailable
+from multimarket_async.landing import compiled
 from multimarket_async.settings import Settings, as_text
 from multimarket_async.store import Store, find_mongod
 
@@ -31,11 +32,16 @@ async def examine(settings: Settings) -> list[Finding]:
     """Everything that has to be right before `run` can work."""
     uri = settings.mongo_uri
     mongodb = _your_mongodb(uri, settings) if uri else asyncio.to_thread(_mongod)
-    return [_python(), _writable(settings.data_dir), _free(settings.data_dir), await mongodb]
+    return [_python(), _speed(), _writable(settings.data_dir), _free(settings.data_dir), await mongodb]
 
 
 def _python() -> Finding:
     return Finding("Python", ok=True, found=f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def _speed() -> Finding:
+    advice = "in Python, at half the speed: have a C compiler and Python's headers, and install multimarket-async again"
+    return Finding("work on files", ok=True, found="compiled" if compiled() else advice)
 
 
 def _writable(folder: Path) -> Finding:

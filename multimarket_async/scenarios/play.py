@@ -13,7 +13,7 @@ from multimarket_async.demo import lost, outcomes, told, verdict
 from multimarket_async.domains import Delivery, Kpi, Row
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import SetAside
-from multimarket_async.landing.directory import printable
+from multimarket_async.landing.waiting import printable
 from multimarket_async.producer import History
 from multimarket_async.readers.conservation import Channel, counted
 from multimarket_async.readers.verify import Report, verify

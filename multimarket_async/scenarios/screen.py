@@ -10,7 +10,7 @@ from rich.text import Text
 
 from multimarket_async.domains import Kpi, Row
 from multimarket_async.landing import SetAside
-from multimarket_async.landing.directory import printable
+from multimarket_async.landing.waiting import printable
 from multimarket_async.producer import Period
 from multimarket_async.readers.excerpt import excerpt
 from multimarket_async.readers.tables import harmless, plain, show

@@ -104,7 +104,7 @@ class Change:
 def encode(document: Document) -> Encoded:
     """BSON of a document with its key in `_id`. Raises Rejected where BSON cannot hold it."""
     ingestion = document.get("ingestion")
-    partition = ingestion.get("partition", "") if isinstance(ingestion, Mapping) else ""
+    partition = ingestion.get("partition", "") if isinstance(ingestion, dict) else ""
     return Encoded(document["_id"], compared_by(ingestion), RawBSONDocument(_bson(document)), partition)
 
 
@@ -146,7 +146,7 @@ def _levels(value: Any) -> int:
 
 def compared_by(ingestion: Any) -> str:
     """The digest in a stored document's `ingestion`; "" where another hand wrote it."""
-    if not isinstance(ingestion, Mapping):
+    if not isinstance(ingestion, dict):
         return ""
     return str(ingestion.get("document_sha256") or ingestion.get("sha256", ""))
 

@@ -7,11 +7,9 @@ import asyncio
 import sys
 import time
 
-import uvloop
-
 from multimarket_async import logs
 from multimarket_async.app import opened, places
-from multimarket_async.cli.options import load_settings
+from multimarket_async.cli.options import finish, load_settings
 
 
 async def main(data_dir: str, uri: str, database: str, files: int) -> None:
@@ -29,4 +27,7 @@ async def main(data_dir: str, uri: str, database: str, files: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(*sys.argv[1:4], int(sys.argv[4])))
+    import os
+
+    sys.setswitchinterval(float(os.environ.get("SWI", "0.005")))
+    finish(main(*sys.argv[1:4], int(sys.argv[4])))

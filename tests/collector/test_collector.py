@@ -1,7 +1,4 @@
-"""From landing to store, on the real mongod, with a feed that knows nothing of orders.
-
-A file of the feed holds one reading, {"key": ..., "value": ...}, or a list of them.
-"""
+"""From landing to store, on the real mongod, with the feed of readings.py."""
 
 import asyncio
 import errno
@@ -10,44 +7,25 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo.database import Database
 from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector, Latency
+from multimarket_async.collector import collector as module
 from multimarket_async.collector.backlog import Taken
-from multimarket_async.domains import Document, Feed
+from multimarket_async.domains import Feed
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
-from multimarket_async.landing import Landing, Quarantine, WaitingFile
+from multimarket_async.landing import Landing, Moved, Quarantine, WaitingFile
 from multimarket_async.settings import Settings
-from multimarket_async.store import Encoded, Outcome, Store
-
-READINGS = "readings"
-
-
-def parse(content: bytes) -> list[Document]:
-    """The readings in a file. One that says "boom" finds a mistake in this function."""
-    try:
-        found = json.loads(content)
-    except ValueError as error:
-        raise Rejected("truncated", "the text ends too early", line=1, column=2, unfinished=True) from error
-    readings = found if isinstance(found, list) else [found]
-    for index, reading in enumerate(readings):
-        if "key" not in reading:
-            raise Rejected("missing", "a reading has a key", f"/{index}/key")
-    return [
-        {"_id": str(one["key"]), "value": 1 // 0 if one.get("value") == "boom" else one.get("value")}
-        for one in readings
-    ]
+from tests.collector.readings import READINGS, Site, away, parse
+from tests.tracing import struck
 
 
 def after_the_look(collector: Collector, happen: Callable[[], object]) -> None:
@@ -62,95 +40,10 @@ def after_the_look(collector: Collector, happen: Callable[[], object]) -> None:
     collector._take = look
 
 
-class Interfered(Store):
-    """A store at which something may happen just before and just after each insert."""
-
-    before: Callable[[], Awaitable[None]] | None = None
-    after: Callable[[], Awaitable[None]] | None = None
-
-    def __init__(self, uri: str, database: str) -> None:
-        super().__init__(uri, database)
-        self.batches: list[list[str]] = []
-
-    async def insert(self, collection: str, documents: Sequence[Encoded]) -> list[Outcome]:
-        self.batches.append([document.key for document in documents])
-        if self.before:
-            await self.before()
-        outcomes = await super().insert(collection, documents)
-        if self.after:
-            await self.after()
-        return outcomes
-
-
-async def away() -> None:
-    """MongoDB does not answer."""
-    raise Unavailable("planted")
-
-
-class Hands:
-    """A clock moved by hand; by the wall it is a day long before any file."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.wall = datetime(2020, 3, 1, 12, tzinfo=UTC)
-        self.clock = Clock(now=lambda: self.wall, monotonic=lambda: self.seconds)
-
-
-@dataclass
-class Site:
-    """A data folder, its feeds `north` and `south`, a store, and a clock."""
-
-    folder: Path
-    store: Interfered
-    database: Database[Any]
-    hands: Hands = field(default_factory=Hands)
-    landings: dict[str, Landing] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for feed in ("north", "south"):
-            self.landings[feed] = Landing(self.folder, feed)
-            self.landings[feed].prepare()
-
-    def collector(
-        self, clock: Clock | None = None, reader: Callable[[bytes], Any] = parse, **settings: Any
-    ) -> Collector:
-        """A collector of both feeds."""
-        feeds = [(Feed(feed, READINGS, reader), landing) for feed, landing in self.landings.items()]
-        return Collector(feeds, self.store, Settings(**settings), clock or self.hands.clock)
-
-    def put(self, name: str, content: bytes | str | dict[str, Any] | list[Any], feed: str = "north") -> Path:
-        """A file as another program would put it there."""
-        path = self.landings[feed].sources / name
-        text = content if isinstance(content, (bytes, str)) else json.dumps(content)
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    def put_readings(self, feed: str, numbers: range) -> None:
-        """One file for each number, <number>.json, its key <feed>:<number>."""
-        for number in numbers:
-            self.put(f"{number}.json", {"key": f"{feed}:{number}"}, feed)
-
-    def waiting(self) -> list[str]:
-        return sorted(file.name for landing in self.landings.values() for file in landing.waiting())
-
-    def archived(self) -> list[str]:
-        return sorted(path.name for landing in self.landings.values() for path in landing.archive_files())
-
-    def quarantined(self) -> dict[str, str]:
-        """Codes by file name."""
-        listed = [one for landing in self.landings.values() for one in landing.quarantine.list()]
-        return {one.path.name: one.reason["code"] for one in listed}
-
-    def stored(self) -> dict[str, Any]:
-        """Values by key."""
-        return {one["_id"]: one["value"] for one in self.database[READINGS].find()}
-
-
 @pytest.fixture
-async def site(tmp_path: Path, mongo_uri: str, database: Database[Any]) -> AsyncIterator[Site]:
-    """An empty one."""
-    async with aclosing(Interfered(mongo_uri, database.name)) as store:
-        yield Site(tmp_path, store, database)
+def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches are inserted in the order in which they were read; else they overtake each other."""
+    monkeypatch.setattr(module, "BATCHES_AT_ONCE", 1)
 
 
 def _digest(content: bytes) -> str:
@@ -333,13 +226,15 @@ async def test_a_mistake_in_a_parser_stops_nobody(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [None, [{"no": "_id"}], [None], (1 // 0 for _ in "x")], ids=["None", "no key", "no document", "failing"]
+    "given",
+    [lambda: None, lambda: [{"no": "_id"}], lambda: [None], lambda: (1 // 0 for _ in "x")],
+    ids=["None", "no key", "no document", "failing"],
 )
-async def test_a_parser_that_gives_nonsense_stops_nobody(site: Site, given: Any) -> None:
+async def test_a_parser_that_gives_nonsense_stops_nobody(site: Site, given: Callable[[], Any]) -> None:
     """Nothing, a document without a key, a generator that fails when it is read: this file's fault alone."""
     site.put("1.json", "nonsense")
     site.put("2.json", {"key": 2})
-    await site.collector(reader=lambda content: given if content == b"nonsense" else parse(content)).sweep()
+    await site.collector(reader=lambda content: given() if content == b"nonsense" else parse(content)).sweep()
     assert (site.quarantined(), sorted(site.stored())) == ({"1.json": "parser_failed"}, ["2"])
 
 
@@ -616,6 +511,7 @@ async def test_while_mongodb_is_away_files_wait(site: Site) -> None:
     assert (sorted(site.stored()), site.archived()) == (["1"], ["1.json"])
 
 
+@pytest.mark.usefixtures("_one_by_one")
 async def test_after_an_outage_the_oldest_go_first(site: Site) -> None:
     """Files that were in hand when MongoDB went away have waited longest."""
     _oldest_first(*(site.put(f"{key}.json", {"key": key}) for key in (3, 2, 1)))
@@ -758,17 +654,19 @@ from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Rejected
-from multimarket_async.landing import Landing, quarantine
+from multimarket_async.landing import Landing, bulk, quarantine
 from multimarket_async.settings import Settings
 from multimarket_async.store import Store
 
-folder, uri, database, last_step = sys.argv[1:]
+folder, uri, database, last_step, way = sys.argv[1:]
+if way == "careful":
+    bulk._bulk = None
 times, rename_new = 0, quarantine.rename_new
 
 def at(step):
     global times
     times += step == last_step
-    if times == (25 if last_step == "reading" else 10):  # five batches are read before the first is archived for sure
+    if times == (45 if last_step == "reading" else 10):  # five batches are read before the first is archived
         os.kill(os.getpid(), signal.SIGKILL)
 
 def parse(content):
@@ -786,6 +684,12 @@ class Dying(Store):
         return outcomes
 
 class DyingLanding(Landing):
+    def archive_all(self, files, day):
+        at("before a batch is archived")
+        moved = super().archive_all(files, day)
+        at("after a batch is archived")
+        return moved
+
     def archive(self, file, day):
         at("before the archive")
         path = super().archive(file, day)
@@ -800,19 +704,42 @@ quarantine.rename_new = dying_rename
 feeds = [(Feed("north", "readings", parse), DyingLanding(Path(folder), "north"))]
 asyncio.run(Collector(feeds, Dying(uri, database), Settings(batch_files=5), Clock()).sweep())
 """
-STEPS = ["reading", "before the insert", "after the insert", "before the archive", "after the archive"]
+STEPS = ["reading", "before the insert", "after the insert", "before a batch is archived", "after a batch is archived"]
+CAREFUL = ["before the archive", "after the archive"]  # each file by itself
 
 
-@pytest.mark.parametrize("step", [*STEPS, "between reason and move"])
-async def test_kill_9(site: Site, mongo_uri: str, step: str) -> None:
+@pytest.mark.parametrize("step", [*STEPS, *CAREFUL, "between reason and move"])
+async def test_kill_9(site: Site, mongo_uri: str, step: str, way: str) -> None:
     """A process killed at this step, not the first time it gets there; the next one finishes: all is there, once."""
+    if step in CAREFUL and way != "careful":
+        pytest.skip("files are not archived one by one")
+    _drop_good_and_bad(site)
+    command = [sys.executable, "-c", KILLED, str(site.folder), mongo_uri, site.database.name, step, way]
+    await _killed_and_finished(site, *command)
+
+
+@pytest.mark.parametrize(
+    "call", ["readv:when=43", "renameat2:when=1", "renameat2:when=13", "newfstatat:when=40", "openat:when=70"]
+)
+async def test_kill_9_at_a_system_call(site: Site, mongo_uri: str, call: str, way: str, tmp_path: Path) -> None:
+    """In the middle of a batch that is read, or archived, in C."""
+    if way == "careful":
+        pytest.skip("they are the same calls, one by one")
+    _drop_good_and_bad(site)
+    words = ["-c", KILLED, site.folder, mongo_uri, site.database.name, "never", way]
+    await _killed_and_finished(site, *struck([call.replace(":", ":signal=SIGKILL:")], tmp_path / "strace.txt", *words))
+
+
+def _drop_good_and_bad(site: Site) -> None:
     site.put_readings("north", range(80))
     for number in range(20):
         site.put(f"bad{number}.json", {"no": "key"})
-    command = [sys.executable, "-c", KILLED, str(site.folder), mongo_uri, site.database.name, step]
+
+
+async def _killed_and_finished(site: Site, *command: str) -> None:
     process = await asyncio.create_subprocess_exec(*command)
-    assert await process.wait() == -signal.SIGKILL
-    assert 0 < len(site.waiting()) < 100
+    assert await process.wait() in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    assert 0 < len(site.waiting()) <= 100
     assert set(site.archived()) <= {key.removeprefix("north:") + ".json" for key in site.stored()}
     await _to_the_end(site.collector())
     assert sorted(site.stored()) == sorted(f"north:{n}" for n in range(80))
@@ -828,10 +755,17 @@ class Stubborn(Landing):
 
     stuck = True
 
-    def archive(self, file: WaitingFile, day: date) -> Path:
-        if self.stuck and file.name == "stuck.json":
+    def archive_all(self, files: list[WaitingFile], day: date) -> list[Moved]:
+        moved = iter(super().archive_all([file for file in files if not self._is_stuck(file)], day))
+        return [Moved.NO if self._is_stuck(file) else next(moved) for file in files]
+
+    def archive(self, file: WaitingFile, day: date) -> str:
+        if self._is_stuck(file):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         return super().archive(file, day)
+
+    def _is_stuck(self, file: WaitingFile) -> bool:
+        return self.stuck and file.name == "stuck.json"
 
 
 async def test_a_file_that_cannot_be_archived_blocks_nobody(site: Site) -> None:
@@ -886,6 +820,7 @@ async def test_a_bad_file_that_cannot_be_set_aside_blocks_nobody(site: Site, bad
 # --- fairness, order, bounds ---------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("_one_by_one")
 async def test_a_busy_channel_leaves_room_for_a_quiet_one(site: Site) -> None:
     """100 files here, 3 there, batches of 10: the 3 are in the first batch, and no place stays empty."""
     site.put_readings("north", range(100))
@@ -894,6 +829,7 @@ async def test_a_busy_channel_leaves_room_for_a_quiet_one(site: Site) -> None:
     assert Counter(key.partition(":")[0] for key in site.store.batches[0]) == {"north": 7, "south": 3}
 
 
+@pytest.mark.usefixtures("_one_by_one")
 async def test_a_file_is_in_one_batch_once(site: Site) -> None:
     """Read, sent and moved once; no batch holds files that are gone already."""
     site.put_readings("north", range(12))
@@ -911,6 +847,7 @@ async def test_a_stuck_file_is_counted_once(site: Site) -> None:
     assert [entry["files"] for entry in logs if entry["event"] == "files.stuck"] == [1]
 
 
+@pytest.mark.usefixtures("_one_by_one")
 async def test_two_busy_channels_share_a_batch(site: Site) -> None:
     """5 of each in a batch of 10."""
     site.put_readings("north", range(20))
@@ -928,6 +865,7 @@ async def test_a_batch_is_bounded_by_bytes(site: Site) -> None:
     assert [len(batch) for batch in site.store.batches] == [3, 3]
 
 
+@pytest.mark.usefixtures("_one_by_one")
 async def test_a_channel_of_large_files_leaves_room_for_a_quiet_one(site: Site) -> None:
     """10 files that each fill a batch here, a small one there: that one is in the first batch."""
     for number in range(10):
@@ -937,6 +875,7 @@ async def test_a_channel_of_large_files_leaves_room_for_a_quiet_one(site: Site) 
     assert "south:1" in site.store.batches[0]
 
 
+@pytest.mark.usefixtures("_one_by_one")
 async def test_oldest_first(site: Site) -> None:
     """In the order of arrival, whatever the names."""
     _oldest_first(*(site.put(f"{name}.json", {"key": name}) for name in ("m", "z", "a")))

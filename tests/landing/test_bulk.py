@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from multimarket_async.landing import bulk, drop_all
+from multimarket_async.landing import bulk, compiled, drop_all
+from tests.tracing import missing, struck
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from multimarket_async.landing import bulk
+bulk._bulk = None
 write = os.write
 def killed(descriptor, content):
     write(descriptor, content[:3])
@@ -23,9 +25,24 @@ bulk.drop_all(Path(sys.argv[1]), [("a.json", b"[1, 2, 3]")])
 """
 
 
-@pytest.fixture(params=["linked", "renamed"])
+STRUCK = """
+import sys
+from pathlib import Path
+from multimarket_async.landing import drop_all
+try:
+    drop_all(Path(sys.argv[1]), [(f"{n}.json", b"0123456789") for n in range(4)])
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+@pytest.fixture(params=["compiled", "linked", "renamed"])
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways, whatever this file system offers."""
+    """All three, whatever this file system offers."""
+    if request.param == "compiled" and not compiled():
+        missing("needs a C compiler, and an installation by it")
+    if request.param != "compiled":
+        monkeypatch.setattr(bulk, "_bulk", None)
     if request.param == "renamed":
         monkeypatch.setattr(bulk, "_has_nameless_files", lambda _: False)
 
@@ -96,6 +113,40 @@ def test_who_is_killed_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_disk_that_takes_a_part_is_given_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
+    monkeypatch.setattr(bulk, "_bulk", None)
     monkeypatch.setattr(bulk.os, "write", lambda descriptor, content: write(descriptor, content[:4]))
     drop_all(tmp_path, [("a.json", b"123456789")])
     assert contents(tmp_path) == {"a.json": b"123456789"}
+
+
+# --- Real faults on the compiled way ------------------------------------------------------------
+
+
+def dropped_under(fault: str, tmp_path: Path) -> tuple[str, int]:
+    """What the child said, and how many of its four files are there: the first ones, whole, and nothing else."""
+    if not compiled():
+        missing("needs a C compiler, and an installation by it")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    command = struck([fault], tmp_path / "strace.txt", "-c", STRUCK, folder)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    found = contents(folder)
+    assert found == {f"{n}.json": b"0123456789" for n in range(len(found))}
+    return done.stdout.strip() or str(done.returncode), len(found)
+
+
+def test_a_disk_that_fills_up(tmp_path: Path) -> None:
+    """Told once, and what came before is there."""
+    assert dropped_under("linkat:error=ENOSPC:when=3+", tmp_path) == ("No space left on device", 2)
+
+
+def test_what_fails_once_is_done_the_careful_way(tmp_path: Path) -> None:
+    """In its turn: none is left out."""
+    assert dropped_under("linkat:error=EIO:when=3", tmp_path) == ("0", 4)
+
+
+@pytest.mark.parametrize("link", [1, 3])
+def test_who_is_killed_has_dropped_what_came_before(tmp_path: Path, link: int) -> None:
+    """And nothing of what did not."""
+    said, files = dropped_under(f"linkat:signal=SIGKILL:when={link}", tmp_path)
+    assert (said in ("-9", "137"), files) == (True, link - 1)

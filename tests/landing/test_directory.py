@@ -15,7 +15,7 @@ import pytest
 
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing import Landing, WaitingFile, read
-from multimarket_async.landing.directory import is_ours
+from multimarket_async.landing.waiting import is_ours
 
 DAY = date(2026, 3, 1)
 LONGEST = "a" * 250 + ".json"

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from multimarket_async.landing import bulk
 from multimarket_async.readers.doctor import Finding, examine
 from multimarket_async.settings import Settings
 
@@ -39,7 +40,16 @@ async def test_your_own_mongodb_answers(tmp_path: Path, mongo_uri: str) -> None:
     found = await findings(tmp_path, mongo_uri=mongo_uri)
     assert [one.check for one in found.values() if not one.ok] == []
     assert found["MongoDB"].found.endswith(" answers")
-    assert set(found) == {"Python", "data folder", "disk space", "MongoDB"}
+    assert set(found) == {"Python", "work on files", "data folder", "disk space", "MongoDB"}
+
+
+async def test_whether_the_work_on_files_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No fault where it is not, but told."""
+    assert (await findings(tmp_path))["work on files"].found == "compiled"
+    monkeypatch.setattr(bulk, "_bulk", None)
+    found = (await findings(tmp_path))["work on files"]
+    assert found.ok
+    assert "have a C compiler" in found.found
 
 
 async def test_your_own_mongodb_does_not_answer(tmp_path: Path) -> None:

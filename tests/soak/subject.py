@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from multimarket_async.domains.orders.rules import CHANNELS
-from multimarket_async.landing.directory import is_ours
+from multimarket_async.landing.waiting import is_ours
 
 COMMAND = [sys.executable, "-m", "multimarket_async"]
 FAULTS_PER_RUN = 8  # at least 15 s apart

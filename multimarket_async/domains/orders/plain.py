@@ -46,12 +46,9 @@ def parser(canal: str, settings: OrderSettings) -> Callable[[bytes], list[Docume
 
 
 def _document(order: dict[str, Any], zone: ZoneInfo) -> Document:
-    for holder, field in (
-        (order, "order_id"),
-        (order, "client_id"),
-        *((line, "produit_id") for line in order["produits"]),
-    ):
-        holder[field] = str(holder[field])
+    order["order_id"], order["client_id"] = str(order["order_id"]), str(order["client_id"])
+    for line in order["produits"]:
+        line["produit_id"] = str(line["produit_id"])
     order["date_commande"] = instant(order["date_commande"], zone)
     if order["date_commande"] < EARLIEST:
         raise ValueError

@@ -1,0 +1,57 @@
+"""What waits in a landing directory."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+
+class WaitingFile(NamedTuple):
+    """A file of ours in the landing directory, as it was when we looked.
+
+    where: its path as text (a Path would take longer to make than the file to read).
+    bytes: its size. changed_ns: its last change (ctime: a rename counts, and nobody can fake it),
+    in nanoseconds since 1970, so also the moment from which a dropped file could be seen.
+    written_ns: the last change of its content (mtime), which a rename leaves alone.
+    """
+
+    where: str
+    bytes: int
+    changed_ns: int
+    written_ns: int
+    inode: int
+    mode: int
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.where)
+
+    @property
+    def entry(self) -> str:
+        """Its name in the directory, which may be any bytes."""
+        return self.where.rpartition("/")[2]
+
+    @property
+    def name(self) -> str:
+        """The file's name as text that any log, document or terminal can hold."""
+        return printable(self.entry)
+
+    def unchanged_since(self, earlier: "WaitingFile") -> bool:
+        """Nobody has written to it in between."""
+        return (self.bytes, self.changed_ns) == (earlier.bytes, earlier.changed_ns)
+
+    def is_at(self, path: str) -> bool:
+        """It is this file, unwritten since, that lies there now."""
+        status = os.lstat(path)
+        found = (status.st_ino, status.st_size, status.st_mtime_ns)
+        return found == (self.inode, self.bytes, self.written_ns)
+
+
+def is_ours(name: str) -> bool:
+    """Hidden names and other endings belong to somebody else."""
+    return name.endswith(".json") and not name.startswith(".")
+
+
+def printable(name: str) -> str:
+    """The name as text: a file name is any bytes, and those that are not UTF-8 are shown in hexadecimal."""
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,0 +1,429 @@
+"""The compiled way and the careful one: the same for the same folder, whatever lies in it and happens to it."""
+
+import gc
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multimarket_async.clock import Clock
+from multimarket_async.collector.backlog import Backlog
+from multimarket_async.collector.batch import Faulty, Parsed, contents, parse
+from multimarket_async.collector.mover import Mover, archive
+from multimarket_async.collector.tally import Tally
+from multimarket_async.domains import Feed
+from multimarket_async.events import Events
+from multimarket_async.landing import Landing, Moved, WaitingFile, bulk, compiled
+from multimarket_async.store import Inserted
+from tests.tracing import missing
+
+# Who blocks in C hears no signal: then the process is ended.
+pytestmark = pytest.mark.timeout(60, method="thread")
+
+DAY = date(2026, 3, 1)
+CLOCK = Clock(now=lambda: datetime(2026, 3, 1, tzinfo=UTC), monotonic=lambda: 0.0)
+MOST_BYTES = 200
+FAR = 14 * 10**18  # nanoseconds: in the year 2413; 64 bits end in 2262, ext4 in 2446
+
+
+@pytest.fixture
+def c() -> Any:
+    """The compiled module."""
+    if not compiled():
+        missing("needs a C compiler, and an installation by it")
+    return bulk._bulk
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[int]:
+    """A descriptor of a folder."""
+    with bulk._opened(str(tmp_path)) as descriptor:
+        yield descriptor
+
+
+def seen(path: Path) -> WaitingFile:
+    """As the careful way sees it."""
+    status = os.lstat(path)
+    times = status.st_ctime_ns, status.st_mtime_ns
+    return WaitingFile(str(path), status.st_size, *times, status.st_ino, status.st_mode)
+
+
+# --- The same, whatever happens -----------------------------------------------------------------
+
+
+def _new(path: Path, make: Callable[[Path], object]) -> None:
+    """In place of what lies there."""
+    hidden = path.with_name(".new")
+    make(hidden)
+    _remove(path)
+    hidden.rename(path)
+
+
+def _remove(path: Path) -> None:
+    path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _write(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
+
+
+def _to_regular(change: Callable[[Path], object]) -> Callable[[Path], object]:
+    return lambda path: path.is_file() and not path.is_symlink() and change(path)
+
+
+def _another_time(path: Path) -> None:
+    os.utime(path, (1, path.stat().st_mtime + 1))
+
+
+MADE: dict[str, Callable[[Path], object]] = {
+    "empty": _write(b""),
+    "small": _write(b"{}"),
+    "zero byte": _write(b'{"\0": 1}'),
+    "of the largest size": _write(b"x" * MOST_BYTES),
+    "too large": _write(b"x" * (MOST_BYTES + 1)),
+    "directory": Path.mkdir,
+    "pipe": os.mkfifo,
+    "link": lambda path: path.symlink_to("/etc/hostname"),
+    "broken link": lambda path: path.symlink_to("nowhere"),
+    "socket": lambda path: os.mknod(path, stat.S_IFSOCK | 0o644),
+}
+HAPPENED: dict[str, Callable[[Path], object]] = {
+    "nothing": lambda _: None,
+    "grown": _to_regular(lambda path: path.write_bytes(path.read_bytes() + b"more")),
+    "shrunk": _to_regular(lambda path: os.truncate(path, 1)),
+    "rewritten": _to_regular(_another_time),
+    "dated in 2413": _to_regular(lambda path: os.utime(path, ns=(FAR, FAR))),
+    "gone": _remove,
+    **{f"now {kind}": lambda path, make=make: _new(path, make) for kind, make in MADE.items()},
+}
+NAMES = st.one_of(
+    st.sampled_from(["a", "taken", "a\nb", "-rf *", "é😀", os.fsdecode(b"\xff\xfe"), "n" * 250]),
+    st.binary(min_size=1, max_size=9).filter(lambda name: not {0, ord("/"), ord(".")} & set(name)).map(os.fsdecode),
+)
+
+
+class Drawn(NamedTuple):
+    """What a file is, and what happens to it before it is read, and before it is moved."""
+
+    made: str
+    before_reading: str
+    before_moving: str
+
+
+DRAWN = st.builds(Drawn, st.sampled_from(list(MADE)), *[st.sampled_from(list(HAPPENED))] * 2)
+
+
+class Collected(NamedTuple):
+    """What was seen and read, where everything is in the end, and what was counted."""
+
+    seen: set[tuple[str, int, int]]
+    read: dict[str, bytes | str | None]
+    there: dict[str, bytes | str]
+    counted: Counter[tuple[str, str]]
+
+
+def collected(folder: Path, files: dict[str, Drawn]) -> Collected:
+    """Look, read and archive as the collector does, with a MongoDB that stores everything."""
+    landing = Landing(folder, "north")
+    landing.prepare()
+    (landing.archived / str(DAY)).mkdir()
+    (landing.archived / str(DAY) / "taken.json").write_bytes(b"before")
+    for name, drawn in files.items():
+        MADE[drawn.made](landing.sources / name)
+    feed = Feed("north", "readings", parse=lambda content: [{"_id": len(content)}])
+    backlog, tally = Backlog(feed, landing, CLOCK), Tally(10.0)
+    taken = backlog.take(1000, 1 << 30)
+    for name, drawn in files.items():
+        HAPPENED[drawn.before_reading](landing.sources / name)
+    found = [parse(*one, MOST_BYTES, CLOCK.now()) for one in contents(taken, MOST_BYTES)]
+    for name, drawn in files.items():
+        if os.path.lexists(landing.sources / name):
+            HAPPENED[drawn.before_moving](landing.sources / name)
+    good = [one for one in found if isinstance(one, Parsed)]
+    mover = Mover({"north": backlog}, tally, 3.0, CLOCK, Events(CLOCK.now))
+    mover.settle(archive(good, [[Inserted()]] * len(good), DAY), DAY, 0.0)
+    looks = {(one.file.entry, one.file.bytes if stat.S_ISREG(one.file.mode) else 0, one.file.mode) for one in taken}
+    said = {one.file.entry: _said(what) for one, what in zip(taken, found, strict=True)}
+    return Collected(looks, said, _there(folder), tally.outcomes)
+
+
+def _said(what: Parsed | Faulty | None) -> bytes | str | None:
+    if isinstance(what, Faulty):
+        return what.rejected.code
+    return what.content if what else None
+
+
+def _there(folder: Path) -> dict[str, bytes | str]:
+    paths = [path for path in folder.rglob("*") if not path.is_dir() or path.name.endswith(".json")]
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() and not path.is_symlink() else "no file"
+        for path in paths
+    }
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(NAMES.map(lambda name: f"{name}.json"), DRAWN, max_size=6))
+def test_both_ways_do_the_same(files: dict[str, Drawn]) -> None:
+    """Whatever lies there, and is made of it between the look, the reading and the move."""
+    if not compiled():
+        missing("needs a C compiler, and an installation by it")
+    found = []
+    for module in (bulk._bulk, None):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(bulk, "_bulk", module):
+            found.append(collected(Path(folder), files))
+    assert found[0] == found[1]
+
+
+# --- What is found and answered -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_a_file_is_seen_field_by_field_as_it_is(c: Any, tmp_path: Path, kind: str) -> None:
+    """Of its type, too."""
+    MADE[kind](tmp_path / "1.json")
+    [found], unseen = bulk.look(str(tmp_path), ["1.json"])
+    assert (found._asdict(), unseen, type(found)) == (seen(tmp_path / "1.json")._asdict(), [], WaitingFile)
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe.json", b"a\nb.json", b"n" * 250 + b".json", "é😀.json".encode()])
+def test_any_name_is_seen_as_it_is(c: Any, tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+    path.write_bytes(b"{}")
+    assert bulk.look(str(tmp_path), [path.name]) == ([seen(path)], [])
+
+
+def test_names_under_which_nothing_lies_are_said(c: Any, tmp_path: Path) -> None:
+    (tmp_path / "b.json").touch()
+    found, unseen = bulk.look(str(tmp_path), ["a.json", "b.json", "c.json"])
+    assert ([file.name for file in found], unseen) == (["b.json"], ["a.json", "c.json"])
+
+
+def test_no_files_at_all(c: Any, tmp_path: Path) -> None:
+    folder = str(tmp_path)
+    assert (bulk.look(folder, []), bulk.read(folder, [], 9), bulk.move(folder, folder, [])) == (([], []), [], [])
+
+
+def test_a_folder_that_is_not_there(way: str, tmp_path: Path) -> None:
+    """Nothing is done, and the careful way says why."""
+    (tmp_path / "1.json").touch()
+    file, gone = seen(tmp_path / "1.json"), str(tmp_path / "gone")
+    assert bulk.look(gone, ["1.json"]) == ([], ["1.json"])
+    assert bulk.read(gone, [file], 9) == [None]
+    assert bulk.move(gone, str(tmp_path), [file]) == bulk.move(str(tmp_path), gone, [file]) == [Moved.NO]
+
+
+@pytest.mark.parametrize(("size", "most", "content"), [(5, 5, b"12345"), (6, 5, None), (0, 0, b"")])
+def test_what_is_too_large_is_not_read(c: Any, tmp_path: Path, size: int, most: int, content: bytes | None) -> None:
+    (tmp_path / "1.json").write_bytes(b"123456"[:size])
+    assert bulk.read(str(tmp_path), [seen(tmp_path / "1.json")], most) == [content]
+
+
+def test_a_link_that_took_the_name_is_not_followed(c: Any, tmp_path: Path) -> None:
+    """Though what it leads to has the same size."""
+    path, other = tmp_path / "1.json", tmp_path / "other"
+    path.write_bytes(b"12")
+    file = seen(path)
+    path.rename(other)
+    path.symlink_to(other)
+    assert bulk.read(str(tmp_path), [file], 9) == [None]
+
+
+def test_answers_are_those_of_moved() -> None:
+    """The names and numbers in _bulk.c."""
+    [line] = [line for line in Path(bulk.__file__).with_name("_bulk.c").read_text().splitlines() if "enum {" in line]
+    names = line.partition("{")[2].partition("}")[0].split(", ")
+    assert [name.strip() for name in names] == [one.name for one in Moved]
+    assert [one.value for one in Moved] == [0, 1, 2]
+
+
+def test_a_move_never_overwrites(c: Any, tmp_path: Path) -> None:
+    """The name is taken there: it stays, and the careful way finds it another one."""
+    (tmp_path / "to").mkdir()
+    for folder in (tmp_path, tmp_path / "to"):
+        (folder / "1.json").write_text(folder.name)
+    assert bulk.move(str(tmp_path), str(tmp_path / "to"), [seen(tmp_path / "1.json")]) == [Moved.NO]
+    assert (tmp_path / "to" / "1.json").read_text() == "to"
+    assert (tmp_path / "1.json").exists()
+
+
+@pytest.mark.parametrize("content", [b"{}", b""])
+def test_a_date_beyond_64_bits_is_a_date(way: str, tmp_path: Path, content: bytes) -> None:
+    """Whoever copies a file brings its date along: it is read, and moved the careful way."""
+    landing = Landing(tmp_path, "north")
+    landing.prepare()
+    path = landing.sources / "1.json"
+    path.write_bytes(content)
+    os.utime(path, ns=(FAR, FAR))
+    if os.lstat(path).st_mtime_ns != FAR:
+        pytest.skip("this file system has no such dates")
+    [file] = landing.waiting()
+    assert file == seen(path)
+    assert landing.read_all([file], 100) == [content if way == "compiled" else None]
+    assert landing.archive_all([file], DAY) == [Moved.NO]
+
+
+# --- Wrong use, leaks, the interpreter lock -------------------------------------------------------
+
+FILE = ("a.json", 1, 2, 3, 4, 0o100644)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c, at: c.look(),
+        lambda c, at: c.look("folder", "path", []),
+        lambda c, at: c.look(at, b"path", []),
+        lambda c, at: c.look(at, "path", ("a.json",)),
+        lambda c, at: c.look(at, "path", [1]),
+        lambda c, at: c.look(at, "path", ["a.json", None]),
+        lambda c, at: c.read(at, [FILE]),
+        lambda c, at: c.read(at, [FILE], "1"),
+        lambda c, at: c.read(at, ["a.json"], 1),
+        lambda c, at: c.read(at, [FILE, FILE[:5]], 1),
+        lambda c, at: c.read(at, [(*FILE, 7)], 1),
+        lambda c, at: c.read(at, [(7, *FILE[1:])], 1),
+        *[lambda c, at, n=n: c.move(at, at, [FILE, (*FILE[:n], None, *FILE[n + 1 :])]) for n in (0, 1, 3, 4, 5)],
+        lambda c, at: c.move(at, None, []),
+        lambda c, at: c.move(at, at, FILE),
+        lambda c, at: c.drop(at, ["a.json"]),
+        lambda c, at: c.drop(at, [("a.json", "text")]),
+        lambda c, at: c.drop(at, [("a.json", b"1"), (None, b"2")]),
+        lambda c, at: c.drop(at, [["a.json", b"1"]]),
+    ],
+)
+def test_wrong_arguments(c: Any, folder: int, tmp_path: Path, call: Callable[[Any, int], object]) -> None:
+    """Refused as a whole: of a list with one wrong entry nothing is done."""
+    with pytest.raises(TypeError):
+        call(c, folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_with_a_zero_byte(c: Any, folder: int) -> None:
+    with pytest.raises(ValueError, match="null"):
+        c.look(folder, "path", ["a\0b.json"])
+
+
+def test_impossible_numbers_are_no_harm(c: Any, folder: int, tmp_path: Path) -> None:
+    """Such as a negative size."""
+    (tmp_path / "to").mkdir()
+    (tmp_path / "1.json").touch()
+    os.utime(tmp_path / "1.json", ns=(-1, -1))  # -1 is what C makes of a number that it cannot hold
+    good = seen(tmp_path / "1.json")
+    for file in (good._replace(bytes=-1), good._replace(written_ns=2**70), good._replace(written_ns=-(2**70))):
+        assert bulk.move(str(tmp_path), str(tmp_path / "to"), [file]) == [Moved.NO]
+    assert c.read(folder, [good._replace(bytes=-1)], 9) == [None]
+
+
+def test_nothing_leaks(c: Any, tmp_path: Path, folder: int) -> None:
+    """Neither memory nor descriptors, of 10,000 calls of each kind, good and bad."""
+    (tmp_path / "to").mkdir()
+    (tmp_path / "1.json").write_bytes(b"{}")
+    (tmp_path / "2.json").symlink_to("nowhere")
+    files, names = [seen(tmp_path / name) for name in ("1.json", "2.json")], ["1.json", "gone.json"]
+    with bulk._opened(str(tmp_path / "to")) as target:
+        calls: list[Callable[[], object]] = [
+            lambda: c.look(folder, "path", names),
+            lambda: c.read(folder, files, 100),
+            lambda: c.move(folder, target, [*files[1:], files[0]._replace(bytes=1)]) and c.move(folder, target, files),
+            lambda: c.move(target, folder, files),
+            lambda: c.drop(folder, [("1.json", b"{}"), ("3.json", b"")]),
+            *[lambda call=call: _refused(call, folder) for call in (c.look, c.read, c.move, c.drop)],
+        ]
+        for call in calls:
+            assert _left_behind(call, 10_000) < 20, call  # of 10,000: none a call
+
+
+def _refused(call: Callable[..., object], folder: int) -> None:
+    arguments: dict[str, tuple[Any, ...]] = {
+        "look": (folder, "path", ["a.json", 1]),
+        "read": (folder, [("a", 9, 1, 1, 1, 0o100644), 1], 100),
+        "move": (folder, folder, [("a", 9, 1, 1, 1, 0o100644), 1]),
+        "drop": (folder, [("a", b"1"), 1]),
+    }
+    try:
+        call(*arguments[call.__name__])
+    except TypeError:
+        return
+    raise AssertionError(call)
+
+
+def _left_behind(call: Callable[[], object], times: int) -> int:
+    """Blocks of memory and descriptors."""
+    for _ in range(10):
+        call()
+    gc.collect()
+    before = _held()
+    for _ in range(times):
+        call()
+    gc.collect()
+    return _held() - before
+
+
+def _held() -> int:
+    return sys.getallocatedblocks() + len(list(Path("/proc/self/fd").iterdir()))
+
+
+# What an address sanitizer is to see: each function, with what it does and what it refuses.
+EXERCISE = """
+import importlib.util, os, sys
+spec = importlib.util.spec_from_file_location("_bulk", sys.argv[1])
+c = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(c)
+os.mkdir(sys.argv[2] + "/to")
+at, to = (os.open(path, os.O_RDONLY) for path in (sys.argv[2], sys.argv[2] + "/to"))
+files = [(os.fsdecode(b"%d\\xff" % n) + "n" * 200, bytes(n)) for n in range(300)]
+assert sum(c.drop(at, files)) in (0, 300)  # not every file system can
+for name, content in files:
+    with open(sys.argv[2] + "/" + name, "wb") as file:
+        file.write(content)
+names = [name for name, _ in files]
+os.utime(sys.argv[2] + "/" + names[0], ns=(14 * 10**18, 14 * 10**18))
+seen = [one for one in c.look(at, "path", [*names, "gone", "n" * 300]) if one]
+assert c.read(at, seen, 250).count(None) in (49, 50)
+assert c.read(at, [(one[0], one[1] - 1, *one[2:]) for one in seen if one[1]], 250)
+status = os.lstat(sys.argv[2] + "/" + names[0])
+assert c.move(at, to, [(names[0], 0, 0, 0, status.st_ino, status.st_mode)]) == [0]
+assert c.move(at, to, seen + seen).count(1) in (299, 300)
+for call, arguments in ((c.look, (at, "p", [*names, 1])), (c.read, (at, [*seen, 1], 300)), (c.drop, (at, [*files, 1])),
+                        (c.move, (at, to, [*seen, (1,) * 6]))):
+    try:
+        call(*arguments)
+    except TypeError:
+        continue
+    raise AssertionError(call)
+print("done")
+"""
+
+
+def test_no_byte_is_touched_that_is_not_its_own(c: Any, tmp_path: Path) -> None:
+    """Compiled with the address and undefined-behaviour sanitizers."""
+    (tmp_path / "places").mkdir()
+    library, source = tmp_path / "_bulk.so", Path(bulk.__file__).with_name("_bulk.c")
+    include = subprocess.run(
+        [sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
+        check=True, capture_output=True, text=True,
+    ).stdout.strip()  # fmt: skip
+    flags = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover", "-shared", "-fPIC"]
+    try:
+        compiler = ["gcc", *flags, f"-I{include}", str(source), "-o", str(library)]
+        subprocess.run(compiler, check=True, capture_output=True)
+        found = subprocess.run(["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True)
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"needs gcc with its sanitizers: {error}")
+    done = subprocess.run(
+        [sys.executable, "-c", EXERCISE, str(library), str(tmp_path / "places")],
+        check=False, capture_output=True, text=True,
+        env={**os.environ, "LD_PRELOAD": found.stdout.strip(), "ASAN_OPTIONS": "detect_leaks=0"},
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
