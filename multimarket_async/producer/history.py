@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from multimarket_async.producer.period import Period
-from multimarket_async.producer.producer import Producer
+from multimarket_async.producer.producer import Producer, Turns
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class History:
 
 async def drop_history(wanted: Mapping[Producer, int], period: Period) -> History:
     """So many files by each producer, at full speed, in turns."""
-    turn = asyncio.Lock()
+    turns = Turns()
     async with asyncio.TaskGroup() as group:
         for producer, files in wanted.items():
-            group.create_task(producer.burst(files, period, turn), name=producer.name)
+            group.create_task(producer.burst(files, period, turns), name=producer.name)
     lines = "".join(f"{producer.feed} {producer.digest.hexdigest()}\n" for producer in wanted)
     made_of = {name: value for producer in wanted for name, value in producer.source.made_of.items()}
     expected = {producer.feed: producer.expected.copy() for producer in wanted}

@@ -4,12 +4,15 @@ import asyncio
 import hashlib
 import json
 import random
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
-from itertools import chain, count
+from itertools import count
+from pathlib import Path
 
 import structlog
 
@@ -22,6 +25,9 @@ from multimarket_async.producer.faults import NO_FAULTS, TORN, Faults, Source
 from multimarket_async.producer.pace import Rhythm
 from multimarket_async.producer.period import LAST_24_MONTHS, Period
 
+if sys.platform != "win32":
+    import fcntl
+
 log = structlog.get_logger()
 
 AT_ONCE = 500  # files a turn: long enough for full speed, short enough to be stopped and watched
@@ -29,6 +35,14 @@ ROOM_EVERY, ROOM_AGAIN_S = 10 * AT_ONCE, 0.2
 TORN_FOR_S = 0.2  # well below the default settle_s: the file is whole before it could be called bad
 LONGEST_LIFE, MOST_LIVES = timedelta(days=60), 100_000  # follow-ups that a live producer has still to drop
 LATER_S = 0.05  # a copy is seen to be younger: file systems tell times a few milliseconds apart
+
+
+@dataclass(frozen=True)
+class Turns:
+    """One producer makes while another one drops: two that make, or two that drop, only hinder each other."""
+
+    make: asyncio.Lock = field(default_factory=asyncio.Lock)
+    drop: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Producer:
@@ -107,19 +121,21 @@ class Producer:
         log.info("file.dropped", feed=self.feed, file=delivery.name, **label)
         self._events.publish("file.dropped", feed=self.feed, file=delivery.name)
 
-    async def burst(self, files: int, period: Period | None = None, turn: asyncio.Lock | None = None) -> None:
+    async def burst(self, files: int, period: Period | None = None, turns: Turns | None = None) -> None:
         """Drop `files` deliveries at full speed, dated over the period: the last 24 months, where none is given.
 
-        turn: shared by all who do so at once; threads that make nothing but short system calls hinder each other.
+        turns: shared by all who do so at once.
         """
-        period, turn = period or Period.before(self._clock.now(), LAST_24_MONTHS), turn or asyncio.Lock()
+        period, turns = period or Period.before(self._clock.now(), LAST_24_MONTHS), turns or Turns()
         first: int | None = None
         for done in range(0, files, AT_ONCE):
             if self._most_waiting and done % ROOM_EVERY == 0:
                 await self._room()
+            async with turns.make:
+                begun, made = await asyncio.to_thread(self._make, min(AT_ONCE, files - done), period)
             with ExitStack() as unfinished:
-                async with turn:
-                    begun = await asyncio.to_thread(self._drop_some, min(AT_ONCE, files - done), period, unfinished)
+                async with turns.drop:
+                    await asyncio.to_thread(self._drop_all, made, unfinished)
                 await asyncio.sleep(self.torn_for_s)
             first = begun if first is None else first
         if self._later:
@@ -134,13 +150,13 @@ class Producer:
             if await asyncio.to_thread(count_waiting, self._landing.sources) < self._most_waiting:
                 return
 
-    def _drop_some(self, files: int, period: Period, unfinished: ExitStack) -> int:
+    def _make(self, files: int, period: Period) -> tuple[int, list[Delivery]]:
+        """The number of the first one, and all that is to be dropped now."""
         later, first = self._take_later(), self._reserve(files)
         numbers = range(first, first + files)
         orders = (self._next(number, period.earliest, period.latest) for number in numbers)
-        lives = (one.delivery for order in orders for one in self.source.life(order, period.latest))
-        self._drop_all(chain(lives, later), unfinished)
-        return first
+        lives = [one.delivery for order in orders for one in self.source.life(order, period.latest)]
+        return first, lives + later
 
     def _next(self, number: int, earliest: datetime, latest: datetime) -> Delivery:
         delivery, later = self.source.deliveries(number, earliest, latest)
@@ -161,26 +177,24 @@ class Producer:
         later, self._later = self._later, []
         return later
 
-    def _drop_all(self, deliveries: Iterable[Delivery], unfinished: ExitStack) -> None:
+    def _drop_all(self, deliveries: Sequence[Delivery], unfinished: ExitStack) -> None:
         """All of them; the torn ones are complete, and all written down as dropped, when `unfinished` is closed."""
-        listed = list(deliveries)
-        unfinished.enter_context(self._written_down(listed, complete=True))
-        drop_all(self._landing.sources, self._whole(listed, unfinished))
+        unfinished.enter_context(self._written_down(deliveries, complete=True))
+        for one in deliveries:
+            if one.fault == TORN:
+                unfinished.enter_context(torn(self._landing.sources, one.name, one.content))
+        drop_all(self._landing.sources, [(one.name, one.content) for one in deliveries if one.fault != TORN])
+        for one in deliveries:
+            self._count(one)
 
     def _written_down(self, deliveries: Sequence[Delivery], *, complete: bool) -> AbstractContextManager[None]:
         return self.manifest.dropping(self.feed, deliveries, complete=complete) if self.manifest else nullcontext()
 
-    def _whole(self, deliveries: Iterable[Delivery], unfinished: ExitStack) -> Iterator[tuple[str, bytes]]:
-        """Name and content of each; what is asked for the next one has dropped this one."""
-        for one in deliveries:
-            if one.fault == TORN:
-                unfinished.enter_context(torn(self._landing.sources, one.name, one.content))
-            else:
-                yield one.name, one.content
-            self.digest.update(b"%b\0%d\0%b" % (one.name.encode(), len(one.content), one.content))
-            self.expected[one.expected] += 1
-            if self.witness:
-                self.witness(one)
+    def _count(self, one: Delivery) -> None:
+        self.digest.update(b"%b\0%d\0%b" % (one.name.encode(), len(one.content), one.content))
+        self.expected[one.expected] += 1
+        if self.witness:
+            self.witness(one)
 
     def _reserve(self, numbers: int) -> int:
         """The first of so many numbers that no earlier run has used, nor will a later one.
@@ -188,9 +202,19 @@ class Producer:
         Written down before any is used: a crash skips numbers and repeats none.
         """
         counter = self._landing.sources / ".produced"
-        used: dict[str, int] = json.loads(counter.read_bytes()) if counter.exists() else {}
-        first = used.get(str(self._seed), 0)
-        hidden = counter.with_suffix(".part")
-        hidden.write_text(json.dumps({**used, str(self._seed): first + numbers}))
-        hidden.replace(counter)
+        with _alone(counter.with_suffix(".lock")):
+            used: dict[str, int] = json.loads(counter.read_bytes()) if counter.exists() else {}
+            first = used.get(str(self._seed), 0)
+            hidden = counter.with_suffix(".part")
+            hidden.write_text(json.dumps({**used, str(self._seed): first + numbers}))
+            hidden.replace(counter)
         return first
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """No other process and no other thread is here; the kernel lets go for whoever dies."""
+    with lock.open("a") as file:
+        if sys.platform != "win32":
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

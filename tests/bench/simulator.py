@@ -1,7 +1,7 @@
 """The simulator: orders made a second, in one process, and orders dropped a second, by the command `produce`.
 
 Without a manifest, whose KPIs take longer to compute than the orders to make. From the time of `produce` that of a
-`produce` of nothing is taken away: imports, settings, the shop's catalogue.
+`produce` of one order a channel is taken away: imports, settings, the shop's catalogue, the season.
 """
 
 import itertools
@@ -29,7 +29,7 @@ def measure(found: Ground, *, quick: bool) -> list[Row]:
     dropped: list[float] = []
     for _ in track(range(2 if quick else RUNS), MEASURE, console=console):
         made.append(_made(found, per_channel))
-        dropped.append(3 * per_channel / (_produce_s(found, per_channel) - _produce_s(found, 0)))
+        dropped.append(3 * (per_channel - 1) / (_produce_s(found, per_channel) - _produce_s(found, 1)))
     return [
         Row(MEASURE, "orders made", "orders/s", made),
         Row(MEASURE, "orders made and dropped", "orders/s", dropped, at_least=15_000),

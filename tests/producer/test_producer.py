@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,14 @@ def dropped(landing: Landing) -> list[dict[str, str | int]]:
 
 def numbers(landing: Landing, seed: int = 1) -> list[int]:
     return [file["number"] for file in dropped(landing) if file["seed"] == seed]
+
+
+def test_two_processes_never_use_the_same_number(landing: Landing) -> None:
+    """`produce` beside `run`: a lock of the kernel's knows no difference between their threads and their processes."""
+    one, other = producer(landing), producer(landing)
+    with ThreadPoolExecutor(2) as threads:
+        reserved = list(threads.map(lambda who: [who._reserve(1) for _ in range(300)], [one, other]))
+    assert sorted(chain.from_iterable(reserved)) == list(range(600))
 
 
 async def test_a_burst_drops_so_many_files(landing: Landing) -> None:
@@ -140,7 +150,7 @@ async def test_the_counter_is_not_a_delivery(landing: Landing) -> None:
     """What the producer keeps there for itself does not wait for the collector."""
     await producer(landing).burst(1)
     assert len(landing.waiting()) == 1
-    assert len(list(landing.sources.iterdir())) == 2
+    assert {path.name for path in landing.sources.iterdir()} == {".produced", ".produced.lock", "1-0.json"}
 
 
 async def test_a_burst_is_dated_over_the_last_24_months(landing: Landing) -> None:
