@@ -8,8 +8,8 @@ import pytest
 MB = 10**6
 # Blocks that come and go, with small ones between them that stay: what a generation of KPIs does to the heap.
 CODE = """
-from multimarket_async.memory import give_back_large_blocks
-give_back_large_blocks()
+from multimarket_async.memory import keep_one_small_heap
+keep_one_small_heap()
 bytes(30_000_000)  # as large a block as glibc lets its limit follow
 kept = []
 for _ in range(3):

@@ -19,7 +19,7 @@ from multimarket_async.cli.simulate import add_simulate
 from multimarket_async.cli.top import add_top
 from multimarket_async.cli.torture import add_torture
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.memory import give_back_large_blocks
+from multimarket_async.memory import keep_one_small_heap
 
 app = typer.Typer(
     name="multimarket-async",
@@ -37,7 +37,7 @@ for add in (add_bi, add_health, add_quarantine, add_report, add_simulate, add_to
 
 def main() -> None:
     """Run the command line; what a user can mend is said in a sentence, without a traceback."""
-    give_back_large_blocks()
+    keep_one_small_heap()
     try:
         app()
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """What the collector has done since it started, and how long files waited for it."""
 
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ class Tally:
     latency_budget_s: float
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     _told: Counter[tuple[str, str]] = field(default_factory=Counter)
-    _waited_s: list[float] = field(default_factory=list)
+    _waited_s: "array[float]" = field(default_factory=lambda: array("d"))  # a fourth of what a list takes
     _late: list[tuple[float, str]] = field(default_factory=list)
     meters: Meters = field(init=False)
 
@@ -45,7 +46,7 @@ class Tally:
     def count(self, feed: str, outcome: str, *waited_s: float) -> None:
         """More files are where they belong, each so many seconds after it could be seen."""
         self.outcomes[feed, outcome] += len(waited_s)
-        self._waited_s += waited_s
+        self._waited_s.extend(waited_s)
         for wait_s in waited_s:
             self.meters.waited_s.observe(wait_s)
         late = [(wait_s, feed) for wait_s in waited_s if wait_s > self.latency_budget_s]
@@ -74,7 +75,7 @@ class Tally:
         worst_s, feed = max(late)
         return Breaches(len(late), round(worst_s, 3), feed)
 
-    def waits(self) -> list[float]:
+    def waits(self) -> Sequence[float]:
         """The waits since the last call, seconds."""
         waited = self._waited_s[:]
         del self._waited_s[: len(waited)]  # and no more: another thread may be counting

@@ -10,6 +10,7 @@ import time
 from multimarket_async import logs
 from multimarket_async.app import opened, places
 from multimarket_async.cli.options import finish, load_settings
+from multimarket_async.memory import keep_one_small_heap
 
 
 async def main(data_dir: str, uri: str, database: str, files: int) -> None:
@@ -30,4 +31,5 @@ if __name__ == "__main__":
     import os
 
     sys.setswitchinterval(float(os.environ.get("SWI", "0.005")))
+    keep_one_small_heap()  # as every command does
     finish(main(*sys.argv[1:4], int(sys.argv[4])))
