@@ -1,4 +1,4 @@
-"""Batch by batch: read, insert, archive. While one is inserted, the last one is archived and the next one read."""
+"""Batch by batch: read, insert, archive; the next one is read while others are inserted or archived."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 import structlog
 
 from multimarket_async.clock import Clock, beats, pause
-from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog, Taken
-from multimarket_async.collector.batch import Faulty, Parsed, contents, parse, runs
+from multimarket_async.collector.backlog import Backlog
+from multimarket_async.collector.batch import Parsed, runs
+from multimarket_async.collector.intake import Batch, Intake
 from multimarket_async.collector.mover import Decided, Mover, archive
 from multimarket_async.collector.tally import Tally, by_outcome, files_of
 from multimarket_async.collector.writer import Writer
@@ -29,13 +30,6 @@ log = structlog.get_logger()
 
 BATCHES_AT_ONCE = 3  # being inserted or archived; MongoDB has work while the journal of another is waited for
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.25, 2.0
-
-
-class Batch(NamedTuple):
-    """Files that were read together. began: on the monotonic clock, seconds."""
-
-    began: float
-    parsed: list[Parsed]
 
 
 class _Storing(NamedTuple):
@@ -58,18 +52,18 @@ class Collector:
         events: Events | None = None,
     ) -> None:
         self.tally = Tally(settings.latency_budget_s)
-        self._backlogs = {feed.name: Backlog(feed, landing, clock) for feed, landing in feeds}
+        backlogs = {feed.name: Backlog(feed, landing, clock) for feed, landing in feeds}
         self._events = events or Events(clock.now)
-        self._mover = Mover(self._backlogs, self.tally, settings.settle_s, clock, self._events)
+        self._mover = Mover(backlogs, self.tally, settings.settle_s, clock, self._events)
+        self._intake = Intake(backlogs, self._mover, settings, clock)
         self._store = store
-        lives = {one.feed.collection: one.feed.life for one in self._backlogs.values() if one.feed.life}
+        lives = {one.feed.collection: one.feed.life for one in backlogs.values() if one.feed.life}
         self._writer = Writer(store, Marks(store, clock), lives)
         self._settings = settings
         self._clock = clock
-        # One thread for all that knows which files are in hand; one that only moves, and needs no interpreter for it.
+        # One thread for what knows which files are in hand; one that only moves, and needs no interpreter for it.
         self._files, self._moving = ThreadPoolExecutor(1, "files"), ThreadPoolExecutor(1, "moving")
         self._interrupted_at: float | None = None
-        self._unseen: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep the directories until `stop` is set; while something outside is away, files simply wait."""
@@ -96,7 +90,7 @@ class Collector:
 
     def waiting(self) -> list[WaitingFile]:
         """Every waiting file of every feed."""
-        return [file for backlog in self._backlogs.values() for file in backlog.landing.waiting()]
+        return self._intake.waiting()
 
     async def sweep(self, enough: Callable[[], bool] = lambda: False) -> bool:
         """Collect batch by batch until no file is due; False if something outside is away.
@@ -112,20 +106,14 @@ class Collector:
             await self._examine()
             return False
         except asyncio.CancelledError:
-            self._forget()
+            self._intake.forget()
             raise
         return True
 
     async def _try_again(self) -> None:
         await self._store.ping()
-        self._forget()
-        for backlog in self._backlogs.values():
-            backlog.release()
-
-    def _forget(self) -> None:
-        """Files in hand were not dealt with: look anew."""
-        for backlog in self._backlogs.values():
-            backlog.forget()
+        self._intake.forget()
+        self._intake.release()
 
     async def _examine(self) -> None:
         """While nothing can be stored, look at what waits, once: bad files need no MongoDB to be set aside.
@@ -134,17 +122,16 @@ class Collector:
         """
         until = self._clock.monotonic() + LONGEST_BACKOFF_S
         with suppress(Unavailable):
-            while self._clock.monotonic() < until and (batch := await self._in_thread(self._read)):
-                for good in batch.parsed:
-                    self._backlogs[good.taken.feed.name].leave(good.taken.file, UNTIL_RELEASED, "good")
+            while self._clock.monotonic() < until and (batch := await self._in_thread(self._intake.next_batch)):
+                self._intake.leave(batch)
 
     async def _collect(self, enough: Callable[[], bool]) -> None:
         """While batches are inserted and archived, the next one is read."""
-        reading = None if enough() else asyncio.create_task(self._in_thread(self._read))
+        reading = None if enough() else asyncio.create_task(self._in_thread(self._intake.next_batch))
         storing: list[_Storing] = []
         try:
             while reading and (batch := await asyncio.shield(reading)):
-                reading = None if enough() else asyncio.create_task(self._in_thread(self._read))
+                reading = None if enough() else asyncio.create_task(self._in_thread(self._intake.next_batch))
                 if len(storing) == BATCHES_AT_ONCE:
                     await asyncio.shield(storing[0].archived)
                     del storing[0]
@@ -171,49 +158,6 @@ class Collector:
             await asyncio.wait([future])
             raise
 
-    def _read(self) -> Batch | None:
-        """The next batch, read and parsed, the bad files set aside; None if no file is due."""
-        began, now = self._clock.monotonic(), self._clock.now()
-        self._mover.put_back()
-        if not (files := self._take()):
-            return None
-        parsed: list[Parsed] = []
-        faulty: list[Faulty] = []
-        most_bytes = self._settings.max_file_bytes
-        for taken, content in contents(files, most_bytes):
-            match parse(taken, content, most_bytes, now):
-                case Parsed() as good:
-                    parsed.append(good)
-                case Faulty() as bad:
-                    faulty.append(bad)
-                case None:
-                    self._backlogs[taken.feed.name].let_go(taken.file)
-        self._mover.set_aside(faulty)
-        return Batch(began, parsed)
-
-    def _take(self) -> list[Taken]:
-        """A batch: an equal share from every channel, then more from those that have more."""
-        files, size, channels = self._settings.batch_files, self._settings.batch_bytes, len(self._backlogs)
-        batch: list[Taken] = []
-        for backlog in self._backlogs.values():
-            batch += self._look(backlog, min(max(1, files // channels), files - len(batch)), size // channels + 1)
-        for backlog in self._backlogs.values():
-            bytes_left = size - sum(taken.file.bytes for taken in batch)
-            batch += backlog.take_known(files - len(batch), bytes_left)
-        return batch
-
-    def _look(self, backlog: Backlog, most_files: int, most_bytes: int) -> list[Taken]:
-        """A folder that cannot be listed holds up no other."""
-        try:
-            taken = backlog.take(most_files, most_bytes)
-        except Unavailable as why:
-            if backlog.feed.name not in self._unseen:
-                log.warning("feed.unreadable", feed=backlog.feed.name, why=str(why))
-            self._unseen.add(backlog.feed.name)
-            return []
-        self._unseen.discard(backlog.feed.name)
-        return taken
-
     async def _insert(self, batch: Batch, earlier: Iterable[asyncio.Task[Any]]) -> list[list[Outcome]]:
         """The outcomes of each file's documents, stored after earlier ones; if one of these fails, so does this."""
         for one in earlier:
@@ -238,7 +182,7 @@ class Collector:
         self._tell(self._clock.monotonic() - batch.began)
 
     def _interrupted(self, why: Unavailable) -> None:
-        self._forget()
+        self._intake.forget()
         if self._interrupted_at is None:
             self._interrupted_at = self._clock.monotonic()
             log.warning("collection.interrupted", why=str(why))

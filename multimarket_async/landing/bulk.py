@@ -10,15 +10,18 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import IntEnum
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from multimarket_async.landing.rename import LONGEST_NAME_BYTES, free_names, place
 from multimarket_async.landing.waiting import WaitingFile, is_ours
 
+_bulk: ModuleType | None
 try:
-    from multimarket_async.landing import _bulk
+    _bulk = import_module(f"{__package__}._bulk")
 except ImportError:  # there was no C compiler where it was installed
-    _bulk = None  # type: ignore[assignment]
+    _bulk = None
 
 _new = tuple.__new__  # WaitingFile(*fields) takes twice the time
 
@@ -39,7 +42,7 @@ def compiled() -> bool:
     return _bulk is not None
 
 
-def look(folder: str, names: list[str]) -> tuple[list[WaitingFile], list[str]]:
+def look_at_all(folder: str, names: list[str]) -> tuple[list[WaitingFile], list[str]]:
     """What lies under these names; and those under which nothing was seen."""
     if _bulk is not None:
         with suppress(OSError), _opened(folder) as directory:
@@ -49,15 +52,16 @@ def look(folder: str, names: list[str]) -> tuple[list[WaitingFile], list[str]]:
     return [], names
 
 
-def read(folder: str, files: list[WaitingFile], most_bytes: int) -> list[bytes | None]:
+def read_all(folder: str, files: list[WaitingFile], most_bytes: int) -> list[bytes | None]:
     """The contents of regular files of at most `most_bytes` that have the size they had; None: not read."""
     if _bulk is not None:
         with suppress(OSError), _opened(folder) as directory:
-            return _bulk.read(directory, files, most_bytes)
+            contents: list[bytes | None] = _bulk.read(directory, files, most_bytes)
+            return contents
     return [None] * len(files)
 
 
-def move(source: str, target: str, files: list[WaitingFile]) -> list[Moved]:
+def move_all(source: str, target: str, files: list[WaitingFile]) -> list[Moved]:
     """Move files from folder to folder, never over another one, if they are as they were seen, and look again there."""
     if _bulk is not None:
         with suppress(OSError), _opened(source) as old, _opened(target) as new:

@@ -17,8 +17,7 @@ import aiofiles
 import aiofiles.os
 
 from multimarket_async.errors import Rejected, Unavailable
-from multimarket_async.landing import bulk
-from multimarket_async.landing.bulk import Moved
+from multimarket_async.landing.bulk import Moved, look_at_all, move_all, read_all
 from multimarket_async.landing.quarantine import Quarantine
 from multimarket_async.landing.rename import place
 from multimarket_async.landing.waiting import WaitingFile, is_ours
@@ -95,7 +94,7 @@ class Landing:
 
     def read_all(self, files: list[WaitingFile], max_bytes: int) -> list[bytes | None]:
         """Their contents; None where `read` has to say what is the matter."""
-        return bulk.read(str(self.sources), files, max_bytes)
+        return read_all(str(self.sources), files, max_bytes)
 
     def archive_all(self, files: list[WaitingFile], day: date) -> list[Moved]:
         """Move stored files to the archive of that day, those that nothing is unusual about."""
@@ -104,7 +103,7 @@ class Landing:
         folder = f"{self._archived}/{day}"
         with suppress(OSError):  # then none is moved, and `archive` says why
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a path is text here
-        return bulk.move(str(self.sources), folder, files)
+        return move_all(str(self.sources), folder, files)
 
     def put_back(self, path: str, name: str) -> str:
         """Return a file that was moved by mistake: another one had taken its name meanwhile. Its new path."""
@@ -184,7 +183,7 @@ def _seen(folder: str, entries: Iterator[os.DirEntry[str]]) -> Iterator[WaitingF
     seen, failure = 0, None
     names = (entry.name for entry in entries if is_ours(entry.name))
     while some := list(islice(names, AT_ONCE)):
-        files, unseen = bulk.look(folder, some)
+        files, unseen = look_at_all(folder, some)
         for name in unseen:
             try:
                 files += _looked_at(f"{folder}/{name}")

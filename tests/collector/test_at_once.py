@@ -256,7 +256,7 @@ async def test_what_a_thread_has_begun_is_ended(site: Site, monkeypatch: pytest.
     site.put_readings("north", range(5))
     collector = site.collector(batch_files=1)
     whose: dict[str, tuple[Any, str]] = {
-        "reading": (collector, "_take"),
+        "reading": (collector._intake, "_take"),
         "moving": (site.landings["north"], "archive_all"),
         "counting": (collector._mover, "settle"),
     }
@@ -279,10 +279,10 @@ async def test_a_look_at_what_waits_during_an_outage_is_ended(site: Site) -> Non
     """In a thread too."""
     site.put("1.json", {"key": 1})
     collector = site.collector()
-    held = Held(collector._take)
+    held = Held(collector._intake._take)
 
     async def away() -> None:
-        collector._take = held
+        collector._intake._take = held
         raise Unavailable("planted")
 
     site.store.before = away

@@ -30,14 +30,14 @@ from tests.tracing import struck
 
 def after_the_look(collector: Collector, happen: Callable[[], object]) -> None:
     """Something happens, once, between the look at the directory and the reading."""
-    take = collector._take
+    take = collector._intake._take
 
     def look() -> list[Taken]:
-        collector._take, taken = take, take()
+        collector._intake._take, taken = take, take()
         happen()
         return taken
 
-    collector._take = look
+    collector._intake._take = look
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from multimarket_async.landing import Landing, bulk
 def collect():
     landing = Landing(Path(sys.argv[1]), "north")
     landing.archived.joinpath("2026-03-01").mkdir(parents=True)
-    files, unseen = bulk.look(str(landing.sources), [f"{n}.json" for n in range(4)])
+    files, unseen = bulk.look_at_all(str(landing.sources), [f"{n}.json" for n in range(4)])
     print(json.dumps([[file.name for file in files], unseen]), flush=True)
     read = landing.read_all(files, 100)
     print(json.dumps([content and content.decode() for content in read]), flush=True)
@@ -125,13 +125,13 @@ def test_a_file_that_does_not_open_is_not_read(data_dir: Path, error: str) -> No
 
 def test_out_of_descriptors_nothing_is_read(data_dir: Path) -> None:
     """One is left, for the folder."""
-    files, _ = bulk.look(str(data_dir / "sources" / "north"), NAMES)
+    files, _ = bulk.look_at_all(str(data_dir / "sources" / "north"), NAMES)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with Path(os.devnull).open() as lowest_free:
         most = lowest_free.fileno() + 1
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     try:
-        assert bulk.read(str(data_dir / "sources" / "north"), files, 100) == [None] * 4
+        assert bulk.read_all(str(data_dir / "sources" / "north"), files, 100) == [None] * 4
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -297,7 +297,7 @@ from multimarket_async.landing import bulk
 from multimarket_async.landing.waiting import WaitingFile
 
 folder = sys.argv[1]
-[file], _ = bulk.look(folder, ["0.json"])
+[file], _ = bulk.look_at_all(folder, ["0.json"])
 at = os.open(folder, os.O_RDONLY)
 one = threading.Thread(target=bulk._bulk.read, args=(at, [file], 100), daemon=True)
 one.start()

@@ -192,7 +192,7 @@ def test_both_ways_do_the_same(files: dict[str, Drawn]) -> None:
 def test_a_file_is_seen_field_by_field_as_it_is(c: Any, tmp_path: Path, kind: str) -> None:
     """Of its type, too."""
     MADE[kind](tmp_path / "1.json")
-    [found], unseen = bulk.look(str(tmp_path), ["1.json"])
+    [found], unseen = bulk.look_at_all(str(tmp_path), ["1.json"])
     assert (found._asdict(), unseen, type(found)) == (seen(tmp_path / "1.json")._asdict(), [], WaitingFile)
 
 
@@ -200,33 +200,37 @@ def test_a_file_is_seen_field_by_field_as_it_is(c: Any, tmp_path: Path, kind: st
 def test_any_name_is_seen_as_it_is(c: Any, tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)
     path.write_bytes(b"{}")
-    assert bulk.look(str(tmp_path), [path.name]) == ([seen(path)], [])
+    assert bulk.look_at_all(str(tmp_path), [path.name]) == ([seen(path)], [])
 
 
 def test_names_under_which_nothing_lies_are_said(c: Any, tmp_path: Path) -> None:
     (tmp_path / "b.json").touch()
-    found, unseen = bulk.look(str(tmp_path), ["a.json", "b.json", "c.json"])
+    found, unseen = bulk.look_at_all(str(tmp_path), ["a.json", "b.json", "c.json"])
     assert ([file.name for file in found], unseen) == (["b.json"], ["a.json", "c.json"])
 
 
 def test_no_files_at_all(c: Any, tmp_path: Path) -> None:
     folder = str(tmp_path)
-    assert (bulk.look(folder, []), bulk.read(folder, [], 9), bulk.move(folder, folder, [])) == (([], []), [], [])
+    assert (bulk.look_at_all(folder, []), bulk.read_all(folder, [], 9), bulk.move_all(folder, folder, [])) == (
+        ([], []),
+        [],
+        [],
+    )
 
 
 def test_a_folder_that_is_not_there(way: str, tmp_path: Path) -> None:
     """Nothing is done, and the careful way says why."""
     (tmp_path / "1.json").touch()
     file, gone = seen(tmp_path / "1.json"), str(tmp_path / "gone")
-    assert bulk.look(gone, ["1.json"]) == ([], ["1.json"])
-    assert bulk.read(gone, [file], 9) == [None]
-    assert bulk.move(gone, str(tmp_path), [file]) == bulk.move(str(tmp_path), gone, [file]) == [Moved.NO]
+    assert bulk.look_at_all(gone, ["1.json"]) == ([], ["1.json"])
+    assert bulk.read_all(gone, [file], 9) == [None]
+    assert bulk.move_all(gone, str(tmp_path), [file]) == bulk.move_all(str(tmp_path), gone, [file]) == [Moved.NO]
 
 
 @pytest.mark.parametrize(("size", "most", "content"), [(5, 5, b"12345"), (6, 5, None), (0, 0, b"")])
 def test_what_is_too_large_is_not_read(c: Any, tmp_path: Path, size: int, most: int, content: bytes | None) -> None:
     (tmp_path / "1.json").write_bytes(b"123456"[:size])
-    assert bulk.read(str(tmp_path), [seen(tmp_path / "1.json")], most) == [content]
+    assert bulk.read_all(str(tmp_path), [seen(tmp_path / "1.json")], most) == [content]
 
 
 def test_a_link_that_took_the_name_is_not_followed(c: Any, tmp_path: Path) -> None:
@@ -236,7 +240,7 @@ def test_a_link_that_took_the_name_is_not_followed(c: Any, tmp_path: Path) -> No
     file = seen(path)
     path.rename(other)
     path.symlink_to(other)
-    assert bulk.read(str(tmp_path), [file], 9) == [None]
+    assert bulk.read_all(str(tmp_path), [file], 9) == [None]
 
 
 def test_answers_are_those_of_moved() -> None:
@@ -252,7 +256,7 @@ def test_a_move_never_overwrites(c: Any, tmp_path: Path) -> None:
     (tmp_path / "to").mkdir()
     for folder in (tmp_path, tmp_path / "to"):
         (folder / "1.json").write_text(folder.name)
-    assert bulk.move(str(tmp_path), str(tmp_path / "to"), [seen(tmp_path / "1.json")]) == [Moved.NO]
+    assert bulk.move_all(str(tmp_path), str(tmp_path / "to"), [seen(tmp_path / "1.json")]) == [Moved.NO]
     assert (tmp_path / "to" / "1.json").read_text() == "to"
     assert (tmp_path / "1.json").exists()
 
@@ -321,7 +325,7 @@ def test_impossible_numbers_are_no_harm(c: Any, folder: int, tmp_path: Path) -> 
     os.utime(tmp_path / "1.json", ns=(-1, -1))  # -1 is what C makes of a number that it cannot hold
     good = seen(tmp_path / "1.json")
     for file in (good._replace(bytes=-1), good._replace(written_ns=2**70), good._replace(written_ns=-(2**70))):
-        assert bulk.move(str(tmp_path), str(tmp_path / "to"), [file]) == [Moved.NO]
+        assert bulk.move_all(str(tmp_path), str(tmp_path / "to"), [file]) == [Moved.NO]
     assert c.read(folder, [good._replace(bytes=-1)], 9) == [None]
 
 
