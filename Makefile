@@ -50,5 +50,5 @@ bench: $(INSTALLED) ## Measure speed against the targets, a quarter of an hour (
 	$(BIN)/python tests/bench/bench.py $(if $(QUICK),--quick) $(ONLY)
 
 clean: ## Remove everything that was built; the data stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis multimarket_async/landing/*.so
 	find multimarket_async tests -name __pycache__ -type d -prune -exec rm -rf {} +
