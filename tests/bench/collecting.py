@@ -28,8 +28,5 @@ async def main(data_dir: str, uri: str, database: str, files: int) -> None:
 
 
 if __name__ == "__main__":
-    import os
-
-    sys.setswitchinterval(float(os.environ.get("SWI", "0.005")))
     keep_one_small_heap()  # as every command does
     finish(main(*sys.argv[1:4], int(sys.argv[4])))
