@@ -123,6 +123,20 @@ def test_a_file_that_does_not_open_is_not_read(data_dir: Path, error: str) -> No
     assert (read, moved) == (["[0]", None, "[2]", "[3]"], [YES] * 4)
 
 
+def test_a_file_of_another_owner_is_read(data_dir: Path) -> None:
+    """Only to the owner the system grants not to note the time: EPERM, open(2), O_NOATIME."""
+    second = number_of(data_dir, "openat", '"1.json"')
+    _, read, moved = collected(data_dir, f"openat:error=EPERM:when={second}")
+    assert (read, moved) == (list(CONTENTS.values()), [YES] * 4)
+
+
+def test_a_file_that_may_not_be_opened_is_not_read(data_dir: Path) -> None:
+    """Refused twice, it is left to the careful way."""
+    second = number_of(data_dir, "openat", '"1.json"')
+    _, read, moved = collected(data_dir, f"openat:error=EPERM:when={second}..{second + 1}")
+    assert (read, moved) == (["[0]", None, "[2]", "[3]"], [YES] * 4)
+
+
 def test_out_of_descriptors_nothing_is_read(data_dir: Path) -> None:
     """One is left, for the folder."""
     files, _ = bulk.look_at_all(str(data_dir / "sources" / "north"), NAMES)

@@ -233,6 +233,14 @@ def test_what_is_too_large_is_not_read(c: Any, tmp_path: Path, size: int, most: 
     assert bulk.read_all(str(tmp_path), [seen(tmp_path / "1.json")], most) == [content]
 
 
+def test_that_it_was_read_is_not_noted(c: Any, tmp_path: Path) -> None:
+    """It would be a write a file."""
+    (tmp_path / "1.json").write_bytes(b"12")
+    os.utime(tmp_path / "1.json", ns=(0, 1))  # read before it was written: the next time would be noted by all but us
+    assert bulk.read_all(str(tmp_path), [seen(tmp_path / "1.json")], 9) == [b"12"]
+    assert (tmp_path / "1.json").stat().st_atime_ns == 0
+
+
 def test_a_link_that_took_the_name_is_not_followed(c: Any, tmp_path: Path) -> None:
     """Though what it leads to has the same size."""
     path, other = tmp_path / "1.json", tmp_path / "other"
