@@ -63,14 +63,14 @@ class Backlog:
         return taken
 
     def _look(self) -> list[WaitingFile]:
-        files = self.landing.waiting(MOST_LISTED)
+        files = self.landing.waiting(MOST_LISTED, but=self._in_hand)  # by the thousand, and known already
         self._forget_gone(files)
         self._looked_at = self._clock.now().timestamp() * 1e9, self._clock.monotonic()
-        return [file for file in files if file.where not in self._in_hand and self._is_due(file)]
+        return [file for file in files if self._is_due(file)]
 
     def _forget_gone(self, files: list[WaitingFile]) -> None:
         if self._left:
-            for gone in self._left.keys() - {file.where for file in files}:
+            for gone in self._left.keys() - {file.where for file in files} - self._in_hand:
                 self._left.pop(gone, None)
 
     def _is_due(self, file: WaitingFile) -> bool:

@@ -7,7 +7,7 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain, islice
@@ -61,18 +61,18 @@ class Landing:
             hidden.unlink(missing_ok=True)
             raise
 
-    def waiting(self, most: int | None = None) -> list[WaitingFile]:
-        """The files that wait, longest wait first; at most `most` of them."""
-        found = self._listed()
+    def waiting(self, most: int | None = None, but: Container[str] = ()) -> list[WaitingFile]:
+        """The files that wait, longest wait first; at most `most` of them, and none whose path is in `but`."""
+        found = self._listed(but)
         first = sorted(islice(found, most), key=_since)
         if most is None or len(first) < most:
             return first
         return heapq.nsmallest(most, chain(first, found), key=_since)  # memory for no more than these
 
-    def _listed(self) -> Iterator[WaitingFile]:
+    def _listed(self, but: Container[str]) -> Iterator[WaitingFile]:
         try:
             with os.scandir(self.sources) as entries:
-                seen = _seen(str(self.sources), entries)
+                seen = _seen(str(self.sources), entries, but)
                 yield from (file._replace(changed_ns=file.written_ns) for file in seen) if self._dated_by else seen
         except FileNotFoundError:  # somebody removed the directory: sources expect it to be there
             self.sources.mkdir(parents=True, exist_ok=True)
@@ -178,10 +178,10 @@ def _content(path: str, size: int) -> bytes:
     return content
 
 
-def _seen(folder: str, entries: Iterator[os.DirEntry[str]]) -> Iterator[WaitingFile]:
+def _seen(folder: str, entries: Iterator[os.DirEntry[str]], but: Container[str]) -> Iterator[WaitingFile]:
     """Those of ours. One that cannot be looked at hides no other; if none can be, OSError."""
     seen, failure = 0, None
-    names = (entry.name for entry in entries if is_ours(entry.name))
+    names = (entry.name for entry in entries if is_ours(entry.name) and entry.path not in but)
     while some := list(islice(names, AT_ONCE)):
         files, unseen = look_at_all(folder, some)
         for name in unseen:

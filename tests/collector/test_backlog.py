@@ -103,7 +103,7 @@ def test_millions_are_looked_at_in_parts(landing: Landing, backlog: Backlog, mon
     monkeypatch.setattr(module, "MOST_LISTED", 2)
     _arrive(landing, "1.json", "2.json", "3.json")
     assert _names(backlog.take(9, PLENTY)) == ["1.json", "2.json"]
-    assert _names(backlog.take(9, PLENTY)) == []
+    assert _names(backlog.take(9, PLENTY)) == ["3.json"]
     (landing.sources / "1.json").unlink()
     backlog.forget()
     assert _names(backlog.take(9, PLENTY)) == ["2.json", "3.json"]
@@ -162,6 +162,17 @@ def test_a_change_makes_it_due_and_starts_the_time_anew(landing: Landing, backlo
     (landing.sources / "1.json").write_bytes(b"more")
     [changed] = backlog.take(9, PLENTY)
     assert (changed.file.bytes, backlog.leave(changed.file, 3.0)) == (4, 0.0)
+
+
+def test_a_file_in_hand_is_not_forgotten_by_a_look(landing: Landing, backlog: Backlog, hands: Hands) -> None:
+    """While it is tried again others are looked for: the time still counts from the first."""
+    _arrive(landing, "1.json", "2.json")
+    one, _ = backlog.take(9, PLENTY)
+    backlog.leave(one.file, 3.0)
+    hands.seconds += 3.0
+    assert _names(backlog.take(9, PLENTY)) == ["1.json"]
+    assert _names(backlog.take(9, PLENTY)) == []
+    assert backlog.leave(one.file, 3.0) == 3.0
 
 
 def test_a_file_that_is_gone_is_not_remembered(landing: Landing, backlog: Backlog) -> None:
