@@ -205,7 +205,7 @@ class Collector:
 
 
 def _by_file(files: Sequence[Parsed], outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
-    if all(len(file.documents) == 1 for file in files):
+    if {len(file.documents) for file in files} == {1}:
         return [[one] for one in outcomes]
     rest = iter(outcomes)
     return [list(islice(rest, len(file.documents))) for file in files]

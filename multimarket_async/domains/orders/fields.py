@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
@@ -59,7 +59,7 @@ def _instant(value: Any, info: ValidationInfo) -> datetime:
     return found
 
 
-def instant(text: str, zone: ZoneInfo) -> datetime:
+def instant(text: str, zone: tzinfo) -> datetime:
     """The UTC instant of a date, to the millisecond; a naive one is in `zone`. Raises ValueError, OverflowError.
 
     Each date goes through that zone, so that its month there is known to exist too.

@@ -100,6 +100,16 @@ def test_a_key_written_twice_is_seen(twice: str) -> None:
     assert outcome(lambda: plain.parser("web", RULES)(content))[0] == "duplicate_key"
 
 
+@pytest.mark.parametrize("colon", [":", "\\u003a", "\\u003A"])
+def test_a_key_written_twice_beside_an_escaped_colon(colon: str) -> None:
+    """Colons tell how many keys there are, and one that is escaped is none of them."""
+    content = good("1").replace(b"T14:", f"T14{colon}".encode())
+    assert colon.encode() in content
+    agrees(content, "web")
+    twice = content.replace(b'"canal": "web"', b'"canal": "boutique", "canal": "web"')
+    assert outcome(lambda: plain.parser("web", RULES)(twice))[0] == "duplicate_key"
+
+
 @pytest.mark.parametrize("canal", CHANNELS.values())
 def test_what_the_simulator_makes_takes_the_short_cut(canal: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the short cut is none."""
