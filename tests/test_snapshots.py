@@ -398,6 +398,22 @@ async def test_the_collector_marks_before_and_after(mongo_uri: str, database: "D
     await store.aclose()
 
 
+async def test_marks_that_name_the_same_partitions_share_the_names(store: Store, database: "Database[Any]") -> None:
+    """Thousands of marks may wait, each with hundreds of names."""
+    for token in ("a", "b"):
+        mark(database, token, "Fès", "Rabat", done=True)
+    first, second = await Marks(store, Clock()).pending()
+    assert [one is other for one, other in zip(first.partitions, second.partitions, strict=True)] == [True, True]
+
+
+async def test_whether_there_is_any_mark(store: Store, database: "Database[Any]") -> None:
+    """An open one, too."""
+    marks = Marks(store, Clock())
+    assert not await marks.any()
+    mark(database, "a", "Fès", done=False)
+    assert await marks.any()
+
+
 async def _interrupted_insert(store: Store, marks: Marks) -> None:
     async with marks.around("sales", ["c"]):
         await store.add("sales", sold("c"))

@@ -298,13 +298,14 @@ async def test_a_look_at_what_waits_during_an_outage_is_ended(site: Site) -> Non
     assert (sorted(site.stored()), site.waiting()) == (["1"], [])
 
 
-async def test_given_up_at_any_moment(site: Site) -> None:
+@pytest.mark.parametrize("work", ["sweep", "until_empty"])
+async def test_given_up_at_any_moment(site: Site, work: str) -> None:
     """The same collector goes on as if nothing had been: each file stored, archived and counted once."""
     collector = site.collector(Clock(), batch_files=2)
     for moment in range(25):
         for number in range(9):
             site.put(f"{moment} {number}.json", {"key": f"{moment} {number}"}, ("north", "south")[number % 2])
-        task = asyncio.create_task(collector.sweep())
+        task = asyncio.create_task(getattr(collector, work)())
         await asyncio.sleep(moment * 0.001)
         task.cancel()
         await asyncio.wait([task], timeout=LONG_S)
