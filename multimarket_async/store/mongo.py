@@ -11,7 +11,7 @@ from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, DESCENDING, ReplaceOne, UpdateOne, errors
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, UpdateOne, errors
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
@@ -43,7 +43,7 @@ AWAITED = "(awaited)"  # `ingestion.partition` of what is not a document yet: fo
 LARGEST_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit; one larger document would fail its whole batch
 DEEPEST = 180  # a message nested over 200 levels is refused whole; it brings some levels of its own
 LEAST_BYTES_A_LEVEL = 8  # type, a name of one character, two zero bytes, the length
-DUPLICATE_KEY, UNAUTHORIZED, AUTHENTICATION_FAILED, NAMESPACE_EXISTS = 11000, 13, 18, 48
+DUPLICATE_KEY, UNAUTHORIZED, AUTHENTICATION_FAILED, NAMESPACE_EXISTS, BAD_VALUE = 11000, 13, 18, 48, 2
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
 UNREAD: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
 CLIENT_OPTIONS: dict[str, Any] = {  # each yields to the same option in the URI
@@ -302,9 +302,18 @@ class Store:
             await self._collection(collection).delete_many({"_id": {"$in": list(keys)}, **where})
 
     async def define_index(self, collection: str, *fields: str) -> None:
-        """Create the index, ascending, unless it is there."""
+        """Create the index, ascending, unless it is there. A majority of a replica set is enough.
+
+        By default MongoDB waits until all of its members have built it: one that is down holds it up until it is back.
+        """
+        model = IndexModel([(field, ASCENDING) for field in fields])
         with _translated():
-            await self._collection(collection).create_index([(field, ASCENDING) for field in fields])
+            try:
+                await self._collection(collection).create_indexes([model], commitQuorum="majority")
+            except errors.OperationFailure as failure:
+                if failure.code != BAD_VALUE:
+                    raise
+                await self._collection(collection).create_indexes([model])  # a standalone knows no quorum
 
     async def define_shape(self, collection: str, schema: Document) -> None:
         """Refuse, from now on, documents that are not as this $jsonSchema says."""

@@ -1,9 +1,12 @@
 """The store against the real mongod, with every driver: what became of each document, and what comes back."""
 
 import asyncio
+import subprocess
+from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pymongo
@@ -17,8 +20,9 @@ from pymongo.write_concern import WriteConcern
 
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.settings import MongoDriver
-from multimarket_async.store import Encoded, Exists, Inserted, Refused, Store, encode
+from multimarket_async.store import Encoded, Exists, Inserted, Refused, Store, encode, find_mongod
 from multimarket_async.store.driver import CLIENTS
+from multimarket_async.store.embedded.ports import free_port
 
 READINGS = "readings"
 
@@ -428,6 +432,24 @@ async def test_define_index_twice(store: Store, database: Database[Any]) -> None
     for _ in range(2):
         await store.define_index(READINGS, "canal", "at")
     assert database[READINGS].index_information()["canal_1_at_1"]["key"] == [("canal", 1), ("at", 1)]
+
+
+@pytest.fixture
+def standalone(tmp_path: Path) -> Iterator[str]:
+    """The address of a MongoDB that is no replica set."""
+    port = free_port(None)
+    words = [find_mongod(), "--dbpath", tmp_path, "--bind_ip", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as server:
+        yield f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=20000"
+        server.kill()
+
+
+async def test_define_index_on_a_standalone(standalone: str, driver: MongoDriver) -> None:
+    """It refuses what a replica set is asked for. With a member down: torture/test_failover.py."""
+    async with aclosing(Store(standalone, "x", driver)) as store:
+        await store.define_index(READINGS, "at")
+    with pymongo.MongoClient[dict[str, Any]](standalone) as client:
+        assert "at_1" in client["x"][READINGS].index_information()
 
 
 async def test_a_hundred_at_once(store: Store) -> None:
