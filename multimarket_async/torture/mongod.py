@@ -25,17 +25,16 @@ class Mongod:
 
     def kill(self) -> None:
         """As the kernel would, short of memory; its owner starts it anew."""
-        os.kill(self._pid(), signal.SIGKILL)
+        _send(self._pid(), signal.SIGKILL)
 
     async def pause(self) -> None:
         """Stop it in the middle of whatever it does, for a moment."""
         pid = self._pid()
-        os.kill(pid, signal.SIGSTOP)
+        _send(pid, signal.SIGSTOP)
         try:
             await asyncio.sleep(PAUSE_S)
         finally:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+            _send(pid, signal.SIGCONT)
 
     def forget(self, database: str) -> None:
         """Drop a database. Blocking."""
@@ -44,6 +43,12 @@ class Mongod:
 
     def _pid(self) -> int:
         return int(json.loads((self._folder / "server.json").read_text("utf-8"))["pid"])
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    """Unless it is gone: it may have been killed a moment ago, and its owner has not started it anew."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 @asynccontextmanager
