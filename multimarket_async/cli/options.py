@@ -23,11 +23,11 @@ from multimarket_async.errors import WrongSettings
 from multimarket_async.settings import Loaded, Pace, Settings, load
 
 T = TypeVar("T")
+LogTo: TypeAlias = Literal["stdout", "stderr"]
 
 # So long a thread that only has to send what is ready waits for one that computes. At Python's 5 ms a batch, which
 # changes threads some dozen times, lies still longer than it is worked at.
 LONGEST_TURN_S = 0.0005
-LogTo: TypeAlias = Literal["stdout", "stderr"]
 
 
 class LogFormat(StrEnum):
@@ -125,8 +125,8 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
     """Run one coroutine to its end."""
     # What is loaded by now stays; looked through again and again it takes a tenth of the collector's time.
     gc.freeze()
-    sys.setswitchinterval(LONGEST_TURN_S)
     gc.set_threshold(50_000, 20, 100)
+    sys.setswitchinterval(LONGEST_TURN_S)
     return uvloop.run(work)
 
 

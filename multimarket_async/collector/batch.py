@@ -105,7 +105,7 @@ def runs(parsed: list[Parsed]) -> Iterator[tuple[str, list[Parsed]]]:
 
 def verdict(file: Parsed, outcomes: Sequence[Outcome]) -> str | Rejected:
     """What becomes of a file, given what became of its documents: the one place that decides it."""
-    if {*map(type, outcomes)} <= {Inserted}:
+    if all(isinstance(outcome, Inserted) for outcome in outcomes):
         return "stored"
     for document, outcome in zip(file.documents, outcomes, strict=True):
         if isinstance(outcome, Refused):

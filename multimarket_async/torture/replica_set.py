@@ -33,10 +33,6 @@ class ReplicaSet:
     _members: Members
     _password: str
 
-    def ports(self) -> list[int]:
-        """Of all members."""
-        return list(self._members)
-
     def primary(self) -> int:
         """The port of the member that takes writes. Blocking."""
         for port, process in self._members.items():
