@@ -15,14 +15,14 @@ from typing import Any, NoReturn
 import structlog
 
 from multimarket_async.clock import Clock, pause
-from multimarket_async.collector import Collector, LatencyReporter, sharing_told
-from multimarket_async.domains import Feed, Subject, discover
+from multimarket_async.collector import Collector, LatencyReporter, report_sharing
+from multimarket_async.domains import Feed, LoadedDomain, discover
 from multimarket_async.errors import Unavailable
 from multimarket_async.events import Events
 from multimarket_async.landing import Landing
 from multimarket_async.manifest import Manifest
 from multimarket_async.meters import Meters
-from multimarket_async.producer import LAST_24_MONTHS, Faults, History, Period, Producer, Rhythm, drop_history
+from multimarket_async.producer import LAST_24_MONTHS, ArrivalProcess, Faults, History, Period, Producer, write_backfill
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.snapshots import Retention, Snapshotter
 from multimarket_async.store import EmbeddedServer, Store
@@ -34,16 +34,16 @@ HTTP = "multimarket_async.readers.http.server"
 
 
 @dataclass(frozen=True)
-class Places:
+class Workspace:
     """What needs no database: the domains and the directories of their feeds."""
 
     settings: Settings
-    subjects: tuple[Subject, ...]
+    domains: tuple[LoadedDomain, ...]
     channels: tuple[tuple[Feed, Landing], ...]
     clock: Clock
     events: Events
 
-    def only(self, names: Sequence[str]) -> "Places":
+    def only(self, names: Sequence[str]) -> "Workspace":
         """The same, but for these feeds only."""
         return replace(self, channels=tuple(channel for channel in self.channels if channel[0].name in names))
 
@@ -72,10 +72,10 @@ class Places:
         return self.settings.data_dir / "manifests"
 
     @contextmanager
-    def written_down(self, command: str, producers: Sequence[Producer]) -> Iterator[Manifest]:
-        """What these producers drop meanwhile goes into a manifest."""
+    def recording(self, command: str, producers: Sequence[Producer]) -> Iterator[Manifest]:
+        """What these producers deliver meanwhile goes into a manifest."""
         made_of = {name: value for producer in producers for name, value in producer.source.made_of.items()}
-        with Manifest.of_run(self.manifests, (command, self.clock.now()), self.subjects, made_of) as manifest:
+        with Manifest.of_run(self.manifests, (command, self.clock.now()), self.domains, made_of) as manifest:
             for producer in producers:
                 producer.manifest = manifest
             yield manifest
@@ -90,10 +90,10 @@ class Places:
                 self.settings.seed,
                 self.clock,
                 events=self.events,
-                later=feed.simulate_later if self.settings.lives else None,
+                later=feed.simulate_follow_ups if self.settings.follow_ups else None,
                 faults=faults,
-                spoiling=feed.spoiling,
-                most_waiting=self.settings.most_waiting,
+                corruptions=feed.corruptions,
+                max_backlog_files=self.settings.max_backlog_files,
             )
             for feed, landing in self.channels
             if feed.simulate
@@ -101,7 +101,7 @@ class Places:
 
 
 @dataclass(frozen=True)
-class Parts(Places):
+class Application(Workspace):
     """Everything a command may need, connected."""
 
     store: Store
@@ -118,10 +118,10 @@ class Parts(Places):
     def snapshotter(self) -> Snapshotter:
         """The stage from store to KPI generations."""
         return Snapshotter(
-            self.subjects,
+            self.domains,
             self.store,
             self.clock,
-            verify_every=self.settings.verify_every,
+            full_recompute_every_generations=self.settings.full_recompute_every_generations,
             stale_after_s=self.settings.stale_after_s,
             retention=Retention(self.settings.keep_all_days, self.settings.keep_hourly_days),
             quarantined=lambda: sum(landing.quarantine.count() for _, landing in self.channels),
@@ -129,25 +129,25 @@ class Parts(Places):
         )
 
 
-def places(loaded: Loaded) -> Places:
+def workspace(loaded: Loaded) -> Workspace:
     """Discover the domains and prepare the directories of their feeds."""
     settings = loaded.of(Settings)
-    subjects = tuple(domain.under(loaded) for domain in discover())
-    feeds = [feed for subject in subjects for feed in subject.feeds]
+    domains = tuple(domain.under(loaded) for domain in discover())
+    feeds = [feed for domain in domains for feed in domain.feeds]
     channels = tuple((feed, Landing(settings.data_dir, feed.name)) for feed in feeds)
     for _, landing in channels:
         landing.prepare()
-    return Places(settings, subjects, channels, Clock(), Events())
+    return Workspace(settings, domains, channels, Clock(), Events())
 
 
 @asynccontextmanager
-async def opened(at: Places) -> AsyncIterator[Parts]:
+async def opened(at: Workspace) -> AsyncIterator[Application]:
     """Connect to MongoDB: your own, or the embedded server, which is watched for that time and then stopped."""
     async with (
         _mongodb(at.settings) as (uri, server),
         aclosing(Store(uri, at.settings.mongo_database, at.settings.mongo_driver)) as store,
     ):
-        yield Parts(**vars(at), store=store, server=server)
+        yield Application(**vars(at), store=store, server=server)
 
 
 @asynccontextmanager
@@ -181,34 +181,36 @@ async def side_task(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator
         task.cancel()
 
 
-async def run(parts: Parts, stop: asyncio.Event, *, seconds: float | None, produce: bool, http: bool = False) -> None:
+async def run(
+    application: Application, stop: asyncio.Event, *, seconds: float | None, produce: bool, http: bool = False
+) -> None:
     """Everything until stopped: then no more producing, collect what waits, publish a last generation."""
-    collector, snapshotter = parts.collector(), parts.snapshotter()
-    reporter = parts.latency_reporter(collector)
-    rhythm, producers = Rhythm.of(parts.settings), parts.producers() if produce else []
-    with parts.written_down("run", producers) if producers else nullcontext():
-        async with sharing_told(landing for _, landing in parts.channels), asyncio.TaskGroup() as group:
+    collector, snapshotter = application.collector(), application.snapshotter()
+    reporter = application.latency_reporter(collector)
+    rhythm, producers = ArrivalProcess.of(application.settings), application.producers() if produce else []
+    with application.recording("run", producers) if producers else nullcontext():
+        async with report_sharing(landing for _, landing in application.channels), asyncio.TaskGroup() as group:
             stages = [
                 *(group.create_task(one.live(stop, rhythm), name=one.name) for one in producers),
                 group.create_task(collector.run(stop), name="collector"),
-                group.create_task(snapshotter.run(parts.settings.snapshot_every_s, stop), name="snapshotter"),
+                group.create_task(snapshotter.run(application.settings.snapshot_every_s, stop), name="snapshotter"),
                 group.create_task(_report_latency(reporter, stop), name="latency"),
-                group.create_task(_tell_changed(parts), name="quarantine"),
+                group.create_task(_tell_changed(application), name="quarantine"),
             ]
             if http:
-                group.create_task(_serve_http(parts, collector.tally.meters, stop), name="http")
+                group.create_task(_serve_http(application, collector.tally.meters, stop), name="http")
             log.info("run.started", tasks=[stage.get_name() for stage in stages])
             await pause(seconds, stop)
             stop.set()
-            await _wind_up(parts, stages, collector, snapshotter)
+            await _wind_up(application, stages, collector, snapshotter)
     log.info("run.ended", waiting=reporter.tell(), **collector.tally.by_outcome())
 
 
 async def _wind_up(
-    parts: Parts, stages: list[asyncio.Task[None]], collector: Collector, snapshotter: Snapshotter
+    application: Application, stages: list[asyncio.Task[None]], collector: Collector, snapshotter: Snapshotter
 ) -> None:
     """Let the stages end their step, collect what waits, measure it. What takes longer stays for the next start."""
-    within_s, clock = parts.settings.drain_s, parts.clock
+    within_s, clock = application.settings.shutdown_timeout_s, application.clock
     half_way = clock.monotonic() + within_s / 2  # the other half is for a last generation
     try:
         async with asyncio.timeout(within_s):
@@ -216,7 +218,7 @@ async def _wind_up(
             if await collector.sweep(lambda: clock.monotonic() > half_way):
                 await snapshotter.refresh_if_changed()
     except (TimeoutError, Unavailable) as why:
-        log.warning("drain.abandoned", why=str(why) or f"it took longer than drain_s = {within_s} s")
+        log.warning("shutdown.timed_out", why=str(why) or f"it took longer than shutdown_timeout_s = {within_s} s")
         for stage in stages:
             stage.cancel()
 
@@ -226,17 +228,24 @@ def load_http_ahead() -> None:
     asyncio.get_running_loop().run_in_executor(None, importlib.import_module, HTTP)
 
 
-async def _serve_http(parts: Parts, meters: Meters, stop: asyncio.Event) -> None:
+async def _serve_http(application: Application, meters: Meters, stop: asyncio.Event) -> None:
     """The page and the API. Whatever becomes of them, orders are collected."""
-    settings = parts.settings
+    settings = application.settings
     try:
         await asyncio.to_thread(importlib.import_module, HTTP)
         from multimarket_async.readers.http import Sources, server  # noqa: PLC0415 - 0.2 s that only `run` pays
 
-        seen = parts.subjects, parts.channels, parts.store, settings, parts.clock, parts.events
-        sources = Sources(*seen, meters, parts.latency_file, stop)
+        seen = (
+            application.domains,
+            application.channels,
+            application.store,
+            settings,
+            application.clock,
+            application.events,
+        )
+        sources = Sources(*seen, meters, application.latency_file, stop)
         api = await asyncio.to_thread(server.Api, sources)
-        with server.bound(settings.http_host, settings.http_port) as listener, _told(parts, server.url(listener)):
+        with server.bound(settings.http_host, settings.http_port) as listener, _told(application, server.url(listener)):
             await server.serve(sources, api, listener)
     except Exception as error:
         known = isinstance(error, OSError)  # a port or an address that is not to be had
@@ -244,7 +253,7 @@ async def _serve_http(parts: Parts, meters: Meters, stop: asyncio.Event) -> None
 
 
 @contextmanager
-def _told(at: Places, url: str) -> Iterator[None]:
+def _told(at: Workspace, url: str) -> Iterator[None]:
     """Other commands find the address in a file meanwhile."""
     hidden = at.http_file.with_name(f".{at.http_file.name}.{os.getpid()}")
     with suppress(OSError):  # a full disk keeps nobody from looking
@@ -259,12 +268,12 @@ def _told(at: Places, url: str) -> Iterator[None]:
             at.http_file.unlink()
 
 
-async def collect(parts: Parts, stop: asyncio.Event, *, until_empty: bool) -> None:
+async def collect(application: Application, stop: asyncio.Event, *, until_empty: bool) -> None:
     """Landing to MongoDB only: until stopped, or until nothing waits."""
-    collector = parts.collector()
-    reporter = parts.latency_reporter(collector)
-    await _tell_changed(parts)
-    async with sharing_told(landing for _, landing in parts.channels):
+    collector = application.collector()
+    reporter = application.latency_reporter(collector)
+    await _tell_changed(application)
+    async with report_sharing(landing for _, landing in application.channels):
         if until_empty:
             await collector.until_empty()
         else:
@@ -277,10 +286,10 @@ async def collect(parts: Parts, stop: asyncio.Event, *, until_empty: bool) -> No
 async def burst(producers: Iterable[Producer], files_per_channel: int, until: datetime | None = None) -> History:
     """So many deliveries into every channel, at once, dated over the 24 months before then, or before now."""
     period = Period.before(until or Clock().now(), LAST_24_MONTHS)
-    return await drop_history(dict.fromkeys(producers, files_per_channel), period)
+    return await write_backfill(dict.fromkeys(producers, files_per_channel), period)
 
 
-async def produce(producers: Iterable[Producer], stop: asyncio.Event, rhythm: Rhythm) -> None:
+async def produce(producers: Iterable[Producer], stop: asyncio.Event, rhythm: ArrivalProcess) -> None:
     """Live deliveries and nothing else, until stopped."""
     async with asyncio.TaskGroup() as group:
         for producer in producers:
@@ -315,12 +324,12 @@ async def _report_latency(reporter: LatencyReporter, stop: asyncio.Event) -> Non
             await asyncio.to_thread(reporter.tell)
 
 
-async def _tell_changed(at: Places) -> None:
+async def _tell_changed(at: Workspace) -> None:
     """Files that a foreign writer ended after they were set aside, or that somebody mended in quarantine."""
     try:
         changed = await asyncio.to_thread(lambda: sum(landing.quarantine.changed() for _, landing in at.channels))
     except OSError as error:  # a folder that cannot be listed now is no reason not to collect
-        log.warning("quarantine.unread", why=f"{error.filename}: {error.strerror}")
+        log.warning("quarantine.unreadable", why=f"{error.filename}: {error.strerror}")
         return
     if changed:
         log.warning("quarantine.changed", files=changed, to_do="quarantine replay --changed")

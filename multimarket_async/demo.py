@@ -12,29 +12,31 @@ from typing import Any, TypeAlias
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from multimarket_async.app import Parts, burst, side_task
+from multimarket_async.app import Application, burst, side_task
 from multimarket_async.clock import beats
 from multimarket_async.collector import Collector
 from multimarket_async.producer import History, Producer
-from multimarket_async.readers.conservation import Channel, counted
+from multimarket_async.readers.accounting import Channel, counted
 from multimarket_async.readers.oracle import as_dropped, compare
 from multimarket_async.readers.tables import show
 from multimarket_async.readers.verify import Report, verify
 
 LOOK_EVERY_S = 0.1
-DROPPED, STORED, MEASURED = "dropped", "stored", "measured"
+RECEIVED, STORED, MEASURED = "received", "stored", "measured"
 Show: TypeAlias = Callable[[str, int], None]  # (step, files that came through it)
 
 
-async def demo(parts: Parts, files_per_channel: int, console: Console, until: datetime | None = None) -> Report:
+async def demo(
+    application: Application, files_per_channel: int, console: Console, until: datetime | None = None
+) -> Report:
     """Drop, store, measure, show, verify; the report says whether all of it is right."""
-    before = await counted(parts.channels, parts.store)
-    made, manifest, generation = await _flow(parts, files_per_channel, console, until)
-    for subject in parts.subjects:
-        for kpi in (one for one in subject.kpis if one.headline):
+    before = await counted(application.channels, application.store)
+    made, manifest, generation = await _flow(application, files_per_channel, console, until)
+    for domain in application.domains:
+        for kpi in (one for one in domain.kpis if one.headline):
             show(console, kpi, generation["kpis"][kpi.name]["rows"])
-    report = await verify(parts.subjects, parts.channels, parts.store, generation)
-    judgement = await compare([manifest], parts.subjects, parts.channels, parts.store, generation)
+    report = await verify(application.domains, application.channels, application.store, generation)
+    judgement = await compare([manifest], application.domains, application.channels, application.store, generation)
     report.differences += [*lost(before, report.channels, made), *judgement.differences]
     for line in (told(made), *verdict(before, report), *as_dropped(judgement)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -42,19 +44,19 @@ async def demo(parts: Parts, files_per_channel: int, console: Console, until: da
 
 
 async def _flow(
-    parts: Parts, files_per_channel: int, console: Console, until: datetime | None
+    application: Application, files_per_channel: int, console: Console, until: datetime | None
 ) -> tuple[History, Path, dict[str, Any]]:
     """Burst and collect at the same time until nothing waits; then the generation that says so."""
-    collector, producers = parts.collector(), parts.producers()
+    collector, producers = application.collector(), application.producers()
     files = files_per_channel * len(producers)
     with _meters(console, files) as show:
         async with side_task(_watch(collector, producers, show), "meters"):
-            with parts.written_down("demo", producers) as manifest:
+            with application.recording("demo", producers) as manifest:
                 made = await _burst(collector, producers, files_per_channel, until)
             await collector.until_empty()
-        show(DROPPED, files)
+        show(RECEIVED, files)
         show(STORED, collector.tally.total("stored"))
-        generation = await parts.snapshotter().refresh()
+        generation = await application.snapshotter().refresh()
         show(MEASURED, files)
     return made, manifest.path, generation
 
@@ -72,7 +74,7 @@ async def _burst(
 
 async def _watch(collector: Collector, producers: Sequence[Producer], show: Show) -> None:
     async for _ in beats(LOOK_EVERY_S, asyncio.Event()):
-        show(DROPPED, sum(producer.dropped for producer in producers))
+        show(RECEIVED, sum(producer.delivered for producer in producers))
         show(STORED, collector.tally.total("stored"))
 
 
@@ -85,7 +87,7 @@ def _meters(console: Console, files: int) -> Iterator[Show]:
         return
     columns = TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress:
-        tasks = {step: progress.add_task(step, total=files) for step in (DROPPED, STORED, MEASURED)}
+        tasks = {step: progress.add_task(step, total=files) for step in (RECEIVED, STORED, MEASURED)}
         yield lambda step, done: progress.update(tasks[step], completed=done)
 
 
@@ -96,13 +98,13 @@ def _tell_once(console: Console, told: set[str], step: str, files: int) -> None:
 
 
 def lost(before: Sequence[Channel], after: Sequence[Channel], made: History) -> list[str]:
-    """Channels in which not every dropped file came to rest, or not every one where it belongs."""
+    """Channels in which not every received file came to rest, or not every one where it belongs."""
     differences = []
     for was, now in zip(before, after, strict=True):
         expected, became = made.expected[now.feed], outcomes(now) - outcomes(was)
-        if now.waiting or now.dropped - was.dropped != expected.total():
-            accounted = f"{now.dropped - was.dropped} are accounted for"
-            differences.append(f"{now.feed}: {expected.total()} files were dropped, {accounted}")
+        if now.waiting or now.received - was.received != expected.total():
+            accounted = f"{now.received - was.received} are accounted for"
+            differences.append(f"{now.feed}: {expected.total()} files were received, {accounted}")
         elif not was.waiting and became != expected:
             differences.append(f"{now.feed}: {dict(expected)} was expected, and {dict(became)} came of it")
     return differences
@@ -114,7 +116,7 @@ def outcomes(channel: Channel) -> Counter[str]:
 
 
 def told(made: History) -> str:
-    """What was dropped: whoever sees the same line has dropped the same bytes."""
+    """What was received: whoever sees the same line has received the same bytes."""
     of = ", ".join(f"{name} {value}" for name, value in made.made_of.items())
     dates = f"{made.period.earliest:%Y-%m-%d} to {made.period.latest:%Y-%m-%d}"
     return f"{made.files:,} orders of {of}, {dates}: digest {made.digest}"
@@ -127,12 +129,12 @@ def verdict(before: Sequence[Channel], report: Report) -> Iterator[str]:
         return sum(map(count, report.channels)) - sum(map(count, before))
 
     waited = sum(one.waiting for one in before)
-    dropped, stored = waited + gained(lambda one: one.dropped), gained(lambda one: one.stored)
+    received, stored = waited + gained(lambda one: one.received), gained(lambda one: one.stored)
     duplicates, set_aside = gained(lambda one: one.duplicates), gained(lambda one: one.quarantined.total())
-    sign = "=" if dropped == stored + duplicates + set_aside else "is not"
+    sign = "=" if received == stored + duplicates + set_aside else "is not"
     if waited:
         yield f"{waited:,} files waited already and are counted too."
-    yield f"{dropped:,} dropped {sign} {stored:,} stored + {duplicates:,} duplicate + {set_aside:,} in quarantine"
+    yield f"{received:,} received {sign} {stored:,} stored + {duplicates:,} duplicate + {set_aside:,} in quarantine"
     if report.right:
         yield f"KPIs recomputed from the archived files agree to the cent (generation {report.generation})."
     yield from (f"WRONG {difference}" for difference in report.differences)

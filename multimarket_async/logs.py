@@ -58,9 +58,9 @@ def _console(stream: TextIO) -> list[Processor]:
 
 def _made_visible(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """A file may be named with what moves the cursor or clears the screen."""
-    return {key: harmless(value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: escape_control_chars(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
-def harmless(text: str) -> str:
+def escape_control_chars(text: str) -> str:
     """Text from outside, with what would move the cursor or break the line made visible."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -1,6 +1,6 @@
-"""What a simulated run dropped and what must become of it: JSON Lines, written while it drops.
+"""What a simulated run received and what must become of it: JSON Lines, written while it delivers.
 
-First line: what the run is made of. Then one for each file, written before it is dropped, and a mark when all files so
+First line: what the run is made of. Then one for each file, written before it is received, and a mark when all files so
 far of its feed have been. A run that came to its end has a last line: how many files must become what, the value of
 every KPI, and the SHA-256 of all lines before it.
 """
@@ -19,7 +19,7 @@ from typing import Any, Self
 from pydantic_core import to_json
 
 from multimarket_async.audits import Lives
-from multimarket_async.domains import STORED, Delivery, Row, Subject
+from multimarket_async.domains import STORED, Delivery, LoadedDomain, Row
 from multimarket_async.errors import WrongSettings
 
 VERSION = 1
@@ -32,15 +32,15 @@ class Manifest:
     It gets its last line if the context ends without an error.
     """
 
-    def __init__(self, path: Path, subjects: Sequence[Subject], facts: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, domains: Sequence[LoadedDomain], facts: Mapping[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._file = path.open("xb", buffering=0)  # a line that was written survives the end of this process
         self._digest = hashlib.sha256()
         self._lock = Lock()
         self._expected: dict[str, Counter[str]] = defaultdict(Counter)
-        self._audits = {one.name: Lives(one.audit()) for one in subjects}
-        self._subjects = {feed.name: subject.name for subject in subjects for feed in subject.feeds}
+        self._audits = {one.name: Lives(one.audit()) for one in domains}
+        self._domains = {feed.name: domain.name for domain in domains for feed in domain.feeds}
         self._write([{"manifest": VERSION, **facts}])
 
     @classmethod
@@ -48,13 +48,13 @@ class Manifest:
         cls,
         folder: Path,
         begun: tuple[str, datetime],
-        subjects: Sequence[Subject],
+        domains: Sequence[LoadedDomain],
         facts: Mapping[str, Any],
     ) -> "Manifest":
         """A new file, whose name tells when the run began: the last one by name is the newest."""
         command, at = begun
         path = folder / f"{at:%Y%m%dT%H%M%S.%fZ}-{command}{SUFFIX}"
-        return cls(path, subjects, {"command": command, "at": at, **facts})
+        return cls(path, domains, {"command": command, "at": at, **facts})
 
     @contextmanager
     def dropping(self, feed: str, deliveries: Sequence[Delivery], *, complete: bool) -> Iterator[None]:
@@ -63,12 +63,12 @@ class Manifest:
             self._write([_line(feed, one) for one in deliveries])
         yield
         with self._lock:
-            self._write([{"dropped": feed}])
+            self._write([{"received": feed}])
             self._expected[feed].update(one.expected for one in deliveries)
             self._count(feed, deliveries, complete=complete)
 
     def _count(self, feed: str, deliveries: Sequence[Delivery], *, complete: bool) -> None:
-        audit = self._audits[self._subjects[feed]]
+        audit = self._audits[self._domains[feed]]
         stored = [one for one in deliveries if one.expected == STORED]
         followed = {one.follows for one in stored if one.follows} if complete else {one.name for one in stored}
         for one in stored:
@@ -119,7 +119,7 @@ def _line(feed: str, one: Delivery) -> dict[str, Any]:
 def lines_of(path: Path) -> Iterator[dict[str, Any]]:
     """Line by line. Raises WrongSettings where it is no manifest, or not as it was written.
 
-    Half a line at the end is what a process leaves that was killed; it told of nothing that was dropped.
+    Half a line at the end is what a process leaves that was killed; it told of nothing that was received.
     """
     digest = hashlib.sha256()
     with _opened(path) as file:
@@ -145,7 +145,7 @@ def _opened(path: Path) -> Iterator[Iterator[bytes]]:
 def _read(path: Path, number: int, text: bytes) -> dict[str, Any]:
     try:
         line: dict[str, Any] = json.loads(text)
-        kind = next(name for name in ("manifest", "name", "dropped", "end") if name in line)
+        kind = next(name for name in ("manifest", "name", "received", "end") if name in line)
     except (ValueError, TypeError, StopIteration):
         raise _unusable(path, f"line {number + 1} is none of a manifest") from None
     if (number == 0) != (kind == "manifest"):

@@ -120,20 +120,20 @@ class Settings(Business):
         5.0, ge=0, description="longest such pause, seconds; the other paces have the mean of both as their mean"
     )
     burst_files: int = Field(50, ge=1, le=100_000, description="deliveries that come at once when the pace is burst")
-    speed: float = Field(
+    time_scale: float = Field(
         1.0, gt=0, le=100_000, description="how many times faster simulated time runs; 60: an hour a minute"
     )
-    most_waiting: int = Field(
+    max_backlog_files: int = Field(
         0, ge=0, description="a history pauses while so many files wait in a channel for a collector; 0: it never does"
     )
-    lives: bool = Field(False, description="made-up orders are followed by their later states")
+    follow_ups: bool = Field(False, description="made-up orders are followed by their later states")
     faults: str = Field(
         "",
         description="shares of the simulated deliveries to be struck, such as duplicate=0.02, conflict=0.01, torn=0.01,"
         " late=0.01, skew=0.01, bad=0.01",
     )
     scan_every_s: float = Field(0.2, gt=0, description="pause between two looks into the landing directories, seconds")
-    settle_s: float = Field(
+    quiet_period_s: float = Field(
         3.0, ge=0, description="how long a file that does not read well must stay unchanged to be called bad, seconds"
     )
     batch_files: int = Field(1000, ge=1, le=100_000, description="most files in one batch")
@@ -143,7 +143,7 @@ class Settings(Business):
         10.0, gt=0, description="every file is stored or set aside within this time, seconds"
     )
     snapshot_every_s: float = Field(5.0, gt=0, description="pause between two KPI generations, seconds")
-    verify_every: int = Field(
+    full_recompute_every_generations: int = Field(
         500, ge=1, description="every so many KPI generations, one is computed from scratch and compared"
     )
     stale_after_s: float = Field(
@@ -155,7 +155,7 @@ class Settings(Business):
     keep_hourly_days: float = Field(
         31.0, ge=0, description="how long the last generation of each hour is kept, days; after that of each day"
     )
-    patience_s: float = Field(
+    until_empty_timeout_s: float = Field(
         10.0, gt=0, description="how long `collect --until-empty` waits for an absent MongoDB, seconds"
     )
     http_port: int = Field(
@@ -167,10 +167,12 @@ class Settings(Business):
     http_token: Token | None = Field(
         None, description="what HTTP clients must show, at least 16 characters; empty: nothing, on this machine only"
     )
-    http_names: Words = Field(
+    http_allowed_hosts: Words = Field(
         (), description="names by which clients may call the HTTP server, besides localhost and IP addresses"
     )
-    drain_s: float = Field(4.0, ge=0, description="how long a stopping `run` goes on storing what waits, seconds")
+    shutdown_timeout_s: float = Field(
+        4.0, ge=0, description="how long a stopping `run` goes on storing what waits, seconds"
+    )
 
     @field_validator("http_token", mode="before")
     @classmethod

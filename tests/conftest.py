@@ -36,7 +36,7 @@ async def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[s
 
 @pytest.fixture
 def database(mongo_uri: str) -> Iterator[Database[dict[str, Any]]]:
-    """An empty database on it, dropped afterwards."""
+    """An empty database on it, received afterwards."""
     with pymongo.MongoClient(mongo_uri) as client:
         name = f"test_{uuid.uuid4().hex[:12]}"
         yield client[name]

@@ -12,14 +12,14 @@ from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Kpi, Subject
+from multimarket_async.domains import Kpi, LoadedDomain
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.order import parse, partition
-from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.readers.tables import as_csv
 from multimarket_async.snapshots import Snapshotter
-from multimarket_async.store import LEDGER, Store
+from multimarket_async.store import GENERATIONS, Store
 
 SETTINGS = OrderSettings()
 KPIS = {kpi.name: kpi for kpi in ORDERS.kpis(SETTINGS)}
@@ -33,10 +33,10 @@ EARLIEST, LATEST = datetime(2024, 5, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo
 async def measured(mongo_uri: str, database: "Database[Any]") -> AsyncIterator["Database[Any]"]:
     """Two generations of simulated orders, in all of which a channel was cancelled altogether."""
     store = Store(mongo_uri, database.name)
-    subject = Subject("orders", (), ORDERS.cubes(SETTINGS), ORDERS.kpis(SETTINGS), lambda: ORDERS.audit(SETTINGS))
+    domain = LoadedDomain("orders", (), ORDERS.cubes(SETTINGS), ORDERS.kpis(SETTINGS), lambda: ORDERS.audit(SETTINGS))
     for start in (0, 60):
         database["commandes"].insert_many(_orders(start, start + 60))
-        await Snapshotter([subject], store, Clock()).rebuild()
+        await Snapshotter([domain], store, Clock()).rebuild()
     yield database.client.get_database(database.name, CodecOptions(tz_aware=True))
     await store.aclose()
 
@@ -104,7 +104,7 @@ async def test_the_newest_view_is_the_last_of_the_history(measured: "Database[An
 @pytest.mark.parametrize("kpi", KPIS.values(), ids=KPIS)
 async def test_csv_has_no_surprise_for_pandas(measured: "Database[Any]", kpi: Kpi) -> None:
     """Read without a hint, each column has its type; dates when they are asked for; numbers survive to the cent."""
-    rows = measured[LEDGER].find_one(sort=[("_id", -1)])["kpis"][kpi.name]["rows"]  # type: ignore[index]
+    rows = measured[GENERATIONS].find_one(sort=[("_id", -1)])["kpis"][kpi.name]["rows"]  # type: ignore[index]
     dates = [column.name for column in kpi.columns if column.type == "date"]
     frame = pandas.read_csv(io.StringIO(as_csv(kpi, rows)), parse_dates=dates)
     assert list(frame.columns) == [column.name for column in kpi.columns]

@@ -1,4 +1,4 @@
-"""`run` as a user starts it: a process of its own, files dropped from outside, kills, restarts."""
+"""`run` as a user starts it: a process of its own, files received from outside, kills, restarts."""
 
 import json
 import os
@@ -94,7 +94,7 @@ class Run:
         return self.process.wait(timeout=20)
 
 
-def drop(data_dir: Path, order_id: str, **changes: Any) -> None:
+def deliver(data_dir: Path, order_id: str, **changes: Any) -> None:
     """As a well-behaved source does it."""
     folder = data_dir / "sources" / "site_web"
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,14 +108,14 @@ def archived(data_dir: Path) -> int:
 
 
 def test_files_from_outside_are_stored_measured_and_survive_kill_9(data_dir: Path) -> None:
-    """Dropped, killed in the middle, dropped again, restarted, ended: every order is there exactly once."""
+    """Received, killed in the middle, received again, restarted, ended: every order is there exactly once."""
     for number in range(3000):
-        drop(data_dir, f"a{number}")
+        deliver(data_dir, f"a{number}")
     first = Run(data_dir, "--no-produce")
     first.until(lambda: archived(data_dir) > 300)
     assert first.ends(signal.SIGKILL) == -signal.SIGKILL
     for number in range(200):
-        drop(data_dir, f"b{number}", statut_commande="annulée")
+        deliver(data_dir, f"b{number}", statut_commande="annulée")
 
     second = Run(data_dir, "--no-produce")
     second.until(lambda: archived(data_dir) == 3200)
@@ -127,19 +127,19 @@ def test_files_from_outside_are_stored_measured_and_survive_kill_9(data_dir: Pat
     report = json.loads(command(data_dir, "verify", "--format", "json"))
     assert report["right"], report["differences"]
     web = report["channels"][0]
-    assert (web["dropped"], web["stored"], web["duplicates"], web["waiting"]) == (3200, 3200, 0, 0)
+    assert (web["received"], web["stored"], web["duplicates"], web["waiting"]) == (3200, 3200, 0, 0)
 
 
 def test_ctrl_c_collects_what_waits_and_publishes_a_last_generation(data_dir: Path) -> None:
-    """Exit code 0, soon; the newest generation counts everything that was dropped."""
+    """Exit code 0, soon; the newest generation counts everything that was received."""
     run = Run(data_dir)
     run.until(lambda: bool(run.events("batch.collected")))
     began = time.monotonic()
     assert run.ends(signal.SIGINT) == 0
     assert time.monotonic() - began < 10
-    dropped = len(run.events("file.dropped"))
-    assert dropped >= 3
-    assert run.events("generation.published")[-1]["orders"] == dropped
+    received = len(run.events("file.delivered"))
+    assert received >= 3
+    assert run.events("generation.published")[-1]["orders"] == received
     assert run.events("run.ended")[0]["waiting"] == 0
 
 
@@ -147,7 +147,7 @@ def test_ctrl_c_collects_what_waits_and_publishes_a_last_generation(data_dir: Pa
 def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(data_dir: Path) -> None:
     """What it left is collected by the next start."""
     for number in range(2000):
-        drop(data_dir, f"c{number}")
+        deliver(data_dir, f"c{number}")
     run = Run(data_dir, "--no-produce")
     run.until(lambda: archived(data_dir) > 0)
     run.process.send_signal(signal.SIGINT)
@@ -161,10 +161,10 @@ def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(data_dir: Path) -> None:
 def test_a_mongod_that_is_killed_is_restarted_and_collection_goes_on(data_dir: Path) -> None:
     """Files simply wait meanwhile; one line says that it stopped, one that it goes on."""
     run = Run(data_dir, "--no-produce")
-    drop(data_dir, "before")
+    deliver(data_dir, "before")
     run.until(lambda: archived(data_dir) == 1)
     os.kill(mongods(data_dir)[0], signal.SIGKILL)
-    drop(data_dir, "after")
+    deliver(data_dir, "after")
     run.until(lambda: archived(data_dir) == 2)
     assert len(run.events("collection.interrupted")) <= 1
     assert run.ends(signal.SIGTERM) == 0
@@ -175,7 +175,7 @@ def test_run_for_some_seconds_ends_by_itself(data_dir: Path) -> None:
     run = Run(data_dir, "--for", "1")
     assert run.process.wait(timeout=30) == 0
     [latency] = run.events("latency.measured")
-    assert latency["files"] == len(run.events("file.dropped"))
+    assert latency["files"] == len(run.events("file.delivered"))
     assert latency["breaches"] == 0
 
 
@@ -183,11 +183,11 @@ def test_run_for_some_seconds_ends_by_itself(data_dir: Path) -> None:
 def test_demo_proves_itself_and_again_on_the_same_data(data_dir: Path) -> None:
     """Not a terminal: plain lines, no escape codes. The second time the numbers grow."""
     first = command(data_dir, "demo", "--orders-per-channel", "50")
-    assert "150 dropped = 150 stored + 0 duplicate + 0 in quarantine" in first
+    assert "150 received = 150 stored + 0 duplicate + 0 in quarantine" in first
     assert "agree to the cent" in first
     assert "\x1b" not in first
     second = command(data_dir, "demo", "--orders-per-channel", "50")
-    assert "150 dropped = 150 stored + 0 duplicate + 0 in quarantine" in second
+    assert "150 received = 150 stored + 0 duplicate + 0 in quarantine" in second
     shown = json.loads(command(data_dir, "kpi", "show", "cancellation_rate_by_channel", "--format", "json"))
     assert [row["orders"] for row in shown["rows"]] == [100, 100, 100]
 
@@ -195,7 +195,7 @@ def test_demo_proves_itself_and_again_on_the_same_data(data_dir: Path) -> None:
 def test_the_examples_of_the_order_format_reach_quarantine_with_exact_reasons(data_dir: Path) -> None:
     """Truncated, NaN, beyond 64 bits, in the wrong directory, conflicting: five set aside, the rest untouched."""
     for number in range(40):
-        drop(data_dir, f"good{number}")
+        deliver(data_dir, f"good{number}")
     folder = data_dir / "sources" / "site_web"
     text = json.dumps({**ORDER, "order_id": "bad"})
     (folder / "truncated.json").write_text(text[:100])

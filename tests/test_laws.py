@@ -9,16 +9,16 @@ import pytest
 from pymongo.database import Database
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Row, Subject
+from multimarket_async.domains import LoadedDomain, Row
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.order import parse, partition
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.snapshots import Snapshotter
-from multimarket_async.store import LEDGER, Encoded, Marks, Store, encode
+from multimarket_async.store import GENERATIONS, DirtyPartitions, Encoded, Store, encode
 
 SETTINGS = OrderSettings(delivery_required=())
-SUBJECT = Subject("orders", (), ORDERS.cubes(SETTINGS), ORDERS.kpis(SETTINGS), lambda: ORDERS.audit(SETTINGS))
+SUBJECT = LoadedDomain("orders", (), ORDERS.cubes(SETTINGS), ORDERS.kpis(SETTINGS), lambda: ORDERS.audit(SETTINGS))
 SIMULATE = Simulator("web", SETTINGS)
 EARLIEST, LATEST = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ def order(number: int) -> Encoded:
 
 async def collect(store: Store, orders: list[Encoded], stop: asyncio.Event) -> None:
     """Ten orders at a time, as the collector does, until told to stop."""
-    marks = Marks(store, Clock())
+    marks = DirtyPartitions(store, Clock())
     for start in range(0, len(orders), 10):
         if stop.is_set():
             return
@@ -76,7 +76,7 @@ async def test_kpis_of_a_generation_agree_at_full_speed(store: Store, database: 
         published = (await stage.refresh())["_id"]
     stop.set()
     await collecting
-    generations = list(database[LEDGER].find(sort=[("_id", 1)]))
+    generations = list(database[GENERATIONS].find(sort=[("_id", 1)]))
     assert len({one["orders"] for one in generations}) > 2
     for one in generations:
         assert {name: len(values) for name, values in truths(one).items()} == {"all": 1, "kept": 1, "revenue": 1}

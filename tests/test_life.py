@@ -11,9 +11,9 @@ from pymongo.database import Database
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Feed, Subject
+from multimarket_async.domains import Feed, LoadedDomain
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.landing import Landing
 from multimarket_async.readers.verify import Report, verify
 from multimarket_async.settings import Loaded, Settings, load
@@ -26,7 +26,9 @@ LONG_AGO, LATELY = "2025-01-15T10:00:00", "2026-03-02T10:00:00"
 
 
 def loaded(folder: Path, **given: Any) -> Loaded:
-    return load([Settings, OrderSettings], {"settle_s": 0, "scan_every_s": 0.001, **given}, {}, folder / "absent.toml")
+    return load(
+        [Settings, OrderSettings], {"quiet_period_s": 0, "scan_every_s": 0.001, **given}, {}, folder / "absent.toml"
+    )
 
 
 @dataclass
@@ -39,23 +41,23 @@ class World:
     given: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def subject(self) -> Subject:
+    def domain(self) -> LoadedDomain:
         return ORDERS.under(loaded(self.folder, **self.given))
 
     @property
     def channel(self) -> tuple[Feed, Landing]:
-        return self.subject.feeds[0], Landing(self.folder, "site_web")
+        return self.domain.feeds[0], Landing(self.folder, "site_web")
 
-    async def drop(self, name: str, content: bytes | dict[str, Any]) -> None:
+    async def deliver(self, name: str, content: bytes | dict[str, Any]) -> None:
         """One file, collected at once."""
         _, landing = self.channel
         landing.prepare()
-        await landing.drop(f"{name}.json", content if isinstance(content, bytes) else json.dumps(content).encode())
+        await landing.deliver(f"{name}.json", content if isinstance(content, bytes) else json.dumps(content).encode())
         settings = loaded(self.folder).of(Settings)
         await Collector([self.channel], self.store, settings, Clock()).until_empty()
 
     def snapshotter(self) -> Snapshotter:
-        return Snapshotter([self.subject], self.store, Clock())
+        return Snapshotter([self.domain], self.store, Clock())
 
     async def measured(self) -> dict[str, tuple[int, int, int]]:
         """By month: orders, cancelled orders, revenue; from what was touched only."""
@@ -64,8 +66,8 @@ class World:
 
     async def verify(self) -> Report:
         generation = await self.snapshotter().refresh()
-        subject = Subject("orders", self.subject.feeds[:1], self.subject.cubes, self.subject.kpis, self.subject.audit)
-        return await verify([subject], [self.channel], self.store, generation)
+        domain = LoadedDomain("orders", self.domain.feeds[:1], self.domain.cubes, self.domain.kpis, self.domain.audit)
+        return await verify([domain], [self.channel], self.store, generation)
 
     def quarantined(self) -> list[str]:
         return [one.reason["code"] for one in self.channel[1].quarantine.list()]
@@ -88,10 +90,10 @@ def follow_up(number: str, etat: str, date: str = LATELY, **more: Any) -> dict[s
 
 async def test_a_cancellation_reaches_the_month_of_its_order(world: World) -> None:
     """Fourteen months ago: by what was touched, as from scratch, and as the files say."""
-    await world.drop("1", order("1"))
-    await world.drop("2", order("2", LATELY))
+    await world.deliver("1", order("1"))
+    await world.deliver("2", order("2", LATELY))
     assert await world.measured() == {"2025-01": (1, 0, MINOR), "2026-03": (1, 0, MINOR)}
-    await world.drop("1 annulée", follow_up("1", "annulée"))
+    await world.deliver("1 annulée", follow_up("1", "annulée"))
     refreshed = await world.snapshotter().refresh()
     assert await world.measured() == {"2025-01": (1, 1, 0), "2026-03": (1, 0, MINOR)}
     rebuilt = await world.snapshotter().rebuild()
@@ -101,11 +103,11 @@ async def test_a_cancellation_reaches_the_month_of_its_order(world: World) -> No
 
 async def test_a_cancellation_that_comes_first_counts_when_its_order_comes(world: World) -> None:
     """Until then there is no order to count, and the follow-up is told as early."""
-    await world.drop("1 annulée", follow_up("1", "annulée"))
+    await world.deliver("1 annulée", follow_up("1", "annulée"))
     assert await world.measured() == {}
     report = await world.verify()
     assert (report.differences, report.channels[0].early, report.channels[0].stored) == ([], 1, 1)
-    await world.drop("1", order("1"))
+    await world.deliver("1", order("1"))
     assert await world.measured() == {"2025-01": (1, 1, 0)}
     report = await world.verify()
     assert (report.differences, report.channels[0].early, report.channels[0].stored) == ([], 0, 2)
@@ -113,17 +115,17 @@ async def test_a_cancellation_that_comes_first_counts_when_its_order_comes(world
 
 async def test_a_state_that_was_overtaken_changes_no_number(world: World) -> None:
     """The cancellation was taken back two days later, and comes last."""
-    await world.drop("1", order("1"))
-    await world.drop("1 livrée", follow_up("1", "livrée", "2025-01-20T10:00:00"))
-    await world.drop("1 annulée", follow_up("1", "annulée", "2025-01-18T10:00:00"))
+    await world.deliver("1", order("1"))
+    await world.deliver("1 livrée", follow_up("1", "livrée", "2025-01-20T10:00:00"))
+    await world.deliver("1 annulée", follow_up("1", "annulée", "2025-01-18T10:00:00"))
     assert await world.measured() == {"2025-01": (1, 0, MINOR)}
     assert (await world.verify()).differences == []
 
 
 async def test_whether_returned_orders_count_is_a_setting(world: World) -> None:
     """As sold, unless it says otherwise."""
-    await world.drop("1", order("1"))
-    await world.drop("1 retournée", follow_up("1", "retournée"))
+    await world.deliver("1", order("1"))
+    await world.deliver("1 retournée", follow_up("1", "retournée"))
     assert await world.measured() == {"2025-01": (1, 0, MINOR)}
     world.given = {"cancelled_statuses": ("annulée", "retournée")}
     assert await world.measured() == {"2025-01": (1, 1, 0)}
@@ -131,27 +133,27 @@ async def test_whether_returned_orders_count_is_a_setting(world: World) -> None:
 
 
 async def test_every_file_is_accounted_for(world: World) -> None:
-    """dropped = stored + duplicate + quarantined, with follow-ups as with orders."""
-    await world.drop("1", order("1"))
+    """received = stored + duplicate + quarantined, with follow-ups as with orders."""
+    await world.deliver("1", order("1"))
     for name in ("a", "b"):
-        await world.drop(name, follow_up("1", "expédiée"))
-    await world.drop("c", b"\n" + json.dumps(follow_up("1", "expédiée")).encode())
-    await world.drop("d", follow_up("1", "expédiée", transporteur="DHL"))
-    await world.drop("e", follow_up("1", "perdue"))
+        await world.deliver(name, follow_up("1", "expédiée"))
+    await world.deliver("c", b"\n" + json.dumps(follow_up("1", "expédiée")).encode())
+    await world.deliver("d", follow_up("1", "expédiée", transporteur="DHL"))
+    await world.deliver("e", follow_up("1", "perdue"))
     report = await world.verify()
     [channel] = report.channels
     assert report.differences == []
-    assert (channel.dropped, channel.stored, channel.duplicates) == (6, 2, 2)
+    assert (channel.received, channel.stored, channel.duplicates) == (6, 2, 2)
     assert channel.quarantined == {"conflict": 1, "unknown_status": 1}
 
 
 async def test_an_order_delivered_with_another_state_is_a_conflict(world: World) -> None:
     """Only a follow-up changes a state, be the order followed up or not."""
-    await world.drop("1", order("1"))
-    await world.drop("1 annulée", order("1", statut="annulée"))
-    await world.drop("1 livrée", follow_up("1", "livrée"))
-    await world.drop("1 en attente", order("1", statut="en attente"))
-    await world.drop("1 encore", order("1"))
+    await world.deliver("1", order("1"))
+    await world.deliver("1 annulée", order("1", statut="annulée"))
+    await world.deliver("1 livrée", follow_up("1", "livrée"))
+    await world.deliver("1 en attente", order("1", statut="en attente"))
+    await world.deliver("1 encore", order("1"))
     assert world.quarantined() == ["conflict", "conflict"]
     assert world.database["commandes"].find_one()["statut_commande"] == "livrée"
     assert (await world.verify()).differences == []
@@ -159,8 +161,8 @@ async def test_an_order_delivered_with_another_state_is_a_conflict(world: World)
 
 async def test_a_conflict_of_follow_ups_tells_both_digests(world: World) -> None:
     """And of which order."""
-    await world.drop("a", follow_up("1", "expédiée"))
-    await world.drop("b", follow_up("1", "expédiée", transporteur="DHL"))
+    await world.deliver("a", follow_up("1", "expédiée"))
+    await world.deliver("b", follow_up("1", "expédiée", transporteur="DHL"))
     [one] = world.channel[1].quarantine.list()
     assert one.reason["sentence"].startswith("this follow-up of web:1 is stored already with other content")
     assert (one.reason["key"], len(one.reason["sha256_stored"]), len(one.reason["sha256_delivered"])) == (
@@ -172,9 +174,9 @@ async def test_a_conflict_of_follow_ups_tells_both_digests(world: World) -> None
 
 async def test_a_lost_follow_up_is_found(world: World) -> None:
     """Archived, and not in its document; the document's state alone would not show it."""
-    await world.drop("1", order("1"))
-    await world.drop("x", follow_up("1", "expédiée"))
-    await world.drop("y", follow_up("1", "livrée", "2026-03-03T10:00:00"))
+    await world.deliver("1", order("1"))
+    await world.deliver("x", follow_up("1", "expédiée"))
+    await world.deliver("y", follow_up("1", "livrée", "2026-03-03T10:00:00"))
     world.database["commandes"].update_one({}, {"$pull": {"suivi": {"etat": "expédiée"}}})
     report = await world.verify()
     assert "site_web: x.json is archived, but web:1 has no such follow-up" in report.differences
@@ -183,8 +185,8 @@ async def test_a_lost_follow_up_is_found(world: World) -> None:
 
 async def test_a_wrong_state_is_found(world: World) -> None:
     """The files say another one, and the KPIs follow the document."""
-    await world.drop("1", order("1"))
-    await world.drop("x", follow_up("1", "annulée"))
+    await world.deliver("1", order("1"))
+    await world.deliver("x", follow_up("1", "annulée"))
     world.database["commandes"].update_one({}, {"$set": {"statut_commande": "payée"}})
     await world.snapshotter().rebuild()
     assert any(line.startswith("cancellation_rate_by_channel row 1") for line in (await world.verify()).differences)
@@ -192,8 +194,8 @@ async def test_a_wrong_state_is_found(world: World) -> None:
 
 async def test_a_removed_follow_up_file_is_found(world: World) -> None:
     """Stored without the file it came from."""
-    await world.drop("1", order("1"))
-    await world.drop("x", follow_up("1", "livrée"))
+    await world.deliver("1", order("1"))
+    await world.deliver("x", follow_up("1", "livrée"))
     next(path for path in world.channel[1].archive_files() if path.name == "x.json").unlink()
     assert "site_web: 2 stored, but the archive holds 1 different ones" in (await world.verify()).differences
 
@@ -202,7 +204,7 @@ async def test_a_feed_without_a_life_cycle_has_no_follow_ups(world: World) -> No
     """A fault of the domain: told as such, and nobody else is stopped."""
     feed, landing = world.channel
     landing.prepare()
-    await landing.drop("1.json", json.dumps(follow_up("1", "livrée")).encode())
+    await landing.deliver("1.json", json.dumps(follow_up("1", "livrée")).encode())
     lifeless = Feed(feed.name, feed.collection, feed.parse)
     await Collector([(lifeless, landing)], world.store, loaded(world.folder).of(Settings), Clock()).until_empty()
     assert world.quarantined() == ["parser_failed"]

@@ -44,7 +44,7 @@ def entries(text: str) -> list[dict[str, Any]]:
 def logged(log_format: str = "json", stream: io.StringIO | None = None, **facts: Any) -> str:
     stream = stream or io.StringIO()
     configure(log_format, stream, None)
-    structlog.get_logger().info("file.dropped", **facts)
+    structlog.get_logger().info("file.delivered", **facts)
     return stream.getvalue()
 
 
@@ -52,7 +52,7 @@ def test_an_entry_is_a_name_with_facts() -> None:
     """event, level, timestamp in UTC, and the facts with their types."""
     [entry] = entries(logged(feed="web", number=7, pointer=None))
     assert entry.pop("timestamp").endswith("Z")
-    assert entry == {"event": "file.dropped", "level": "info", "feed": "web", "number": 7, "pointer": None}
+    assert entry == {"event": "file.delivered", "level": "info", "feed": "web", "number": 7, "pointer": None}
 
 
 def test_no_value_breaks_a_line() -> None:
@@ -95,9 +95,9 @@ def test_the_stream_level_is_the_streams_only(tmp_path: Path) -> None:
     stream = io.StringIO()
     configure("json", stream, tmp_path, logging.WARNING)
     structlog.get_logger().info("run.started")
-    structlog.get_logger().warning("files.stuck")
+    structlog.get_logger().warning("file.move_failed")
     events = [[entry["event"] for entry in entries(text)] for text in (stream.getvalue(), _file(tmp_path))]
-    assert events == [["files.stuck"], ["run.started", "files.stuck"]]
+    assert events == [["file.move_failed"], ["run.started", "file.move_failed"]]
 
 
 def _file(folder: Path) -> str:

@@ -1,6 +1,6 @@
 """Whatever call fails, once or until it is healed: the promises hold, the stages go on, the log stays short.
 
-Each trial starts with one order archived and one bad file set aside, and drops twelve files: orders, later
+Each trial starts with one order archived and one bad file set aside, and delivers twelve files: orders, later
 states of two, a duplicate, a conflict and bad files, two of them under names that are taken.
 """
 
@@ -29,7 +29,7 @@ from structlog.testing import capture_logs
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.landing import Landing, bulk
 from multimarket_async.settings import Settings, load
 from multimarket_async.snapshots import Snapshotter
@@ -69,7 +69,7 @@ LOAD = {
     (SHOP, "order.json"): good("4"),
 }
 LINK = b"a link"
-DROPPED = Counter(content or LINK for content in [*BEFORE.values(), *LOAD.values()])
+RECEIVED = Counter(content or LINK for content in [*BEFORE.values(), *LOAD.values()])
 # What there must be in the end.
 STORED = {"web:0": good("0"), "web:1": good("1"), "web:2": good("2"), "boutique:2": LOAD[SHOP, "2.json"]}
 LATER = {"web:0 annulée": _cancelled("0"), "web:2 annulée": _cancelled("2")}
@@ -134,12 +134,12 @@ class Bench:
             self.database["commandes"].insert_many(self._documents)
         else:
             await self._collect_before()
-        self.drop(LOAD)
+        self.deliver(LOAD)
 
     async def _collect_before(self) -> None:
         for landing in self.landings.values():
             landing.prepare()
-        self.drop(BEFORE)
+        self.deliver(BEFORE)
         await self.collect()
         shutil.copytree(self.folder / "data", self.folder / "before")
         self._documents = list(self.database["commandes"].find())
@@ -150,7 +150,7 @@ class Bench:
         self.collector = Collector(channels, self.store, Settings(), self.clock)
         self.snapshotter = Snapshotter([SUBJECT], self.store, self.clock)
 
-    def drop(self, load: dict[tuple[str, str], bytes | None]) -> None:
+    def deliver(self, load: dict[tuple[str, str], bytes | None]) -> None:
         """Put files there as another program would."""
         for (feed, name), content in load.items():
             path = self.landings[feed].sources / name
@@ -263,7 +263,7 @@ async def _send_back(bench: Bench, steps: list[Step]) -> None:
 
 
 def _check_meanwhile(trial: Trial, bench: Bench) -> None:
-    trial.promise(Kept.CONTENTS, "every file is somewhere, once", bench.contents(), DROPPED)
+    trial.promise(Kept.CONTENTS, "every file is somewhere, once", bench.contents(), RECEIVED)
     archived = {_digest(content) for content in bench.archived()}
     trial.promise(Kept.CONTENTS, "archived and not stored", archived - set(bench.stored().values()), set())
     if trial.fault.how == How.ONE_PATH:

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from multimarket_async.cli import app
 from multimarket_async.domains import discover
 from multimarket_async.domains.orders.order import parse
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.settings import Settings, fields, load
 
 ROOT = Path(__file__).parent.parent

@@ -1,6 +1,6 @@
 """What a stranger on this machine, a BI tool, or whoever writes the text of an order can do: nothing but what is meant.
 
-Each at the level of the user's commands: a `run` in the background, hostile files dropped for real.
+Each at the level of the user's commands: a `run` in the background, hostile files received for real.
 """
 
 import csv
@@ -82,7 +82,7 @@ class House:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def drop(self, name: str, content: bytes) -> None:
+    def deliver(self, name: str, content: bytes) -> None:
         hidden = self.data / "sources" / "site_web" / ".hidden"
         hidden.write_bytes(content)
         hidden.rename(hidden.with_name(name))
@@ -110,20 +110,20 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Hostile orders were dropped, collected and measured; for tests that only look."""
+    """Hostile orders were received, collected and measured; for tests that only look."""
     folder = tmp_path_factory.mktemp("house")
     data, log = folder / "data", folder / "run.log"
     (data / "sources" / "site_web").mkdir(parents=True)
-    settings = {"MULTIMARKET_SETTLE_S": "0", "MULTIMARKET_SNAPSHOT_EVERY_S": "0.3"}
+    settings = {"MULTIMARKET_QUIET_PERIOD_S": "0", "MULTIMARKET_SNAPSHOT_EVERY_S": "0.3"}
     with log.open("wb") as out:
         command = [*COMMAND, "run", "--no-produce", "--data-dir", str(data)]
         run = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **settings}, umask=0)
     one = House(data, run, log)
     try:
-        one.drop("good.json", order(f"{CLEAR}{FORGED}"))
-        one.drop(HOSTILE_FILE, order("1", statut_commande=f"{CLEAR}[red]{FORGED}"))
-        one.drop("key.json", order("2").replace(b'"ville"', json.dumps(CLEAR + FORGED).encode() + b': NaN, "ville"'))
-        one.drop("raw.json", f'{{"order_id": "{CLEAR}{TITLE}\x9b2J\u202e'.encode() + b"\x00\b\xff")
+        one.deliver("good.json", order(f"{CLEAR}{FORGED}"))
+        one.deliver(HOSTILE_FILE, order("1", statut_commande=f"{CLEAR}[red]{FORGED}"))
+        one.deliver("key.json", order("2").replace(b'"ville"', json.dumps(CLEAR + FORGED).encode() + b': NaN, "ville"'))
+        one.deliver("raw.json", f'{{"order_id": "{CLEAR}{TITLE}\x9b2J\u202e'.encode() + b"\x00\b\xff")
         one.until(lambda: log.read_text().count("file.quarantined") == 3)
         one.until(lambda: '"generation.published"' in log.read_text())
         yield one
@@ -446,7 +446,7 @@ def test_text_from_orders_moves_no_cursor_in_the_log_for_people(tmp_path: Path) 
         order("1").replace(b'"ville"', json.dumps(CLEAR + FORGED).encode() + b': NaN, "ville"')
     )
     words = ["collect", "--until-empty", "--log-format", "console", "--data-dir", str(tmp_path / "data")]
-    environ = {**os.environ, "MULTIMARKET_SETTLE_S": "0", "MULTIMARKET_MONGO_URI": "mongodb://127.0.0.1:1/"}
+    environ = {**os.environ, "MULTIMARKET_QUIET_PERIOD_S": "0", "MULTIMARKET_MONGO_URI": "mongodb://127.0.0.1:1/"}
     done = subprocess.run([*COMMAND, *words], env=environ, capture_output=True, text=True, timeout=50, check=True)
     assert done.stdout.count("file.quarantined") == 1
     assert {char for char in done.stdout if not char.isprintable()} <= {"\n"}

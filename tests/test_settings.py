@@ -42,14 +42,21 @@ def written(file: Path, text: str) -> Path:
 
 def test_the_nearest_layer_wins_and_is_named(file: Path) -> None:
     """flag > environment > file > default, setting by setting."""
-    written(file, "seed = 2\nsettle_s = 20.0\nbatch_files = 200\n")
+    written(file, "seed = 2\nquiet_period_s = 20.0\nbatch_files = 200\n")
     got = loaded(
-        file, {"MULTIMARKET_SEED": "3", "MULTIMARKET_SETTLE_S": "30", "PATH": "/bin"}, {"seed": 4, "data_dir": None}
+        file,
+        {"MULTIMARKET_SEED": "3", "MULTIMARKET_QUIET_PERIOD_S": "30", "PATH": "/bin"},
+        {"seed": 4, "data_dir": None},
     )
     settings = got.of(Settings)
-    assert (settings.seed, settings.settle_s, settings.batch_files, settings.patience_s) == (4, 30.0, 200, 10.0)
-    assert ["--seed", "MULTIMARKET_SETTLE_S", str(file), "default"] == [
-        got.sources[name] for name in ("seed", "settle_s", "batch_files", "patience_s")
+    assert (settings.seed, settings.quiet_period_s, settings.batch_files, settings.until_empty_timeout_s) == (
+        4,
+        30.0,
+        200,
+        10.0,
+    )
+    assert ["--seed", "MULTIMARKET_QUIET_PERIOD_S", str(file), "default"] == [
+        got.sources[name] for name in ("seed", "quiet_period_s", "batch_files", "until_empty_timeout_s")
     ]
 
 
@@ -106,14 +113,14 @@ def test_a_wrong_value_tells_key_value_source_and_what_was_expected(name: str, v
 
 def test_every_wrong_value_is_told_at_once() -> None:
     """One line each, so that nobody mends one by one."""
-    message = refused(environ={"MULTIMARKET_SETTLE_S": "-1", "MULTIMARKET_BATCH_FILES": "0"})
-    assert sorted(line.partition(" ")[0] for line in message.splitlines()) == ["batch_files", "settle_s"]
+    message = refused(environ={"MULTIMARKET_QUIET_PERIOD_S": "-1", "MULTIMARKET_BATCH_FILES": "0"})
+    assert sorted(line.partition(" ")[0] for line in message.splitlines()) == ["batch_files", "quiet_period_s"]
 
 
 def test_a_wrong_value_in_the_file_names_the_file(file: Path) -> None:
     """And shows the value as TOML gave it."""
-    message = refused(file=written(file, 'settle_s = "soon"\n'))
-    assert message.startswith(f"settle_s = 'soon' (from {file}): Input should be a valid number")
+    message = refused(file=written(file, 'quiet_period_s = "soon"\n'))
+    assert message.startswith(f"quiet_period_s = 'soon' (from {file}): Input should be a valid number")
 
 
 def test_an_endless_pause_is_refused() -> None:

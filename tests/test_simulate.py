@@ -17,7 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from multimarket_async import app
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.domains import discover
 from multimarket_async.errors import WrongSettings
 from multimarket_async.settings import Settings, load
@@ -27,7 +27,7 @@ from multimarket_async.store import Store
 HOUR_S = 3600.0
 BEGINS = datetime(2026, 3, 28, 12, tzinfo=UTC)
 CALM = {"pause_min_s": 60.0, "pause_max_s": 120.0, "scan_every_s": 5.0, "snapshot_every_s": 900.0}
-Make = Callable[..., Parts]
+Make = Callable[..., Application]
 
 
 @pytest.fixture
@@ -35,12 +35,14 @@ async def make(mongo_uri: str, tmp_path: Path) -> AsyncIterator[Make]:
     """Systems, each with an empty folder and database of its own."""
     stores, names = [], []
 
-    def one(**settings: Any) -> Parts:
+    def one(**settings: Any) -> Application:
         names.append(f"test_{uuid.uuid4().hex[:12]}")
         models = [Settings, *(domain.settings for domain in discover())]
         given = {"data_dir": tmp_path / names[-1], **CALM, **settings}
         stores.append(Store(mongo_uri, names[-1]))
-        return Parts(**vars(app.places(load(models, given, {}, Path("none.toml")))), store=stores[-1], server=None)
+        return Application(
+            **vars(app.workspace(load(models, given, {}, Path("none.toml")))), store=stores[-1], server=None
+        )
 
     yield one
     for store in stores:
@@ -50,15 +52,15 @@ async def make(mongo_uri: str, tmp_path: Path) -> AsyncIterator[Make]:
             client.drop_database(name)
 
 
-async def lived(parts: Parts, begins: datetime = BEGINS, seconds: float = HOUR_S) -> Simulated:
+async def lived(application: Application, begins: datetime = BEGINS, seconds: float = HOUR_S) -> Simulated:
     with capture_logs():
-        return await simulate(parts, begins, seconds, asyncio.Event(), lambda _: None)
+        return await simulate(application, begins, seconds, asyncio.Event(), lambda _: None)
 
 
-def days(parts: Parts) -> dict[str, int]:
+def days(application: Application) -> dict[str, int]:
     """Archived files by folder."""
     found: dict[str, int] = {}
-    for _, landing in parts.channels:
+    for _, landing in application.channels:
         for path in landing.archive_files():
             found[path.parent.name] = found.get(path.parent.name, 0) + 1
     return found
@@ -85,10 +87,10 @@ async def test_a_seed_brings_the_same_files_documents_and_generations(make: Make
 
 async def test_an_hour_is_lived_as_promised(make: Make) -> None:
     """Everybody waits less than a look; all is measured; the generations come at their times."""
-    parts = make()
-    done = await lived(parts)
+    application = make()
+    done = await lived(application)
     assert done.waits is not None
-    assert (done.waits.breaches, done.waits.files) == (0, sum(days(parts).values()))
+    assert (done.waits.breaches, done.waits.files) == (0, sum(days(application).values()))
     assert 90 <= done.waits.files <= 180
     assert 0.0 < done.waits.p50_s < done.waits.max_s <= 5.0
     assert done.generation["orders"] == done.waits.files
@@ -97,7 +99,7 @@ async def test_an_hour_is_lived_as_promised(make: Make) -> None:
 
 
 async def test_a_stop_from_outside_ends_it_in_order(make: Make) -> None:
-    """Ctrl-C in a simulated century: what was dropped so far is stored, measured and right."""
+    """Ctrl-C in a simulated century: what was received so far is stored, measured and right."""
     stop = asyncio.Event()
     with capture_logs():
         done = await simulate(make(), BEGINS, 1e9, stop, lambda so_far: stop.set() if so_far > 600.0 else None)
@@ -107,29 +109,29 @@ async def test_a_stop_from_outside_ends_it_in_order(make: Make) -> None:
 
 async def test_where_orders_are_nothing_is_simulated(make: Make) -> None:
     """Numbers would go on from there, and the days would be mixed with real ones."""
-    parts = make()
-    await lived(parts, seconds=120.0)
+    application = make()
+    await lived(application, seconds=120.0)
     for again in (simulate, drop_only):
         with pytest.raises(WrongSettings, match="begin with none"):
-            await again(parts, BEGINS, 1.0, asyncio.Event(), lambda _: None)  # type: ignore[operator]
+            await again(application, BEGINS, 1.0, asyncio.Event(), lambda _: None)  # type: ignore[operator]
 
 
 async def test_log_lines_tell_virtual_time(make: Make) -> None:
     """Or they would not fit together with what they tell of."""
     with capture_logs() as logs:
         await simulate(make(), BEGINS, 600.0, asyncio.Event(), lambda _: None)
-    dropped = [one["timestamp"] for one in logs if one["event"] == "file.dropped"]
-    assert dropped[0] == BEGINS.isoformat()
-    assert all(BEGINS.isoformat() <= at <= "2026-03-28T12:10:00+00:00" for at in dropped)
+    received = [one["timestamp"] for one in logs if one["event"] == "file.delivered"]
+    assert received[0] == BEGINS.isoformat()
+    assert all(BEGINS.isoformat() <= at <= "2026-03-28T12:10:00+00:00" for at in received)
 
 
 async def test_files_only(make: Make) -> None:
-    """They lie where they landed, as old as they are on virtual time; the same files that a whole run drops."""
-    parts, whole = make(), make()
-    book = await drop_only(parts, BEGINS, HOUR_S, asyncio.Event(), lambda _: None)
+    """They lie where they landed, as old as they are on virtual time; the same files that a whole run delivers."""
+    application, whole = make(), make()
+    book = await drop_only(application, BEGINS, HOUR_S, asyncio.Event(), lambda _: None)
     done = await lived(whole)
-    assert book.dropped == done.book.dropped
-    assert sum(book.dropped.values()) == sum(len(landing.waiting()) for _, landing in parts.channels)
+    assert book.received == done.book.received
+    assert sum(book.received.values()) == sum(len(landing.waiting()) for _, landing in application.channels)
 
 
 # --- midnight, month ends, clocks that change -----------------------------------------------
@@ -137,10 +139,13 @@ async def test_files_only(make: Make) -> None:
 
 async def test_the_archive_begins_a_folder_at_midnight_utc(make: Make) -> None:
     """Whatever the business time zone."""
-    parts = make(timezone="Africa/Casablanca")
-    done = await lived(parts, datetime(2026, 3, 28, 23, 30, tzinfo=UTC))
+    application = make(timezone="Africa/Casablanca")
+    done = await lived(application, datetime(2026, 3, 28, 23, 30, tzinfo=UTC))
     assert done.report.differences == []
-    assert {day: 40 <= files <= 90 for day, files in days(parts).items()} == {"2026-03-28": True, "2026-03-29": True}
+    assert {day: 40 <= files <= 90 for day, files in days(application).items()} == {
+        "2026-03-28": True,
+        "2026-03-29": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -154,13 +159,13 @@ async def test_the_archive_begins_a_folder_at_midnight_utc(make: Make) -> None:
 async def test_a_month_ends_at_midnight_in_the_business_time_zone(
     make: Make, timezone: str, midnight: datetime
 ) -> None:
-    """Half an hour before and half an hour after: as many orders in March as were dropped in it."""
+    """Half an hour before and half an hour after: as many orders in March as were received in it."""
     done = await lived(make(timezone=timezone), datetime.fromtimestamp(midnight.timestamp() - HOUR_S / 2, UTC))
-    dropped = {"2026-03": 0, "2026-04": 0}
-    for (hour, _), files in done.book.dropped.items():
-        dropped["2026-04" if hour >= midnight else "2026-03"] += files
-    assert orders(done, "revenue_by_month_and_channel", "month") == dropped
-    assert min(dropped.values()) > 30
+    received = {"2026-03": 0, "2026-04": 0}
+    for (hour, _), files in done.book.received.items():
+        received["2026-04" if hour >= midnight else "2026-03"] += files
+    assert orders(done, "revenue_by_month_and_channel", "month") == received
+    assert min(received.values()) > 30
     assert done.report.differences == []
 
 
@@ -195,8 +200,8 @@ async def test_everything_is_right_while_clocks_change(
 ) -> None:
     """The hour that is missing has no orders, the one that comes twice has both its own."""
     done = await lived(make(timezone=timezone), begins)
-    dropped = sorted({hour for hour, _ in done.book.dropped})
-    assert [hour.astimezone(ZoneInfo(timezone)).isoformat(timespec="minutes")[11:] for hour in dropped] == hours
+    received = sorted({hour for hour, _ in done.book.received})
+    assert [hour.astimezone(ZoneInfo(timezone)).isoformat(timespec="minutes")[11:] for hour in received] == hours
     assert done.report.differences == []
 
 
@@ -216,7 +221,7 @@ def test_the_command_lives_through_a_day(tmp_path: Path) -> None:
     assert (told["right"], told["waits"]["breaches"], list(tmp_path.iterdir())) == (True, 0, [])
     assert len(told["files"]) == 23
     assert "2026-03-29 02:00+01:00" not in told["files"]
-    assert sum(one["stored"] for one in told["channels"]) == told["dropped"] > 100
+    assert sum(one["stored"] for one in told["channels"]) == told["received"] > 100
 
 
 @pytest.mark.parametrize(

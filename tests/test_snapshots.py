@@ -16,11 +16,11 @@ from pymongo.write_concern import WriteConcern
 from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Column, Cube, Feed, Kpi, Partial, Subject
+from multimarket_async.domains import Column, Cube, Feed, Kpi, LoadedDomain, Rollup
 from multimarket_async.errors import Unavailable
 from multimarket_async.snapshots import Snapshotter, superseded
-from multimarket_async.store import AWAITED, LEDGER, Marks, Store
-from multimarket_async.store.marks import TOUCHED
+from multimarket_async.store import GENERATIONS, PLACEHOLDER_PARTITION, DirtyPartitions, Store
+from multimarket_async.store.dirty import DIRTY
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 Documents = list[dict[str, Any]]
@@ -36,7 +36,7 @@ def kpi(name: str, cells: str, *stages: dict[str, Any], collection: str = "sales
 
 def cube(collection: str = "sales") -> Cube:
     """Sales by shop and altogether; a period is the first letter of a shop's name."""
-    shops, total = Partial("shops", {"shop": "$shop"}, {"pieces": 1}), Partial("total", {}, {"pieces": 1})
+    shops, total = Rollup("shops", {"shop": "$shop"}, {"pieces": 1}), Rollup("total", {}, {"pieces": 1})
     period = {"$substrCP": ["$shop", 0, 1]}
     return Cube(collection, "at", period, {"shop": "$shop"}, (shops, total))
 
@@ -46,7 +46,7 @@ TOTAL = kpi("total", "total", SUM, {"$replaceWith": {"pieces": {"$toLong": "$pie
 BY_SHOP = kpi(
     "by_shop", "shops", {"$sort": {"shop": 1}}, {"$replaceWith": {"shop": "$shop", "pieces": {"$toLong": "$pieces"}}}
 )
-SALES = Subject(
+SALES = LoadedDomain(
     "pieces",
     (Feed("a", "sales", lambda _: []), Feed("b", "sales", lambda _: [])),
     (cube(),),
@@ -64,7 +64,7 @@ def sold(shop: str) -> dict[str, Any]:
 def mark(database: "Database[Any]", token: str, *shops: str, done: bool, at: datetime = NOW) -> None:
     """As a collector does it, before an insert and after."""
     found = {"collection": "sales", "partitions": sorted(set(shops)), "done": done, "at": at}
-    database[TOUCHED].replace_one({"_id": token}, found, upsert=True)
+    database[DIRTY].replace_one({"_id": token}, found, upsert=True)
 
 
 def sell(database: "Database[Any]", *shops: str, concern: WriteConcern | None = None) -> None:
@@ -77,11 +77,11 @@ def sell(database: "Database[Any]", *shops: str, concern: WriteConcern | None = 
 
 
 def marked(database: "Database[Any]") -> int:
-    return database[TOUCHED].count_documents({})
+    return database[DIRTY].count_documents({})
 
 
 def ledger(database: "Database[Any]") -> Documents:
-    return list(database[LEDGER].find(sort=[("_id", 1)]))
+    return list(database[GENERATIONS].find(sort=[("_id", 1)]))
 
 
 def totals(database: "Database[Any]") -> list[int]:
@@ -159,7 +159,9 @@ async def test_a_collection_is_counted_once(snapshotter: Snapshotter, database: 
 async def test_subjects_are_measured_together(store: Store, database: "Database[Any]") -> None:
     """One generation over all domains, each with its own collection and count."""
     returned = kpi("returned", "total", {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}}, collection="returns")
-    returns = Subject("returns", (Feed("c", "returns", lambda _: []),), (cube("returns"),), (returned,), lambda: None)
+    returns = LoadedDomain(
+        "returns", (Feed("c", "returns", lambda _: []),), (cube("returns"),), (returned,), lambda: None
+    )
     sell(database, "Rabat", "Fès")
     database["returns"].insert_one(sold("Rabat"))
     generation = await Snapshotter([SALES, returns], store, Clock()).refresh()
@@ -197,7 +199,7 @@ async def test_every_change_is_one_generation_with_the_next_number(
 
 async def test_numbers_go_on_after_a_restart(store: Store, snapshotter: Snapshotter, database: "Database[Any]") -> None:
     """Also above numbers whose lower ones were forgotten."""
-    database[LEDGER].insert_one({"_id": Int64(41), "computed_at": NOW, "as_of": NOW, "kpis": {}})
+    database[GENERATIONS].insert_one({"_id": Int64(41), "computed_at": NOW, "as_of": NOW, "kpis": {}})
     assert (await snapshotter.refresh())["_id"] == 42
 
 
@@ -227,7 +229,7 @@ async def test_an_unchanged_store_is_not_measured_again(mongo_uri: str, database
     await snapshotter.refresh_if_changed()
     store.asked.clear()
     await snapshotter.refresh_if_changed()
-    assert store.asked == [(TOUCHED, None)]
+    assert store.asked == [(DIRTY, None)]
     await store.aclose()
 
 
@@ -247,8 +249,8 @@ async def test_only_what_was_touched_is_read(mongo_uri: str, database: "Database
 
 
 async def test_other_definitions_measure_everything_anew(mongo_uri: str, database: "Database[Any]") -> None:
-    """Cells of two definitions never meet, not even by turns; and the definition is told."""
-    doubled = replace(cube(), partials=(*cube().partials[:1], Partial("total", {}, {"pieces": 2})))
+    """Rollups of two definitions never meet, not even by turns; and the definition is told."""
+    doubled = replace(cube(), rollups=(*cube().rollups[:1], Rollup("total", {}, {"pieces": 2})))
     store, other = Store(mongo_uri, database.name), replace(SALES, cubes=(doubled,))
     sell(database, "Rabat", "Fès")
     old, new = Snapshotter([SALES], store, Clock()), Snapshotter([other], store, Clock())
@@ -261,7 +263,7 @@ async def test_other_definitions_measure_everything_anew(mongo_uri: str, databas
 async def test_what_waits_for_its_document_is_not_measured(snapshotter: Snapshotter, database: "Database[Any]") -> None:
     """From scratch or not: follow-ups that came before their document are no documents."""
     sell(database, "Rabat")
-    database["sales"].insert_one({"_id": "early", "ingestion": {"partition": AWAITED}})
+    database["sales"].insert_one({"_id": "early", "ingestion": {"partition": PLACEHOLDER_PARTITION}})
     assert (await snapshotter.rebuild())["pieces"] == 1
     assert (await snapshotter.refresh())["pieces"] == 1
 
@@ -297,7 +299,7 @@ async def test_chunks_add_up(
     snapshotter: Snapshotter, database: "Database[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A partition is never split; progress is told after each chunk."""
-    monkeypatch.setattr("multimarket_async.snapshots.cells.CHUNK_DOCUMENTS", 2)
+    monkeypatch.setattr("multimarket_async.snapshots.rollups.CHUNK_DOCUMENTS", 2)
     sell(database, "Rabat", "Rabat", "Rabat", "Agadir", "Fès", "Oujda")
     told: list[tuple[int, int]] = []
     generation = await snapshotter.rebuild(lambda *done: told.append(done))
@@ -308,7 +310,7 @@ async def test_partitions_are_bounded_too(
     snapshotter: Snapshotter, database: "Database[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However few documents they have."""
-    monkeypatch.setattr("multimarket_async.snapshots.cells.CHUNK_PARTITIONS", 2)
+    monkeypatch.setattr("multimarket_async.snapshots.rollups.CHUNK_PARTITIONS", 2)
     sell(database, "Rabat", "Agadir", "Fès")
     told: list[tuple[int, int]] = []
     generation = await snapshotter.rebuild(lambda *done: told.append(done))
@@ -317,9 +319,9 @@ async def test_partitions_are_bounded_too(
 
 async def test_a_generation_takes_little_memory(store: Store, database: "Database[Any]") -> None:
     """96 partitions of 100 cells: 0.7 MB at most; 1.9 MB if all are held at once, 1.2 MB if cells are decoded."""
-    pieces = Partial("pieces", {"number": "$number"}, {"pieces": 1})
+    pieces = Rollup("pieces", {"number": "$number"}, {"pieces": 1})
     many = Cube("sales", "at", "$shop", {"number": "$number"}, (pieces,))
-    snapshotter = Snapshotter([replace(SALES, cubes=(many,), kpis=(replace(TOTAL, cells="pieces"),))], store, Clock())
+    snapshotter = Snapshotter([replace(SALES, cubes=(many,), kpis=(replace(TOTAL, rollup="pieces"),))], store, Clock())
     await snapshotter.refresh()
     shops = [f"shop {number}" for number in range(96)]
     database["sales"].insert_many({**sold(shop), "number": number} for shop in shops for number in range(100))
@@ -360,7 +362,7 @@ async def test_a_stale_open_mark_is_taken_away(snapshotter: Snapshotter, databas
     mark(database, "young", "Rabat", done=False, at=NOW - timedelta(minutes=4))
     mark(database, "stale", "Rabat", done=False, at=NOW - timedelta(minutes=6))
     await snapshotter.refresh()
-    assert [one["_id"] for one in database[TOUCHED].find()] == ["young"]
+    assert [one["_id"] for one in database[DIRTY].find()] == ["young"]
 
 
 async def test_a_mark_that_was_open_when_read_is_not_taken_away_as_done(
@@ -386,9 +388,9 @@ async def test_a_mark_that_was_open_when_read_is_not_taken_away_as_done(
 async def test_the_collector_marks_before_and_after(mongo_uri: str, database: "Database[Any]") -> None:
     """Whoever sees the insert sees the mark; an insert that fails leaves its mark open."""
     store = Store(mongo_uri, database.name)
-    marks = Marks(store, Clock(now=lambda: NOW))
+    marks = DirtyPartitions(store, Clock(now=lambda: NOW))
     async with marks.around("sales", ["b", "a", "b"]):
-        await store.add("sales", sold("b"))
+        await store.insert_if_absent("sales", sold("b"))
         assert [one.done for one in await marks.pending()] == [False]
     [closed] = await marks.pending()
     assert (closed.collection, closed.partitions, closed.done) == ("sales", ("a", "b"), True)
@@ -402,21 +404,21 @@ async def test_marks_that_name_the_same_partitions_share_the_names(store: Store,
     """Thousands of marks may wait, each with hundreds of names."""
     for token in ("a", "b"):
         mark(database, token, "Fès", "Rabat", done=True)
-    first, second = await Marks(store, Clock()).pending()
+    first, second = await DirtyPartitions(store, Clock()).pending()
     assert [one is other for one, other in zip(first.partitions, second.partitions, strict=True)] == [True, True]
 
 
 async def test_whether_there_is_any_mark(store: Store, database: "Database[Any]") -> None:
     """An open one, too."""
-    marks = Marks(store, Clock())
+    marks = DirtyPartitions(store, Clock())
     assert not await marks.any()
     mark(database, "a", "Fès", done=False)
     assert await marks.any()
 
 
-async def _interrupted_insert(store: Store, marks: Marks) -> None:
+async def _interrupted_insert(store: Store, marks: DirtyPartitions) -> None:
     async with marks.around("sales", ["c"]):
-        await store.add("sales", sold("c"))
+        await store.insert_if_absent("sales", sold("c"))
         raise Unavailable("planted")
 
 
@@ -426,7 +428,7 @@ async def _interrupted_insert(store: Store, marks: Marks) -> None:
 async def test_drift_is_found_told_and_mended(mongo_uri: str, database: "Database[Any]") -> None:
     """Every third generation here: what nobody touched is compared too."""
     store = Store(mongo_uri, database.name)
-    stage = Snapshotter([SALES], store, Clock(), verify_every=3)
+    stage = Snapshotter([SALES], store, Clock(), full_recompute_every_generations=3)
     sell(database, "Rabat", "Fès")
     await stage.refresh()
     database["sales"].insert_one(sold("Fès"))  # by a hand that leaves no mark
@@ -447,7 +449,7 @@ async def test_drift_of_a_period_is_found(mongo_uri: str, database: "Database[An
     stage = Snapshotter([SALES], store, Clock())
     sell(database, "Rabat", "Fès")
     await stage.refresh()
-    database["kpi_periods"].update_one({"_id": {"$regex": "R$"}}, {"$inc": {"cells.total.0.pieces": 7}})
+    database["kpi_rollups_by_period"].update_one({"_id": {"$regex": "R$"}}, {"$inc": {"cells.total.0.pieces": 7}})
     assert [(await stage.rebuild())["drift"], (await stage.rebuild())["drift"], totals(database)] == [1, 0, [2, 2, 2]]
     await store.aclose()
 
@@ -467,7 +469,7 @@ async def test_what_was_touched_meanwhile_is_no_drift(mongo_uri: str, database: 
 async def test_a_check_under_fire_finds_no_drift(mongo_uri: str, database: "Database[Any]") -> None:
     """Orders that come while everything is compared are not drift."""
     stop, store = asyncio.Event(), Store(mongo_uri, database.name)
-    stage = Snapshotter([SALES], store, Clock(), verify_every=1)
+    stage = Snapshotter([SALES], store, Clock(), full_recompute_every_generations=1)
     selling = asyncio.create_task(asyncio.to_thread(_sell_until, stop, database))
     drifts = [(await stage.refresh())["drift"] for _ in range(15)]
     stop.set()
@@ -489,7 +491,7 @@ async def test_mongodb_refuses_rows_of_another_shape(
     sell(database, "Rabat")
     await snapshotter.refresh()
     with pytest.raises(WriteError, match="failed validation"):
-        database[LEDGER].update_one({}, {"$set": {"kpis.total.rows": [row]}})
+        database[GENERATIONS].update_one({}, {"$set": {"kpis.total.rows": [row]}})
 
 
 # --- under fire -----------------------------------------------------------------------------
@@ -545,11 +547,11 @@ class Overtaken(Store):
 
     meanwhile: Callable[[], Awaitable[Any]] | None = None
 
-    async def add(self, collection: str, document: dict[str, Any]) -> bool:
+    async def insert_if_absent(self, collection: str, document: dict[str, Any]) -> bool:
         if self.meanwhile:
             others, self.meanwhile = self.meanwhile, None
             await others()
-        return await super().add(collection, document)
+        return await super().insert_if_absent(collection, document)
 
 
 async def test_who_was_overtaken_measures_again(
@@ -589,11 +591,11 @@ class Dying(Store):
             raise Killed
         return done
 
-    async def add(self, *given: Any) -> bool:
-        return await self._step(super().add(*given))
+    async def insert_if_absent(self, *given: Any) -> bool:
+        return await self._step(super().insert_if_absent(*given))
 
-    async def swap(self, *given: Any) -> bool:
-        return await self._step(super().swap(*given))
+    async def compare_and_swap(self, *given: Any) -> bool:
+        return await self._step(super().compare_and_swap(*given))
 
     async def remove(self, *given: Any, **where: Any) -> None:
         await self._step(super().remove(*given, **where))
@@ -626,11 +628,11 @@ class Slow(Store):
 
     meanwhile: Callable[[], Awaitable[Any]] | None = None
 
-    async def swap(self, collection: str, documents: Any) -> bool:
+    async def compare_and_swap(self, collection: str, documents: Any) -> bool:
         if self.meanwhile:
             others, self.meanwhile = self.meanwhile, None
             await others()
-        return await super().swap(collection, documents)
+        return await super().compare_and_swap(collection, documents)
 
 
 async def test_cells_read_earlier_never_replace_cells_read_later(
@@ -716,7 +718,7 @@ async def test_publishing_forgets_what_is_superseded(snapshotter: Snapshotter, d
         {"_id": Int64(n), "computed_at": datetime(2026, 3, 1, n, tzinfo=UTC), "as_of": NOW, "kpis": {}}
         for n in (1, 2, 3)
     ]
-    database[LEDGER].insert_many(old)
+    database[GENERATIONS].insert_many(old)
     await snapshotter.refresh()
     assert [one["_id"] for one in ledger(database)] == [3, 4]
 
@@ -731,7 +733,7 @@ class Flaky(Store):
     stop: asyncio.Event
 
     async def aggregate(self, collection: str, stages: Any, **more: Any) -> Any:
-        if collection == TOUCHED:
+        if collection == DIRTY:
             self._look()
         async for one in super().aggregate(collection, stages, **more):
             yield one

@@ -239,7 +239,7 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@given(st.binary() | st.lists(FRAGMENTS).map(lambda parts: "".join(parts).encode()))
+@given(st.binary() | st.lists(FRAGMENTS).map(lambda application: "".join(application).encode()))
 def test_any_bytes_are_a_tree_or_rejected(content: bytes) -> None:
     """And what is taken holds nothing that BSON cannot, or that makes every sum NaN."""
     try:

@@ -14,7 +14,7 @@ from pymongo.database import Database
 from structlog.testing import capture_logs
 
 from multimarket_async import app
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.collector import Collector
 from multimarket_async.domains import Feed, discover
 from multimarket_async.errors import Rejected, Unavailable
@@ -24,7 +24,7 @@ from multimarket_async.readers.freshness import freshness
 from multimarket_async.settings import Settings, load
 from multimarket_async.simulate import on
 from multimarket_async.snapshots import Snapshotter
-from multimarket_async.store import LEDGER, Encoded, Inserted, Outcome, Store
+from multimarket_async.store import GENERATIONS, Encoded, Inserted, Outcome, Store
 from multimarket_async.virtual import Loop
 
 T = TypeVar("T")
@@ -59,8 +59,8 @@ class Stub:
         if self.away[0] <= self.loop.time() < self.away[1]:
             raise Unavailable("planted")
 
-    async def put(self, _: str, __: dict[str, Any], *, durable: bool = True) -> None:
-        """Marks cost no time."""
+    async def upsert(self, _: str, __: dict[str, Any], *, durable: bool = True) -> None:
+        """DirtyPartitions cost no time."""
 
     async def insert(self, _: str, documents: Sequence[Encoded]) -> list[Outcome]:
         await self.ping()
@@ -72,7 +72,7 @@ class Stub:
         """Snapshots of what is not there."""
         raise Unavailable("planted")
 
-    newest = add = remove = define_index = define_shape = define_view = nothing
+    newest = add = remove = define_index = define_schema = define_view = nothing
 
     async def aggregate(self, *_: Any, **__: Any) -> AsyncIterator[Any]:
         await self.nothing()
@@ -103,11 +103,11 @@ class Site:
             await live(self.loop, work())
         return logs
 
-    async def drops(self, *at: tuple[float, str]) -> None:
+    async def delivers(self, *at: tuple[float, str]) -> None:
         """Files with these keys at these times."""
         for seconds, key in at:
             await asyncio.sleep(seconds - self.loop.time())
-            await self.landing.drop(f"{key}.json", json.dumps({"key": key}).encode())
+            await self.landing.deliver(f"{key}.json", json.dumps({"key": key}).encode())
 
     async def writes(self, content: bytes, every_s: float) -> None:
         """A slow writer: a byte more each time, under its final name."""
@@ -121,7 +121,7 @@ class Site:
         """When each was set aside, in virtual seconds."""
         listed = self.landing.quarantine.list()
         return {
-            one.path.name: (datetime.fromisoformat(one.reason["set_aside_at"]) - BEGINS).total_seconds()
+            one.path.name: (datetime.fromisoformat(one.reason["quarantined_at"]) - BEGINS).total_seconds()
             for one in listed
         }
 
@@ -141,14 +141,14 @@ async def test_the_budget_is_broken_after_10_seconds(
 ) -> None:
     """Landed an eighth of a second before a look: exactly 10 s are in time, and a millisecond more is told."""
     site = Site(tmp_path, takes_s=takes_s, scan_every_s=0.25)
-    logs = await site.lives(100.0, site.drops((5.125, "a")))
+    logs = await site.lives(100.0, site.delivers((5.125, "a")))
     assert [(one["files"], one["worst_s"]) for one in events(logs, "latency.breached")] == breaches
 
 
 async def test_a_wait_begins_when_a_file_lands_and_not_when_it_is_seen(tmp_path: Path) -> None:
     """Landed at 0.5, seen at 3: it waited 2.5 s."""
     site = Site(tmp_path, scan_every_s=3.0)
-    await site.lives(4.0, site.drops((0.5, "a")))
+    await site.lives(4.0, site.delivers((0.5, "a")))
     assert site.store.stored == [(3.0, "a")]
     assert site.collector.tally.waits() == pytest.approx([2.5], abs=1e-6)
 
@@ -157,21 +157,21 @@ async def test_a_wait_begins_when_a_file_lands_and_not_when_it_is_seen(tmp_path:
 
 
 async def test_a_writer_may_take_an_hour(tmp_path: Path) -> None:
-    """A byte every 29 s with settle_s = 30: never set aside, and stored within a look when it is whole."""
-    site, content = Site(tmp_path, settle_s=30.0, scan_every_s=1.0), json.dumps({"key": "x" * 120}).encode()
+    """A byte every 29 s with quiet_period_s = 30: never set aside, and stored within a look when it is whole."""
+    site, content = Site(tmp_path, quiet_period_s=30.0, scan_every_s=1.0), json.dumps({"key": "x" * 120}).encode()
     await site.lives(HOUR_S + 600.0, site.writes(content, every_s=29.0))
     [(stored_at, _)] = site.store.stored
     assert site.quarantined() == {}
     assert HOUR_S < len(content) * 29.0 <= stored_at <= len(content) * 29.0 + 1.0
 
 
-@pytest.mark.parametrize("settle_s", [3.0, 60.0, 3600.0])
-async def test_what_its_writer_left_is_set_aside_after_settle_s(tmp_path: Path, settle_s: float) -> None:
+@pytest.mark.parametrize("quiet_period_s", [3.0, 60.0, 3600.0])
+async def test_what_its_writer_left_is_set_aside_after_settle_s(tmp_path: Path, quiet_period_s: float) -> None:
     """Not a moment earlier, and one look later at most; counted from the look that saw the last change."""
-    site = Site(tmp_path, settle_s=settle_s, scan_every_s=1.0)
-    await site.lives(settle_s + 60.0, site.writes(b'{"key"', every_s=2.5))
+    site = Site(tmp_path, quiet_period_s=quiet_period_s, scan_every_s=1.0)
+    await site.lives(quiet_period_s + 60.0, site.writes(b'{"key"', every_s=2.5))
     last_change = 6 * 2.5
-    assert settle_s <= site.quarantined()["slow.json"] - last_change <= settle_s + 1.0
+    assert quiet_period_s <= site.quarantined()["slow.json"] - last_change <= quiet_period_s + 1.0
 
 
 # --- outage ---------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ async def test_what_its_writer_left_is_set_aside_after_settle_s(tmp_path: Path, 
 async def test_an_outage_is_met_with_longer_and_longer_pauses(tmp_path: Path) -> None:
     """A quarter of a second, doubled up to 2 s; files wait, and are stored at the first try that succeeds."""
     site = Site(tmp_path, away=(0.0, 20.0))
-    logs = await site.lives(30.0, site.drops((0.1, "a"), (15.0, "b")))
+    logs = await site.lives(30.0, site.delivers((0.1, "a"), (15.0, "b")))
     began = site.store.asked_at[0]
     tries = [round(at - began, 3) for at in site.store.asked_at]
     assert tries[:8] == [0.0, 0.25, 0.75, 1.75, 3.75, 5.75, 7.75, 9.75]
@@ -196,51 +196,51 @@ async def test_an_outage_is_met_with_longer_and_longer_pauses(tmp_path: Path) ->
 # --- the whole process ----------------------------------------------------------------------
 
 
-def system(loop: Loop, folder: Path, store: Any, **settings: Any) -> Parts:
+def system(loop: Loop, folder: Path, store: Any, **settings: Any) -> Application:
     """All of it, with that store."""
     models = [Settings, *(domain.settings for domain in discover())]
     loaded = load(models, {"data_dir": folder, **settings}, {}, Path("none.toml"))
-    parts = Parts(**vars(app.places(loaded)), store=store, server=None)
-    return on(loop, parts, asyncio.get_running_loop())
+    application = Application(**vars(app.workspace(loaded)), store=store, server=None)
+    return on(loop, application, asyncio.get_running_loop())
 
 
 async def test_every_minute_the_log_tells_how_long_files_waited(tmp_path: Path) -> None:
     """And once more at the end; `status` finds the last report."""
     loop = Loop(BEGINS)
-    parts = system(loop, tmp_path, None, scan_every_s=1.0)
-    parts = Parts(**{**vars(parts), "store": Stub(loop)})
+    application = system(loop, tmp_path, None, scan_every_s=1.0)
+    application = Application(**{**vars(application), "store": Stub(loop)})
     with capture_logs() as logs:
-        await live(loop, app.run(parts, asyncio.Event(), seconds=5 * MINUTE_S + 30.0, produce=True))
+        await live(loop, app.run(application, asyncio.Event(), seconds=5 * MINUTE_S + 30.0, produce=True))
     told = events(logs, "latency.measured")
     assert len(told) == 6
     assert all(one["files"] > 30 for one in told[:5])
-    assert sum(one["files"] for one in told) == len(events(logs, "file.dropped"))
-    report = json.loads(parts.latency_file.read_bytes())
+    assert sum(one["files"] for one in told) == len(events(logs, "file.delivered"))
+    report = json.loads(application.latency_file.read_bytes())
     assert report["told_at"] == (BEGINS + timedelta(seconds=5 * MINUTE_S + 30.0)).isoformat()
     assert (report["last_minute"]["seconds"], report["last_hour"]["seconds"]) == (30.0, 330.0)
 
 
-@pytest.mark.parametrize(("takes_s", "drain_s", "ends_at"), [(3.0, 4.0, 63.0), (30.0, 4.0, 64.0)])
+@pytest.mark.parametrize(("takes_s", "shutdown_timeout_s", "ends_at"), [(3.0, 4.0, 63.0), (30.0, 4.0, 64.0)])
 async def test_a_stop_waits_for_what_is_in_hand_as_long_as_drain_s(
-    tmp_path: Path, takes_s: float, drain_s: float, ends_at: float
+    tmp_path: Path, takes_s: float, shutdown_timeout_s: float, ends_at: float
 ) -> None:
-    """A file landed with the stop: stored 3 s later; or left for the next start, untouched, after drain_s."""
+    """A file landed with the stop: stored 3 s later; or left for the next start after shutdown_timeout_s."""
     loop = Loop(BEGINS)
-    parts = system(loop, tmp_path, None, drain_s=drain_s, scan_every_s=0.5)
-    parts = Parts(**{**vars(parts), "store": Stub(loop, takes_s)})
+    application = system(loop, tmp_path, None, shutdown_timeout_s=shutdown_timeout_s, scan_every_s=0.5)
+    application = Application(**{**vars(application), "store": Stub(loop, takes_s)})
 
     async def work() -> float:
-        [(_, landing), *_] = parts.channels
-        producer = parts.producers()[0]
+        [(_, landing), *_] = application.channels
+        producer = application.producers()[0]
         loop.call_later(59.9, lambda: asyncio.ensure_future(producer.burst(1)))
-        await app.run(parts, asyncio.Event(), seconds=60.0, produce=False)
-        assert len(landing.waiting()) == (0 if takes_s < drain_s else 1)
+        await app.run(application, asyncio.Event(), seconds=60.0, produce=False)
+        assert len(landing.waiting()) == (0 if takes_s < shutdown_timeout_s else 1)
         return loop.time()
 
     with capture_logs() as logs:
         assert await live(loop, work()) == pytest.approx(ends_at, abs=0.001)
-    late = [one for one in events(logs, "drain.abandoned") if "longer than drain_s" in one["why"]]
-    assert len(late) == (takes_s > drain_s)
+    late = [one for one in events(logs, "shutdown.timed_out") if "longer than shutdown_timeout_s" in one["why"]]
+    assert len(late) == (takes_s > shutdown_timeout_s)
 
 
 # --- generations ----------------------------------------------------------------------------
@@ -256,24 +256,24 @@ class Ledger(Stub):
     async def newest(self, _: str) -> dict[str, Any] | None:
         return self.kept[max(self.kept)] if self.kept else None
 
-    async def add(self, _: str, generation: dict[str, Any]) -> bool:
+    async def insert_if_absent(self, _: str, generation: dict[str, Any]) -> bool:
         self.kept[generation["_id"]] = generation
         return True
 
     async def remove(self, collection: str, keys: Sequence[Any], **_: Any) -> None:
-        for key in keys if collection == LEDGER else ():
+        for key in keys if collection == GENERATIONS else ():
             del self.kept[key]
 
     async def define(self, *_: Any) -> None:
         """Indexes and views are the database's."""
 
-    define_index = define_shape = define_view = define
+    define_index = define_schema = define_view = define
 
     async def aggregate(self, collection: str, *_: Any, **__: Any) -> AsyncIterator[Any]:
         rows = {
-            LEDGER: [self.kept[number] for number in sorted(self.kept)],
-            "kpi_touched": [{"_id": "t", "collection": "c", "partitions": [], "done": True, "at": BEGINS}],
-            "kpi_periods": [{"_id": 1, "names": []}],
+            GENERATIONS: [self.kept[number] for number in sorted(self.kept)],
+            "kpi_dirty_partitions": [{"_id": "t", "collection": "c", "partitions": [], "done": True, "at": BEGINS}],
+            "kpi_rollups_by_period": [{"_id": 1, "names": []}],
         }
         for row in rows.get(collection, []):
             yield row
@@ -284,7 +284,7 @@ async def test_forty_days_of_generations_are_thinned_out_as_promised(tmp_path: P
     loop = Loop(BEGINS)
     store = Ledger(loop)
     every_s = 30 * MINUTE_S
-    snapshotter = Snapshotter([], cast("Store", store), loop.clock, verify_every=1)
+    snapshotter = Snapshotter([], cast("Store", store), loop.clock, full_recompute_every_generations=1)
 
     async def work() -> None:
         stop = asyncio.Event()
@@ -316,19 +316,19 @@ async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Stor
 async def test_orders_without_a_generation_make_the_numbers_stale(tmp_path: Path, store: Store) -> None:
     """Stored at 1 s: fresh enough at 60 s, stale at 62 s, and the generation that has them says how late it is."""
     loop = Loop(BEGINS)
-    parts = system(loop, tmp_path, store)
+    application = system(loop, tmp_path, store)
 
     async def work() -> list[Any]:
-        found, snapshotter = [], parts.snapshotter()
+        found, snapshotter = [], application.snapshotter()
         await snapshotter.refresh()
         await asyncio.sleep(1.0)
-        await parts.producers()[0].burst(1)
-        await parts.collector().sweep()
+        await application.producers()[0].burst(1)
+        await application.collector().sweep()
         for at in (30.0, 61.0, 62.0):
             await asyncio.sleep(at - loop.time())
-            found.append(await freshness(parts.store, loop.clock.now(), 60.0))
+            found.append(await freshness(application.store, loop.clock.now(), 60.0))
         await snapshotter.refresh()
-        found.append(await freshness(parts.store, loop.clock.now(), 60.0))
+        found.append(await freshness(application.store, loop.clock.now(), 60.0))
         return [(one["behind_s"], one["stale"]) for one in found]
 
     with capture_logs() as logs:

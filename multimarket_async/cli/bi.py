@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.cli.addresses import http_address
 from multimarket_async.cli.kpi import measured, with_parts
 from multimarket_async.cli.options import command
@@ -37,8 +37,8 @@ def bi(
     typer.echo(f"{http_address(loaded.of(Settings))}/api/kpis")
 
 
-async def _reader_uri(parts: Parts) -> str | None:
-    return parts.server.reader_uri if parts.server else None
+async def _reader_uri(application: Application) -> str | None:
+    return application.server.reader_uri if application.server else None
 
 
 def _write(folder: Path, loaded: Loaded) -> None:

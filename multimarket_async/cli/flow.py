@@ -12,7 +12,18 @@ from rich.table import Table
 from multimarket_async import app as composition
 from multimarket_async import logs, scenarios
 from multimarket_async.cli.addresses import http_address, this_python
-from multimarket_async.cli.options import FAULTS, LIVES, PACE, SEED, SPEED, Channels, Until, chosen, command, finish
+from multimarket_async.cli.options import (
+    FAULTS,
+    FOLLOW_UPS,
+    PACE,
+    SEED,
+    TIME_SCALE,
+    Channels,
+    Until,
+    chosen,
+    command,
+    finish,
+)
 from multimarket_async.demo import demo as demonstrate
 from multimarket_async.demo import next_steps
 from multimarket_async.errors import WrongSettings
@@ -25,7 +36,7 @@ PerChannel = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help=f"How many orders each channel drops. (default: {ORDERS_PER_CHANNEL}, or as the scenario says)",
+        help=f"How many orders each channel delivers. (default: {ORDERS_PER_CHANNEL}, or as the scenario says)",
         show_default=False,
     ),
 ]
@@ -41,8 +52,8 @@ Lesson = Annotated[
 
 def add_flow(app: typer.Typer) -> None:
     """Add these commands."""
-    command(app, SEED, PACE, SPEED, FAULTS, LIVES, log_to="stdout")(run)
-    command(app, SEED, FAULTS, LIVES)(demo)
+    command(app, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")(run)
+    command(app, SEED, FAULTS, FOLLOW_UPS)(demo)
     command(app, log_to="stdout")(collect)
 
 
@@ -57,9 +68,9 @@ def run(
     async def work() -> None:
         if not no_http:
             composition.load_http_ahead()
-        async with composition.opened(composition.places(loaded)) as parts:
-            stop = composition.stop_on_signals(parts.server)
-            await composition.run(parts, stop, seconds=seconds, produce=not no_produce, http=not no_http)
+        async with composition.opened(composition.workspace(loaded)) as application:
+            stop = composition.stop_on_signals(application.server)
+            await composition.run(application, stop, seconds=seconds, produce=not no_produce, http=not no_http)
 
     finish(work())
 
@@ -99,8 +110,8 @@ def _demonstrated(loaded: Loaded, orders_per_channel: int | None, until: datetim
     files = ORDERS_PER_CHANNEL if orders_per_channel is None else orders_per_channel
 
     async def work() -> bool:
-        async with composition.opened(composition.places(loaded)) as parts:
-            return (await demonstrate(parts, files, console, until)).right
+        async with composition.opened(composition.workspace(loaded)) as application:
+            return (await demonstrate(application, files, console, until)).right
 
     return finish(work())
 
@@ -117,8 +128,8 @@ def _performed(
         scenario = scenario.model_copy(update={"orders_per_channel": orders_per_channel})
 
     async def work() -> tuple[bool, dict[str, str]]:
-        async with composition.opened(composition.places(scenario.under(loaded))) as parts:
-            return await scenarios.Play(scenario, parts, console).perform()
+        async with composition.opened(composition.workspace(scenario.under(loaded))) as application:
+            return await scenarios.Play(scenario, application, console).perform()
 
     logs.configure(loaded.of(Settings).log_format, sys.stderr, None, logging.ERROR)  # what goes wrong is the lesson
     return finish(work())
@@ -132,8 +143,8 @@ def collect(
     """Store what lands: landing directories to MongoDB, without producing or measuring."""
 
     async def work() -> None:
-        async with composition.opened(chosen(loaded, channels)) as parts:
-            stop = composition.stop_on_signals(parts.server)
-            await composition.collect(parts, stop, until_empty=until_empty)
+        async with composition.opened(chosen(loaded, channels)) as application:
+            stop = composition.stop_on_signals(application.server)
+            await composition.collect(application, stop, until_empty=until_empty)
 
     finish(work())

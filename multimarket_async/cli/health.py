@@ -19,7 +19,7 @@ from multimarket_async.cli.options import OutputFormat, command, finish
 from multimarket_async.errors import CannotContinue
 from multimarket_async.readers import status as reading
 from multimarket_async.readers import tables
-from multimarket_async.readers.conservation import Channel
+from multimarket_async.readers.accounting import Channel
 from multimarket_async.readers.doctor import examine
 from multimarket_async.readers.verify import Report
 from multimarket_async.readers.verify import verify as compare
@@ -42,7 +42,7 @@ def add_health(app: typer.Typer) -> None:
 def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFormat.TABLE) -> None:
     """Prove it: every file accounted for, archived means stored, KPIs equal to a recompute from the archived files.
 
-    With --manifest: every file, order and KPI is what the simulated runs dropped that left these manifests.
+    With --manifest: every file, order and KPI is what the simulated runs received that left these manifests.
     """
     if manifest:
         verify_manifests(loaded, manifest, output)
@@ -58,15 +58,15 @@ def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFo
 
 
 async def _verified(loaded: Loaded) -> Report:
-    async with composition.opened(composition.places(loaded)) as parts:
-        generation = await parts.snapshotter().current()
+    async with composition.opened(composition.workspace(loaded)) as application:
+        generation = await application.snapshotter().current()
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            files = sum(1 for _, landing in parts.channels for _ in landing.archive_files())
+            files = sum(1 for _, landing in application.channels for _ in landing.archive_files())
             task = progress.add_task("archived files", total=files)
             return await compare(
-                parts.subjects,
-                parts.channels,
-                parts.store,
+                application.domains,
+                application.channels,
+                application.store,
                 generation,
                 lambda done: progress.advance(task, done),
             )
@@ -76,10 +76,14 @@ def status(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
     """Where the files of each channel are, how long they wait, how fast they went, how old the newest KPIs are."""
 
     async def work() -> reading.Status:
-        async with composition.opened(composition.places(loaded)) as parts:
-            stale_after_s = parts.settings.stale_after_s
+        async with composition.opened(composition.workspace(loaded)) as application:
+            stale_after_s = application.settings.stale_after_s
             return await reading.status(
-                parts.channels, parts.store, parts.clock.now(), stale_after_s, parts.latency_file
+                application.channels,
+                application.store,
+                application.clock.now(),
+                stale_after_s,
+                application.latency_file,
             )
 
     found = finish(work())
@@ -96,7 +100,7 @@ def status(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
 
 def doctor(loaded: Loaded) -> None:
     """What this machine lacks to run MultiMarket, and what to do about it."""
-    findings = finish(examine(composition.places(loaded).settings))
+    findings = finish(examine(composition.workspace(loaded).settings))
     table = tables.plain("", "Check", "Found")
     for finding in findings:
         table.add_row("ok" if finding.ok else "WRONG", finding.check, Text(finding.found))
@@ -118,13 +122,13 @@ def show_config(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
 
 
 def _table(channels: list[Channel]) -> Table:
-    table = tables.plain("Channel", "Dropped", "Waiting", "Stored", "Duplicate", "Quarantined", "Why")
+    table = tables.plain("Channel", "Received", "Waiting", "Stored", "Duplicate", "Quarantined", "Why")
     for column in table.columns[1:6]:
         column.justify = "right"
     for one in channels:
-        counts = (one.dropped, one.waiting, one.stored, one.duplicates, one.quarantined.total())
+        counts = (one.received, one.waiting, one.stored, one.duplicates, one.quarantined.total())
         why = ", ".join(f"{files} {code}" for code, files in one.quarantined.most_common())
-        table.add_row(one.feed, *(f"{count:,}" for count in counts), Text(tables.harmless(why)))
+        table.add_row(one.feed, *(f"{count:,}" for count in counts), Text(tables.escape_control_chars(why)))
     return table
 
 
@@ -169,7 +173,7 @@ def _say(report: Report) -> None:
     for line in _early(report.channels):
         typer.echo(line)
     for difference in report.differences:
-        typer.echo(f"WRONG {tables.harmless(difference)}")
+        typer.echo(f"WRONG {tables.escape_control_chars(difference)}")
     if report.right:
         typer.echo(
             f"Right: every file is accounted for, and the KPIs of generation {report.generation} agree to the cent."
@@ -194,5 +198,5 @@ def _status_data(found: reading.Status) -> dict[str, Any]:
 
 def _channel_data(one: Channel) -> dict[str, Any]:
     oldest = one.oldest_since.isoformat() if one.oldest_since else None
-    derived = {"oldest_since": oldest, "duplicates": one.duplicates, "dropped": one.dropped}
+    derived = {"oldest_since": oldest, "duplicates": one.duplicates, "received": one.received}
     return {**asdict(one), **derived, "quarantined": dict(one.quarantined)}

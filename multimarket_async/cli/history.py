@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.cli.kpi import measured, named, with_parts
 from multimarket_async.cli.options import command
 from multimarket_async.errors import WrongSettings
@@ -30,8 +30,8 @@ def history(
     if by not in numbers:
         raise WrongSettings(f"{name} has no number {by} to follow. There are: {', '.join(numbers)}.")
 
-    async def work(parts: Parts) -> list[ledger.Step]:
-        return [step async for step in ledger.history(parts.store, kpi, by)]
+    async def work(application: Application) -> list[ledger.Step]:
+        return [step async for step in ledger.history(application.store, kpi, by)]
 
     table = tables.plain("Generation", "As of", "Row", by, title=kpi.title)
     for step in with_parts(loaded, work):
@@ -47,7 +47,7 @@ def diff(
     after: Annotated[int, typer.Argument(help="Number of a later one.", metavar="B")],
 ) -> None:
     """Explain a change: every row that differs between two generations, and which orders came in between."""
-    old, new, entered = with_parts(loaded, lambda parts: _compared(parts, before, after))
+    old, new, entered = with_parts(loaded, lambda application: _compared(application, before, after))
     table = tables.plain("KPI", "Row", "Changed", title=f"Generation {before} -> {after}")
     for kpi in measured(loaded):
         for change in ledger.changes(kpi, old, new):
@@ -55,18 +55,20 @@ def diff(
     tables.console().print(table)
     for name, found in entered.items():
         dots = ", ..." if found.documents > len(found.keys) else ""
-        typer.echo(f"{found.documents:,} {name} came in between: {tables.harmless(', '.join(found.keys))}{dots}")
+        typer.echo(
+            f"{found.documents:,} {name} came in between: {tables.escape_control_chars(', '.join(found.keys))}{dots}"
+        )
         grown = new.get(name, 0) - old.get(name, 0)
         if grown != found.documents:
             typer.echo(f"The generations count {grown:,} more: a batch was on its way at one of the two instants.")
 
 
 async def _compared(
-    parts: Parts, before: int, after: int
+    application: Application, before: int, after: int
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, ledger.Entered]]:
-    old, new = [await ledger.generation(parts.store, number) for number in (before, after)]
-    cubes = [(subject.name, cube) for subject in parts.subjects for cube in subject.cubes]
-    return old, new, {name: await ledger.entered(parts.store, cube, old, new) for name, cube in cubes}
+    old, new = [await ledger.generation(application.store, number) for number in (before, after)]
+    cubes = [(domain.name, cube) for domain in application.domains for cube in domain.cubes]
+    return old, new, {name: await ledger.entered(application.store, cube, old, new) for name, cube in cubes}
 
 
 def _words(key: tuple[Any, ...]) -> str:
@@ -74,4 +76,4 @@ def _words(key: tuple[Any, ...]) -> str:
 
 
 def _text(value: Any) -> Text:
-    return Text("-" if value is None else tables.harmless(str(value)))
+    return Text("-" if value is None else tables.escape_control_chars(str(value)))

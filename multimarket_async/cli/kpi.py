@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from multimarket_async import app as composition
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.cli.options import command, finish
 from multimarket_async.domains import Kpi, discover
 from multimarket_async.errors import WrongSettings
@@ -50,7 +50,7 @@ def list_all(loaded: Loaded) -> None:
 
 def refresh(loaded: Loaded) -> None:
     """Publish a new generation if the stored orders have changed."""
-    generation = with_parts(loaded, lambda parts: parts.snapshotter().refresh())
+    generation = with_parts(loaded, lambda application: application.snapshotter().refresh())
     typer.echo(f"The newest generation is {generation['_id']}, as of {generation['as_of']:%Y-%m-%d %H:%M:%S} UTC.")
 
 
@@ -71,7 +71,7 @@ def show(
 ) -> None:
     """Show the rows of one KPI, from the newest generation or an older one."""
     kpi, moment = named(loaded, name), _moment(at)
-    generation = with_parts(loaded, lambda parts: ledger.generation(parts.store, number, moment))
+    generation = with_parts(loaded, lambda application: ledger.generation(application.store, number, moment))
     rows = ledger.rows(kpi, generation)
     if output is KpiFormat.JSON:
         typer.echo(tables.as_json(kpi, generation, rows))
@@ -81,10 +81,10 @@ def show(
         tables.show(tables.console(), kpi, rows)
 
 
-async def _rebuilt(parts: Parts) -> Generation:
+async def _rebuilt(application: Application) -> Generation:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("partitions", total=None)
-        return await parts.snapshotter().rebuild(lambda done, of: progress.update(task, completed=done, total=of))
+        return await application.snapshotter().rebuild(lambda done, of: progress.update(task, completed=done, total=of))
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -109,11 +109,11 @@ def measured(loaded: Loaded) -> list[Kpi]:
     return [kpi for domain in discover() for kpi in domain.under(loaded).kpis]
 
 
-def with_parts(loaded: Loaded, work: Callable[[Parts], Awaitable[T]]) -> T:
+def with_parts(loaded: Loaded, work: Callable[[Application], Awaitable[T]]) -> T:
     """Do this work, connected."""
 
     async def opened() -> T:
-        async with composition.opened(composition.places(loaded)) as parts:
-            return await work(parts)
+        async with composition.opened(composition.workspace(loaded)) as application:
+            return await work(application)
 
     return finish(opened())

@@ -1,4 +1,4 @@
-"""verify --manifest: all of it against what was dropped."""
+"""verify --manifest: all of it against what was received."""
 
 import sys
 from collections.abc import Sequence
@@ -28,20 +28,22 @@ def verify_manifests(loaded: Loaded, names: Sequence[str], output: OutputFormat)
     judgement = finish(_judged(loaded, names))
     if output is OutputFormat.JSON:
         paths = {name: [str(path) for path in getattr(judgement, name)] for name in ("manifests", "killed")}
-        typer.echo(tables.inert_json({"right": judgement.right, **asdict(judgement), **paths}))
+        typer.echo(tables.terminal_safe_json({"right": judgement.right, **asdict(judgement), **paths}))
     else:
         for line in sentences(judgement):
-            typer.echo(tables.harmless(line))
+            typer.echo(tables.escape_control_chars(line))
     if not judgement.right:
         sys.exit(FOUND_WRONG)
 
 
 async def _judged(loaded: Loaded, names: Sequence[str]) -> Judgement:
-    places = composition.places(loaded)
-    manifests = chosen(places.manifests, names)
-    async with composition.opened(places) as parts:
-        generation = await parts.snapshotter().current()
+    workspace = composition.workspace(loaded)
+    manifests = chosen(workspace.manifests, names)
+    async with composition.opened(workspace) as application:
+        generation = await application.snapshotter().current()
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("files", total=None)
             read = lambda done: progress.advance(task, done)  # noqa: E731
-            return await compare(manifests, parts.subjects, parts.channels, parts.store, generation, counted_one=read)
+            return await compare(
+                manifests, application.domains, application.channels, application.store, generation, counted_one=read
+            )

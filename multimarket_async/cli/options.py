@@ -17,7 +17,7 @@ import uvloop
 
 from multimarket_async import app as composition
 from multimarket_async import logs
-from multimarket_async.app import Places
+from multimarket_async.app import Workspace
 from multimarket_async.domains import discover
 from multimarket_async.errors import WrongSettings
 from multimarket_async.settings import Loaded, Pace, Settings, load
@@ -58,12 +58,12 @@ COMMON = (
     _flag("log_format", LogFormat, "How the log is written. (default: JSON unless the output is a terminal)"),
 )
 SEED = _flag("seed", int, "Seed of the simulated deliveries. (default: 1)")
-LIVES = _flag("lives", bool, "Follow made-up orders by their later states. (default: no)")
+FOLLOW_UPS = _flag("follow_ups", bool, "Follow made-up orders by their later states. (default: no)")
 FAULTS = _flag(
     "faults", str, "Shares to be struck by faults, such as duplicate=0.02,torn=0.01,bad=0.01. (default: none)"
 )
 PACE = _flag("pace", Pace, "When a channel's simulated deliveries come. (default: random)")
-SPEED = _flag("speed", float, "How many times faster simulated time runs; 60: an hour a minute. (default: 1)")
+TIME_SCALE = _flag("time_scale", float, "How many times faster simulated time runs; 60: an hour a minute. (default: 1)")
 
 Channels = Annotated[
     str | None, typer.Option(help="Only these channels, separated by commas. (default: all)", show_default=False)
@@ -76,16 +76,16 @@ Until = Annotated[
 ]
 
 
-def chosen(loaded: Loaded, channels: str | None) -> Places:
+def chosen(loaded: Loaded, channels: str | None) -> Workspace:
     """All channels, or those named. Raises WrongSettings."""
-    places = composition.places(loaded)
+    workspace = composition.workspace(loaded)
     if channels is None:
-        return places
-    known = [feed.name for feed, _ in places.channels]
+        return workspace
+    known = [feed.name for feed, _ in workspace.channels]
     wanted = [name.strip() for name in channels.split(",")]
     if unknown := set(wanted) - set(known):
         raise WrongSettings(f"There is no channel {', '.join(sorted(unknown))}; there are {', '.join(known)}.")
-    return places.only(wanted)
+    return workspace.only(wanted)
 
 
 def command(

@@ -13,11 +13,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from multimarket_async import app as composition
-from multimarket_async.app import Places
-from multimarket_async.cli.options import FAULTS, LIVES, PACE, SEED, SPEED, Channels, Until, chosen, command, finish
+from multimarket_async.app import Workspace
+from multimarket_async.cli.options import (
+    FAULTS,
+    FOLLOW_UPS,
+    PACE,
+    SEED,
+    TIME_SCALE,
+    Channels,
+    Until,
+    chosen,
+    command,
+    finish,
+)
 from multimarket_async.clock import beats
 from multimarket_async.errors import WrongSettings
-from multimarket_async.producer import LAST_24_MONTHS, Period, Producer, Rhythm, drop_history, shared_out
+from multimarket_async.producer import LAST_24_MONTHS, ArrivalProcess, Period, Producer, shared_out, write_backfill
 from multimarket_async.settings import Loaded
 
 log = structlog.get_logger()
@@ -27,17 +38,18 @@ LOOK_EVERY_S = 0.1
 
 def add_produce(app: typer.Typer) -> None:
     """Add it."""
-    command(app, SEED, PACE, SPEED, FAULTS, LIVES, log_to="stdout")(produce)
+    command(app, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")(produce)
 
 
 def produce(
     loaded: Loaded,
     *,
     orders: Annotated[
-        int | None, typer.Option(min=0, help="How many orders all channels drop, by their shares.", show_default=False)
+        int | None,
+        typer.Option(min=0, help="How many orders all channels deliver, by their shares.", show_default=False),
     ] = None,
     orders_per_channel: Annotated[
-        int | None, typer.Option(min=0, help="How many orders each channel drops.", show_default=False)
+        int | None, typer.Option(min=0, help="How many orders each channel delivers.", show_default=False)
     ] = None,
     history: Annotated[
         str, typer.Option(help="How long a time they are dated over: 24months, 90days, 8weeks, 2years.")
@@ -52,30 +64,30 @@ def produce(
     """Drop simulated orders: a history at full speed, then live ones where that is asked for."""
     if (orders is None) == (orders_per_channel is None) and not (live and orders is None):
         raise WrongSettings("Say how many: --orders-per-channel N or --orders N, or --live to go on until stopped.")
-    places = chosen(loaded, channels)
-    period = Period.before(until or places.clock.now(), history)
-    producers = places.producers()
+    workspace = chosen(loaded, channels)
+    period = Period.before(until or workspace.clock.now(), history)
+    producers = workspace.producers()
     each = dict.fromkeys(producers, orders_per_channel or 0)
-    finish(_produce(places, shared_out(producers, orders) if orders else each, period, live=live, manifest=manifest))
+    finish(_produce(workspace, shared_out(producers, orders) if orders else each, period, live=live, manifest=manifest))
 
 
 async def _produce(
-    places: Places, wanted: Mapping[Producer, int], period: Period, *, live: bool, manifest: bool
+    workspace: Workspace, wanted: Mapping[Producer, int], period: Period, *, live: bool, manifest: bool
 ) -> None:
-    with places.written_down("produce", list(wanted)) if manifest else nullcontext():
+    with workspace.recording("produce", list(wanted)) if manifest else nullcontext():
         if any(wanted.values()):
             await _history(wanted, period)
         if live:
             stop = composition.stop_on_signals(None)
-            await composition.produce(wanted, stop, Rhythm.of(places.settings))
+            await composition.produce(wanted, stop, ArrivalProcess.of(workspace.settings))
 
 
 async def _history(wanted: Mapping[Producer, int], period: Period) -> None:
     began = time.monotonic()
     async with _meter(wanted, sum(wanted.values())):
-        made = await drop_history(wanted, period)
+        made = await write_backfill(wanted, period)
     seconds = time.monotonic() - began
-    log.info("history.dropped", **made.facts(), seconds=round(seconds, 3), files_per_s=round(made.files / seconds))
+    log.info("backfill.written", **made.facts(), seconds=round(seconds, 3), files_per_s=round(made.files / seconds))
 
 
 @asynccontextmanager
@@ -93,7 +105,7 @@ async def _meter(producers: Iterable[Producer], files: int) -> AsyncIterator[Non
 
 async def _watch(producers: Iterable[Producer], progress: Progress, task: TaskID) -> None:
     async for _ in beats(LOOK_EVERY_S, asyncio.Event()):
-        progress.update(task, completed=sum(producer.dropped for producer in producers))
+        progress.update(task, completed=sum(producer.delivered for producer in producers))
 
 
 class _Rate(ProgressColumn):

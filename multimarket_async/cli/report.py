@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.cli.kpi import with_parts
 from multimarket_async.cli.options import command
 from multimarket_async.readers import ledger
@@ -37,10 +37,10 @@ def report(
 ) -> None:
     """Write every KPI of a generation, with charts, into one file that can be mailed or printed."""
 
-    async def work(parts: Parts) -> str:
+    async def work(parts: Application) -> str:
         generation = await ledger.generation(parts.store, number)
         language = writing.FRENCH if lang is ReportLanguage.FR else writing.ENGLISH
-        return writing.report(parts.subjects, generation, language, ZoneInfo(parts.settings.timezone))
+        return writing.report(parts.domains, generation, language, ZoneInfo(parts.settings.timezone))
 
     text = with_parts(loaded, work)
     out.write_text(text, "utf-8")

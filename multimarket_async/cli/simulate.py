@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from multimarket_async import app as composition
-from multimarket_async.app import Places
+from multimarket_async.app import Workspace
 from multimarket_async.cli.flow import FOUND_WRONG
 from multimarket_async.cli.options import SEED, OutputFormat, command, finish
 from multimarket_async.errors import WrongSettings
@@ -62,14 +62,14 @@ def simulate(
         raise WrongSettings("Where shall the files be? Name a folder with --data-dir.")
     begins, seconds = span(_day(start), days, loaded.of(Settings).timezone)
     with _folder(loaded) as folder, _meter(seconds) as show:
-        places = composition.places(_at_ease(loaded, folder))
+        workspace = composition.workspace(_at_ease(loaded, folder))
         if files_only:
-            told, headlines = _counts(finish(_dropped(places, begins, seconds, show))), []
+            told, headlines = _counts(finish(_received(workspace, begins, seconds, show))), []
         else:
-            done = finish(_lived(places, begins, seconds, show))
-            told, headlines = {**_counts(done.book), **_proof(done)}, _headlines(places, done)
+            done = finish(_lived(workspace, begins, seconds, show))
+            told, headlines = {**_counts(done.book), **_proof(done)}, _headlines(workspace, done)
     if output is OutputFormat.JSON:
-        typer.echo(tables.inert_json(told))
+        typer.echo(tables.terminal_safe_json(told))
     else:
         _say(told, headlines)
     if told.get("differences"):
@@ -83,14 +83,14 @@ def _day(text: str) -> date:
         raise WrongSettings(f"{text!r} is not a day such as 2026-03-28.") from None
 
 
-async def _lived(places: Places, begins: datetime, seconds: float, show: Show) -> Simulated:
-    async with composition.opened(places) as parts:
-        stop = composition.stop_on_signals(parts.server)
-        return await live_through(parts, begins, seconds, stop, show)
+async def _lived(workspace: Workspace, begins: datetime, seconds: float, show: Show) -> Simulated:
+    async with composition.opened(workspace) as application:
+        stop = composition.stop_on_signals(application.server)
+        return await live_through(application, begins, seconds, stop, show)
 
 
-async def _dropped(places: Places, begins: datetime, seconds: float, show: Show) -> Book:
-    return await drop_only(places, begins, seconds, composition.stop_on_signals(None), show)
+async def _received(workspace: Workspace, begins: datetime, seconds: float, show: Show) -> Book:
+    return await drop_only(workspace, begins, seconds, composition.stop_on_signals(None), show)
 
 
 @contextmanager
@@ -126,14 +126,14 @@ def _meter(seconds: float) -> Iterator[Show]:
 
 
 def _counts(book: Book) -> dict[str, Any]:
-    """Files dropped in each hour (of long spans, each day) that has any: by its beginning, then by feed."""
+    """Files received in each hour (of long spans, each day) that has any: by its beginning, then by feed."""
     zone, counts = ZoneInfo(book.timezone), dict[str, Counter[str]]()
-    by_day = len({hour for hour, _ in book.dropped}) > LONGEST_IN_HOURS
-    for (hour, feed), files in sorted(book.dropped.items()):
+    by_day = len({hour for hour, _ in book.received}) > LONGEST_IN_HOURS
+    for (hour, feed), files in sorted(book.received.items()):
         local = hour.astimezone(zone)
         name = local.date().isoformat() if by_day else local.isoformat(" ", "minutes")
         counts.setdefault(name, Counter())[feed] += files
-    return {"dropped": sum(book.dropped.values()), "digest": book.digest.hexdigest(), "files": counts}
+    return {"received": sum(book.received.values()), "digest": book.digest.hexdigest(), "files": counts}
 
 
 def _proof(done: Simulated) -> dict[str, Any]:
@@ -147,8 +147,8 @@ def _proof(done: Simulated) -> dict[str, Any]:
     }
 
 
-def _headlines(places: Places, done: Simulated) -> list[Table]:
-    kpis = [kpi for subject in places.subjects for kpi in subject.kpis if kpi.headline]
+def _headlines(workspace: Workspace, done: Simulated) -> list[Table]:
+    kpis = [kpi for domain in workspace.domains for kpi in domain.kpis if kpi.headline]
     return [tables.as_table(kpi, done.generation["kpis"][kpi.name]["rows"]) for kpi in kpis]
 
 
@@ -164,14 +164,14 @@ def _bars(counts: dict[str, Counter[str]]) -> Table:
     """A line an hour or day, a bar a feed."""
     feeds = sorted({feed for files in counts.values() for feed in files})
     most = max((max(files.values()) for files in counts.values()), default=1)
-    table = tables.plain("Files dropped", *feeds)
+    table = tables.plain("Files received", *feeds)
     for name, files in counts.items():
         table.add_row(name, *(f"{files[feed]:5,} {round(LONGEST_BAR * files[feed] / most) * '█'}" for feed in feeds))
     return table
 
 
 def _sentences(told: dict[str, Any]) -> Iterator[str]:
-    yield f"{told['dropped']:,} files dropped; the digest of everything is {told['digest'][:16]}"
+    yield f"{told['received']:,} files received; the digest of everything is {told['digest'][:16]}"
     if waits := told.get("waits"):
         yield (
             f"Waited for {waits['p50_s']:.1f} s (p50), {waits['p99_s']:.1f} s (p99), at most {waits['max_s']:.1f} s "
@@ -180,6 +180,6 @@ def _sentences(told: dict[str, Any]) -> Iterator[str]:
     if "right" in told:
         stored = sum(one["stored"] for one in told["channels"])
         yield f"{stored:,} stored, {told['generations']} KPI generations kept"
-        yield from (f"WRONG {tables.harmless(one)}" for one in told["differences"])
+        yield from (f"WRONG {tables.escape_control_chars(one)}" for one in told["differences"])
     if told.get("right"):
         yield "Right: every file is accounted for, and the KPIs agree to the cent with the archived files."

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from multimarket_async import app as composition
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.cli.options import command, finish
 from multimarket_async.clock import pause
 from multimarket_async.readers import status, tables
@@ -30,15 +30,17 @@ def top(
     """Watch the flow until Ctrl-C: rates, backlog, latency, outcomes and the age of the KPIs of each channel."""
 
     async def work() -> None:
-        async with composition.opened(composition.places(loaded)) as parts:
-            stop = composition.stop_on_signals(parts.server)
-            await _show(_glances(parts, stop, every_s=every, once=once), tables.console())
+        async with composition.opened(composition.workspace(loaded)) as application:
+            stop = composition.stop_on_signals(application.server)
+            await _show(_glances(application, stop, every_s=every, once=once), tables.console())
 
     finish(work())
 
 
-async def _glances(parts: Parts, stop: asyncio.Event, *, every_s: float, once: bool) -> AsyncIterator[seeing.Glance]:
-    observer = seeing.Observer(lambda: _looked(parts), list(parts.channels), parts.clock)
+async def _glances(
+    application: Application, stop: asyncio.Event, *, every_s: float, once: bool
+) -> AsyncIterator[seeing.Glance]:
+    observer = seeing.Observer(lambda: _looked(application), list(application.channels), application.clock)
     while not stop.is_set():
         yield await observer.glance()
         if once:
@@ -46,9 +48,11 @@ async def _glances(parts: Parts, stop: asyncio.Event, *, every_s: float, once: b
         await pause(max(every_s, observer.rest_s), stop)
 
 
-async def _looked(parts: Parts) -> status.Status:
-    stale_after_s = parts.settings.stale_after_s
-    return await status.status(parts.channels, parts.store, parts.clock.now(), stale_after_s, parts.latency_file)
+async def _looked(application: Application) -> status.Status:
+    stale_after_s = application.settings.stale_after_s
+    return await status.status(
+        application.channels, application.store, application.clock.now(), stale_after_s, application.latency_file
+    )
 
 
 async def _show(glances: AsyncIterator[seeing.Glance], console: Console) -> None:

@@ -15,7 +15,7 @@ import typer
 from multimarket_async.cli.flow import FOUND_WRONG
 from multimarket_async.cli.options import SEED, OutputFormat, command, finish
 from multimarket_async.errors import WrongSettings
-from multimarket_async.readers.tables import harmless
+from multimarket_async.readers.tables import escape_control_chars
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.torture import BUGS, FailOver, Round, fail_over
 from multimarket_async.torture import torture as fight
@@ -76,7 +76,7 @@ def _leave_nothing(folder: Path) -> None:
 
 def _tell(one: Round) -> None:
     """The line of a round."""
-    counts = f"{one.dropped} dropped = {one.stored} stored + {one.duplicates} duplicate"
+    counts = f"{one.received} received = {one.stored} stored + {one.duplicates} duplicate"
     struck = ", ".join(one.struck) or "nothing struck"
     aside = one.quarantined.total()
     typer.echo(f"round {one.number}: {counts} + {aside} in quarantine, {one.seconds:.1f} s: {struck}")
@@ -90,7 +90,7 @@ def _tell_progress(one: Round) -> None:
 
 def _evidence(violations: Sequence[Violation], folder: Path) -> None:
     for violation in violations[:MOST_TOLD]:
-        typer.echo(f"  VIOLATION {harmless(str(violation))}")
+        typer.echo(f"  VIOLATION {escape_control_chars(str(violation))}")
     if violations:
         typer.echo(f"  {len(violations)} in all; everything as it was found: {folder}")
 
@@ -110,7 +110,7 @@ def _say(rounds: Sequence[Round], seed: int, output: OutputFormat) -> None:
 def _summary(rounds: Sequence[Round], seed: int) -> list[str]:
     total = _total(rounds)
     struck = ", ".join(f"{times} {name}" for name, times in total["struck"].items())
-    sums = "{dropped:,} dropped = {stored:,} stored + {duplicates:,} duplicate + {quarantined:,} in quarantine"
+    sums = "{received:,} received = {stored:,} stored + {duplicates:,} duplicate + {quarantined:,} in quarantine"
     broken = [str(one.number) for one in rounds if one.violations]
     replay = f"torture --seed {seed} --rounds 1 --first-round"
     return [
@@ -123,7 +123,7 @@ def _summary(rounds: Sequence[Round], seed: int) -> list[str]:
 
 
 def _total(rounds: Sequence[Round]) -> dict[str, Any]:
-    names = ("dropped", "stored", "duplicates", "generations", "seconds")
+    names = ("received", "stored", "duplicates", "generations", "seconds")
     struck = Counter(name for one in rounds for name in one.struck)
     return {
         **{name: sum(getattr(one, name) for one in rounds) for name in names},
@@ -149,7 +149,7 @@ def _say_fail_over(done: FailOver, output: OutputFormat) -> None:
         typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
     else:
         stood = f"{done.seconds_without_progress:.1f} s without progress"
-        typer.echo(f"{done.dropped} dropped, {done.stored} stored, {stood} after the primary was killed")
+        typer.echo(f"{done.received} received, {done.stored} stored, {stood} after the primary was killed")
         _evidence(done.violations, done.folder)
     if not right:
         sys.exit(FOUND_WRONG)

@@ -13,7 +13,7 @@ from multimarket_async.landing import is_content, read
 from multimarket_async.store import Encoded, Exists, Inserted, Outcome, Refused, digest_of, encode
 
 
-class News(NamedTuple):
+class EncodedFollowUp(NamedTuple):
     """A follow-up, ready to be applied to the document `key`. sha256: what it is compared by with the same event."""
 
     key: str
@@ -27,7 +27,7 @@ class Parsed(NamedTuple):
     taken: Taken
     content: bytes
     sha256: str
-    documents: Sequence[Encoded | News]
+    documents: Sequence[Encoded | EncodedFollowUp]
 
 
 class Faulty(NamedTuple):
@@ -58,7 +58,7 @@ def contents(files: Iterable[Taken], max_file_bytes: int) -> Iterator[tuple[Take
         yield from zip(together, landing.read_all([taken.file for taken in together], max_file_bytes), strict=True)
 
 
-def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list[Encoded | News]:
+def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list[Encoded | EncodedFollowUp]:
     """What the file says, each with where it came from. Raises Rejected."""
     said, partitions = _parsed(taken.feed, content)
     source = {"feed": taken.feed.name, "file": taken.file.name, "sha256": sha256, "ingested_at": now}
@@ -68,11 +68,11 @@ def _documents(taken: Taken, content: bytes, sha256: str, now: datetime) -> list
     return [_one_of_many(one, partition, source) for one, partition in zip(said, partitions, strict=True)]
 
 
-def _one_of_many(said: Document | FollowUp, partition: str, source: dict[str, Any]) -> Encoded | News:
+def _one_of_many(said: Document | FollowUp, partition: str, source: dict[str, Any]) -> Encoded | EncodedFollowUp:
     """It is compared by its own digest: see `store.digests_of`. A follow-up is one of many for its document."""
     if isinstance(said, FollowUp):
         digest = digest_of(said.event)
-        return News(said.key, digest, {**said.event, "ingestion": {**source, "document_sha256": digest}})
+        return EncodedFollowUp(said.key, digest, {**said.event, "ingestion": {**source, "document_sha256": digest}})
     return encode({**said, "ingestion": {**source, "partition": partition, "document_sha256": digest_of(said)}})
 
 
@@ -112,16 +112,16 @@ def verdict(file: Parsed, outcomes: Sequence[Outcome]) -> str | Rejected:
             return Rejected("refused_by_mongodb", f"MongoDB refuses {document.key}: {outcome.sentence}")
         if isinstance(outcome, Exists) and not _same(file, document, outcome):
             sentence = (
-                f"{_named(document)} is stored already with other content; neither is dropped: a person must decide"
+                f"{_named(document)} is stored already with other content; neither is received: a person must decide"
             )
             digests = {"key": document.key, "sha256_stored": outcome.sha256, "sha256_delivered": document.sha256}
             return Rejected("conflict", sentence, facts=digests)
     return "stored" if Inserted() in outcomes else "duplicate"
 
 
-def _named(document: Encoded | News) -> str:
-    return f"this follow-up of {document.key}" if isinstance(document, News) else str(document.key)
+def _named(document: Encoded | EncodedFollowUp) -> str:
+    return f"this follow-up of {document.key}" if isinstance(document, EncodedFollowUp) else str(document.key)
 
 
-def _same(file: Parsed, document: Encoded | News, stored: Exists) -> bool:
+def _same(file: Parsed, document: Encoded | EncodedFollowUp, stored: Exists) -> bool:
     return document.sha256 == stored.sha256 or (len(file.documents) == 1 and is_content(file.content, stored.sha256))

@@ -23,7 +23,7 @@ from multimarket_async.errors import CannotContinue, Unavailable
 from multimarket_async.events import Events
 from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.settings import Settings
-from multimarket_async.store import Marks, Outcome, Store
+from multimarket_async.store import DirtyPartitions, Outcome, Store
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -54,11 +54,11 @@ class Collector:
         self.tally = Tally(settings.latency_budget_s)
         backlogs = {feed.name: Backlog(feed, landing, clock) for feed, landing in feeds}
         self._events = events or Events(clock.now)
-        self._mover = Mover(backlogs, self.tally, settings.settle_s, clock, self._events)
+        self._mover = Mover(backlogs, self.tally, settings.quiet_period_s, clock, self._events)
         self._intake = Intake(backlogs, self._mover, settings, clock)
         self._store = store
         lives = {one.feed.collection: one.feed.life for one in backlogs.values() if one.feed.life}
-        self._writer = Writer(store, Marks(store, clock), lives)
+        self._writer = Writer(store, DirtyPartitions(store, clock), lives)
         self._settings = settings
         self._clock = clock
         # One thread for what knows which files are in hand; one that only moves, and needs no interpreter for it.
@@ -75,7 +75,7 @@ class Collector:
 
     async def until_empty(self) -> None:
         """Sweep until nothing of ours waits. Raises CannotContinue when nothing moves any more."""
-        patience_s = self._settings.patience_s + self._settings.settle_s
+        until_empty_timeout_s = self._settings.until_empty_timeout_s + self._settings.quiet_period_s
         seen: list[WaitingFile] = []
         since = self._clock.monotonic()
         while True:
@@ -84,7 +84,7 @@ class Collector:
                 return
             if waiting != seen:
                 seen, since = waiting, self._clock.monotonic()
-            elif self._clock.monotonic() - since > patience_s:
+            elif self._clock.monotonic() - since > until_empty_timeout_s:
                 raise CannotContinue(f"{len(waiting)} files still wait, unharmed, in the landing directories.")
             await asyncio.sleep(self._settings.scan_every_s)
 

@@ -36,7 +36,7 @@ class Intake:
     def next_batch(self) -> Batch | None:
         """Read and parsed, the bad files set aside; None if no file is due."""
         began, now = self._clock.monotonic(), self._clock.now()
-        self._mover.put_back()
+        self._mover.restore()
         if not (files := self._take()):
             return None
         parsed: list[Parsed] = []

@@ -98,7 +98,7 @@ class LatencyReporter:
             hidden.write_text(json.dumps(report) + "\n", "utf-8")
             hidden.replace(self._file)
         except OSError as error:  # a full disk stops no collection
-            log.warning("latency.untold", file=str(self._file), why=error.strerror)
+            log.warning("latency.report_failed", file=str(self._file), why=error.strerror)
 
 
 def _slice(waited: Sequence[float], told: Latency | None, ended_at: float, seconds: float) -> _Slice:

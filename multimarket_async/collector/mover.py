@@ -50,11 +50,11 @@ class Mover:
     """Moves files out of the landing directories, and counts them."""
 
     def __init__(
-        self, backlogs: Mapping[str, Backlog], tally: Tally, settle_s: float, clock: Clock, events: Events
+        self, backlogs: Mapping[str, Backlog], tally: Tally, quiet_period_s: float, clock: Clock, events: Events
     ) -> None:
         self._backlogs = backlogs
         self._tally = tally
-        self._settle_s = settle_s
+        self._quiet_period_s = quiet_period_s
         self._clock = clock
         self._events = events
         self._stuck: set[str] = set()
@@ -85,12 +85,12 @@ class Mover:
         for file in files:
             self._refuse(file.taken, file.rejected, file.sha256)
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         """Return what was moved unseen; what cannot be returned now is tried again at every look."""
         astray, self._astray = self._astray, []
         for landing, path, name in astray:
             try:
-                landing.put_back(path, name)
+                landing.restore(path, name)
             except FileNotFoundError:
                 continue
             except OSError:
@@ -99,21 +99,21 @@ class Mover:
     def tell_stuck(self) -> None:
         """Log the files that could not be moved since the last call, in one line."""
         if newly := self._newly_stuck:
-            log.error("files.stuck", files=len(newly), first=newly[0])
+            log.error("file.move_failed", files=len(newly), first=newly[0])
             self._newly_stuck = []
 
     def _refuse(self, taken: Taken, rejected: Rejected, sha256: str | None) -> None:
-        if rejected.unfinished and self._leave(taken, self._settle_s, rejected.code) < self._settle_s:
+        if rejected.unfinished and self._leave(taken, self._quiet_period_s, rejected.code) < self._quiet_period_s:
             return  # its writer may not be done yet
         facts = {
             "feed": taken.feed.name,
             "bytes": taken.file.bytes,
             "changed_ns": taken.file.changed_ns,
             "sha256": sha256,
-            "set_aside_at": self._clock.now().isoformat(),
+            "quarantined_at": self._clock.now().isoformat(),
         }
         done_at = self._clock.monotonic()
-        if self._move(taken, rejected.code, lambda: _set_aside(taken, rejected, facts), done_at):
+        if self._move(taken, rejected.code, lambda: _quarantine(taken, rejected, facts), done_at):
             place = {"pointer": rejected.pointer, "line": rejected.line, "column": rejected.column}
             told = {"feed": taken.feed.name, "file": taken.file.name, "code": rejected.code, **place}
             log.warning("file.quarantined", **told)
@@ -155,7 +155,7 @@ class Mover:
     def _return(self, taken: Taken, path: str) -> None:
         """It is not the one that was read."""
         self._astray.append((taken.landing, path, taken.file.entry))
-        self.put_back()
+        self.restore()
 
     def _cannot_move(self, taken: Taken, error: OSError) -> None:
         self._leave(taken, AGAIN_AFTER_S, "stuck")
@@ -170,12 +170,12 @@ class Mover:
         return self._backlogs[taken.feed.name].leave(taken.file, for_s, why)
 
 
-def _set_aside(taken: Taken, rejected: Rejected, facts: dict[str, object]) -> str:
-    return os.fspath(taken.landing.quarantine.set_aside(taken.file.path, rejected, facts))
+def _quarantine(taken: Taken, rejected: Rejected, facts: dict[str, object]) -> str:
+    return os.fspath(taken.landing.quarantine.add(taken.file.path, rejected, facts))
 
 
 def _is_at(file: WaitingFile, path: str) -> bool:
     try:
         return file.is_at(path)
-    except OSError:  # cannot tell: back, to be looked at once more, which is harmless
+    except OSError:  # cannot tell: back, to be looked at once more, which is escape_control_chars
         return False

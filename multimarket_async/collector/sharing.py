@@ -1,4 +1,4 @@
-"""Other collectors on the same directories: harmless, since a key goes in once, but worth a line."""
+"""Other collectors on the same directories: escape_control_chars, since a key goes in once, but worth a line."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ LOCK = ".collector.lock"
 
 
 @asynccontextmanager
-async def sharing_told(landings: Iterable[Landing]) -> AsyncIterator[None]:
+async def report_sharing(landings: Iterable[Landing]) -> AsyncIterator[None]:
     """Be known as a collector of these directories meanwhile; say once which of them have another one already."""
     with ExitStack() as held:
         shared = [landing.feed for landing in landings if not _locked(landing.sources / LOCK, held)]

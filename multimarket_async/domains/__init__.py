@@ -27,7 +27,7 @@ STORED, DUPLICATE = "stored", "duplicate"  # what becomes of a good file
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One file a source drops: its name (ending in .json) and its bytes.
+    """One file a source delivers: its name (ending in .json) and its bytes.
 
     expected: what must become of it: "stored", "duplicate", or the code under which it is quarantined.
     fault: what was done to it on request; "" is nothing.
@@ -45,7 +45,7 @@ class Delivery:
 class FollowUp:
     """A later state of the document `key`, which may come before that document, late, and more than once.
 
-    event: what is kept of it, with the state and the time that the feed's `LifeCycle` names.
+    event: what is kept of it, with the state and the time that the feed's `Lifecycle` names.
     """
 
     key: str
@@ -53,7 +53,7 @@ class FollowUp:
 
 
 @dataclass(frozen=True, slots=True)
-class LifeCycle:
+class Lifecycle:
     """How follow-ups change a document: all of them are kept in it, in order, and the newest says its state.
 
     history: the document's field that holds them, once there are any; the state the document came with is one of them.
@@ -71,7 +71,7 @@ class LifeCycle:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoiling:
+class Corruptions:
     """How deliveries of a feed can be wrong.
 
     ways: by name, from the bytes of a good one to those of a bad one, and the code it must be rejected with.
@@ -104,18 +104,18 @@ class Simulate(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
-    """A follow-up that a source drops `after_s` seconds after its document; before it, where that is negative."""
+class ScheduledFollowUp:
+    """A follow-up that a source delivers `after_s` seconds after its document; before it, where that is negative."""
 
     after_s: float
     delivery: Delivery
 
 
 # (seed, delivery of a document, until) -> the follow-ups of it that have arrived by that instant, as they arrive.
-SimulateLater: TypeAlias = Callable[[int, Delivery, datetime], Sequence[Later]]
+SimulateFollowUps: TypeAlias = Callable[[int, Delivery, datetime], Sequence[ScheduledFollowUp]]
 
 
-def undivided(_: Document) -> str:
+def single_partition(_: Document) -> str:
     """The partition of each document where a collection has but one."""
     return "all"
 
@@ -127,8 +127,8 @@ class Feed:
     parse: bytes -> documents, each with its key in `_id`, or follow-ups of such; raises Rejected.
     partition: where a document is measured; it is kept in `ingestion.partition`, so it depends
         on what never changes, neither settings nor definitions.
-    simulate: made-up deliveries; None where only real systems deliver. simulate_later: and their follow-ups.
-    spoiling: how these can be spoiled on request; None: not at all.
+    simulate: made-up deliveries; None where only real systems deliver. simulate_follow_ups: and their follow-ups.
+    corruptions: how these can be corrupted on request; None: not at all.
     life: what follow-ups do; None where there are none. Feeds of one collection have the same.
     """
 
@@ -136,15 +136,15 @@ class Feed:
     collection: str
     parse: Callable[[bytes], Sequence[Document | FollowUp]]
     simulate: Simulate | None = None
-    simulate_later: SimulateLater | None = None
-    partition: Callable[[Document], str] = undivided
-    spoiling: Spoiling | None = None
-    life: LifeCycle | None = None
+    simulate_follow_ups: SimulateFollowUps | None = None
+    partition: Callable[[Document], str] = single_partition
+    corruptions: Corruptions | None = None
+    life: Lifecycle | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """Cells: sums over the documents of one partition and period, from which KPIs are computed.
+class Rollup:
+    """Rollups: sums over the documents of one partition and period, from which KPIs are computed.
 
     by: what a cell is about, besides its `period`. sums: what is added up in it.
     prepare: stages over the cube's facts that come before.
@@ -164,14 +164,14 @@ class Cube:
     """How the documents of a collection are summed up on the way to KPIs: by partition, then by period.
 
     period: expression for the business period of a document, as text. event: field that says when it happened.
-    facts: the expressions that partials build upon, by name.
+    facts: the expressions that rollups build upon, by name.
     """
 
     collection: str
     event: str
     period: Expression
     facts: Mapping[str, Expression]
-    partials: tuple[Partial, ...]
+    rollups: tuple[Rollup, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ class Column:
 class Kpi:
     """One table of numbers: what it is called, what its columns are, how it is computed.
 
-    pipeline: aggregation stages over the cells of the partial `cells` of `collection`'s cube, one
+    pipeline: aggregation stages over the cells of the rollup `rollup` of `collection`'s cube, one
         or more a period; they give the rows, in their order, each with exactly the declared columns.
         It runs inside a $facet, so that all KPIs of a generation see the same cells.
     headline: one of the few that `demo` shows.
@@ -201,7 +201,7 @@ class Kpi:
     unit: str
     definition: str
     collection: str
-    cells: str
+    rollup: str
     columns: tuple[Column, ...]
     pipeline: list[Stage]
     headline: bool = False
@@ -262,7 +262,7 @@ class Audit(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class LoadedDomain:
     """A domain under given settings."""
 
     name: str
@@ -291,12 +291,12 @@ class Domain(Generic[S]):
     french: Callable[[S], Mapping[str, str]] = lambda _: {}
     listings: Callable[[S], Sequence[Listing]] = lambda _: ()
 
-    def under(self, loaded: Loaded) -> Subject:
+    def under(self, loaded: Loaded) -> LoadedDomain:
         """The domain with its settings."""
         settings = loaded.of(self.settings)
         feeds, cubes, kpis = self.feeds(settings), self.cubes(settings), self.kpis(settings)
         audit, french, listings = partial(self.audit, settings), self.french(settings), tuple(self.listings(settings))
-        return Subject(self.name, tuple(feeds), tuple(cubes), tuple(kpis), audit, listings, french)
+        return LoadedDomain(self.name, tuple(feeds), tuple(cubes), tuple(kpis), audit, listings, french)
 
 
 def discover() -> list[Domain[Any]]:

@@ -1,19 +1,19 @@
-"""The directory where sources and collector meet: drop, waiting, archive, quarantine."""
+"""The directory where sources and collector meet: deliver, waiting, archive, quarantine."""
 
-from multimarket_async.landing.bulk import Moved, compiled, count_waiting, drop_all, torn
+from multimarket_async.landing.bulk import Moved, compiled, count_waiting, deliver_all, torn
 from multimarket_async.landing.directory import Landing, is_content, read
-from multimarket_async.landing.quarantine import Quarantine, SetAside
+from multimarket_async.landing.quarantine import Quarantine, QuarantinedFile
 from multimarket_async.landing.waiting import WaitingFile
 
 __all__ = [
     "Landing",
     "Moved",
     "Quarantine",
-    "SetAside",
+    "QuarantinedFile",
     "WaitingFile",
     "compiled",
     "count_waiting",
-    "drop_all",
+    "deliver_all",
     "is_content",
     "read",
     "torn",

@@ -38,7 +38,7 @@ typedef struct {
     enum { NO, YES, ANOTHER } done; /* as Moved in bulk.py */
 } File;
 
-/* Until the year 2262 they fit into 64 bits; whoever drops a file dates it as he likes. */
+/* Until the year 2262 they fit into 64 bits; whoever delivers a file dates it as he likes. */
 static bool countable(struct timespec moment)
 {
     return moment.tv_sec > -9000000000LL && moment.tv_sec < 9000000000LL;
@@ -174,7 +174,7 @@ static bool written(int descriptor, const File *file)
 }
 
 /* Written without a name, then linked under its own: open(2), O_TMPFILE. */
-static bool dropped(int folder, const File *file)
+static bool delivered(int folder, const File *file)
 {
     int descriptor = openat(folder, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
     if (descriptor < 0)
@@ -186,10 +186,10 @@ static bool dropped(int folder, const File *file)
     return linked;
 }
 
-/* In order: after the first that cannot be dropped, none is. */
-static void do_drop(Call *call, File *file)
+/* In order: after the first that cannot be delivered, none is. */
+static void do_deliver(Call *call, File *file)
 {
-    call->stopped = call->stopped || !dropped(call->folder, file);
+    call->stopped = call->stopped || !delivered(call->folder, file);
     file->done = call->stopped ? NO : YES;
 }
 
@@ -292,20 +292,20 @@ static PyObject *py_move(PyObject *Py_UNUSED(module), PyObject *arguments)
     return each(&call, files, from_waiting, do_move, as_number);
 }
 
-static PyObject *py_drop(PyObject *Py_UNUSED(module), PyObject *arguments)
+static PyObject *py_deliver(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     Call call = {0};
     PyObject *files;
     if (!PyArg_ParseTuple(arguments, "iO!", &call.folder, &PyList_Type, &files))
         return NULL;
-    return each(&call, files, from_content, do_drop, as_number);
+    return each(&call, files, from_content, do_deliver, as_number);
 }
 
 static PyMethodDef methods[] = {
     {"look", py_look, METH_VARARGS, NULL},
     {"read", py_read, METH_VARARGS, NULL},
     {"move", py_move, METH_VARARGS, NULL},
-    {"drop", py_drop, METH_VARARGS, NULL},
+    {"deliver", py_deliver, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,4 +1,4 @@
-"""Many files at once: looked at, read, moved, dropped.
+"""Many files at once: looked at, read, moved, delivered.
 
 The work is done in C (_bulk.c), which gives the interpreter lock back once for all files of a call: in Python each
 system call takes and gives it, and other threads wait. A file about which anything is unusual is left as it was, for
@@ -69,7 +69,7 @@ def move_all(source: str, target: str, files: list[WaitingFile]) -> list[Moved]:
     return [Moved.NO] * len(files)
 
 
-def drop_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+def deliver_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
     """Put files, name and content, into `folder`, in this order; a name that is taken becomes `<stem>.2.json`.
 
     Each is written without a name and then linked under its own: four system calls, two thirds of what a rename from
@@ -80,15 +80,15 @@ def drop_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
         put = _linked if _has_nameless_files(directory) else _renamed
         waiting = list(files)
         while waiting:
-            del waiting[: _dropped(directory, waiting) if put is _linked else 0]
+            del waiting[: _delivered(directory, waiting) if put is _linked else 0]
             for name, content in waiting[:1]:
                 put(folder, directory, name, content)
             del waiting[:1]
 
 
-def _dropped(directory: int, files: list[tuple[str, bytes]]) -> int:
+def _delivered(directory: int, files: list[tuple[str, bytes]]) -> int:
     """How many of them are there now, from the first one on."""
-    return sum(_bulk.drop(directory, files)) if _bulk is not None else 0
+    return sum(_bulk.deliver(directory, files)) if _bulk is not None else 0
 
 
 def count_waiting(folder: Path) -> int:

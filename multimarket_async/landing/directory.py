@@ -1,4 +1,4 @@
-"""One feed's directory: files are dropped whole, wait, are read, and move to the archive."""
+"""One feed's directory: files are delivered whole, wait, are read, and move to the archive."""
 
 import errno
 import hashlib
@@ -31,7 +31,7 @@ _place = aiofiles.os.wrap(place)
 class Landing:
     """The places of one feed: data/sources/<feed>, data/archive/<feed>, data/quarantine/<feed>.
 
-    dated_by: for a time that is not the kernel's. Then a file is as old as its mtime says, and `drop` sets that.
+    dated_by: for a time that is not the kernel's. Then a file is as old as its mtime says, and `deliver` sets that.
     """
 
     def __init__(self, data_dir: Path, feed: str, dated_by: Callable[[], datetime] | None = None) -> None:
@@ -48,7 +48,7 @@ class Landing:
         for folder in (self.sources, self.archived, self.quarantine.folder):
             folder.mkdir(parents=True, exist_ok=True)
 
-    async def drop(self, name: str, content: bytes) -> Path:
+    async def deliver(self, name: str, content: bytes) -> Path:
         """Put a file there whole or not at all: written under a hidden name, then renamed."""
         hidden = self.sources / f".{uuid.uuid4().hex}.part"
         try:
@@ -105,7 +105,7 @@ class Landing:
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a path is text here
         return move_all(str(self.sources), folder, files)
 
-    def put_back(self, path: str, name: str) -> str:
+    def restore(self, path: str, name: str) -> str:
         """Return a file that was moved by mistake: another one had taken its name meanwhile. Its new path."""
         self.sources.mkdir(parents=True, exist_ok=True)  # or its absence would look like that of the file
         return place(path, str(self.sources), name)

@@ -22,7 +22,7 @@ LONGEST = LONGEST_NAME_BYTES - len("." + REASON)
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class QuarantinedFile:
     """One file in quarantine and its reason, as written in <name>.reason.json."""
 
     path: Path
@@ -62,7 +62,7 @@ class Quarantine:
         self._sources = sources
         self._codes: dict[tuple[str, int], str] = {}
 
-    def set_aside(self, path: Path, rejected: Rejected, facts: dict[str, Any]) -> Path:
+    def add(self, path: Path, rejected: Rejected, facts: dict[str, Any]) -> Path:
         """Move a bad file here, its reason first: a crash in between leaves the file where it was."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in free_names(path.name, LONGEST):
@@ -75,16 +75,16 @@ class Quarantine:
             return self.folder / name
         raise AssertionError("free_names never ends")
 
-    def list(self) -> list[SetAside]:
+    def list(self) -> list[QuarantinedFile]:
         """What is in quarantine, oldest first."""
-        return sorted(self.each(), key=lambda one: str(one.reason.get("set_aside_at", "")))
+        return sorted(self.each(), key=lambda one: str(one.reason.get("quarantined_at", "")))
 
-    def newest(self, most: int) -> Sequence[SetAside]:
+    def newest(self, most: int) -> Sequence[QuarantinedFile]:
         """The files that were set aside last, newest first; reads the reasons of no others."""
         with suppress(FileNotFoundError):
             entries = [entry for entry in os.scandir(self.folder) if _is_content(entry.name)]
             last = heapq.nlargest(most, entries, key=_since)
-            return [SetAside(Path(entry.path), self._reason_for(entry.name)) for entry in last]
+            return [QuarantinedFile(Path(entry.path), self._reason_for(entry.name)) for entry in last]
         return []
 
     def codes(self) -> Counter[str]:
@@ -108,17 +108,17 @@ class Quarantine:
             return 0
         return sum(not entry.name.endswith(REASON) and entry.name[0] != "." for entry in os.scandir(self.folder))
 
-    def each(self) -> Iterator[SetAside]:
+    def each(self) -> Iterator[QuarantinedFile]:
         """What is in quarantine, in no order; memory holds none of it."""
         if not self.folder.exists():
             return
         for entry in os.scandir(self.folder):
             if _is_content(entry.name):
-                yield SetAside(Path(entry.path), self._reason_for(entry.name))
+                yield QuarantinedFile(Path(entry.path), self._reason_for(entry.name))
 
-    def replay(self, one: SetAside, now: datetime) -> Path:
+    def replay(self, one: QuarantinedFile, now: datetime) -> Path:
         """Send a file back to the landing directory under the name it had; its history stays."""
-        attempt = {key: one.reason.get(key) for key in ("code", "pointer", "set_aside_at")}
+        attempt = {key: one.reason.get(key) for key in ("code", "pointer", "quarantined_at")}
         history = [*one.reason.get("attempts", []), {**attempt, "replayed_at": now.isoformat()}]
         self._write_reason(one.path.name, {**one.reason, "attempts": history})
         placed = Path(place(str(one.path), str(self._sources), one.path.name, LONGEST))

@@ -10,7 +10,7 @@ class WaitingFile(NamedTuple):
 
     where: its path as text (a Path would take longer to make than the file to read).
     bytes: its size. changed_ns: its last change (ctime: a rename counts, and nobody can fake it),
-    in nanoseconds since 1970, so also the moment from which a dropped file could be seen.
+    in nanoseconds since 1970, so also the moment from which a delivered file could be seen.
     written_ns: the last change of its content (mtime), which a rename leaves alone.
     """
 

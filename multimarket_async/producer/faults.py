@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from multimarket_async.domains import DUPLICATE, STORED, Delivery, Later, Simulate, SimulateLater, Spoiling
+from multimarket_async.domains import (
+    DUPLICATE,
+    STORED,
+    Corruptions,
+    Delivery,
+    ScheduledFollowUp,
+    Simulate,
+    SimulateFollowUps,
+)
 from multimarket_async.errors import WrongSettings
 
 BAD = "bad"  # any of the ways in which the feed's files can be bad
@@ -59,16 +67,16 @@ class Source:
         seed: int,
         *,
         faults: Faults,
-        spoiling: Spoiling | None,
-        later: SimulateLater | None,
+        corruptions: Corruptions | None,
+        later: SimulateFollowUps | None,
     ) -> None:
         self.simulate = simulate
         self._seed = seed
         self._key = f"{seed}:{feed}:fault"
         self._faults = faults
         self._later = later
-        self._spoiling = spoiling or Spoiling({}, lambda content: content)
-        known = [DUPLICATE, TORN, *SHIFTS, *([CONFLICT, BAD, *self._spoiling.ways] if spoiling else [])]
+        self._spoiling = corruptions or Corruptions({}, lambda content: content)
+        known = [DUPLICATE, TORN, *SHIFTS, *([CONFLICT, BAD, *self._spoiling.ways] if corruptions else [])]
         for fault in faults.rates:
             if fault not in known:
                 raise WrongSettings(_unknown(fault, feed, known))
@@ -77,14 +85,14 @@ class Source:
     def made_of(self) -> dict[str, str | int]:
         """All that decides what a delivery is, besides its feed, its number and its period."""
         faults = ", ".join(f"{fault}={rate:g}" for fault, rate in self._faults.rates.items())
-        lives = {"lives": "yes"} if self._later else {}
+        lives = {"follow_ups": "yes"} if self._later else {}
         return {**self.simulate.made_of(self._seed), **lives, **({"faults": faults} if faults else {})}
 
-    def life(self, one: Delivery, until: datetime) -> Sequence[Later]:
+    def life(self, one: Delivery, until: datetime) -> Sequence[ScheduledFollowUp]:
         """The delivery of a document and the follow-ups of it that have come by that instant, as they come."""
         follow_ups = self._later(self._seed, one, until) if self._later and one.expected == STORED else ()
         named = [replace(each, delivery=replace(each.delivery, follows=one.name)) for each in follow_ups]
-        return sorted([Later(0.0, one), *named], key=lambda each: each.after_s)
+        return sorted([ScheduledFollowUp(0.0, one), *named], key=lambda each: each.after_s)
 
     def deliveries(self, number: int, earliest: datetime, latest: datetime) -> tuple[Delivery, Delivery | None]:
         """What is delivered under this number, and what comes a little later because of it."""

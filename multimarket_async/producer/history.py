@@ -14,7 +14,7 @@ from multimarket_async.producer.producer import Producer, Turns
 
 @dataclass(frozen=True)
 class History:
-    """What was dropped. The same `made_of`, period and numbers give the same digest, on any machine.
+    """What was delivered. The same `made_of`, period and numbers give the same digest, on any machine.
 
     expected: by feed, how many files must become what.
     """
@@ -37,7 +37,7 @@ class History:
         return {"files": self.files, **dates, **self.made_of, **otherwise, "digest": self.digest}
 
 
-async def drop_history(wanted: Mapping[Producer, int], period: Period) -> History:
+async def write_backfill(wanted: Mapping[Producer, int], period: Period) -> History:
     """So many files by each producer, at full speed, in turns."""
     turns = Turns()
     async with asyncio.TaskGroup() as group:

@@ -9,8 +9,8 @@ from multimarket_async.settings import Pace, Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
-    """How deliveries follow each other. Pauses in seconds of simulated time, `speed` of which pass in one real second.
+class ArrivalProcess:
+    """How deliveries follow each other. Pauses are in simulated seconds; `time_scale` of them pass in a real one.
 
     A Poisson process whose rate follows the day is thinned out from one at the highest rate: whoever comes then stays
     with the probability of rate over highest rate (Lewis and Shedler, 1979).
@@ -20,13 +20,13 @@ class Rhythm:
     shortest_s: float
     longest_s: float
     burst_files: int = 1
-    speed: float = 1.0
+    time_scale: float = 1.0
 
     @classmethod
-    def of(cls, settings: Settings) -> "Rhythm":
+    def of(cls, settings: Settings) -> "ArrivalProcess":
         """The one that the settings ask for."""
         pauses_s = settings.pause_min_s, settings.pause_max_s
-        return cls(settings.pace, *pauses_s, settings.burst_files, settings.speed)
+        return cls(settings.pace, *pauses_s, settings.burst_files, settings.time_scale)
 
     def files(self, rng: Random, simulate: Simulate, at: datetime) -> int:
         """How many deliveries come at that instant of simulated time."""
@@ -50,4 +50,4 @@ class Rhythm:
                 simulated_s = mean_s / simulate.peak * rng.expovariate(1)
             case Pace.BURST:
                 simulated_s = mean_s * self.burst_files * rng.expovariate(1)
-        return simulated_s / self.speed
+        return simulated_s / self.time_scale

@@ -17,12 +17,12 @@ from pathlib import Path
 import structlog
 
 from multimarket_async.clock import Clock, beats, pause
-from multimarket_async.domains import Delivery, Simulate, SimulateLater, Spoiling
+from multimarket_async.domains import Corruptions, Delivery, Simulate, SimulateFollowUps
 from multimarket_async.events import Events
-from multimarket_async.landing import Landing, count_waiting, drop_all, torn
+from multimarket_async.landing import Landing, count_waiting, deliver_all, torn
 from multimarket_async.manifest import Manifest
 from multimarket_async.producer.faults import NO_FAULTS, TORN, Faults, Source
-from multimarket_async.producer.pace import Rhythm
+from multimarket_async.producer.pace import ArrivalProcess
 from multimarket_async.producer.period import LAST_24_MONTHS, Period
 
 if sys.platform != "win32":
@@ -32,27 +32,27 @@ log = structlog.get_logger()
 
 AT_ONCE = 500  # files a turn: long enough for full speed, short enough to be stopped and watched
 ROOM_EVERY, ROOM_AGAIN_S = 10 * AT_ONCE, 0.2
-TORN_FOR_S = 0.2  # well below the default settle_s: the file is whole before it could be called bad
-LONGEST_LIFE, MOST_LIVES = timedelta(days=60), 100_000  # follow-ups that a live producer has still to drop
+TORN_FOR_S = 0.2  # well below the default quiet_period_s: the file is whole before it could be called bad
+LONGEST_LIFE, MOST_LIVES = timedelta(days=60), 100_000  # follow-ups that a live producer has still to deliver
 LATER_S = 0.05  # a copy is seen to be younger: file systems tell times a few milliseconds apart
 
 
 @dataclass(frozen=True)
 class Turns:
-    """One producer makes while another one drops: two that make, or two that drop, only hinder each other."""
+    """One producer makes while another one delivers: two that make, or two that deliver, only hinder each other."""
 
     make: asyncio.Lock = field(default_factory=asyncio.Lock)
-    drop: asyncio.Lock = field(default_factory=asyncio.Lock)
+    deliver: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Producer:
     """Drops simulated deliveries into one feed's directory, numbered on from where the last run ended.
 
-    digest: SHA-256 over the names and contents of what bursts have dropped, in this order.
-    expected: what must become of all that was dropped.
-    witness: told of each delivery of a burst, in the thread that drops it. torn_for_s: how long the torn files of a
+    digest: SHA-256 over the names and contents of what bursts have delivered, in this order.
+    expected: what must become of all that was delivered.
+    witness: told of each delivery of a burst, in the thread that delivers it. torn_for_s: how long the torn files of a
         burst stay unfinished, once all the others of their turn are there, seconds.
-    manifest: where each file is written down before it is dropped, if anywhere.
+    manifest: where each file is written down before it is delivered, if anywhere.
     """
 
     witness: Callable[[Delivery], None] | None = None
@@ -66,28 +66,28 @@ class Producer:
         clock: Clock,
         *,
         events: Events | None = None,
-        later: SimulateLater | None = None,
+        later: SimulateFollowUps | None = None,
         faults: Faults = NO_FAULTS,
-        spoiling: Spoiling | None = None,
-        most_waiting: int = 0,
+        corruptions: Corruptions | None = None,
+        max_backlog_files: int = 0,
     ) -> None:
         self.name = f"producer.{landing.feed}"
         self.feed = landing.feed
-        self.source = Source(landing.feed, simulate, seed, faults=faults, spoiling=spoiling, later=later)
+        self.source = Source(landing.feed, simulate, seed, faults=faults, corruptions=corruptions, later=later)
         self.digest = hashlib.sha256()
         self.expected: Counter[str] = Counter()
         self.manifest: Manifest | None = None
         self._landing = landing
         self._seed = seed
         self._clock = clock
-        self._most_waiting = most_waiting
+        self._max_backlog_files = max_backlog_files
         self._events = events or Events(clock.now)
         self._later: list[Delivery] = []
         self._lives: list[tuple[datetime, int, Delivery]] = []
         self._counter = count()
 
     @property
-    def dropped(self) -> int:
+    def delivered(self) -> int:
         """All files."""
         return self.expected.total()
 
@@ -96,12 +96,12 @@ class Producer:
         """How many of a history's deliveries are this producer's, beside the shares of the others."""
         return self.source.simulate.share
 
-    async def live(self, stop: asyncio.Event, rhythm: Rhythm) -> None:
+    async def live(self, stop: asyncio.Event, rhythm: ArrivalProcess) -> None:
         """Drop deliveries dated now, pause, and so on until `stop` is set."""
         rng = random.Random(f"{self._seed}:{self.feed}")  # noqa: S311 - a pause is no secret
         simulate, began = self.source.simulate, self._clock.now()
         while not stop.is_set():
-            now = began + (self._clock.now() - began) * rhythm.speed
+            now = began + (self._clock.now() - began) * rhythm.time_scale
             later = [*self._take_later(), *self._take_due(now)]
             for _ in range(rhythm.files(rng, simulate, now)):
                 self._begin(self._next(self._reserve(1), now, now), now)
@@ -115,11 +115,11 @@ class Producer:
                 with torn(self._landing.sources, delivery.name, delivery.content):
                     await asyncio.sleep(TORN_FOR_S)
             else:
-                await self._landing.drop(delivery.name, delivery.content)
+                await self._landing.deliver(delivery.name, delivery.content)
         self.expected[delivery.expected] += 1
         label = {"fault": delivery.fault, "expected": delivery.expected} if delivery.fault else {}
-        log.info("file.dropped", feed=self.feed, file=delivery.name, **label)
-        self._events.publish("file.dropped", feed=self.feed, file=delivery.name)
+        log.info("file.delivered", feed=self.feed, file=delivery.name, **label)
+        self._events.publish("file.delivered", feed=self.feed, file=delivery.name)
 
     async def burst(self, files: int, period: Period | None = None, turns: Turns | None = None) -> None:
         """Drop `files` deliveries at full speed, dated over the period: the last 24 months, where none is given.
@@ -129,12 +129,12 @@ class Producer:
         period, turns = period or Period.before(self._clock.now(), LAST_24_MONTHS), turns or Turns()
         first: int | None = None
         for done in range(0, files, AT_ONCE):
-            if self._most_waiting and done % ROOM_EVERY == 0:
+            if self._max_backlog_files and done % ROOM_EVERY == 0:
                 await self._room()
             async with turns.make:
                 begun, made = await asyncio.to_thread(self._make, min(AT_ONCE, files - done), period)
             with ExitStack() as unfinished:
-                async with turns.drop:
+                async with turns.deliver:
                     await asyncio.to_thread(self._drop_all, made, unfinished)
                 await asyncio.sleep(self.torn_for_s)
             first = begun if first is None else first
@@ -142,16 +142,16 @@ class Producer:
             await asyncio.sleep(LATER_S)
             with ExitStack() as unfinished:
                 await asyncio.to_thread(self._drop_all, self._take_later(), unfinished)
-        log.info("burst.dropped", feed=self.feed, files=files, first_number=first, digest=self.digest.hexdigest())
+        log.info("burst.delivered", feed=self.feed, files=files, first_number=first, digest=self.digest.hexdigest())
 
     async def _room(self) -> None:
         """Wait until a collector has made room, so that directories stay short enough to be looked through."""
         async for _ in beats(ROOM_AGAIN_S, asyncio.Event()):
-            if await asyncio.to_thread(count_waiting, self._landing.sources) < self._most_waiting:
+            if await asyncio.to_thread(count_waiting, self._landing.sources) < self._max_backlog_files:
                 return
 
     def _make(self, files: int, period: Period) -> tuple[int, list[Delivery]]:
-        """The number of the first one, and all that is to be dropped now."""
+        """The number of the first one, and all that is to be delivered now."""
         later, first = self._take_later(), self._reserve(files)
         numbers = range(first, first + files)
         orders = (self._next(number, period.earliest, period.latest) for number in numbers)
@@ -178,12 +178,12 @@ class Producer:
         return later
 
     def _drop_all(self, deliveries: Sequence[Delivery], unfinished: ExitStack) -> None:
-        """All of them; the torn ones are complete, and all written down as dropped, when `unfinished` is closed."""
+        """All of them; the torn ones are complete, and all written down as delivered, when `unfinished` is closed."""
         unfinished.enter_context(self._written_down(deliveries, complete=True))
         for one in deliveries:
             if one.fault == TORN:
                 unfinished.enter_context(torn(self._landing.sources, one.name, one.content))
-        drop_all(self._landing.sources, [(one.name, one.content) for one in deliveries if one.fault != TORN])
+        deliver_all(self._landing.sources, [(one.name, one.content) for one in deliveries if one.fault != TORN])
         for one in deliveries:
             self._count(one)
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from multimarket_async.store import LEDGER, Store
-from multimarket_async.store.marks import TOUCHED
+from multimarket_async.store import GENERATIONS, Store
+from multimarket_async.store.dirty import DIRTY
 
 
 async def freshness(store: Store, now: datetime, stale_after_s: float) -> dict[str, Any] | None:
@@ -13,10 +13,10 @@ async def freshness(store: Store, now: datetime, stale_after_s: float) -> dict[s
     A quiet night makes numbers old, but not stale: stale are those that orders stored longer than
     `stale_after_s` ago are not in. behind_s: how long the oldest of these has been waiting.
     """
-    newest = await store.newest(LEDGER)
+    newest = await store.newest(GENERATIONS)
     if newest is None:
         return None
-    waiting = [mark["at"] async for mark in store.aggregate(TOUCHED, [{"$sort": {"at": 1}}, {"$limit": 1}])]
+    waiting = [mark["at"] async for mark in store.aggregate(DIRTY, [{"$sort": {"at": 1}}, {"$limit": 1}])]
     behind_s = round((now - waiting[0]).total_seconds(), 1) if waiting else 0.0
     event = newest.get("newest_event")
     return {

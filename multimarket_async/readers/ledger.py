@@ -7,7 +7,7 @@ from typing import Any
 
 from multimarket_async.domains import Cube, Kpi, Row, Stage
 from multimarket_async.errors import CannotContinue
-from multimarket_async.store import LEDGER, Store
+from multimarket_async.store import GENERATIONS, Store
 
 MOST_NAMED = 20
 
@@ -22,7 +22,7 @@ async def generation(store: Store, number: int | None = None, at: datetime | Non
     if at is not None:
         wanted["as_of"] = {"$lte": at}
     stages: list[Stage] = [{"$match": wanted}, {"$sort": {"_id": -1}}, {"$limit": 1}]
-    async for found in store.aggregate(LEDGER, stages):
+    async for found in store.aggregate(GENERATIONS, stages):
         return dict(found)
     if wanted:
         raise NotKept("No such generation is kept: `kpi history` shows which are.")
@@ -55,7 +55,7 @@ async def history(store: Store, kpi: Kpi, column: str, most: int | None = None) 
     newest: list[Stage] = [{"$sort": {"_id": -1}}, {"$limit": most}] if most else []
     told: Stage = {"$project": {"as_of": 1, "rows": f"$kpis.{kpi.name}.rows"}}
     before: dict[tuple[Any, ...], Any] = {}
-    async for one in store.aggregate(LEDGER, [*newest, {"$sort": {"_id": 1}}, told]):
+    async for one in store.aggregate(GENERATIONS, [*newest, {"$sort": {"_id": 1}}, told]):
         now = {kpi.row_key(row): row[column] for row in one.get("rows", [])}
         for key in [*now, *(before.keys() - now.keys())]:
             if key not in before or before[key] != now.get(key):

@@ -29,7 +29,7 @@ GROUP BY feed, sha256, became HAVING sum(wanted) <> sum(found) ORDER BY feed, sh
 """
 KNOWN = "SELECT name FROM wanted WHERE feed = ? AND sha256 = ? LIMIT 1"
 HALF = "SELECT 1 FROM wanted WHERE feed = ? AND name = ? AND fault = 'torn' AND NOT certain"
-# The archived files of a document and its follow-ups; null is one that certainly was dropped, and is not there.
+# The archived files of a document and its follow-ups; null is one that certainly was received, and is not there.
 DOCUMENTS = """
 SELECT feed, sha256,
     (SELECT path FROM found WHERE feed = one.feed AND sha256 = one.sha256 AND became = 'archived' LIMIT 1),
@@ -50,7 +50,7 @@ SELECT count(*) FROM wanted WHERE expected = 'stored' AND follows = '' AND feed 
 class Unequal(NamedTuple):
     """Files of one content of which more or fewer became this than should.
 
-    certain: those of the wanted ones that were dropped before their run was killed, if it was.
+    certain: those of the wanted ones that were received before their run was killed, if it was.
     name: how one of them was delivered; path: where one of those found is.
     """
 
@@ -90,8 +90,8 @@ class Book:
         for line in lines_of(path):
             if "name" in line:
                 self._want(line)
-            elif "dropped" in line:
-                certain[line["dropped"]] = self._last
+            elif "received" in line:
+                certain[line["received"]] = self._last
             end = line.get("end")
         for feed in self._feeds():
             known = self._runs, feed, certain.get(feed, 0)
@@ -139,7 +139,7 @@ class Book:
         return self._rows.execute(HALF, (feed, name)).fetchone() is not None
 
     def documents(self, feeds: Iterable[str]) -> Iterator[Stored]:
-        """Those whose files are all there, in the order in which they were dropped."""
+        """Those whose files are all there, in the order in which they were received."""
         for feed, sha256, path, follow_ups in self._rows.execute(DOCUMENTS, (json.dumps(list(feeds)),)):
             life = json.loads(follow_ups)
             if path and None not in life:

@@ -1,4 +1,4 @@
-"""Is it what was dropped? Every file, every document and every KPI against the manifests of the runs that made them."""
+"""Compares every file, document and KPI with the manifests of the runs that made them."""
 
 import asyncio
 import hashlib
@@ -10,12 +10,12 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from multimarket_async.domains import Audit, Document, Feed, LifeCycle, Row, Stage, Subject
+from multimarket_async.domains import Audit, Document, Feed, Lifecycle, LoadedDomain, Row, Stage
 from multimarket_async.landing import Landing
 from multimarket_async.manifest import published
 from multimarket_async.readers.manifest_book import ARCHIVED, WAITING, Book, Stored, Unequal
 from multimarket_async.readers.verify import different_rows
-from multimarket_async.store import AWAITED, Store
+from multimarket_async.store import PLACEHOLDER_PARTITION, Store
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ MOST_TOLD = 20
 class Judgement:
     """What was looked at, and what differs from the manifests.
 
-    killed: manifests without a last line. never_dropped: files that a killed run announced and did not drop.
+    killed: manifests without a last line. never_dropped: files that a killed run announced and did not deliver.
     beyond: what no manifest names, by feed or collection; one such file. kpis: those that were compared.
     differences: the first of them; wrong: how many there are.
     """
@@ -75,7 +75,7 @@ class Oracle:
         self._kpis = end["kpis"] if end and not others else None
 
     def files(self, channels: Iterable[tuple[Feed, Landing]]) -> None:
-        """Each lies where it must, with the bytes it was dropped with."""
+        """Each lies where it must, with the bytes it was received with."""
         for _, landing in channels:
             for some in _chunks(_lying(landing)):
                 self._book.find(some)
@@ -85,7 +85,7 @@ class Oracle:
             self._misplaced(list(unequal))
 
     def _misplaced(self, unequal: Sequence[Unequal]) -> None:
-        """Files of one content: another run may have dropped the same one, so more than enough is not wrong."""
+        """Files of one content: another run may have received the same one, so more than enough is not wrong."""
         missing = {one.became: one.wanted - one.found for one in unequal if one.wanted > one.found}
         extra = {one.became: one.found - one.wanted for one in unequal if one.found > one.wanted}
         if not missing:
@@ -103,11 +103,11 @@ class Oracle:
                 self._judged.beyond[one.feed] += one.found - one.wanted
                 self._judged.such_as = self._judged.such_as or str(path)
 
-    async def documents(self, subject: Subject) -> dict[str, list[Row]]:
+    async def documents(self, domain: LoadedDomain) -> dict[str, list[Row]]:
         """Each is stored as its files say, field by field. What the manifest says of KPIs; else what these files do."""
-        audit, lives = subject.audit(), {feed.collection: feed.life for feed in subject.feeds}
+        audit, lives = domain.audit(), {feed.collection: feed.life for feed in domain.feeds}
         for collection, life in lives.items():
-            feeds = [feed.name for feed in subject.feeds if feed.collection == collection]
+            feeds = [feed.name for feed in domain.feeds if feed.collection == collection]
             for some in _chunks(self._book.documents(feeds)):
                 wanted = await asyncio.to_thread(self._wanted, some, audit)
                 await self._compare(collection, life, wanted)
@@ -125,7 +125,7 @@ class Oracle:
                 audit.add(content, follow_ups)
         return documents
 
-    async def _compare(self, collection: str, life: LifeCycle | None, wanted: Sequence[Document]) -> None:
+    async def _compare(self, collection: str, life: Lifecycle | None, wanted: Sequence[Document]) -> None:
         keys = [document["_id"] for document in wanted]
         stages: list[Stage] = [{"$match": {"_id": {"$in": keys}}}]
         stored = {one["_id"]: _known(one, life) async for one in self._store.aggregate(collection, stages)}
@@ -135,11 +135,14 @@ class Oracle:
                 self._judged.differs(f"{document['ingestion']['feed']}: {document['_id']} {what}")
 
     async def _stored(self, collection: str) -> int:
-        stages: list[Stage] = [{"$match": {"ingestion.partition": {"$ne": AWAITED}}}, {"$count": "documents"}]
+        stages: list[Stage] = [
+            {"$match": {"ingestion.partition": {"$ne": PLACEHOLDER_PARTITION}}},
+            {"$count": "documents"},
+        ]
         return sum([one["documents"] async for one in self._store.aggregate(collection, stages)])
 
     def kpis(self, rows: dict[str, list[Row]], generation: dict[str, Any]) -> None:
-        """Every column of every row, where the generation describes nothing but what was dropped.
+        """Every column of every row, where the generation describes nothing but what was received.
 
         Where one manifest does not say them, only if all files are there from which they were computed here.
         """
@@ -158,7 +161,7 @@ class Oracle:
 
 async def compare(
     manifests: Sequence[Path],
-    subjects: Sequence[Subject],
+    domains: Sequence[LoadedDomain],
     channels: Sequence[tuple[Feed, Landing]],
     store: Store,
     generation: dict[str, Any],
@@ -170,7 +173,7 @@ async def compare(
     with closing(Oracle(store, judgement, counted_one)) as oracle:
         await asyncio.to_thread(oracle.read)
         await asyncio.to_thread(oracle.files, channels)
-        rows = [await oracle.documents(subject) for subject in subjects]
+        rows = [await oracle.documents(domain) for domain in domains]
         oracle.kpis({name: found for one in rows for name, found in one.items()}, generation)
     return judgement
 
@@ -188,7 +191,7 @@ def _lying(landing: Landing) -> Iterator[tuple[str, str, str, str]]:
 def _sha256(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:  # a link, a directory, or gone on: it is none of what was dropped
+    except OSError:  # a link, a directory, or gone on: it is none of what was received
         return ""
 
 
@@ -203,7 +206,7 @@ def _places(counts: dict[str, int]) -> Iterator[str]:
         yield f"{place} {files} times" if files > 1 else place
 
 
-def _known(stored: Document, life: LifeCycle | None) -> Document:
+def _known(stored: Document, life: Lifecycle | None) -> Document:
     """What is stored, without what a manifest cannot know: when and under which name it came."""
     source = stored.get("ingestion", {})
     known = {**stored, "ingestion": {name: source.get(name) for name in ("feed", "sha256")}}
@@ -234,12 +237,12 @@ def sentences(judgement: Judgement) -> Iterator[str]:
     for path in judgement.killed:
         yield f"{path} has no last line: its run was killed, or still runs. What it names is compared."
     if judgement.never_dropped:
-        yield f"{judgement.never_dropped:,} files were announced and not dropped when it was."
+        yield f"{judgement.never_dropped:,} files were announced and not received when it was."
     if judgement.beyond:
         counts = ", ".join(f"{files:,} in {place}" for place, files in judgement.beyond.items())
         such_as = f", such as {judgement.such_as}" if judgement.such_as else ""
         yield f"There is what no manifest given names: {counts}{such_as}. So KPIs were not compared."
-        yield "If other runs dropped it, name their manifests too (all: --manifest all)."
+        yield "If other runs received it, name their manifests too (all: --manifest all)."
     yield from (f"WRONG {difference}" for difference in judgement.differences)
     if judgement.wrong > len(judgement.differences):
         yield f"WRONG and {judgement.wrong - len(judgement.differences):,} more differences"

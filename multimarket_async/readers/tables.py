@@ -17,10 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from multimarket_async.domains import Column, Kpi, Row
-from multimarket_async.logs import harmless
+from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers.charts import drawing
 
-__all__ = ["as_csv", "as_json", "as_table", "console", "harmless", "inert_json", "plain", "show"]
+__all__ = ["as_csv", "as_json", "as_table", "console", "escape_control_chars", "plain", "show", "terminal_safe_json"]
 
 WIDE = 200
 NARROWEST_BAR, WIDEST_BAR, BESIDE_BAR = 10, 30, 2
@@ -33,7 +33,7 @@ def as_json(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row]) -> str:
     """One object: name, generation, computed_at, as_of, rows."""
     head = {"name": kpi.name, "generation": generation["_id"]}
     times = {name: generation[name] for name in ("computed_at", "as_of")}
-    return inert_json({**head, **times, "rows": rows})
+    return terminal_safe_json({**head, **times, "rows": rows})
 
 
 def as_csv(kpi: Kpi, rows: Sequence[Row]) -> str:
@@ -106,7 +106,7 @@ def console() -> Console:
     return found if found.is_terminal else Console(width=WIDE)
 
 
-def inert_json(data: Any) -> str:
+def terminal_safe_json(data: Any) -> str:
     """JSON for people and programs: letters as they are, but escaped what could move a terminal's cursor."""
     text = json.dumps(data, default=_iso, ensure_ascii=False, indent=2)
     return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
@@ -119,7 +119,7 @@ def _shown(column: Column, value: Any) -> str:
         return f"{value:,.2f}"
     if column.type == "integer":
         return f"{value:,}"
-    return harmless(str(value))
+    return escape_control_chars(str(value))
 
 
 def _cell(value: Any) -> Any:
@@ -127,7 +127,7 @@ def _cell(value: Any) -> Any:
         return _iso(value)
     if not isinstance(value, str):
         return value
-    shown = CONTROL.sub(lambda found: harmless(found[0]), value)
+    shown = CONTROL.sub(lambda found: escape_control_chars(found[0]), value)
     return "'" + shown if shown.startswith(FORMULA_STARTS) else shown
 
 

@@ -13,9 +13,9 @@ from multimarket_async.clock import Clock
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
-from multimarket_async.readers.conservation import waiting_in
+from multimarket_async.readers.accounting import waiting_in
 from multimarket_async.readers.status import Status
-from multimarket_async.readers.tables import harmless, plain
+from multimarket_async.readers.tables import escape_control_chars, plain
 
 RATE_OVER_S = 60.0
 REST = 10  # times what looking took
@@ -91,7 +91,7 @@ def screen(seen: Glance) -> Group:
     """For a terminal: a table, and a sentence each about latency and KPIs."""
     told = [_latency(seen.status.latency), Text(seen.status.freshness(), _alarm(_is_stale(seen.status)))]
     if seen.why:
-        told.append(Text(harmless(f"{seen.why}. What it holds is told as it was known last."), "bold red"))
+        told.append(Text(escape_control_chars(f"{seen.why}. What it holds is told as it was known last."), "bold red"))
     return Group(_table(seen), *told)
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from multimarket_async.audits import Lives
-from multimarket_async.domains import Document, Feed, FollowUp, Row, Stage, Subject
+from multimarket_async.domains import Document, Feed, FollowUp, LoadedDomain, Row, Stage
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, is_content
-from multimarket_async.readers.conservation import Channel, counted
+from multimarket_async.readers.accounting import Channel, counted
 from multimarket_async.store import Store, compared_by, digest_of, digests_of
 
 CHUNK_FILES = 1000
@@ -75,10 +75,10 @@ class Verifier:
         self._distinct: Counter[str] = Counter()
         self.differences: list[str] = []
 
-    async def compare(self, subject: Subject, landings: dict[str, Landing], generation: dict[str, Any]) -> None:
+    async def compare(self, domain: LoadedDomain, landings: dict[str, Landing], generation: dict[str, Any]) -> None:
         """Compare one domain's archive with its collections and with its KPIs of this generation."""
-        with closing(Lives(subject.audit())) as audit:
-            for feed in subject.feeds:
+        with closing(Lives(domain.audit())) as audit:
+            for feed in domain.feeds:
                 await self._compare_feed(feed, landings[feed.name], audit)
             expected = await asyncio.to_thread(audit.rows)
         for name, rows in expected.items():
@@ -171,7 +171,7 @@ def _name(feed: Feed, follow_up: FollowUp) -> str:
 
 
 async def verify(
-    subjects: Sequence[Subject],
+    domains: Sequence[LoadedDomain],
     channels: Sequence[tuple[Feed, Landing]],
     store: Store,
     generation: dict[str, Any],
@@ -181,8 +181,8 @@ async def verify(
     verifier = Verifier(store, counted_one)
     landings = {feed.name: landing for feed, landing in channels}
     with closing(verifier):
-        for subject in subjects:
-            await verifier.compare(subject, landings, generation)
+        for domain in domains:
+            await verifier.compare(domain, landings, generation)
     places = await counted(channels, store)
     for channel in places:
         verifier.conserved(channel)

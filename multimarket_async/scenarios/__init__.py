@@ -1,6 +1,6 @@
 """Lessons: each file <name>.toml here is one. It ends with what was seen and why it is right.
 
-A scenario says in TOML what is dropped on which days, what goes wrong, and what must come of it; `Scenario` tells all
+A scenario says in TOML what is received on which days, what goes wrong, and what must come of it; `Scenario` tells all
 its keys, `FACTS` all that it can expect.
 """
 

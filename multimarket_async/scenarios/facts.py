@@ -7,11 +7,11 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 FACTS: Mapping[str, str] = {
-    "files": "files dropped",
-    "orders": "good orders dropped",
-    "copies": "second copies dropped",
-    "contradictions": "contradictions dropped",
-    "bad": "bad files dropped",
+    "files": "files received",
+    "orders": "good orders received",
+    "copies": "second copies received",
+    "contradictions": "contradictions received",
+    "bad": "bad files received",
     "torn": "files written in two halves",
     "stored": "orders stored",
     "duplicates": "files archived as duplicates",
@@ -21,7 +21,7 @@ FACTS: Mapping[str, str] = {
     "waiting": "files that still wait",
     "missing": "files missing, at any look",
     "otherwise": "files that became what they must not",
-    "most_waiting": "files waiting at the same time, at most",
+    "max_backlog_files": "files waiting at the same time, at most",
     "p99_s": "longest wait of 99 files in 100, s",
     "max_s": "longest wait, s",
     "breaches": "files that waited longer than promised",

@@ -7,15 +7,15 @@ from typing import Any
 
 from rich.console import Console
 
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.collector.tally import measured
 from multimarket_async.demo import lost, outcomes, told, verdict
 from multimarket_async.domains import Delivery, Kpi, Row
 from multimarket_async.errors import WrongSettings
-from multimarket_async.landing import SetAside
+from multimarket_async.landing import QuarantinedFile
 from multimarket_async.landing.waiting import printable
 from multimarket_async.producer import History
-from multimarket_async.readers.conservation import Channel, counted
+from multimarket_async.readers.accounting import Channel, counted
 from multimarket_async.readers.verify import Report, verify
 from multimarket_async.scenarios import screen
 from multimarket_async.scenarios.facts import Finding, findings
@@ -33,27 +33,27 @@ class Play:
     or would not be alone.
     """
 
-    def __init__(self, scenario: Scenario, parts: Parts, console: Console) -> None:
+    def __init__(self, scenario: Scenario, application: Application, console: Console) -> None:
         self._scenario = scenario
-        self._parts = parts
+        self._parts = application
         self._console = console
         self._shown = [self._kpi(name) for name in scenario.kpis]
         self._amount = scenario.amount and self._kpi(scenario.amount.kpi, scenario.amount.column)
-        check_alone(parts)
+        check_alone(application)
         if scenario.away_on:
-            stopped_by_us(parts)
+            stopped_by_us(application)
 
     async def perform(self) -> tuple[bool, dict[str, str]]:
         """Whether all that was expected was seen; and the commands to go on with. Raises CannotContinue."""
-        parts, console, scenario = self._parts, self._console, self._scenario
+        application, console, scenario = self._parts, self._console, self._scenario
         screen.opening(console, scenario)
-        await parts.collector().until_empty()
-        before, was = await counted(parts.channels, parts.store), await parts.snapshotter().refresh()
-        stage = Stage(parts, scenario.torn_for_s)
+        await application.collector().until_empty()
+        before, was = await counted(application.channels, application.store), await application.snapshotter().refresh()
+        stage = Stage(application, scenario.torn_for_s)
         with screen.days(console, stage, scenario) as show:
             made = await stage.perform(scenario, show)
-        generation = await parts.snapshotter().refresh()
-        report = await verify(parts.subjects, parts.channels, parts.store, generation)
+        generation = await application.snapshotter().refresh()
+        report = await verify(application.domains, application.channels, application.store, generation)
         facts = self._facts(stage, before, report, made, (was, generation))
         found = list(findings(scenario.expect, facts, self._written))
         report.differences += [*lost(before, report.channels, made), *(str(one) for one in found if not one.right)]
@@ -71,7 +71,7 @@ class Play:
         console, scenario = self._console, self._scenario
         for kpi in self._shown:
             screen.kpi(console, kpi, generation["kpis"][kpi.name]["rows"], made.period)
-        screen.reasons(console, _reasons(before, report.channels), _set_aside(made))
+        screen.reasons(console, _reasons(before, report.channels), _quarantine(made))
         example = self._example(before, report.channels)
         if example:
             screen.example(console, example)
@@ -91,7 +91,7 @@ class Play:
         became, reasons = _gained(before, report.channels), _reasons(before, report.channels)
         otherwise = [made.expected[feed] - of_feed for feed, of_feed in became.items()]
         return {
-            **_dropped(stage.deliveries),
+            **_received(stage.deliveries),
             **self._noticed(stage),
             "stored": sum(one[STORED] for one in became.values()),
             "duplicates": sum(one[DUPLICATE] for one in became.values()),
@@ -108,7 +108,7 @@ class Play:
         first, last = (stage.away[0], stage.away[-1]) if stage.away else (None, None)
         return {
             "missing": stage.missing,
-            "most_waiting": stage.most_waiting,
+            "max_backlog_files": stage.max_backlog_files,
             "p99_s": waits.p99_s if waits else 0.0,
             "max_s": waits.max_s if waits else 0.0,
             "breaches": waits.breaches if waits else 0,
@@ -131,7 +131,7 @@ class Play:
         }
 
     def _audited(self, kpi: Kpi, amount: Amount, deliveries: Iterable[Delivery]) -> int:
-        audit = next(subject for subject in self._parts.subjects if kpi in subject.kpis).audit()
+        audit = next(domain for domain in self._parts.domains if kpi in domain.kpis).audit()
         for one in deliveries:
             audit.add(one.content)
         return _sum(audit.rows()[kpi.name], amount)
@@ -143,7 +143,7 @@ class Play:
         return f"{value:,.1f}" if fact.endswith("_s") else f"{value:,.0f}"
 
     def _kpi(self, name: str, column: str | None = None) -> Kpi:
-        known = {kpi.name: kpi for subject in self._parts.subjects for kpi in subject.kpis}
+        known = {kpi.name: kpi for domain in self._parts.domains for kpi in domain.kpis}
         if name not in known:
             raise WrongSettings(f"{self._scenario.name}.toml: there is no KPI {name}; there are {', '.join(known)}.")
         amounts = [one.name for one in known[name].columns if one.name.endswith("_minor")]
@@ -151,7 +151,7 @@ class Play:
             raise WrongSettings(f"{self._scenario.name}.toml: {name} has no amount {column}; it has {amounts}.")
         return known[name]
 
-    def _example(self, before: Sequence[Channel], after: Sequence[Channel]) -> SetAside | None:
+    def _example(self, before: Sequence[Channel], after: Sequence[Channel]) -> QuarantinedFile | None:
         """A file that was set aside now: one of the code that the scenario names, or else any."""
         if not self._scenario.example:
             return None
@@ -159,12 +159,12 @@ class Play:
         wanted = (one for one in new if one.reason["code"] == self._scenario.example)
         return next(wanted, new[0] if new else None)
 
-    def _newly_set_aside(self, before: Sequence[Channel], after: Sequence[Channel]) -> Iterator[SetAside]:
+    def _newly_set_aside(self, before: Sequence[Channel], after: Sequence[Channel]) -> Iterator[QuarantinedFile]:
         for (_, landing), was, now in zip(self._parts.channels, before, after, strict=True):
             yield from landing.quarantine.newest(now.quarantined.total() - was.quarantined.total())
 
 
-def _next(scenario: Scenario, example: SetAside | None) -> Iterator[tuple[str, str]]:
+def _next(scenario: Scenario, example: QuarantinedFile | None) -> Iterator[tuple[str, str]]:
     """Commands to go on with; those about the bad file only where there is one."""
     name = shlex.quote(printable(example.path.name)) if example else None
     for command, what_for in scenario.next.items():
@@ -172,7 +172,7 @@ def _next(scenario: Scenario, example: SetAside | None) -> Iterator[tuple[str, s
             yield command.replace(EXAMPLE, name or ""), what_for
 
 
-def _dropped(deliveries: Sequence[Delivery]) -> dict[str, float]:
+def _received(deliveries: Sequence[Delivery]) -> dict[str, float]:
     expected = Counter(one.expected for one in deliveries)
     orders, copies, contradictions = expected[STORED], expected[DUPLICATE], expected[CONFLICT]
     return {
@@ -195,7 +195,7 @@ def _reasons(before: Sequence[Channel], after: Sequence[Channel]) -> Counter[str
     return _without_archived(_gained(before, after).values())
 
 
-def _set_aside(made: History) -> Counter[str]:
+def _quarantine(made: History) -> Counter[str]:
     """Files that had to be set aside, by code."""
     return _without_archived(made.expected.values())
 

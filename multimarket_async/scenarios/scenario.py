@@ -78,8 +78,8 @@ class Scenario(BaseModel):
             raise ValueError(f"away_on: there are days 1 to {len(self.days)}")
         if AMOUNTS & {*self.expect} and not self.amount:
             raise ValueError("expect: amounts need the table [amount]")
-        if "lives" in self.settings:
-            raise ValueError("settings: lives: a scenario tells of orders, not of their later states")
+        if "follow_ups" in self.settings:
+            raise ValueError("settings: follow_ups: a scenario tells of orders, not of their later states")
         return self
 
     def calendar(self) -> Iterator[Day]:
@@ -92,11 +92,11 @@ class Scenario(BaseModel):
 
     def under(self, loaded: Loaded) -> Loaded:
         """The settings with those of the scenario. Raises WrongSettings."""
-        for name in ("faults", "lives"):
+        for name in ("faults", "follow_ups"):
             if loaded.sources[name].startswith(BY_FLAG):
                 raise WrongSettings(f"The scenario {self.name} itself says what goes wrong: leave out --{name}.")
         known = loaded.of(Settings)
-        changes = {"faults": "", **self.settings, "lives": False}
+        changes = {"faults": "", **self.settings, "follow_ups": False}
         try:
             mine = Settings.model_validate({**known.model_dump(), **changes})
         except ValidationError as error:

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from multimarket_async.domains import Kpi, Row
-from multimarket_async.landing import SetAside
+from multimarket_async.landing import QuarantinedFile
 from multimarket_async.landing.waiting import printable
 from multimarket_async.producer import Period
-from multimarket_async.readers.excerpt import excerpt
-from multimarket_async.readers.tables import harmless, plain, show
+from multimarket_async.readers.source_excerpt import excerpt
+from multimarket_async.readers.tables import escape_control_chars, plain, show
 from multimarket_async.scenarios.facts import Finding
 from multimarket_async.scenarios.scenario import Scenario
 from multimarket_async.scenarios.stage import Lived, Stage
@@ -44,7 +44,7 @@ class Progress:
 
     def __rich__(self) -> str:
         """Read anew whenever it is drawn."""
-        return f"{self._stage.dropped:,} dropped, {self._stage.waiting:,} waiting"
+        return f"{self._stage.received:,} received, {self._stage.waiting:,} waiting"
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def days(console: Console, stage: Stage, scenario: Scenario) -> Iterator[Callabl
     width = max(0, min(WIDEST_BAR, console.width - len(HEADING) - len(AWAY) - 3))
     lines(console, ["", HEADING])
     with console.status(Progress(stage)):
-        yield lambda day: lines(console, [_line(day, round(width * min(1, day.most_waiting / most)), width)])
+        yield lambda day: lines(console, [_line(day, round(width * min(1, day.max_backlog_files / most)), width)])
     lines(console, [LEGEND, ""])
 
 
@@ -63,7 +63,7 @@ def _line(lived: Lived, bar: int, width: int) -> str:
     sums = f"{places.total:>8,} ={places.waiting:>8,} +{places.archived:>9,} +{places.quarantined:>6,}"
     begins, note = f"{lived.day.period.earliest:%a %d %b}", AWAY if lived.day.away else ""
     drawn = f"{'█' * bar:<{width}} {note}"
-    return f"{begins}{lived.dropped:>7,}{sums}{lived.most_waiting:>7,}{wait:>7}  {drawn}".rstrip()
+    return f"{begins}{lived.received:>7,}{sums}{lived.max_backlog_files:>7,}{wait:>7}  {drawn}".rstrip()
 
 
 def kpi(console: Console, one: Kpi, rows: Sequence[Row], period: Period) -> None:
@@ -81,20 +81,26 @@ def reasons(console: Console, seen: Counter[str], expected: Counter[str]) -> Non
     for heading in ("Files", "Had to be"):
         table.add_column(heading, justify="right")
     for code in sorted(codes, key=lambda one: (-codes[one], one)):
-        table.add_row(Text(harmless(code)), f"{seen[code]:,}", f"{expected[code]:,}")
+        table.add_row(Text(escape_control_chars(code)), f"{seen[code]:,}", f"{expected[code]:,}")
     console.print(table)
 
 
-def example(console: Console, one: SetAside) -> None:
+def example(console: Console, one: QuarantinedFile) -> None:
     """One of them: the sentence, and the place in its text."""
-    reason, name = one.reason, harmless(printable(one.path.name))
-    where = f" at {harmless(str(reason['pointer']))}" if reason.get("pointer") else ""
+    reason, name = one.reason, escape_control_chars(printable(one.path.name))
+    where = f" at {escape_control_chars(str(reason['pointer']))}" if reason.get("pointer") else ""
     _heading(console, f"For example {reason.get('feed', '')}/{name}")
-    facts = [f"{fact}: {harmless(str(reason[fact]))}" for fact in reason if fact.startswith("sha256_")]
+    facts = [f"{fact}: {escape_control_chars(str(reason[fact]))}" for fact in reason if fact.startswith("sha256_")]
     drawn = [*excerpt(one.content(), reason), ""]
     lines(
         console,
-        [f"{reason['code']}{where}", harmless(reason["sentence"]), *facts, *([""] if drawn[1:] else []), *drawn],
+        [
+            f"{reason['code']}{where}",
+            escape_control_chars(reason["sentence"]),
+            *facts,
+            *([""] if drawn[1:] else []),
+            *drawn,
+        ],
     )
 
 

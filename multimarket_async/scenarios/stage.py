@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from multimarket_async.app import Parts, side_task
+from multimarket_async.app import Application, side_task
 from multimarket_async.clock import beats
 from multimarket_async.domains import Delivery
 from multimarket_async.errors import CannotContinue, WrongSettings
-from multimarket_async.producer import History, Period, Producer, drop_history
-from multimarket_async.readers.conservation import on_disk
+from multimarket_async.producer import History, Period, Producer, write_backfill
+from multimarket_async.readers.accounting import on_disk
 from multimarket_async.scenarios.scenario import Day, Scenario
 from multimarket_async.store import EmbeddedServer
 
@@ -41,11 +41,11 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Lived:
-    """A day that is over. most_waiting: at once. longest_s: the longest wait of a file that came to rest."""
+    """A day that is over. max_backlog_files: at once. longest_s: the longest wait of a file that came to rest."""
 
     day: Day
-    dropped: int
-    most_waiting: int
+    received: int
+    max_backlog_files: int
     longest_s: float
     places: Places
 
@@ -58,34 +58,34 @@ class Stage:
     away: the first and the last look at the places while MongoDB was stopped.
     """
 
-    parts: Parts
+    application: Application
     torn_for_s: float
     deliveries: list[Delivery] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
-    most_waiting: int = 0
+    max_backlog_files: int = 0
     missing: int = 0
     away: list[Places] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.collector = self.parts.collector()
-        self.producers = self.parts.producers()
+        self.collector = self.application.collector()
+        self.producers = self.application.producers()
         for producer in self.producers:
             producer.witness, producer.torn_for_s = self.deliveries.append, self.torn_for_s
         self._begun_with = self._on_disk()
         self._most_today = 0
 
     @property
-    def dropped(self) -> int:
+    def received(self) -> int:
         """Files, so far."""
-        return sum(producer.dropped for producer in self.producers)
+        return sum(producer.delivered for producer in self.producers)
 
     @property
     def waiting(self) -> int:
-        """Files dropped that did not come to rest yet."""
-        return self.dropped - self.collector.tally.total()
+        """Files received that did not come to rest yet."""
+        return self.received - self.collector.tally.total()
 
     async def perform(self, scenario: Scenario, show: Callable[[Lived], None]) -> History:
-        """All days, each shown when it is over, until nothing waits any more; what was dropped."""
+        """All days, each shown when it is over, until nothing waits any more; what was received."""
         days = list(scenario.calendar())
         async with self._collecting(), side_task(self._watch(), "watch"):
             was_off = False
@@ -109,17 +109,17 @@ class Stage:
             ended.set()
 
     async def _live(self, day: Day, seconds: float) -> tuple[History, Lived]:
-        dropped_before, self._most_today = self.dropped, self.waiting
+        dropped_before, self._most_today = self.received, self.waiting
         async with asyncio.TaskGroup() as group:
             group.create_task(asyncio.sleep(seconds))
-            dropping = group.create_task(drop_history(self._wanted(day), day.period))
+            dropping = group.create_task(write_backfill(self._wanted(day), day.period))
         self._notice()
         waits = self.collector.tally.waits()
         self.waits += waits
         places = await self.look()
         if day.away:
             self.away.append(places)
-        lived = Lived(day, self.dropped - dropped_before, self._most_today, max(waits, default=0.0), places)
+        lived = Lived(day, self.received - dropped_before, self._most_today, max(waits, default=0.0), places)
         return dropping.result(), lived
 
     def _wanted(self, day: Day) -> dict[Producer, int]:
@@ -129,7 +129,7 @@ class Stage:
         """Where all files of this performance are now; notes those that are nowhere, or in two places."""
         for _ in range(LOOKS):
             places = await asyncio.to_thread(self._since_begun)
-            if not (missing := abs(self.dropped - places.total)):
+            if not (missing := abs(self.received - places.total)):
                 return places
             await asyncio.sleep(LOOK_AGAIN_S)
         self.missing = max(self.missing, missing)
@@ -141,7 +141,7 @@ class Stage:
 
     def _on_disk(self) -> Places:
         sums: Counter[str] = Counter()
-        for _, landing in self.parts.channels:
+        for _, landing in self.application.channels:
             one = on_disk(landing, stored=0)
             sums.update(waiting=one.waiting, archived=one.archived, quarantined=one.quarantined.total())
         return Places(sums["waiting"], sums["archived"], sums["quarantined"])
@@ -152,27 +152,27 @@ class Stage:
 
     def _notice(self) -> None:
         waiting = self.waiting
-        self._most_today, self.most_waiting = max(self._most_today, waiting), max(self.most_waiting, waiting)
+        self._most_today, self.max_backlog_files = max(self._most_today, waiting), max(self.max_backlog_files, waiting)
 
     async def _switch(self, *, off: bool, was_off: bool) -> None:
         """Stop MongoDB, or start it where it was."""
         if off == was_off:
             return
         if off:
-            await stopped_by_us(self.parts).stop()
-        elif (server := self.parts.server) and server.uri != await server.start():
+            await stopped_by_us(self.application).stop()
+        elif (server := self.application.server) and server.uri != await server.start():
             raise CannotContinue(MOVED)
 
 
-def check_alone(parts: Parts) -> None:
+def check_alone(application: Application) -> None:
     """No other command may be at work here, as far as the embedded MongoDB tells. Raises WrongSettings."""
-    if parts.server and not parts.server.owned:
+    if application.server and not application.server.owned:
         raise WrongSettings(NOT_ALONE)
 
 
-def stopped_by_us(parts: Parts) -> EmbeddedServer:
+def stopped_by_us(application: Application) -> EmbeddedServer:
     """The MongoDB that is ours to stop. Raises WrongSettings."""
-    check_alone(parts)
-    if parts.server is None:
+    check_alone(application)
+    if application.server is None:
         raise WrongSettings(NOT_OURS)
-    return parts.server
+    return application.server

@@ -1,16 +1,16 @@
 """The storage seam: few verbs, so that nothing above knows which driver or server is behind them."""
 
+from multimarket_async.store.dirty import DirtyMark, DirtyPartitions
 from multimarket_async.store.embedded import EmbeddedServer, find_mongod
-from multimarket_async.store.marks import Mark, Marks
 from multimarket_async.store.mongo import (
-    AWAITED,
-    Awaited,
+    PLACEHOLDER_PARTITION,
     Change,
     Encoded,
     Exists,
     Inserted,
     Int64,
     Outcome,
+    Placeholder,
     Refused,
     Store,
     compared_by,
@@ -19,21 +19,21 @@ from multimarket_async.store.mongo import (
     encode,
 )
 
-LEDGER = "kpi_snapshots"  # the collection of KPI generations
+GENERATIONS = "kpi_snapshots"  # the collection of KPI generations
 
 __all__ = [
-    "AWAITED",
-    "LEDGER",
-    "Awaited",
+    "GENERATIONS",
+    "PLACEHOLDER_PARTITION",
     "Change",
+    "DirtyMark",
+    "DirtyPartitions",
     "EmbeddedServer",
     "Encoded",
     "Exists",
     "Inserted",
     "Int64",
-    "Mark",
-    "Marks",
     "Outcome",
+    "Placeholder",
     "Refused",
     "Store",
     "compared_by",

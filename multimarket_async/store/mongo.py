@@ -21,14 +21,14 @@ from multimarket_async.settings import MongoDriver
 from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, cancellable, settled
 
 __all__ = [
-    "AWAITED",
-    "Awaited",
+    "PLACEHOLDER_PARTITION",
     "Change",
     "Encoded",
     "Exists",
     "Inserted",
     "Int64",
     "Outcome",
+    "Placeholder",
     "Refused",
     "Store",
     "compared_by",
@@ -39,7 +39,9 @@ __all__ = [
 
 Stage: TypeAlias = dict[str, Any]
 
-AWAITED = "(awaited)"  # `ingestion.partition` of what is not a document yet: follow-ups that came before theirs
+PLACEHOLDER_PARTITION = (
+    "(awaited)"  # `ingestion.partition` of what is not a document yet: follow-ups that came before theirs
+)
 LARGEST_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit; one larger document would fail its whole batch
 DEEPEST = 180  # a message nested over 200 levels is refused whole; it brings some levels of its own
 LEAST_BYTES_A_LEVEL = 8  # type, a name of one character, two zero bytes, the length
@@ -86,11 +88,11 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class Placeholder:
     """Follow-ups of this document came before it and hold its key: it has to be joined with them."""
 
 
-Outcome: TypeAlias = Inserted | Exists | Refused | Awaited
+Outcome: TypeAlias = Inserted | Exists | Refused | Placeholder
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +183,14 @@ class Store:
 
         Returning means: acknowledged by a majority and journaled. That holds for `Exists` too:
         on a duplicate key the server waits for everything written before it. Raises Unavailable
-        when the outcome is unknown; inserting the same documents again is then harmless.
+        when the outcome is unknown; inserting the same documents again is then escape_control_chars.
         """
         if not documents:
             return []
         outcomes: list[Outcome] = [Inserted()] * len(documents)
         refusals = await self._insert_many(collection, [document.bson for document in documents])
         taken = {index: documents[index].key for index, error in refusals.items() if error["code"] == DUPLICATE_KEY}
-        there = await self._there(collection, list(taken.values()))
+        there = await self._existing(collection, list(taken.values()))
         if len(there) < len(set(taken.values())):
             raise Unavailable("a document with the same key is not yet durable")
         for index, error in refusals.items():
@@ -208,17 +210,17 @@ class Store:
 
     async def digests(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
         """What the stored documents with these keys are compared by ("" where another hand wrote one)."""
-        there = await self._there(collection, keys)
+        there = await self._existing(collection, keys)
         return {key: found.sha256 for key, found in there.items() if isinstance(found, Exists)}
 
-    async def _there(self, collection: str, keys: Sequence[str]) -> dict[str, Exists | Awaited]:
+    async def _existing(self, collection: str, keys: Sequence[str]) -> dict[str, Exists | Placeholder]:
         if not keys:
             return {}
         query = self._collection(collection).find({"_id": {"$in": list(keys)}}, {"ingestion": 1})
         with _translated():
-            return {found["_id"]: _what_is_there(found.get("ingestion")) async for found in query}
+            return {found["_id"]: _what_is_existing(found.get("ingestion")) async for found in query}
 
-    async def change(self, collection: str, changes: Sequence[Change]) -> dict[int, Refused]:
+    async def update_with_pipeline(self, collection: str, changes: Sequence[Change]) -> dict[int, Refused]:
         """Make these changes, each at once and in the server; by index those that it refuses.
 
         Returning means the same as for `insert`, also for a change that left everything as it was.
@@ -263,7 +265,7 @@ class Store:
         with _translated():
             return await self._collection(collection).find_one(sort=[("_id", DESCENDING)])
 
-    async def add(self, collection: str, document: Document) -> bool:
+    async def insert_if_absent(self, collection: str, document: Document) -> bool:
         """Insert one document; False if its `_id` is taken."""
         with _translated():
             try:
@@ -272,13 +274,13 @@ class Store:
                 return False
         return True
 
-    async def put(self, collection: str, document: Document, *, durable: bool = True) -> None:
+    async def upsert(self, collection: str, document: Document, *, durable: bool = True) -> None:
         """Store one document under its `_id`, in place of what is there. durable: wait for the majority's journals."""
         target = self._collection(collection).with_options(write_concern=DURABLE if durable else WriteConcern(w=1))
         with _translated():
             await target.replace_one({"_id": document["_id"]}, document, upsert=True)
 
-    async def swap(self, collection: str, documents: Sequence[Document]) -> bool:
+    async def compare_and_swap(self, collection: str, documents: Sequence[Document]) -> bool:
         """Store each document in place of its predecessor, the one with `version` - 1; version 1 has none.
 
         False if another hand was faster anywhere: then some are stored and some are not.
@@ -287,7 +289,9 @@ class Store:
             return True
         with _translated():
             try:
-                result = await self._collection(collection).bulk_write([_swap(one) for one in documents], ordered=False)
+                result = await self._collection(collection).bulk_write(
+                    [_replace_version(one) for one in documents], ordered=False
+                )
             except errors.BulkWriteError as failure:
                 if failure.details["writeConcernErrors"] or any(
                     error["code"] != DUPLICATE_KEY for error in failure.details["writeErrors"]
@@ -315,7 +319,7 @@ class Store:
                     raise
                 await self._collection(collection).create_indexes([model])  # a standalone knows no quorum
 
-    async def define_shape(self, collection: str, schema: Document) -> None:
+    async def define_schema(self, collection: str, schema: Document) -> None:
         """Refuse, from now on, documents that are not as this $jsonSchema says."""
         await self._define(collection, validator={"$jsonSchema": schema})
 
@@ -336,9 +340,9 @@ class Store:
         return self._database[name]
 
 
-def _what_is_there(ingestion: Any) -> Exists | Awaited:
-    if isinstance(ingestion, Mapping) and ingestion.get("partition") == AWAITED:
-        return Awaited()
+def _what_is_existing(ingestion: Any) -> Exists | Placeholder:
+    if isinstance(ingestion, Mapping) and ingestion.get("partition") == PLACEHOLDER_PARTITION:
+        return Placeholder()
     return Exists(compared_by(ingestion))
 
 
@@ -346,7 +350,7 @@ def _upsert(change: Change) -> UpdateOne:
     return UpdateOne({"_id": change.key}, list(change.stages), upsert=True)
 
 
-def _swap(document: Document) -> ReplaceOne[Document]:
+def _replace_version(document: Document) -> ReplaceOne[Document]:
     seen = document["version"] - 1
     return ReplaceOne({"_id": document["_id"], "version": seen}, document, upsert=seen == 0)
 

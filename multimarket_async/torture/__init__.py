@@ -1,7 +1,7 @@
 """The promises under attack: seeded rounds of load and faults, each followed by a look at everything.
 
-rounds: one round after the other    load -> writers: what is dropped, and how it is written
-faults -> strikes: what goes wrong   victim: the real parts in a process that may be killed at any instant
+rounds: one round after the other    load -> writers: what is received, and how it is written
+faults -> strikes: what goes wrong   victim: the real application in a process that may be killed at any instant
 history -> check: what must be true  bugs: planted ones, which the check has to find
 failover: the same with three MongoDB servers, the first of which dies
 

@@ -1,4 +1,4 @@
-"""Victims one after the other, while files are dropped and blows fall on their surroundings."""
+"""Victims one after the other, while files are received and blows fall on their surroundings."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from multimarket_async.torture.history import Violation
 from multimarket_async.torture.mongod import Mongod
 from multimarket_async.torture.victim import LOG, Orders, start
 
-GRACE_S = 0.15  # for a victim to meet its strike after the last file was dropped
+GRACE_S = 0.15  # for a victim to meet its strike after the last file was received
 AWAY_S = 0.1
 STOPS_WITHIN_S, DRAINS_WITHIN_S = 30.0, 90.0
 _POLL_S = 0.01
@@ -37,7 +37,7 @@ class Assault:
     violations: list[Violation] = field(default_factory=list)
 
     async def run(self, load: asyncio.Task[None]) -> None:
-        """Until the load is dropped and the last victim has had its time."""
+        """Until the load is received and the last victim has had its time."""
         async with asyncio.TaskGroup() as group:
             for blow in self.faults.blows:
                 group.create_task(self._fall(blow), name=blow.name)
@@ -116,7 +116,7 @@ async def ended(victim: BaseProcess, within_s: float) -> bool:
 
 def died(victim: BaseProcess, data_dir: Path) -> Violation:
     """A victim's end, and the first error its log tells of."""
-    ends = [line for line in (data_dir / LOG).read_text("utf-8").splitlines() if '"victim.died"' in line]
+    ends = [line for line in (data_dir / LOG).read_text("utf-8").splitlines() if '"worker.died"' in line]
     told = json.loads(ends[-1])["exception"].splitlines() if ends else []
     said = next((line.strip(" |") for line in told if ERROR.match(line)), "nothing")
     return Violation(f"a victim died of itself with exit code {victim.exitcode} and said {said!r}")

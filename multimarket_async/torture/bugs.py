@@ -7,10 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.domains import Document, Feed
 from multimarket_async.errors import Rejected
-from multimarket_async.store import LEDGER, Awaited, Change, Encoded, Exists, Inserted, Outcome, Refused, encode
+from multimarket_async.store import (
+    GENERATIONS,
+    Change,
+    Encoded,
+    Exists,
+    Inserted,
+    Outcome,
+    Placeholder,
+    Refused,
+    encode,
+)
 from multimarket_async.torture.strikes import wrap
 
 LATE_S = 0.2
@@ -18,9 +28,9 @@ Call: TypeAlias = Callable[..., Any]
 _later: set[asyncio.Task[None]] = set()  # the event loop itself keeps no task alive
 
 
-def archive_before_acknowledgement(parts: Parts) -> Parts:
+def archive_before_acknowledgement(application: Application) -> Application:
     """Files are archived at once, and inserted a little later."""
-    store = parts.store
+    store = application.store
 
     def around(real: Call) -> Call:
         async def insert(collection: str, documents: list[Encoded]) -> list[Outcome]:
@@ -36,10 +46,10 @@ def archive_before_acknowledgement(parts: Parts) -> Parts:
         return insert
 
     wrap(store, "insert", around)
-    return parts
+    return application
 
 
-def duplicate_stored(parts: Parts) -> Parts:
+def duplicate_stored(application: Application) -> Application:
     """A second delivery of an order becomes a second document."""
 
     def around(real: Call) -> Call:
@@ -52,11 +62,11 @@ def duplicate_stored(parts: Parts) -> Parts:
 
         return insert
 
-    wrap(parts.store, "insert", around)
-    return parts
+    wrap(application.store, "insert", around)
+    return application
 
 
-def conflict_dropped(parts: Parts) -> Parts:
+def conflict_discarded(application: Application) -> Application:
     """Whoever comes second with the same key is deleted in silence."""
 
     def around(real: Call) -> Call:
@@ -68,18 +78,18 @@ def conflict_dropped(parts: Parts) -> Parts:
 
         return set_aside
 
-    for _, landing in parts.channels:
-        wrap(landing.quarantine, "set_aside", around)
-    return parts
+    for _, landing in application.channels:
+        wrap(landing.quarantine, "add", around)
+    return application
 
 
-def half_generation(parts: Parts) -> Parts:
+def half_generation(application: Application) -> Application:
     """A generation is published with half of its rows, and completed a moment later."""
-    store = parts.store
+    store = application.store
 
     def around(real: Call) -> Call:
         async def add(collection: str, document: Document) -> bool:
-            if collection == LEDGER:
+            if collection == GENERATIONS:
                 kpis = document["kpis"].items()
                 half = {name: {**kpi, "rows": kpi["rows"][::2]} for name, kpi in kpis}
                 if not await real(collection, {**document, "kpis": half}):
@@ -90,11 +100,11 @@ def half_generation(parts: Parts) -> Parts:
 
         return add
 
-    wrap(store, "add", around)
-    return parts
+    wrap(store, "insert_if_absent", around)
+    return application
 
 
-def young_set_aside(parts: Parts) -> Parts:
+def young_set_aside(application: Application) -> Application:
     """What is not whole yet is called bad at once."""
 
     def impatient(real: Call) -> Call:
@@ -110,10 +120,10 @@ def young_set_aside(parts: Parts) -> Parts:
     def hasty(feed: Feed) -> Feed:
         return replace(feed, parse=impatient(feed.parse))
 
-    return replace(parts, channels=tuple((hasty(feed), landing) for feed, landing in parts.channels))
+    return replace(application, channels=tuple((hasty(feed), landing) for feed, landing in application.channels))
 
 
-def archive_overwrites(parts: Parts) -> Parts:
+def archive_overwrites(application: Application) -> Application:
     """A file in the archive gives way to the next one of its name."""
 
     def around(real: Call) -> Call:
@@ -123,12 +133,12 @@ def archive_overwrites(parts: Parts) -> Parts:
 
         return archive
 
-    for _, landing in parts.channels:
+    for _, landing in application.channels:
         wrap(landing, "archive", around)
-    return parts
+    return application
 
 
-def cent_too_much(parts: Parts) -> Parts:
+def cent_too_much(application: Application) -> Application:
     """Some of the stored amounts are a cent too high."""
 
     def around(real: Call) -> Call:
@@ -140,11 +150,11 @@ def cent_too_much(parts: Parts) -> Parts:
 
         return parse
 
-    channels = ((replace(feed, parse=around(feed.parse)), landing) for feed, landing in parts.channels)
-    return replace(parts, channels=tuple(channels))
+    channels = ((replace(feed, parse=around(feed.parse)), landing) for feed, landing in application.channels)
+    return replace(application, channels=tuple(channels))
 
 
-def last_arrival_wins(parts: Parts) -> Parts:
+def last_arrival_wins(application: Application) -> Application:
     """An order's state is that of the follow-up that came last, be it as old as it may."""
 
     def around(real: Call) -> Call:
@@ -164,35 +174,35 @@ def last_arrival_wins(parts: Parts) -> Parts:
 
         return change
 
-    wrap(parts.store, "change", around)
-    return parts
+    wrap(application.store, "update_with_pipeline", around)
+    return application
 
 
-def early_overwritten(parts: Parts) -> Parts:
+def early_overwritten(application: Application) -> Application:
     """An order takes the place of the follow-ups that came before it."""
-    store = parts.store
+    store = application.store
 
     def around(real: Call) -> Call:
         async def insert(collection: str, documents: list[Encoded]) -> list[Outcome]:
             outcomes: list[Outcome] = await real(collection, documents)
             for index, outcome in enumerate(outcomes):
-                if isinstance(outcome, Awaited):
-                    await store.put(collection, dict(documents[index].bson))
+                if isinstance(outcome, Placeholder):
+                    await store.upsert(collection, dict(documents[index].bson))
                     outcomes[index] = Inserted()
             return outcomes
 
         return insert
 
     wrap(store, "insert", around)
-    return parts
+    return application
 
 
-BUGS: Mapping[str, Callable[[Parts], Parts]] = {
+BUGS: Mapping[str, Callable[[Application], Application]] = {
     plant.__name__: plant
     for plant in (
         archive_before_acknowledgement,
         duplicate_stored,
-        conflict_dropped,
+        conflict_discarded,
         half_generation,
         young_set_aside,
         archive_overwrites,

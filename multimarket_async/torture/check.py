@@ -9,7 +9,7 @@ from typing import Any
 from multimarket_async.domains import Feed
 from multimarket_async.landing import Landing
 from multimarket_async.torture.delivered import differences, early_differences
-from multimarket_async.torture.history import Dropped, History, Parcel, Violation, files_in, fingerprint
+from multimarket_async.torture.history import History, Parcel, Received, Violation, files_in, fingerprint
 
 REASON = ".reason.json"
 Documents = dict[str, dict[str, Any]]
@@ -45,18 +45,18 @@ def found(landing: Landing) -> Found:
 
 
 def check(
-    channels: Iterable[tuple[Feed, Landing]], history: History, documents: Documents, settle_s: float
+    channels: Iterable[tuple[Feed, Landing]], history: History, documents: Documents, quiet_period_s: float
 ) -> Iterator[Violation]:
     """Every violation of promises 1 to 6, file by file and order by order."""
     for feed, landing in channels:
         look = found(landing)
         yield from _conserved(feed.name, look, history)
-        yield from _reasons(feed.name, look, history, documents, settle_s)
+        yield from _reasons(feed.name, look, history, documents, quiet_period_s)
     places = {landing.feed: found(landing) for _, landing in channels}
     orders, follow_ups = history.by_key(), history.follow_ups()
-    for key, dropped in orders.items():
-        look = places[dropped[0].parcel.feed]
-        yield from _order(key, dropped, documents.get(key), look, _accepted(follow_ups.get(key, []), look))
+    for key, received in orders.items():
+        look = places[received[0].parcel.feed]
+        yield from _order(key, received, documents.get(key), look, _accepted(follow_ups.get(key, []), look))
     for key in follow_ups.keys() - {key for key in orders if _is_order(documents.get(key))}:
         look = places[follow_ups[key][0].parcel.feed]
         for what in early_differences(_accepted(follow_ups[key], look), documents.get(key)):
@@ -65,7 +65,7 @@ def check(
         yield Violation("a document is stored that nobody delivered", key=key)
 
 
-def _accepted(follow_ups: Iterable[Dropped], look: Found) -> list[Parcel]:
+def _accepted(follow_ups: Iterable[Received], look: Found) -> list[Parcel]:
     """Those that are in the archive; the others were set aside because their writer paused too long."""
     return [one.parcel for one in follow_ups if look.archived[one.parcel.sha256]]
 
@@ -75,29 +75,31 @@ def _is_order(document: dict[str, Any] | None) -> bool:
 
 
 def _conserved(feed: str, look: Found, history: History) -> Iterator[Violation]:
-    """Dropped = archived + quarantined, byte for byte."""
-    dropped = Counter(one.parcel.fingerprint for one in history.of_feed(feed))
+    """Received = archived + quarantined, byte for byte."""
+    received = Counter(one.parcel.fingerprint for one in history.of_feed(feed))
     names = {one.parcel.fingerprint: one.parcel.name for one in history.of_feed(feed)}
     for name in look.waiting:
         yield Violation("still waiting after the drain", feed, name)
-    for one in (dropped - look.everything).elements():
-        yield Violation(f"lost: dropped {dropped[one]} times, found {look.everything[one]} times", feed, names[one])
-    for one in (look.everything - dropped).elements():
-        yield Violation("a file that nobody dropped, or not with these bytes", feed, str(look.names[one]))
+    for one in (received - look.everything).elements():
+        yield Violation(f"lost: received {received[one]} times, found {look.everything[one]} times", feed, names[one])
+    for one in (look.everything - received).elements():
+        yield Violation("a file that nobody received, or not with these bytes", feed, str(look.names[one]))
 
 
-def _reasons(feed: str, look: Found, history: History, documents: Documents, settle_s: float) -> Iterator[Violation]:
+def _reasons(
+    feed: str, look: Found, history: History, documents: Documents, quiet_period_s: float
+) -> Iterator[Violation]:
     """Every file in quarantine has a code it may have, and no bad file is in the archive."""
-    dropped = {one.parcel.fingerprint: one for one in history.of_feed(feed)}
+    received = {one.parcel.fingerprint: one for one in history.of_feed(feed)}
     for mark, reasons in look.set_aside.items():
-        for reason in reasons if mark in dropped else ():
-            yield from _reason(dropped[mark], reason, documents, settle_s)
-    for mark in look.archived.keys() & dropped.keys():
-        if dropped[mark].parcel.code:
-            yield Violation(f"archived, although it is {dropped[mark].parcel.code}", feed, str(look.names[mark]))
+        for reason in reasons if mark in received else ():
+            yield from _reason(received[mark], reason, documents, quiet_period_s)
+    for mark in look.archived.keys() & received.keys():
+        if received[mark].parcel.code:
+            yield Violation(f"archived, although it is {received[mark].parcel.code}", feed, str(look.names[mark]))
 
 
-def _reason(one: Dropped, reason: dict[str, Any], documents: Documents, settle_s: float) -> Iterator[Violation]:
+def _reason(one: Received, reason: dict[str, Any], documents: Documents, quiet_period_s: float) -> Iterator[Violation]:
     parcel = one.parcel
     if reason["code"] == "conflict" and parcel.key:
         stored = documents.get(parcel.key, {}).get("ingestion", {}).get("sha256")
@@ -105,37 +107,37 @@ def _reason(one: Dropped, reason: dict[str, Any], documents: Documents, settle_s
         expected = {"key": parcel.key, "sha256_stored": stored, "sha256_delivered": parcel.sha256}
         if told != expected or stored == parcel.sha256:
             yield Violation(f"a conflict that is none: {told}", parcel.feed, parcel.name, parcel.key)
-    elif reason["code"] not in one.codes(settle_s):
-        expected_codes = " or ".join(sorted(one.codes(settle_s))) or "no reason at all"
+    elif reason["code"] not in one.codes(quiet_period_s):
+        expected_codes = " or ".join(sorted(one.codes(quiet_period_s))) or "no reason at all"
         what = f"set aside as {reason['code']}, expected {expected_codes}"
         yield Violation(what, parcel.feed, parcel.name, parcel.key or "")
 
 
 def _order(
     key: str,
-    dropped: Sequence[Dropped],
+    received: Sequence[Received],
     document: dict[str, Any] | None,
     look: Found,
     follow_ups: Sequence[Parcel],
 ) -> Iterator[Violation]:
     """An order is stored once, its deliveries with the same bytes are archived, those with others are set aside."""
-    parcel = dropped[0].parcel
+    parcel = received[0].parcel
     if document is None or not _is_order(document):
-        if sum(len(look.set_aside.get(one.parcel.sha256, ())) for one in dropped) < len(dropped):
+        if sum(len(look.set_aside.get(one.parcel.sha256, ())) for one in received) < len(received):
             yield Violation("an accepted order is not stored", parcel.feed, parcel.name, key)
         return
     stored = str(document.get("ingestion", {}).get("sha256"))
-    for one in dropped:
+    for one in received:
         for what in _delivery(one, document, stored, look, follow_ups):
             yield Violation(what, parcel.feed, one.parcel.name, key)
-    if stored not in {one.parcel.sha256 for one in dropped}:
-        yield Violation(f"stored with the digest {stored} of no dropped file", parcel.feed, parcel.name, key)
+    if stored not in {one.parcel.sha256 for one in received}:
+        yield Violation(f"stored with the digest {stored} of no received file", parcel.feed, parcel.name, key)
     elif not look.archived[stored]:
         yield Violation("stored, but its file is not in the archive", parcel.feed, parcel.name, key)
 
 
 def _delivery(
-    one: Dropped, document: dict[str, Any], stored: str, look: Found, follow_ups: Sequence[Parcel]
+    one: Received, document: dict[str, Any], stored: str, look: Found, follow_ups: Sequence[Parcel]
 ) -> Iterator[str]:
     """What is wrong about one delivery of an order that is stored from the file with the digest `stored`."""
     if one.stored_before not in (None, stored):

@@ -9,7 +9,7 @@ from typing import Any
 
 from multimarket_async.clock import beats
 from multimarket_async.errors import Unavailable
-from multimarket_async.store import LEDGER, Store
+from multimarket_async.store import GENERATIONS, Store
 from multimarket_async.torture.history import Violation
 
 LOOK_EVERY_S = 0.025
@@ -29,7 +29,7 @@ class Witness:
         """Look until cancelled."""
         async for _ in beats(LOOK_EVERY_S, asyncio.Event()):
             try:
-                newest = await self._store.newest(LEDGER)
+                newest = await self._store.newest(GENERATIONS)
             except Unavailable:
                 continue
             if newest or self._last:
@@ -58,7 +58,7 @@ class Witness:
 
 async def ledger_of(store: Store) -> list[Generation]:
     """Every generation there is, in order."""
-    return [one async for one in store.aggregate(LEDGER, [{"$sort": {"_id": 1}}])]
+    return [one async for one in store.aggregate(GENERATIONS, [{"$sort": {"_id": 1}}])]
 
 
 def check(ledger: Sequence[Generation], kpis: set[str]) -> Iterator[Violation]:

@@ -1,4 +1,4 @@
-"""What the harness itself did: every file it dropped, byte for byte, and what may become of it."""
+"""What the harness itself did: every file it received, byte for byte, and what may become of it."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ class Way(StrEnum):
     WHOLE = "whole"  # hidden, then renamed
     QUEUED = "queued"  # the same, under a name that has to be free first
     SLOW = "slow"  # under its own name, piece by piece
-    STALLED = "stalled"  # the same, and one pause is longer than `settle_s`
+    STALLED = "stalled"  # the same, and one pause is longer than `quiet_period_s`
     LINK = "link"
     PIPE = "pipe"
 
@@ -27,7 +27,7 @@ UNFINISHED = frozenset({"empty_file", "truncated", "not_utf8", "syntax_error", "
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A file to be dropped.
+    """A file to be received.
 
     key: of the order in it; None in a bad file, whose code is then given, and in a follow-up.
     follows: the key of the order that it follows up.
@@ -60,44 +60,44 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class Received:
     """A parcel that landed.
 
     longest_pause_s: how long it may have looked unchanged before it was whole.
-    stored_before: the digest under its key in MongoDB before it was dropped, if one was there.
+    stored_before: the digest under its key in MongoDB before it was received, if one was there.
     """
 
     parcel: Parcel
     longest_pause_s: float = 0.0
     stored_before: str | None = None
 
-    def codes(self, settle_s: float) -> frozenset[str]:
+    def codes(self, quiet_period_s: float) -> frozenset[str]:
         """Why it may be in quarantine, apart from a conflict."""
         of_its_own = frozenset({self.parcel.code} if self.parcel.code else ())
-        return of_its_own | (UNFINISHED if self.longest_pause_s >= settle_s else frozenset())
+        return of_its_own | (UNFINISHED if self.longest_pause_s >= quiet_period_s else frozenset())
 
 
 @dataclass
 class History:
     """All that landed in a round."""
 
-    dropped: list[Dropped] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
 
-    def of_feed(self, feed: str) -> list[Dropped]:
+    def of_feed(self, feed: str) -> list[Received]:
         """The files of one channel."""
-        return [one for one in self.dropped if one.parcel.feed == feed]
+        return [one for one in self.received if one.parcel.feed == feed]
 
-    def by_key(self) -> dict[str, list[Dropped]]:
+    def by_key(self) -> dict[str, list[Received]]:
         """The files of orders, by key."""
-        return _grouped((one.parcel.key, one) for one in self.dropped)
+        return _grouped((one.parcel.key, one) for one in self.received)
 
-    def follow_ups(self) -> dict[str, list[Dropped]]:
+    def follow_ups(self) -> dict[str, list[Received]]:
         """The files of follow-ups, by the key of their order."""
-        return _grouped((one.parcel.follows, one) for one in self.dropped)
+        return _grouped((one.parcel.follows, one) for one in self.received)
 
 
-def _grouped(keyed: Iterable[tuple[str | None, Dropped]]) -> dict[str, list[Dropped]]:
-    found: dict[str, list[Dropped]] = defaultdict(list)
+def _grouped(keyed: Iterable[tuple[str | None, Received]]) -> dict[str, list[Received]]:
+    found: dict[str, list[Received]] = defaultdict(list)
     for key, one in keyed:
         if key is not None:
             found[key].append(one)

@@ -1,4 +1,4 @@
-"""What is dropped in a round: good orders, copies, contradictions, bad files, slow writers; drawn from its seed."""
+"""What is received in a round: good orders, copies, contradictions, bad files, slow writers; drawn from its seed."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -10,13 +10,13 @@ from typing import Any
 from multimarket_async.domains import Feed
 from multimarket_async.torture.delivered import LIFE
 from multimarket_async.torture.history import Parcel, Way
-from multimarket_async.torture.spoiled import BEGIN_WELL, SPOILED, delivery_code, written
+from multimarket_async.torture.invalid import BEGIN_WELL, INVALID, delivery_code, written
 
 EARLIEST, LATEST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)
 NUMBERS_PER_ROUND = 100
 QUEUED_NAME = "ticket.json"
 BOM = b"\xef\xbb\xbf"
-_DROPPED_WITHIN_S = 0.35
+_RECEIVED_WITHIN_S = 0.35
 _TWICE, _NEVER = 0.15, 0.1  # how often, of 1, a follow-up comes again, or its order not at all
 _ODD = 0.1  # how often, of 1, a link or a pipe lies there
 
@@ -58,7 +58,7 @@ def _way(rng: Random) -> Way:
 
 
 def _soon(rng: Random) -> float:
-    return rng.uniform(0, _DROPPED_WITHIN_S)
+    return rng.uniform(0, _RECEIVED_WITHIN_S)
 
 
 def _as_written(rng: Random, order: dict[str, Any]) -> bytes:
@@ -96,7 +96,7 @@ def _contradictions(rng: Random, good: Sequence[Parcel]) -> Iterator[Parcel]:
 
 
 def _lives(rng: Random, good: Sequence[Parcel]) -> Iterator[Parcel]:
-    """Later states of some orders, and of some that never come: early or late, in any order, at one instant, twice."""
+    """Follow-ups of some orders, and of some that never come: early or late, in any order, at one instant, twice."""
     for one in rng.sample(good, len(good) // 3):
         order = json.loads(one.content.removeprefix(BOM))
         order |= {"order_id": f"{order['order_id']} never"} if rng.random() < _NEVER else {}
@@ -121,12 +121,12 @@ def later(order: dict[str, Any], state: str, days: int) -> dict[str, Any]:
 
 
 def _bad(rng: Random, feed: Feed, seed: int, number: int) -> Iterator[Parcel]:
-    for kind in rng.sample(sorted(SPOILED), rng.randint(0, 6)):
+    for kind in rng.sample(sorted(INVALID), rng.randint(0, 6)):
         order = simulated(feed, seed, 950_000 + number % 1000)
-        code, spoil = SPOILED[kind]
+        code, corrupt = INVALID[kind]
         name = rng.choice([f"{kind}.json", f"{order['order_id']}.json"])
         way = Way.WHOLE if kind in BEGIN_WELL else rng.choice([Way.WHOLE, Way.SLOW])
-        yield Parcel(feed.name, name, spoil(order), code=code or delivery_code(order), way=way, at_s=_soon(rng))
+        yield Parcel(feed.name, name, corrupt(order), code=code or delivery_code(order), way=way, at_s=_soon(rng))
     if rng.random() < _ODD:
         yield Parcel(feed.name, "link.json", b"/etc/hostname", None, "not_a_regular_file", Way.LINK, _soon(rng))
     if rng.random() < _ODD:

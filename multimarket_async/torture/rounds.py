@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 from multimarket_async import app as composition
-from multimarket_async.app import Parts, side_task
+from multimarket_async.app import Application, side_task
 from multimarket_async.settings import MongoDriver
 from multimarket_async.torture import faults, generations, load
 from multimarket_async.torture.assault import Assault, drain
@@ -31,7 +31,7 @@ class Round:
     number: int
     folder: Path
     struck: list[str] = field(default_factory=list)
-    dropped: int = 0
+    received: int = 0
     stored: int = 0
     duplicates: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
@@ -75,8 +75,8 @@ async def _round(
     orders = Orders(folder, server.uri, name, batch_files=batch_files, driver=driver, bug=bug)
     done = Round(number, folder)
     await asyncio.to_thread(server.forget, orders.database)
-    async with composition.opened(composition.places(orders.loaded())) as parts:
-        await _fight(parts, orders, Draw(parts, seed, number, rng), server, done)
+    async with composition.opened(composition.workspace(orders.loaded())) as application:
+        await _fight(application, orders, Draw(application, seed, number, rng), server, done)
     if not done.violations:
         await asyncio.to_thread(server.forget, orders.database)
         await asyncio.to_thread(shutil.rmtree, folder)
@@ -87,28 +87,28 @@ async def _round(
 class Draw:
     """All that is left to chance in a round, drawn before anything runs."""
 
-    def __init__(self, parts: Parts, seed: int, number: int, rng: Random) -> None:
-        landings = [landing for _, landing in parts.channels]
-        self.parcels = load.draw(rng, [feed for feed, _ in parts.channels], seed, number)
+    def __init__(self, application: Application, seed: int, number: int, rng: Random) -> None:
+        landings = [landing for _, landing in application.channels]
+        self.parcels = load.draw(rng, [feed for feed, _ in application.channels], seed, number)
         self.faults = faults.draw(rng)
         self.last_signal = rng.choice([signal.SIGKILL, signal.SIGTERM])
         self.landings = rng.sample(landings, len(landings))
-        self.pauses = [pauses(rng, parcel, HASTE["settle_s"]) for parcel in self.parcels]
+        self.pauses = [pauses(rng, parcel, HASTE["quiet_period_s"]) for parcel in self.parcels]
 
 
-async def _fight(parts: Parts, orders: Orders, draw: Draw, server: Mongod, done: Round) -> None:
+async def _fight(application: Application, orders: Orders, draw: Draw, server: Mongod, done: Round) -> None:
     """The load under its faults, a clean drain, and the look at everything."""
     assault = Assault(orders, draw.faults, draw.last_signal, draw.landings, server)
-    writers, witness = Writers(parts.channels, parts.store), Witness(parts.store)
+    writers, witness = Writers(application.channels, application.store), Witness(application.store)
     async with side_task(witness.watch(), "witness"):
-        await assault.run(asyncio.create_task(writers.drop_all(draw.parcels, draw.pauses)))
+        await assault.run(asyncio.create_task(writers.deliver_all(draw.parcels, draw.pauses)))
         done.violations += assault.violations + await drain(orders)
     done.struck = [*_struck(orders.data_dir), *assault.struck]
-    ledger = await generations.ledger_of(parts.store)
+    ledger = await generations.ledger_of(application.store)
     witness.compare(ledger)
-    found, channels = await violations(parts, writers.history, ledger)
+    found, channels = await violations(application, writers.history, ledger)
     done.violations += [*witness.violations, *found, *floods(orders.data_dir)]
-    done.dropped, done.generations = len(writers.history.dropped), len(ledger)
+    done.received, done.generations = len(writers.history.received), len(ledger)
     for channel in channels:
         done.stored += channel.stored
         done.duplicates += channel.duplicates

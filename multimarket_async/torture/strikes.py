@@ -1,4 +1,4 @@
-"""Inside the victim: its real parts, with the operations that are to be struck wrapped from outside."""
+"""Inside the victim: its real application, with the operations that are to be struck wrapped from outside."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
@@ -73,13 +73,20 @@ def _no_descriptors() -> None:
     later.start()
 
 
-def watched(parts: Parts, points: Points) -> Parts:
+def watched(application: Application, points: Points) -> Application:
     """The same parts; each operation that can be struck says so before and after."""
-    operations = (("insert", "insert"), ("change", "follow up"), ("swap", "measure"), ("add", "publish"))
+    operations = (
+        ("insert", "insert"),
+        ("update_with_pipeline", "follow up"),
+        ("compare_and_swap", "measure"),
+        ("insert_if_absent", "publish"),
+    )
     for method, operation in operations:
-        wrap(parts.store, method, partial(_asynchronous, operation, points))
-    _watch_listing(parts.settings.data_dir, points)
-    return replace(parts, channels=tuple(_channel(feed, landing, points) for feed, landing in parts.channels))
+        wrap(application.store, method, partial(_asynchronous, operation, points))
+    _watch_listing(application.settings.data_dir, points)
+    return replace(
+        application, channels=tuple(_channel(feed, landing, points) for feed, landing in application.channels)
+    )
 
 
 def _watch_listing(data_dir: Path, points: Points) -> None:
@@ -97,7 +104,7 @@ def _watch_listing(data_dir: Path, points: Points) -> None:
 def _channel(feed: Feed, landing: Landing, points: Points) -> tuple[Feed, Landing]:
     wrap(landing, "waiting", partial(_plain, "scan", points))
     wrap(landing, "archive", partial(_plain, "archive", points))
-    wrap(landing.quarantine, "set_aside", partial(_plain, "set aside", points))
+    wrap(landing.quarantine, "add", partial(_plain, "set aside", points))
     # The only way to the instant between the reason and the move.
     wrap(landing.quarantine, "_write_reason", partial(_plain, "reason", points))
     return replace(feed, parse=_plain("parse", points, feed.parse)), landing

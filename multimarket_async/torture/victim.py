@@ -1,4 +1,4 @@
-"""The victim: the real parts, put together as `run` does it, in a process that may die at any instant."""
+"""The victim: the real application, put together as `run` does it, in a process that may die at any instant."""
 
 import multiprocessing
 import resource
@@ -18,7 +18,7 @@ import uvloop
 
 from multimarket_async import app as composition
 from multimarket_async import logs
-from multimarket_async.app import Parts, Places
+from multimarket_async.app import Application, Workspace
 from multimarket_async.clock import Clock
 from multimarket_async.domains import discover
 from multimarket_async.settings import Loaded, MongoDriver, Settings, load
@@ -32,10 +32,10 @@ JUMPS_AFTER_S = 0.15
 # Haste, so that a round takes about a second; the rest are the defaults that users get.
 HASTE: dict[str, Any] = {
     "scan_every_s": 0.02,
-    "settle_s": 0.3,
+    "quiet_period_s": 0.3,
     "snapshot_every_s": 0.04,
     "max_file_bytes": 1 << 16,
-    "drain_s": 20.0,
+    "shutdown_timeout_s": 20.0,
     "log_format": "json",
 }
 
@@ -95,7 +95,7 @@ def _main(orders: Orders) -> None:
         try:
             uvloop.run(_work(orders))
         except Exception as error:
-            log.exception("victim.died")
+            log.exception("worker.died")
             raise SystemExit(DIED) from error
 
 
@@ -107,20 +107,20 @@ def _end_with_harness() -> None:
 
 
 async def _work(orders: Orders) -> None:
-    places = composition.places(orders.loaded())
-    async with _opened(replace(places, clock=_clock(orders.clock_back_s)), orders) as parts:
+    workspace = composition.workspace(orders.loaded())
+    async with _opened(replace(workspace, clock=_clock(orders.clock_back_s)), orders) as application:
         if orders.drain:
-            await parts.collector().until_empty()
-            await parts.snapshotter().refresh()
+            await application.collector().until_empty()
+            await application.snapshotter().refresh()
         else:
             stop = composition.stop_on_signals(None)
-            await composition.run(parts, stop, seconds=None, produce=False)
+            await composition.run(application, stop, seconds=None, produce=False)
 
 
 @asynccontextmanager
-async def _opened(places: Places, orders: Orders) -> AsyncIterator[Parts]:
-    async with composition.opened(places) as parts:
-        sick = BUGS[orders.bug](parts) if orders.bug else parts
+async def _opened(workspace: Workspace, orders: Orders) -> AsyncIterator[Application]:
+    async with composition.opened(workspace) as application:
+        sick = BUGS[orders.bug](application) if orders.bug else application
         yield watched(sick, Points(orders.strikes, orders.data_dir / STRUCK))
 
 

@@ -14,7 +14,7 @@ from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
 from multimarket_async.landing.rename import place, rename_new
 from multimarket_async.store import Store
-from multimarket_async.torture.history import Dropped, History, Parcel, Way
+from multimarket_async.torture.history import History, Parcel, Received, Way
 
 RETRY_S = 0.005
 PATIENCE_S = 1.0
@@ -22,14 +22,14 @@ T = TypeVar("T")
 Pauses: TypeAlias = list[tuple[int, float]]  # after so many bytes, so many seconds
 
 
-def pauses(rng: Random, parcel: Parcel, settle_s: float) -> Pauses:
-    """Where a slow writer of this parcel pauses, and how long; a stalled one once longer than `settle_s`."""
+def pauses(rng: Random, parcel: Parcel, quiet_period_s: float) -> Pauses:
+    """Where a slow writer of this parcel pauses, and how long; a stalled one once longer than `quiet_period_s`."""
     if parcel.way not in (Way.SLOW, Way.STALLED):
         return []
     cuts = sorted(rng.randint(0, len(parcel.content)) for _ in range(rng.randint(1, 4)))
-    lengths = [rng.uniform(0.01, settle_s / 3) for _ in cuts]
+    lengths = [rng.uniform(0.01, quiet_period_s / 3) for _ in cuts]
     if parcel.way is Way.STALLED:
-        lengths[0] = settle_s + rng.uniform(0.1, 0.3)
+        lengths[0] = quiet_period_s + rng.uniform(0.1, 0.3)
     return list(zip(cuts, lengths, strict=True))
 
 
@@ -42,7 +42,7 @@ class Writers:
         self._folders = {landing.feed: landing.sources for _, landing in channels}
         self._store = store
 
-    async def drop_all(self, parcels: Sequence[Parcel], pauses: Sequence[Pauses]) -> None:
+    async def deliver_all(self, parcels: Sequence[Parcel], pauses: Sequence[Pauses]) -> None:
         """All of them, the slow ones with these pauses; returns when the last one is whole."""
         contested = {one.key for one in parcels if one.key and any(_contradicts(one, other) for other in parcels)}
         async with asyncio.TaskGroup() as group:
@@ -63,7 +63,7 @@ class Writers:
                 await _until_there(lambda: (folder / parcel.name).symlink_to(os.fsdecode(parcel.content)))
             case Way.PIPE:
                 await _until_there(lambda: os.mkfifo(folder / parcel.name))
-        self.history.dropped.append(Dropped(parcel, pause_s, stored_before))
+        self.history.received.append(Received(parcel, pause_s, stored_before))
 
     async def _stored(self, parcel: Parcel) -> str | None:
         try:

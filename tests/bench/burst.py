@@ -42,7 +42,7 @@ def measure(found: Ground, *, quick: bool) -> list[Row]:
     peer = pathway()
     runs: dict[str, list[Run]] = defaultdict(list)
     for pair in track(range(pairs), MEASURE, console=console):
-        runs[COLLECTOR].append(collector_run(found, found.dropped(f"ours_{pair}", per_channel), f"ours_{pair}"))
+        runs[COLLECTOR].append(collector_run(found, found.received(f"ours_{pair}", per_channel), f"ours_{pair}"))
         runs[FLOOR].append(_floor_run(found, pair, per_channel))
         if peer:
             runs[PATHWAY].append(_pathway_run(found, peer, pair, per_channel))
@@ -58,7 +58,7 @@ def collector_run(found: Ground, data_dir: Path, database: str) -> Run:
 
 
 def _floor_run(found: Ground, pair: int, per_channel: int) -> Run:
-    data_dir, files = found.dropped(f"floor_{pair}", per_channel), 3 * per_channel
+    data_dir, files = found.received(f"floor_{pair}", per_channel), 3 * per_channel
     words = [sys.executable, "bare_loop.py", data_dir, found.uri, data_dir.name, files, f"ours_{pair}"]
     return _timed(found, words, files)
 

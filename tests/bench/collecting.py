@@ -8,17 +8,17 @@ import sys
 import time
 
 from multimarket_async import logs
-from multimarket_async.app import opened, places
+from multimarket_async.app import opened, workspace
 from multimarket_async.cli.options import finish, load_settings
 from multimarket_async.memory import keep_one_small_heap
 
 
 async def main(data_dir: str, uri: str, database: str, files: int) -> None:
     loaded = load_settings({"data_dir": data_dir, "mongo_uri": uri, "mongo_database": database})
-    async with opened(places(loaded)) as parts:
-        logs.configure("json", sys.stderr, parts.settings.data_dir / "logs")  # as `collect` does
-        await parts.store.ping()
-        collector = parts.collector()
+    async with opened(workspace(loaded)) as application:
+        logs.configure("json", sys.stderr, application.settings.data_dir / "logs")  # as `collect` does
+        await application.store.ping()
+        collector = application.collector()
         print("ready", flush=True)  # noqa: T201 - to who measures
         await asyncio.to_thread(sys.stdin.readline)
         while collector.tally.total("stored") < files:

@@ -27,7 +27,7 @@ MEASURE = "drivers"
 ORDERS, PAIRS = 20_000, 5
 QUICK_ORDERS, QUICK_PAIRS = 1_000, 2
 BATCH, READS, PINGS = 1_000, 100, 300
-COLLECTION, LEDGER = "commandes", "kpi_snapshots"
+COLLECTION, GENERATIONS = "commandes", "kpi_snapshots"
 FIRST, LAST = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 Work: TypeAlias = Callable[[Store], Awaitable[None]]
 
@@ -66,9 +66,9 @@ def _works(encoded: list[Encoded]) -> dict[str, Work]:
             assert set(outcomes) == {Inserted()}
 
     async def find(store: Store) -> None:
-        await store.add(LEDGER, _generation())
+        await store.insert_if_absent(GENERATIONS, _generation())
         for _ in range(READS):
-            assert await store.newest(LEDGER)
+            assert await store.newest(GENERATIONS)
 
     async def aggregate(store: Store) -> None:
         rows = store.aggregate(COLLECTION, [{"$match": {"montant_centimes": {"$gte": 0}}}])

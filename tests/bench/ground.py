@@ -21,7 +21,7 @@ from rich.console import Console
 
 from multimarket_async import app, logs
 from multimarket_async.cli.options import load_settings
-from multimarket_async.domains.orders.rules import CHANNELS
+from multimarket_async.domains.orders.settings import CHANNELS
 
 HERE = Path(__file__).resolve().parent
 CLI = [sys.executable, "-m", "multimarket_async"]
@@ -48,7 +48,7 @@ class Ground:
             )
         return made / "sources"
 
-    def dropped(self, name: str, per_channel: int) -> Path:
+    def received(self, name: str, per_channel: int) -> Path:
         """A fresh data folder in which these orders wait: hard links, so that dropping costs little."""
         data_dir, orders = self.folder / name, self.orders(per_channel)
         for channel in CHANNELS:
@@ -80,7 +80,7 @@ def ground() -> Iterator[Ground]:
     """Made, and cleaned up."""
     logs.configure("auto", sys.stderr, None, logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="multimarket_bench_") as name, asyncio.Runner() as runner:
-        server = app.embedded(app.places(load_settings({"data_dir": Path(name)})).settings)
+        server = app.embedded(app.workspace(load_settings({"data_dir": Path(name)})).settings)
         uri = runner.run(server.start())
         try:
             with pymongo.MongoClient(uri) as client:

@@ -27,7 +27,7 @@ from multimarket_async.cli.options import load_settings
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Feed
 from multimarket_async.snapshots import Snapshotter
-from multimarket_async.store import Marks, Store, encode
+from multimarket_async.store import DirtyPartitions, Store, encode
 
 SIZES, ROUNDS, ADDED = (100_000, 300_000, 1_000_000), 5, 1_500
 TODAY = datetime(2026, 5, 15, tzinfo=UTC)
@@ -41,7 +41,7 @@ class Orders:
 
     def __init__(self, store: Store, feeds: tuple[Feed, ...]) -> None:
         self.store = store
-        self._marks = Marks(store, Clock())
+        self._dirty = DirtyPartitions(store, Clock())
         self._draw = random.Random(1)
         self._number = 0
         self._templates = list(_templates(feeds))
@@ -50,7 +50,7 @@ class Orders:
         """Orders of these dates, a batch at a time."""
         for start in range(0, len(dates), 1000):
             encoded = [self._order(date) for date in dates[start : start + 1000]]
-            async with self._marks.around("commandes", {one.partition for one in encoded}):
+            async with self._dirty.around("commandes", {one.partition for one in encoded}):
                 await self.store.insert("commandes", encoded)
 
     def _order(self, date: datetime) -> Any:
@@ -121,12 +121,12 @@ async def main(rounds: int, sizes: list[int]) -> None:
     """Load, measure by turns, tell medians and peak memory as a table and as JSON."""
     took: dict[int, dict[str, list[float]]] = {size: {FULL: [], RECENT: [], SPREAD: []} for size in sizes}
     with tempfile.TemporaryDirectory() as folder:
-        async with app.opened(app.places(load_settings({"data_dir": folder}))) as parts:
-            assert parts.server
-            uri = await parts.server.start()
-            feeds = tuple(feed for feed, _ in parts.channels)
+        async with app.opened(app.workspace(load_settings({"data_dir": folder}))) as application:
+            assert application.server
+            uri = await application.server.start()
+            feeds = tuple(feed for feed, _ in application.channels)
             databases = {size: await stored(uri, size, feeds) for size in sizes}
-            stages = {size: Snapshotter(parts.subjects, databases[size].store, Clock()) for size in sizes}
+            stages = {size: Snapshotter(application.domains, databases[size].store, Clock()) for size in sizes}
             for _ in track(range(rounds), "rounds", console=Console(stderr=True)):
                 for size in sizes:
                     for name, value in (await one_round(databases[size], stages[size])).items():

@@ -1,7 +1,7 @@
 """From "the file is visible" to "the order can be read", under a steady flow, and after a burst on top of it.
 
-A whole `run --no-produce` does the work, KPIs included. Another process drops the orders, each under a hidden name and
-then renamed; the rename makes it visible. Who reads is a third: a change stream, which shows a document only
+A whole `run --no-produce` does the work, KPIs included. Another process delivers the orders, each under a hidden name
+and then renamed; the rename makes it visible. Who reads is a third: a change stream, which shows a document only
 when a majority has it. So the figures hold the way to an independent reader, and a rename before the clock was read.
 """
 
@@ -15,7 +15,7 @@ from alone import alone
 from ground import Ground
 from results import Row, percentile
 
-from multimarket_async.domains.orders.rules import CHANNELS
+from multimarket_async.domains.orders.settings import CHANNELS
 
 MEASURE = "latency"
 RATE_S, FLOW_S, SLICE_S = 150, 60, 10
@@ -30,8 +30,8 @@ def measure(found: Ground, *, quick: bool) -> list[Row]:
     data_dir = found.folder / MEASURE
     with found.running(data_dir, MEASURE, "--no-produce"):
         flow, waves = _plan(found, data_dir, flow_s, bursts)
-        dropped, seen = _dropped_and_seen(found, sorted([*flow, *(drop for wave in waves for drop in wave)]))
-    return _rows(flow, waves, dropped, seen)
+        received, seen = _dropped_and_seen(found, sorted([*flow, *(deliver for wave in waves for deliver in wave)]))
+    return _rows(flow, waves, received, seen)
 
 
 def _plan(found: Ground, data_dir: Path, flow_s: float, bursts: int) -> tuple[list[Drop], list[list[Drop]]]:
@@ -63,41 +63,41 @@ def _dropped_and_seen(found: Ground, plan: list[Drop]) -> tuple[dict[str, float]
                 seen[change["documentKey"]["_id"]] = time.monotonic()
             elif time.monotonic() > give_up:
                 raise TimeoutError(f"{len(plan) - len(seen)} orders were never seen")
-    dropped: dict[str, float] = told.get()
+    received: dict[str, float] = told.get()
     dropper.join()
-    return dropped, seen
+    return received, seen
 
 
 def _drop(plan: list[Drop], told: Any) -> None:
     contents = [content.read_bytes() for _, content, _ in plan]
-    dropped: dict[str, float] = {}
+    received: dict[str, float] = {}
     began = time.monotonic()
     for (at, _, place), content in zip(plan, contents, strict=True):
         hidden = place.with_name(f".{place.name}.part")
         hidden.write_bytes(content)
         time.sleep(max(0.0, began + at - time.monotonic()))
-        dropped[_key(place)] = time.monotonic()
+        received[_key(place)] = time.monotonic()
         hidden.rename(place)
-    told.put(dropped)
+    told.put(received)
 
 
 def _key(place: Path) -> str:
     return f"{CHANNELS[place.parent.name]}:{place.stem}"
 
 
-def _rows(flow: list[Drop], waves: list[list[Drop]], dropped: dict[str, float], seen: dict[str, float]) -> list[Row]:
-    steady = [drop for drop in flow if drop[0] < min((wave[0][0] for wave in waves), default=0)]
+def _rows(flow: list[Drop], waves: list[list[Drop]], received: dict[str, float], seen: dict[str, float]) -> list[Row]:
+    steady = [deliver for deliver in flow if deliver[0] < min((wave[0][0] for wave in waves), default=0)]
     slices: dict[int, list[float]] = {}
     for at, _, place in steady:
-        slices.setdefault(int(at / SLICE_S), []).append((seen[_key(place)] - dropped[_key(place)]) * 1000)
-    after = [_last(wave, seen) - _last(wave, dropped) for wave in waves]
+        slices.setdefault(int(at / SLICE_S), []).append((seen[_key(place)] - received[_key(place)]) * 1000)
+    after = [_last(wave, seen) - _last(wave, received) for wave in waves]
     every = [wait for waits in slices.values() for wait in waits]
     return [
         Row(MEASURE, f"p50 at {RATE_S} orders/s", "ms", [percentile(waits, 0.5) for waits in slices.values()]),
         Row(MEASURE, f"p99 at {RATE_S} orders/s", "ms", [percentile(waits, 0.99) for waits in slices.values()]),
         Row(MEASURE, "p99, all of the flow", "ms", [percentile(every, 0.99)], at_most=300),
         Row(MEASURE, "max, all of the flow", "ms", [max(every)]),
-        Row(MEASURE, f"{BURST_FILES:,} at once on top: last drop to all stored", "s", after, at_most=1),
+        Row(MEASURE, f"{BURST_FILES:,} at once on top: last deliver to all stored", "s", after, at_most=1),
     ]
 
 

@@ -33,7 +33,7 @@ def main(requests: int = REQUESTS, orders: int = ORDERS) -> int:
             run = subprocess.Popen([*COMMAND, "run", "--no-produce", *where], stdout=out)
         try:
             url = until(lambda: re.search(r'"url": "(http://[^"]*)/"', log.read_text()))[1]
-            drop(10, where)
+            deliver(10, where)
             until(lambda: httpx.get(f"{url}/api/kpis/top_products").status_code == 200)
             burst = subprocess.Popen([*COMMAND, "produce", "--orders-per-channel", str(orders), *where], stdout=-3)
             until(lambda: stored(url) > 3 * 10)
@@ -47,7 +47,7 @@ def main(requests: int = REQUESTS, orders: int = ORDERS) -> int:
             run.wait(60)
 
 
-def drop(orders: int, where: list[str]) -> None:
+def deliver(orders: int, where: list[str]) -> None:
     """Into each channel."""
     subprocess.run([*COMMAND, "produce", "--orders-per-channel", str(orders), *where], check=True, stdout=-3)
 

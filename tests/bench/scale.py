@@ -20,7 +20,7 @@ from pymongo.collection import Collection
 from results import Row, ratios
 from rich.progress import track
 
-from multimarket_async.domains.orders.rules import CHANNELS
+from multimarket_async.domains.orders.settings import CHANNELS
 
 MEASURE = "scale"
 SIZES, QUICK_SIZES, PAIRS = (0, 100_000, 1_000_000), (0, 3_000), 5
@@ -47,7 +47,7 @@ def measure(found: Ground, *, quick: bool) -> list[Row]:
 def _run(found: Ground, size: int, per_channel: int) -> float:
     data_dir, commandes = found.folder / _name(size), found.client[_name(size)].commandes
     shutil.rmtree(data_dir / "sources", ignore_errors=True)
-    found.dropped(data_dir.name, per_channel)
+    found.received(data_dir.name, per_channel)
     rate = collector_run(found, data_dir, _name(size)).files_s
     for canal in CHANNELS.values():  # those of the simulator's first seed
         commandes.delete_many({"_id": {"$gte": f"{canal}:1", "$lt": f"{canal}:2"}})
@@ -68,7 +68,7 @@ def _day(data_dir: Path, channel: str) -> Path:
 def _samples(found: Ground) -> list[bytes]:
     """An order of each channel as the collector stores it, BSON."""
     database = f"{MEASURE}_samples"
-    collector_run(found, found.dropped(database, 1), database)
+    collector_run(found, found.received(database, 1), database)
     raw = CodecOptions(document_class=RawBSONDocument)
     return [one.raw for one in found.client[database].get_collection("commandes", codec_options=raw).find()]
 

@@ -15,7 +15,7 @@ from typing import Any
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.conftest import OPTIONS
-from tests.browser.shop import Shop, drop, opened, order, produced, settled
+from tests.browser.shop import Shop, deliver, opened, order, produced, settled
 from tests.browser.test_states import CHANGES, changed
 
 ORDERS_PER_CHANNEL = 3000
@@ -49,8 +49,8 @@ def stocked_up(data_dir: Path) -> None:
     produced(data_dir, ORDERS_PER_CHANNEL)
     for number in range(5):
         unknown = {**order(number, datetime.now(UTC)), "statut_commande": "perdue"}
-        drop(data_dir, f"unknown{number}", json.dumps(unknown))
-        drop(data_dir, f"half{number}", '{"order_id": "1", ')
+        deliver(data_dir, f"unknown{number}", json.dumps(unknown))
+        deliver(data_dir, f"half{number}", '{"order_id": "1", ')
 
 
 async def looks(browser: Browser, shop: Shop, folder: Path) -> None:

@@ -19,7 +19,7 @@ QUICK = {
     "MULTIMARKET_HTTP_PORT": "0",
     "MULTIMARKET_SNAPSHOT_EVERY_S": "0.3",
     "MULTIMARKET_SCAN_EVERY_S": "0.1",
-    "MULTIMARKET_SETTLE_S": "0.2",
+    "MULTIMARKET_QUIET_PERIOD_S": "0.2",
 }
 PATIENCE_S = 40
 EVIL = "<img src=x onerror=alert(1)>"
@@ -47,9 +47,9 @@ class Shop:
     data_dir: Path
     url: str
 
-    def drop(self, name: str, content: str) -> None:
+    def deliver(self, name: str, content: str) -> None:
         """A file of the web site, as a shop system delivers it."""
-        drop(self.data_dir, name, content)
+        deliver(self.data_dir, name, content)
 
     def command(self, *words: str) -> str:
         """What a command prints about it."""
@@ -71,7 +71,7 @@ def _shown(data_dir: Path, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def drop(data_dir: Path, name: str, content: str) -> None:
+def deliver(data_dir: Path, name: str, content: str) -> None:
     """Written under a name that starts with a dot, then renamed."""
     folder = data_dir / "sources" / "site_web"
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,9 +112,9 @@ def stocked(data_dir: Path) -> None:
     """200 made-up orders of each channel, one whose product is a script, one that is a formula, and a bad file."""
     produced(data_dir, 200)
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    drop(data_dir, "evil", json.dumps(order(1, yesterday, product=EVIL, pieces=999)))
-    drop(data_dir, "formula", json.dumps(order(2, yesterday, product=FORMULA, pieces=998)))
-    drop(data_dir, "bad", json.dumps({**order(3, yesterday), "statut_commande": EVIL}))
+    deliver(data_dir, "evil", json.dumps(order(1, yesterday, product=EVIL, pieces=999)))
+    deliver(data_dir, "formula", json.dumps(order(2, yesterday, product=FORMULA, pieces=998)))
+    deliver(data_dir, "bad", json.dumps({**order(3, yesterday), "statut_commande": EVIL}))
 
 
 def produced(data_dir: Path, orders_per_channel: int) -> None:

@@ -97,7 +97,7 @@ async def test_every_other_kpi_has_a_card_with_all_its_rows_and_a_chart(page: Pa
 async def test_the_flow_shows_where_every_file_is(page: Page) -> None:
     said = await page.locator("#conservation").inner_text()
     assert " ".join(said.split()).startswith(
-        "603 dropped = 0 waiting + 602 stored + 0 duplicate + 1 quarantined The sum holds"
+        "603 received = 0 waiting + 602 stored + 0 duplicate + 1 quarantined The sum holds"
     )
     assert await page.locator("#channels li").count() == 3
 
@@ -200,6 +200,6 @@ async def test_french_and_english(window: Open, shop: Shop) -> None:
 async def test_numbers_move_when_files_are_dropped(page: Page, shop: Shop) -> None:
     """Last: the shop has one order more from here on."""
     before = int((await tile(page, "orders")).replace(",", ""))
-    shop.drop("moves", json.dumps(order(100, datetime.now(UTC))))
+    shop.deliver("moves", json.dumps(order(100, datetime.now(UTC))))
     await expect(page.locator("#tile-orders .big")).to_have_text(str(before + 1))
     await expect(page.locator("[data-number=stored]")).to_have_text(str(before + 1))

@@ -128,7 +128,7 @@ class Shell:
         return _civil(Done(code, out.getvalue(), err.getvalue()))
 
     def _environment(self, settings: dict[str, str]) -> dict[str, str]:
-        given = {"MONGO_URI": self.uri, "MONGO_DATABASE": self.database, "DATA_DIR": "data", "SETTLE_S": "0"}
+        given = {"MONGO_URI": self.uri, "MONGO_DATABASE": self.database, "DATA_DIR": "data", "QUIET_PERIOD_S": "0"}
         return {f"MULTIMARKET_{name}": value for name, value in {**given, **settings}.items()}
 
     def out(self, *arguments: str, **settings: str) -> str:
@@ -227,14 +227,14 @@ def test_produce_drops_files_and_needs_no_database(shell: Shell) -> None:
     """So many in every channel; the log says so."""
     out = shell.out("produce", "--orders-per-channel", "2", MONGO_URI=NOBODY)
     assert [len(shell.waiting(channel)) for channel in CHANNELS] == [2, 2, 2]
-    assert {entry["feed"] for entry in log_lines(out) if entry["event"] == "burst.dropped"} == set(CHANNELS)
+    assert {entry["feed"] for entry in log_lines(out) if entry["event"] == "burst.delivered"} == set(CHANNELS)
 
 
 def test_a_history_is_shared_out_and_digested(shell: Shell) -> None:
     """By the shares of the channels; the same files elsewhere give the same digest, with what it follows from."""
     arguments = ("produce", "--orders", "20", "--history", "90days", "--until", "2026-05-01")
     told = [log_lines(shell.out(*arguments, "--data-dir", place))[-1] for place in ("a", "b")]
-    assert [one["event"] for one in told] == ["history.dropped"] * 2
+    assert [one["event"] for one in told] == ["backfill.written"] * 2
     assert told[0]["digest"] == told[1]["digest"]
     assert (told[0]["files"], told[0]["seed"]) == (20, 1)
     assert (told[0]["earliest"], told[0]["latest"]) == ("2026-01-31T00:00:00+00:00", "2026-05-01T00:00:00+00:00")
@@ -244,11 +244,11 @@ def test_a_history_is_shared_out_and_digested(shell: Shell) -> None:
 
 def test_live_orders_follow_a_history(shell: Shell) -> None:
     """Until stopped, with numbers that go on; Ctrl-C ends it with 0."""
-    command = ["produce", "--orders-per-channel", "1", "--live", "--channels", "site_web", "--speed", "1000"]
+    command = ["produce", "--orders-per-channel", "1", "--live", "--channels", "site_web", "--time-scale", "1000"]
     with shell.started(*command) as process:
         entries = map(json.loads, iter(process.stdout.readline, ""))
-        dropped = (entry["file"] for entry in entries if entry["event"] == "file.dropped")
-        assert list(itertools.islice(dropped, 3)) == [f"{10**9 + number}.json" for number in (2, 3, 4)]
+        received = (entry["file"] for entry in entries if entry["event"] == "file.delivered")
+        assert list(itertools.islice(received, 3)) == [f"{10**9 + number}.json" for number in (2, 3, 4)]
     assert process.returncode == 0
 
 
@@ -263,7 +263,7 @@ def test_live_orders_follow_a_history(shell: Shell) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_produce_tells_what_it_was_asked_wrongly(shell: Shell, arguments: list[str], told: str) -> None:
-    """2, and nothing is dropped."""
+    """2, and nothing is received."""
     done = shell.run("produce", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
@@ -271,7 +271,7 @@ def test_produce_tells_what_it_was_asked_wrongly(shell: Shell, arguments: list[s
 
 
 def test_a_profile_that_is_wrong_is_wrong_use(shell: Shell) -> None:
-    """Told before anything is dropped."""
+    """Told before anything is received."""
     (shell.folder / "config").mkdir()
     (shell.folder / "config/profile.toml").write_text("grwth = 1\n")
     done = shell.run("produce", "--orders", "20")
@@ -296,7 +296,7 @@ def test_the_same_seed_makes_the_same_names(shell: Shell) -> None:
 
 
 def test_an_unknown_channel_is_wrong_use(shell: Shell) -> None:
-    """2, with the channels there are; nothing is dropped."""
+    """2, with the channels there are; nothing is received."""
     done = shell.run("produce", "--orders-per-channel", "2", "--channels", "site_web,fax")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: There is no channel fax; there are site_web, application_mobile, boutique_physique.\n"
@@ -408,7 +408,7 @@ def test_collect_only_some_channels(shell: Shell) -> None:
 def test_the_log_goes_to_the_data_folder_too(shop: Shell) -> None:
     """Line by line JSON, from every command that moves something."""
     text = (shop.folder / "data/logs/multimarket.jsonl").read_text("utf-8")
-    assert {"burst.dropped", "file.quarantined", "collection.ended"} <= events(text)
+    assert {"burst.delivered", "file.quarantined", "collection.ended"} <= events(text)
 
 
 def test_quarantine_list(shop: Shell) -> None:
@@ -564,7 +564,7 @@ def test_status_as_json(shop: Shell) -> None:
     """Every channel with its sum, and the newest generation."""
     found = json.loads(shop.seen("status", "--format", "json"))
     web = found["channels"][0]
-    assert (web["feed"], web["dropped"], web["stored"], web["duplicates"]) == ("site_web", 7, 5, 0)
+    assert (web["feed"], web["received"], web["stored"], web["duplicates"]) == ("site_web", 7, 5, 0)
     assert web["quarantined"] == {"not_an_object": 1, "missing_field": 1}
     assert found["generation"]["number"] == 1
 
@@ -642,7 +642,7 @@ def test_verify_says_that_all_is_as_it_was_dropped(shell: Shell, database: "Data
     done = shell.look("verify", "--manifest", "latest")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: There is no manifest in data/manifests: ")
-    shell.out("produce", "--orders-per-channel", "5", "--lives", "--faults", "bad=0.2,duplicate=0.2")
+    shell.out("produce", "--orders-per-channel", "5", "--follow-ups", "--faults", "bad=0.2,duplicate=0.2")
     shell.out("collect", "--until-empty")
     assert shell.out("verify", "--manifest", "latest").startswith("Right: ")
     database["commandes"].update_one({"canal": "web"}, {"$inc": {"montant_centimes": -1}})
@@ -653,9 +653,9 @@ def test_verify_says_that_all_is_as_it_was_dropped(shell: Shell, database: "Data
 
 
 def test_a_producer_that_was_killed_is_verified_as_far_as_it_came(shell: Shell) -> None:
-    """Its manifest names at least all that it dropped."""
+    """Its manifest names at least all that it received."""
     with shell.started("produce", "--orders", "200000", "--faults", "torn=0.01") as process:
-        while not any(b'{"dropped"' in one.read_bytes() for one in shell.folder.glob("data/manifests/*")):
+        while not any(b'{"received"' in one.read_bytes() for one in shell.folder.glob("data/manifests/*")):
             time.sleep(0.01)
         process.kill()
     shell.run("collect", "--until-empty", SETTLE_S="0.2")
@@ -665,11 +665,11 @@ def test_a_producer_that_was_killed_is_verified_as_far_as_it_came(shell: Shell) 
 
 
 def test_a_run_leaves_a_manifest(shell: Shell) -> None:
-    """Its orders' later states included; one that drops nothing leaves none."""
+    """Its orders' later states included; one that delivers nothing leaves none."""
     shell.run("run", "--no-produce", "--no-http", "--for", "0")
     assert not (shell.folder / "data/manifests").exists()
     fast = {"PAUSE_MIN_S": "0.05", "PAUSE_MAX_S": "0.05", "SCAN_EVERY_S": "0.05"}
-    shell.out("run", "--no-http", "--for", "1", "--lives", "--speed", "86400", **fast)
+    shell.out("run", "--no-http", "--for", "1", "--follow-ups", "--time-scale", "86400", **fast)
     assert shell.out("verify", "--manifest", "latest").startswith("Right: ")
     [manifest] = (shell.folder / "data/manifests").glob("*-run.jsonl")
     assert '"follows"' in manifest.read_text()
@@ -678,7 +678,7 @@ def test_a_run_leaves_a_manifest(shell: Shell) -> None:
 def test_demo_shows_and_verifies(shell: Shell) -> None:
     """0; the tables, and the sum that holds."""
     out = shell.out("demo", "--orders-per-channel", "5")
-    assert "15 dropped = 15 stored + 0 duplicate + 0 in quarantine" in out
+    assert "15 received = 15 stored + 0 duplicate + 0 in quarantine" in out
     assert "KPIs recomputed from the archived files agree to the cent (generation 1)." in out
     assert "Right: 15 files are where the manifest says, 15 orders are as they were delivered, and 11 KPIs" in out
     assert "Top products" in out
@@ -743,9 +743,9 @@ def test_the_scenarios_are_listed(shell: Shell) -> None:
 
 
 def test_run_for_a_while(shell: Shell) -> None:
-    """0; what was dropped is stored and measured when it ends."""
+    """0; what was received is stored and measured when it ends."""
     out = shell.out("run", "--for", "0.5", PAUSE_MIN_S="0.1", PAUSE_MAX_S="0.1", SCAN_EVERY_S="0.05")
-    assert events(out) >= {"run.started", "file.dropped", "batch.collected", "generation.published", "run.ended"}
+    assert events(out) >= {"run.started", "file.delivered", "batch.collected", "generation.published", "run.ended"}
     assert log_lines(out)[-1]["waiting"] == 0
     found = json.loads(shell.seen("status", "--format", "json"))
     assert [one["waiting"] for one in found["channels"]] == [0, 0, 0]
@@ -755,6 +755,6 @@ def test_run_for_a_while(shell: Shell) -> None:
 
 
 def test_run_without_producing(shell: Shell) -> None:
-    """Real systems drop; it only collects and measures."""
+    """Real systems deliver; it only collects and measures."""
     out = shell.out("run", "--for", "0.1", "--no-produce")
-    assert "file.dropped" not in events(out)
+    assert "file.delivered" not in events(out)

@@ -33,7 +33,7 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, mongo_uri: str) -> Iterator[Shop]:
     """Two orders of each channel, and a bad file; nothing runs beside."""
-    settings = {"MONGO_URI": mongo_uri, "MONGO_DATABASE": DATABASE, "SETTLE_S": "0"}
+    settings = {"MONGO_URI": mongo_uri, "MONGO_DATABASE": DATABASE, "QUIET_PERIOD_S": "0"}
     given = {f"MULTIMARKET_{name}": value for name, value in settings.items()}
     one = Shop(tmp_path_factory.mktemp("top"), {**os.environ, **given, "TERM": "xterm-256color", "COLUMNS": "100"})
     one.out("produce", "--orders-per-channel", "2")

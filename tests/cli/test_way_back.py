@@ -57,7 +57,7 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path, mongo_uri: str, database: "Database[Any]") -> Shop:
-    given = {"MONGO_URI": mongo_uri, "MONGO_DATABASE": database.name, "DATA_DIR": "data", "SETTLE_S": "0"}
+    given = {"MONGO_URI": mongo_uri, "MONGO_DATABASE": database.name, "DATA_DIR": "data", "QUIET_PERIOD_S": "0"}
     path = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     return Shop(tmp_path / "data", {**path, **{f"MULTIMARKET_{name}": value for name, value in given.items()}})
 

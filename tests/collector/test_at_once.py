@@ -17,7 +17,7 @@ from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
 from multimarket_async.collector.collector import BATCHES_AT_ONCE
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing, Moved, WaitingFile
 from multimarket_async.settings import Settings, load

@@ -187,7 +187,7 @@ async def test_a_bad_file_is_set_aside_with_the_reason(site: Site) -> None:
         "feed": "north",
         "bytes": len(bad),
         "sha256": _digest(bad),
-        "set_aside_at": "2020-03-01T12:00:00+00:00",
+        "quarantined_at": "2020-03-01T12:00:00+00:00",
     }
     assert {name: one.reason[name] for name in expected} == expected
     assert (site.stored(), site.waiting()) == ({"2": None}, [])
@@ -274,9 +274,9 @@ async def test_a_file_without_documents(site: Site) -> None:
 
 @pytest.mark.parametrize("begun", [b"", b'{"key": 1, "val'])
 async def test_a_young_unfinished_file_is_left_to_its_writer(site: Site, begun: bytes) -> None:
-    """Empty or cut: not judged before it has been unchanged for settle_s, and stored when it is whole."""
+    """Empty or cut: not judged before it has been unchanged for quiet_period_s, and stored when it is whole."""
     path = site.put("1.json", begun)
-    collector = site.collector(settle_s=3.0)
+    collector = site.collector(quiet_period_s=3.0)
     for seconds in (0.0, 1.5, 2.9):
         site.hands.seconds = seconds
         assert await collector.sweep() is True
@@ -290,7 +290,7 @@ async def test_a_young_unfinished_file_is_left_to_its_writer(site: Site, begun: 
 async def test_an_unfinished_file_that_stays_so_is_set_aside(site: Site, begun: bytes) -> None:
     """3 s unchanged: nobody writes to it any more."""
     site.put("1.json", begun)
-    collector = site.collector(settle_s=3.0)
+    collector = site.collector(quiet_period_s=3.0)
     await collector.sweep()
     site.hands.seconds = 3.0
     await collector.sweep()
@@ -300,7 +300,7 @@ async def test_an_unfinished_file_that_stays_so_is_set_aside(site: Site, begun: 
 async def test_a_slow_writer_is_never_cut_off(site: Site) -> None:
     """A byte every 2.9 s, for as long as it takes: the patience starts anew with each."""
     path = site.put("1.json", b"")
-    collector = site.collector(settle_s=3.0)
+    collector = site.collector(quiet_period_s=3.0)
     for length in range(len(b'{"key": 1}')):
         path.write_bytes(b'{"key": 1}'[:length])
         await collector.sweep()
@@ -332,9 +332,9 @@ async def test_an_unfinished_file_holds_up_nobody(site: Site) -> None:
 
 
 async def test_no_patience_is_no_patience(site: Site) -> None:
-    """settle_s = 0: set aside at the first look."""
+    """quiet_period_s = 0: set aside at the first look."""
     site.put("1.json", b"{")
-    await site.collector(settle_s=0).sweep()
+    await site.collector(quiet_period_s=0).sweep()
     assert site.quarantined() == {"1.json": "truncated"}
 
 
@@ -388,7 +388,7 @@ async def test_a_document_of_another_hand_is_a_conflict(site: Site) -> None:
 
 
 async def test_a_conflict_in_a_part_of_a_file(site: Site) -> None:
-    """One of its documents is there with other content: the file is set aside, nothing of it is dropped."""
+    """One of its documents is there with other content: the file is set aside, nothing of it is received."""
     site.put("1.json", {"key": 1, "value": "first"})
     collector = site.collector()
     await collector.sweep()
@@ -398,7 +398,7 @@ async def test_a_conflict_in_a_part_of_a_file(site: Site) -> None:
 
 
 async def test_a_conflict_within_one_file(site: Site) -> None:
-    """One file gives a key two contents: the second must not be dropped in silence."""
+    """One file gives a key two contents: the second must not be received in silence."""
     site.put("1.json", [{"key": 1, "value": "first"}, {"key": 1, "value": "second"}])
     await site.collector().sweep()
     assert list(site.quarantined()) == ["1.json"]
@@ -561,7 +561,7 @@ async def test_only_an_insert_shows_that_mongodb_is_back(site: Site) -> None:
     """A batch of bad files during the outage: still one line, and no false all-clear."""
     _oldest_first(site.put("cut.json", b"{"), site.put("good.json", {"key": 1}))
     site.store.before = away
-    collector = site.collector(batch_files=1, settle_s=3.0)
+    collector = site.collector(batch_files=1, quiet_period_s=3.0)
     with capture_logs() as logs:
         for seconds in (0.0, 1.0, 3.0, 4.0):
             site.hands.seconds = seconds
@@ -586,7 +586,7 @@ async def test_an_acknowledgement_is_lost(site: Site) -> None:
 async def test_out_of_file_descriptors_nothing_is_set_aside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """EMFILE while reading is no fault of the files: they wait, and are stored afterwards."""
     site.put("1.json", {"key": 1})
-    collector = site.collector(settle_s=0)
+    collector = site.collector(quiet_period_s=0)
     with monkeypatch.context() as planted, capture_logs() as logs:
         planted.setattr("multimarket_async.landing.directory.os.open", _too_many_open_files)
         assert await collector.sweep() is False
@@ -778,7 +778,7 @@ async def test_a_file_that_cannot_be_archived_blocks_nobody(site: Site) -> None:
         for second in range(10):
             site.hands.seconds = float(second)
             assert await collector.sweep() is True
-    assert [entry["first"] for entry in logs if entry["event"] == "files.stuck"] == [
+    assert [entry["first"] for entry in logs if entry["event"] == "file.move_failed"] == [
         "north/stuck.json: Invalid cross-device link"
     ]
     assert (sorted(site.stored()), site.archived(), site.waiting()) == (["1", "2"], ["2.json"], ["stuck.json"])
@@ -791,7 +791,7 @@ async def test_a_file_that_cannot_be_archived_blocks_nobody(site: Site) -> None:
 class Full(Quarantine):
     """A quarantine on a full disk."""
 
-    def set_aside(self, path: Path, rejected: Rejected, facts: dict[str, Any]) -> Path:
+    def add(self, path: Path, rejected: Rejected, facts: dict[str, Any]) -> Path:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -808,13 +808,13 @@ async def test_a_bad_file_that_cannot_be_set_aside_blocks_nobody(site: Site, bad
     landing.quarantine = Full(landing.quarantine.folder, landing.sources)
     site.put("bad.json", bad)
     site.put("2.json", {"key": 2})
-    collector = site.collector(settle_s=3.0)
+    collector = site.collector(quiet_period_s=3.0)
     with capture_logs() as logs:
         for second in range(10):
             site.hands.seconds = float(second)
             assert await collector.sweep() is True
     assert (sorted(site.stored()), site.waiting()) == (["2"], ["bad.json"])
-    assert _events(logs, "file") == ["files.stuck"]
+    assert _events(logs, "file") == ["file.move_failed"]
 
 
 # --- fairness, order, bounds ---------------------------------------------------------------------
@@ -844,7 +844,7 @@ async def test_a_stuck_file_is_counted_once(site: Site) -> None:
     site.put("stuck.json", {"key": 1})
     with capture_logs() as logs:
         await site.collector().sweep()
-    assert [entry["files"] for entry in logs if entry["event"] == "files.stuck"] == [1]
+    assert [entry["files"] for entry in logs if entry["event"] == "file.move_failed"] == [1]
 
 
 @pytest.mark.usefixtures("_one_by_one")
@@ -925,7 +925,7 @@ async def test_until_empty_ends_when_nothing_waits(site: Site) -> None:
     site.put("bad.json", {"no": "key"})
     site.put("cut.json", b"{")
     site.put("theirs.txt", b"not ours")
-    await site.collector(Clock(), settle_s=0.05, scan_every_s=0.01, batch_files=10).until_empty()
+    await site.collector(Clock(), quiet_period_s=0.05, scan_every_s=0.01, batch_files=10).until_empty()
     assert (len(site.stored()), site.waiting()) == (25, [])
     assert site.quarantined() == {"bad.json": "missing", "cut.json": "truncated"}
 
@@ -955,7 +955,7 @@ async def test_until_empty_gives_up_when_mongodb_stays_away(site: Site) -> None:
     site.put("2.json", {"key": 2}, "south")
     site.put("bad.json", {"no": "key"})
     site.store.before = away
-    collector = site.collector(Clock(), scan_every_s=0.01, settle_s=0, patience_s=0.05)
+    collector = site.collector(Clock(), scan_every_s=0.01, quiet_period_s=0, until_empty_timeout_s=0.05)
     with pytest.raises(CannotContinue, match=r"^2 files still wait, unharmed") as gave_up:
         await collector.until_empty()
     assert (gave_up.value.exit_code, site.waiting()) == (3, ["1.json", "2.json"])
@@ -989,7 +989,7 @@ async def test_latency_includes_the_insert(site: Site) -> None:
 
 
 async def test_conservation(site: Site) -> None:
-    """11 dropped = 2 waiting + 4 stored + 2 duplicate + 3 quarantined, on disk and in the counts."""
+    """11 received = 2 waiting + 4 stored + 2 duplicate + 3 quarantined, on disk and in the counts."""
     collector = site.collector()
     for number in range(4):
         site.put(f"{number}.json", {"key": number}, ("north", "south")[number % 2])

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from multimarket_async.app import opened, places
+from multimarket_async.app import opened, workspace
 from multimarket_async.cli.options import load_settings
 from multimarket_async.collector import Collector
 from multimarket_async.landing import compiled
@@ -61,7 +61,7 @@ SENT_A_STORED_BYTE = 1.08
 @pytest.fixture(scope="module")
 def orders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, bytes]]]:
     """Files of our simulator, by channel."""
-    channels = places(load_settings({"data_dir": tmp_path_factory.mktemp("places")})).channels
+    channels = workspace(load_settings({"data_dir": tmp_path_factory.mktemp("places")})).channels
     made: dict[str, list[tuple[str, bytes]]] = {}
     for feed, _ in channels:
         assert feed.simulate
@@ -70,7 +70,7 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str
     return made
 
 
-def drop(orders: dict[str, list[tuple[str, bytes]]], data_dir: Path, files: int) -> Path:
+def deliver(orders: dict[str, list[tuple[str, bytes]]], data_dir: Path, files: int) -> Path:
     """So many of them, in a folder of their own."""
     for channel, found in orders.items():
         folder = data_dir / "sources" / channel
@@ -92,9 +92,9 @@ def calls(program: str, folder: Path, *words: object) -> Counter[str]:
 @asynccontextmanager
 async def collector_of(data_dir: Path, uri: str, database: str) -> AsyncIterator[Collector]:
     settings = load_settings({"data_dir": data_dir, "mongo_uri": uri, "mongo_database": database})
-    async with opened(places(settings)) as parts:
-        await parts.store.ping()
-        yield parts.collector()
+    async with opened(workspace(settings)) as application:
+        await application.store.ping()
+        yield application.collector()
 
 
 def test_it_is_the_compiled_way_that_is_measured() -> None:
@@ -109,7 +109,7 @@ def test_system_calls_a_file(
 ) -> None:
     program, found = strace(), {}
     for files in (SMALL, LARGE):
-        data_dir = drop(orders, tmp_path / str(files), files)
+        data_dir = deliver(orders, tmp_path / str(files), files)
         database.client.drop_database(database.name)
         found[files] = calls(program, tmp_path, data_dir, mongo_uri, database.name, files)
     a_file = {name: (found[LARGE][name] - found[SMALL][name]) / MORE_FILES for name in found[LARGE]}
@@ -136,7 +136,7 @@ async def test_thread_hops_a_batch(
     monkeypatch.setattr(loop, "run_in_executor", counted)
     for files in (SMALL, LARGE):
         database.client.drop_database(database.name)
-        async with collector_of(drop(orders, tmp_path / str(files), files), mongo_uri, database.name) as collector:
+        async with collector_of(deliver(orders, tmp_path / str(files), files), mongo_uri, database.name) as collector:
             await collector.sweep()
         assert collector.tally.total("stored") == files
     assert hops[LARGE] - hops[SMALL] <= MORE_BATCHES * HOPS_A_BATCH
@@ -145,7 +145,7 @@ async def test_thread_hops_a_batch(
 async def test_commands_a_batch_and_bytes_sent(
     orders: dict[str, list[tuple[str, bytes]]], tmp_path: Path, mongo_uri: str, database: Database[Any]
 ) -> None:
-    async with collector_of(drop(orders, tmp_path, LARGE), mongo_uri, database.name) as collector:
+    async with collector_of(deliver(orders, tmp_path, LARGE), mongo_uri, database.name) as collector:
         database.command("profile", 2)
         before = bytes_in(database)
         await collector.sweep()

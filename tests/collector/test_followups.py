@@ -16,16 +16,16 @@ from pymongo.database import Database
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector.backlog import Taken
-from multimarket_async.collector.batch import News, _documents
-from multimarket_async.collector.life import followed_up
+from multimarket_async.collector.batch import EncodedFollowUp, _documents
+from multimarket_async.collector.lifecycle import followed_up
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import FollowUp
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.settings import Settings, load
-from multimarket_async.store import Change, Exists, Inserted, Marks, Outcome, Refused, Store
+from multimarket_async.store import Change, DirtyPartitions, Exists, Inserted, Outcome, Refused, Store
 from tests.corpus.case import good
 
 WEB = ORDERS.under(load([Settings, OrderSettings], {}, {}, Path("/nowhere"))).feeds[0]
@@ -51,7 +51,7 @@ class World:
     def __init__(self, store: Store, database: Database[Any]) -> None:
         self.store, self.database = store, database
         assert WEB.life
-        self.writer = Writer(store, Marks(store, Clock()), {"commandes": WEB.life})
+        self.writer = Writer(store, DirtyPartitions(store, Clock()), {"commandes": WEB.life})
 
     async def write(self, *contents: bytes) -> list[Outcome]:
         """A batch of files, each named after its digest."""
@@ -68,8 +68,8 @@ class World:
 
     def touched(self) -> set[str]:
         """And forget it."""
-        found = {key for mark in self.database["kpi_touched"].find() for key in mark["partitions"]}
-        self.database["kpi_touched"].delete_many({})
+        found = {key for mark in self.database["kpi_dirty_partitions"].find() for key in mark["partitions"]}
+        self.database["kpi_dirty_partitions"].delete_many({})
         return found
 
 
@@ -221,15 +221,15 @@ async def test_a_follow_up_marks_the_partition_of_its_order(world: World) -> Non
 
 async def test_an_order_that_comes_while_it_is_followed_up_is_marked(world: World) -> None:
     """Its own marks may have been taken away before the follow-up changed it."""
-    real = world.store.change
+    real = world.store.update_with_pipeline
 
     async def change(collection: str, changes: Sequence[Change]) -> dict[int, Refused]:
-        world.store.change = real  # type: ignore[method-assign]
+        world.store.update_with_pipeline = real  # type: ignore[method-assign]
         await world.write(order("1"))
         world.touched()
         return await real(collection, changes)
 
-    world.store.change = change  # type: ignore[method-assign]
+    world.store.update_with_pipeline = change  # type: ignore[method-assign]
     await world.write(follow_up("1", "annulée", 1))
     assert world.touched() == {"2025-04-26/web"}
     assert world.document("1")["statut_commande"] == "annulée"
@@ -243,7 +243,7 @@ async def test_a_change_without_an_answer_leaves_an_open_mark(world: World) -> N
     async def change(*_: Any) -> dict[int, Refused]:
         raise Unavailable("planted")
 
-    world.store.change = change  # type: ignore[method-assign]
+    world.store.update_with_pipeline = change  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
         await world.write(follow_up("1", "annulée", 1))
     assert world.touched() == {"2025-04-26/web"}
@@ -252,10 +252,10 @@ async def test_a_change_without_an_answer_leaves_an_open_mark(world: World) -> N
 async def test_documents_alone_cost_no_more_than_before(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two marks and an insert; nothing is looked up."""
     calls: list[str] = []
-    for verb in ("put", "insert", "change", "aggregate"):
+    for verb in ("upsert", "insert", "update_with_pipeline", "aggregate"):
         monkeypatch.setattr(world.store, verb, _noted(calls, verb, getattr(world.store, verb)))
     await world.write(order("1"), order("2"))
-    assert calls == ["put", "insert", "put"]
+    assert calls == ["upsert", "insert", "upsert"]
 
 
 def _noted(calls: list[str], verb: str, real: Any) -> Any:
@@ -303,5 +303,5 @@ def test_the_stages_hold_the_event_as_text() -> None:
     [said] = WEB.parse(follow_up("1", "livrée", 1, note="$$ROOT"))
     assert isinstance(said, FollowUp)
     assert WEB.life
-    news = News(said.key, "", {**said.event, "ingestion": {}})
+    news = EncodedFollowUp(said.key, "", {**said.event, "ingestion": {}})
     assert "{'$literal': {'etat'" in repr(followed_up(news, WEB.life).stages)

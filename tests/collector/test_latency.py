@@ -15,7 +15,7 @@ from multimarket_async.collector import Breaches, Collector, LatencyReporter, Ta
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
-from multimarket_async.readers.conservation import on_disk
+from multimarket_async.readers.accounting import on_disk
 from multimarket_async.readers.status import last_report
 from multimarket_async.settings import Settings
 from multimarket_async.store import Encoded, Inserted, Outcome
@@ -42,8 +42,8 @@ class SlowStore:
         self.batches: list[list[str]] = []
         self.oldest_s: list[int] = []
 
-    async def put(self, _: str, __: dict[str, Any], *, durable: bool = True) -> None:
-        """Marks cost no time."""
+    async def upsert(self, _: str, __: dict[str, Any], *, durable: bool = True) -> None:
+        """DirtyPartitions cost no time."""
 
     async def insert(self, _: str, documents: Sequence[Encoded]) -> list[Outcome]:
         ages_s = [on_disk(landing, 0).oldest_age_s(self.hands.clock.now()) for landing in self.landings]
@@ -67,7 +67,7 @@ class Site:
         self.file = folder / "logs" / "latency.json"
         self.reporter = LatencyReporter(self.collector.tally, self.collector.waiting, self.file, self.hands.clock)
 
-    def drop(self, feed: str, key: str) -> None:
+    def deliver(self, feed: str, key: str) -> None:
         """A file younger than any before it."""
         path = self.landings[feed].sources / f"{key}.json"
         path.write_text(key)
@@ -88,7 +88,7 @@ async def test_under_overload_the_oldest_come_first_over_all_channels(tmp_path: 
     site = Site(tmp_path, 4.0, batch_files=3)
     keys = [f"{number:02}" for number in range(12)]
     for number, key in enumerate(keys):
-        site.drop(FEEDS[number % 3], key)
+        site.deliver(FEEDS[number % 3], key)
     await site.collector.sweep()
     assert [sorted(batch) for batch in site.store.batches] == [keys[start : start + 3] for start in (0, 3, 6, 9)]
 
@@ -97,8 +97,8 @@ async def test_a_channel_with_a_long_queue_keeps_its_order_and_starves_no_other(
     """Nine old files here, one young one there: that one is in the first batch, and the nine stay in order."""
     site = Site(tmp_path, 4.0, batch_files=3)
     for number in range(9):
-        site.drop("north", f"n{number}")
-    site.drop("south", "s0")
+        site.deliver("north", f"n{number}")
+    site.deliver("south", "s0")
     await site.collector.sweep()
     assert "s0" in site.store.batches[0]
     assert [key for batch in site.store.batches for key in batch if key != "s0"] == [f"n{n}" for n in range(9)]
@@ -108,7 +108,7 @@ async def test_the_oldest_grows_older_and_every_breach_is_counted_once(tmp_path:
     """Batches of 3 files take 4 s each: after 4 and 8 s in time, after 12, 16 and 20 s nine files are late."""
     site = Site(tmp_path, 4.0, batch_files=3)
     for number in range(15):
-        site.drop(FEEDS[number % 3], f"{number:02}")
+        site.deliver(FEEDS[number % 3], f"{number:02}")
     with capture_logs() as logs:
         await site.collector.sweep()
         site.reporter.tell()
@@ -124,7 +124,7 @@ async def test_files_in_time_are_no_breach(tmp_path: Path) -> None:
     """And no line says anything of them."""
     site = Site(tmp_path, 4.0, batch_files=3)
     for number in range(6):
-        site.drop("north", f"{number}")
+        site.deliver("north", f"{number}")
     with capture_logs() as logs:
         await site.collector.sweep()
     assert events(logs, "latency.breached") == []
@@ -133,8 +133,8 @@ async def test_files_in_time_are_no_breach(tmp_path: Path) -> None:
 async def test_what_waits_is_told_though_nothing_moves(tmp_path: Path) -> None:
     """MongoDB is away: how many files, how large, how old, how many over the budget already."""
     site = Site(tmp_path, 4.0)
-    site.drop("north", "12345")
-    site.drop("south", "123")
+    site.deliver("north", "12345")
+    site.deliver("south", "123")
     with capture_logs() as logs:
         for seconds in (9.0, 30.0):
             site.hands.seconds = seconds
@@ -150,7 +150,7 @@ async def test_what_waits_is_told_though_nothing_moves(tmp_path: Path) -> None:
 def test_the_age_told_is_that_of_the_oldest(tmp_path: Path) -> None:
     """Of files that wait for 1, 90 and 5 s: 90 s, and one is overdue; a clock set back makes no age negative."""
     site = Site(tmp_path, 4.0)
-    site.drop("north", "1")
+    site.deliver("north", "1")
     [file], hands = site.collector.waiting(), site.hands
     began_ns = round(hands.began.timestamp() * 1e9)
     files = [file._replace(changed_ns=began_ns - age_s * 10**9) for age_s in (1, 90, 5)]
@@ -253,7 +253,7 @@ def test_a_disk_full_for_the_report_stops_nobody(tmp_path: Path) -> None:
     reporter = LatencyReporter(Tally(10.0), list, tmp_path / "logs" / "latency.json", Hands().clock)
     with capture_logs() as logs:
         assert reporter.tell() == 0
-    assert [one["event"] for one in logs] == ["latency.untold"]
+    assert [one["event"] for one in logs] == ["latency.report_failed"]
 
 
 def test_the_report_is_replaced_as_a_whole(tmp_path: Path) -> None:

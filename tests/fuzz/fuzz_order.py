@@ -17,7 +17,7 @@ import atheris
 
 with atheris.instrument_imports(include=["multimarket_async.strict_json", "multimarket_async.domains.orders", "json"]):
     from multimarket_async.domains.orders.order import parse
-    from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
+    from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
     from multimarket_async.errors import Rejected
     from multimarket_async.store import encode
     from multimarket_async.strict_json import loads

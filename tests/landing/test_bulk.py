@@ -1,4 +1,4 @@
-"""Files dropped in bulk: each whole or not at all, none overwritten, nothing left behind."""
+"""Files delivered in bulk: each whole or not at all, none overwritten, nothing left behind."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from multimarket_async.landing import bulk, compiled, drop_all
+from multimarket_async.landing import bulk, compiled, deliver_all
 from tests.tracing import missing, struck
 
 KILLED = """
@@ -21,16 +21,16 @@ def killed(descriptor, content):
     write(descriptor, content[:3])
     os.kill(os.getpid(), signal.SIGKILL)
 bulk.os.write = killed
-bulk.drop_all(Path(sys.argv[1]), [("a.json", b"[1, 2, 3]")])
+bulk.deliver_all(Path(sys.argv[1]), [("a.json", b"[1, 2, 3]")])
 """
 
 
 STRUCK = """
 import sys
 from pathlib import Path
-from multimarket_async.landing import drop_all
+from multimarket_async.landing import deliver_all
 try:
-    drop_all(Path(sys.argv[1]), [(f"{n}.json", b"0123456789") for n in range(4)])
+    deliver_all(Path(sys.argv[1]), [(f"{n}.json", b"0123456789") for n in range(4)])
 except OSError as error:
     print(error.strerror)
 """
@@ -55,7 +55,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_every_file_is_there_and_nothing_else(tmp_path: Path) -> None:
     """Empty ones and large ones too."""
     files = {"a.json": b"", "b.json": b"x" * 3_000_000, "\u00e9t\u00e9.json": b"[]"}
-    drop_all(tmp_path, files.items())
+    deliver_all(tmp_path, files.items())
     assert contents(tmp_path) == files
 
 
@@ -64,7 +64,7 @@ def test_a_name_that_is_taken_is_left_alone(tmp_path: Path) -> None:
     """Whatever bears it, a broken link too."""
     (tmp_path / "a.json").write_bytes(b"first")
     (tmp_path / "b.json").symlink_to("nowhere")
-    drop_all(tmp_path, [("a.json", b"second"), ("a.json", b"third"), ("b.json", b"fourth")])
+    deliver_all(tmp_path, [("a.json", b"second"), ("a.json", b"third"), ("b.json", b"fourth")])
     assert (tmp_path / "b.json").is_symlink()
     (tmp_path / "b.json").unlink()
     assert contents(tmp_path) == {
@@ -79,14 +79,14 @@ def test_a_name_that_is_taken_is_left_alone(tmp_path: Path) -> None:
 def test_what_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
     """Those before it are there, whole; the error names the place."""
     with pytest.raises(FileNotFoundError) as stop:
-        drop_all(tmp_path, [("a.json", b"1"), ("gone/b.json", b"2"), ("c.json", b"3")])
+        deliver_all(tmp_path, [("a.json", b"1"), ("gone/b.json", b"2"), ("c.json", b"3")])
     assert str(tmp_path) in str(stop.value.filename)
     assert contents(tmp_path) == {"a.json": b"1"}
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as stop:
-        drop_all(tmp_path / "gone", [("a.json", b"1")])
+        deliver_all(tmp_path / "gone", [("a.json", b"1")])
     assert stop.value.filename == str(tmp_path / "gone")
 
 
@@ -99,7 +99,7 @@ def test_a_folder_removed_meanwhile_is_named(tmp_path: Path) -> None:
         yield "a.json", b"1"
 
     with pytest.raises(OSError, match=r"a\.json") as stop:  # ENOENT, or EPERM from some kernels
-        drop_all(folder, files())
+        deliver_all(folder, files())
     assert str(stop.value.filename).startswith(str(folder))
 
 
@@ -115,7 +115,7 @@ def test_a_disk_that_takes_a_part_is_given_the_rest(tmp_path: Path, monkeypatch:
     write = os.write
     monkeypatch.setattr(bulk, "_bulk", None)
     monkeypatch.setattr(bulk.os, "write", lambda descriptor, content: write(descriptor, content[:4]))
-    drop_all(tmp_path, [("a.json", b"123456789")])
+    deliver_all(tmp_path, [("a.json", b"123456789")])
     assert contents(tmp_path) == {"a.json": b"123456789"}
 
 

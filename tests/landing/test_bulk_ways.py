@@ -308,10 +308,10 @@ FILE = ("a.json", 1, 2, 3, 4, 0o100644)
         *[lambda c, at, n=n: c.move(at, at, [FILE, (*FILE[:n], None, *FILE[n + 1 :])]) for n in (0, 1, 3, 4, 5)],
         lambda c, at: c.move(at, None, []),
         lambda c, at: c.move(at, at, FILE),
-        lambda c, at: c.drop(at, ["a.json"]),
-        lambda c, at: c.drop(at, [("a.json", "text")]),
-        lambda c, at: c.drop(at, [("a.json", b"1"), (None, b"2")]),
-        lambda c, at: c.drop(at, [["a.json", b"1"]]),
+        lambda c, at: c.deliver(at, ["a.json"]),
+        lambda c, at: c.deliver(at, [("a.json", "text")]),
+        lambda c, at: c.deliver(at, [("a.json", b"1"), (None, b"2")]),
+        lambda c, at: c.deliver(at, [["a.json", b"1"]]),
     ],
 )
 def test_wrong_arguments(c: Any, folder: int, tmp_path: Path, call: Callable[[Any, int], object]) -> None:
@@ -349,8 +349,8 @@ def test_nothing_leaks(c: Any, tmp_path: Path, folder: int) -> None:
             lambda: c.read(folder, files, 100),
             lambda: c.move(folder, target, [*files[1:], files[0]._replace(bytes=1)]) and c.move(folder, target, files),
             lambda: c.move(target, folder, files),
-            lambda: c.drop(folder, [("1.json", b"{}"), ("3.json", b"")]),
-            *[lambda call=call: _refused(call, folder) for call in (c.look, c.read, c.move, c.drop)],
+            lambda: c.deliver(folder, [("1.json", b"{}"), ("3.json", b"")]),
+            *[lambda call=call: _refused(call, folder) for call in (c.look, c.read, c.move, c.deliver)],
         ]
         for call in calls:
             assert _left_behind(call, 10_000) < 20, call  # of 10,000: none a call
@@ -361,7 +361,7 @@ def _refused(call: Callable[..., object], folder: int) -> None:
         "look": (folder, "path", ["a.json", 1]),
         "read": (folder, [("a", 9, 1, 1, 1, 0o100644), 1], 100),
         "move": (folder, folder, [("a", 9, 1, 1, 1, 0o100644), 1]),
-        "drop": (folder, [("a", b"1"), 1]),
+        "deliver": (folder, [("a", b"1"), 1]),
     }
     try:
         call(*arguments[call.__name__])
@@ -395,7 +395,7 @@ spec.loader.exec_module(c)
 os.mkdir(sys.argv[2] + "/to")
 at, to = (os.open(path, os.O_RDONLY) for path in (sys.argv[2], sys.argv[2] + "/to"))
 files = [(os.fsdecode(b"%d\\xff" % n) + "n" * 200, bytes(n)) for n in range(300)]
-assert sum(c.drop(at, files)) in (0, 300)  # not every file system can
+assert sum(c.deliver(at, files)) in (0, 300)  # not every file system can
 for name, content in files:
     with open(sys.argv[2] + "/" + name, "wb") as file:
         file.write(content)
@@ -407,8 +407,8 @@ assert c.read(at, [(one[0], one[1] - 1, *one[2:]) for one in seen if one[1]], 25
 status = os.lstat(sys.argv[2] + "/" + names[0])
 assert c.move(at, to, [(names[0], 0, 0, 0, status.st_ino, status.st_mode)]) == [0]
 assert c.move(at, to, seen + seen).count(1) in (299, 300)
-for call, arguments in ((c.look, (at, "p", [*names, 1])), (c.read, (at, [*seen, 1], 300)), (c.drop, (at, [*files, 1])),
-                        (c.move, (at, to, [*seen, (1,) * 6]))):
+for call, arguments in ((c.look, (at, "p", [*names, 1])), (c.read, (at, [*seen, 1], 300)),
+                        (c.deliver, (at, [*files, 1])), (c.move, (at, to, [*seen, (1,) * 6]))):
     try:
         call(*arguments)
     except TypeError:

@@ -53,12 +53,12 @@ def _changed_after(path: Path, moment_ns: int) -> int:
     return path.stat().st_ctime_ns
 
 
-# --- drop ----------------------------------------------------------------------------------
+# --- deliver ----------------------------------------------------------------------------------
 
 
 async def test_drop_puts_the_file_there(landing: Landing) -> None:
     """The content arrives under the name, and nothing else is left."""
-    path = await landing.drop("1.json", b"whole")
+    path = await landing.deliver("1.json", b"whole")
     assert (path, path.read_bytes()) == (landing.sources / "1.json", b"whole")
     assert _listed(landing.sources) == ["1.json"]
 
@@ -73,7 +73,7 @@ async def test_a_half_written_drop_is_nobodys(landing: Landing, monkeypatch: pyt
 
     monkeypatch.setattr("multimarket_async.landing.directory._place", killed)
     with pytest.raises(OSError, match="killed"):
-        await landing.drop("1.json", b"whole")
+        await landing.deliver("1.json", b"whole")
     [(names, waiting)] = seen
     assert (len(names), names[0][0], is_ours(names[0]), waiting) == (1, ".", False, [])
 
@@ -86,28 +86,28 @@ async def test_a_drop_that_fails_leaves_nothing(landing: Landing, monkeypatch: p
 
     monkeypatch.setattr("multimarket_async.landing.directory._place", full)
     with pytest.raises(OSError, match="disk full"):
-        await landing.drop("1.json", b"whole")
+        await landing.deliver("1.json", b"whole")
     assert _listed(landing.sources) == []
 
 
 async def test_drop_never_overwrites_a_waiting_file(landing: Landing) -> None:
     """A second file of the same name waits beside the first."""
-    await landing.drop("1.json", b"first")
-    second = await landing.drop("1.json", b"second")
+    await landing.deliver("1.json", b"first")
+    second = await landing.deliver("1.json", b"second")
     assert second.name == "1.2.json"
     assert (landing.sources / "1.json").read_bytes() == b"first"
 
 
 async def test_drops_at_the_same_time_all_arrive(landing: Landing) -> None:
-    """Twenty drops under one name are twenty files."""
-    await asyncio.gather(*(landing.drop("1.json", str(n).encode()) for n in range(20)))
+    """Twenty delivers under one name are twenty files."""
+    await asyncio.gather(*(landing.deliver("1.json", str(n).encode()) for n in range(20)))
     assert sorted(int(file.path.read_bytes()) for file in landing.waiting()) == list(range(20))
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 async def test_drop_takes_any_name(landing: Landing, name: str) -> None:
     """A name is any bytes but a slash."""
-    assert (await landing.drop(name, b"{}")).name == name
+    assert (await landing.deliver(name, b"{}")).name == name
 
 
 # --- waiting -------------------------------------------------------------------------------
@@ -320,11 +320,11 @@ def test_out_of_file_descriptors_while_looking(landing: Landing) -> None:
 
 
 async def test_files_may_be_dated_by_another_clock(tmp_path: Path) -> None:
-    """Dropped then, to the microsecond; and one that somebody writes to later has changed."""
+    """Received then, to the microsecond; and one that somebody writes to later has changed."""
     moment = datetime(2031, 2, 3, 4, 5, 6, 789_012, tzinfo=UTC)
     landing = Landing(tmp_path, "web", lambda: moment)
     landing.prepare()
-    path = await landing.drop("1.json", b"{}")
+    path = await landing.deliver("1.json", b"{}")
     [before] = landing.waiting()
     assert before.changed_ns == before.written_ns == 1_927_857_906_789_012_000
     path.write_bytes(b"[]")
@@ -339,7 +339,7 @@ async def test_the_oldest_by_that_clock_comes_first(tmp_path: Path) -> None:
     landing = Landing(tmp_path, "web", lambda: next(left))
     landing.prepare()
     for name in ("c", "a", "b"):
-        await landing.drop(f"{name}.json", b"{}")
+        await landing.deliver(f"{name}.json", b"{}")
     assert [file.name for file in landing.waiting()] == ["a.json", "b.json", "c.json"]
     assert [file.name for file in landing.waiting(most=2)] == ["a.json", "b.json"]
 

@@ -23,10 +23,10 @@ def landing(tmp_path: Path) -> Landing:
     return landing
 
 
-def _set_aside(landing: Landing, name: str, content: bytes = b"bad", rejected: Rejected = BAD, **facts: Any) -> Path:
+def _quarantine(landing: Landing, name: str, content: bytes = b"bad", rejected: Rejected = BAD, **facts: Any) -> Path:
     path = landing.sources / name
     path.write_bytes(content)
-    return landing.quarantine.set_aside(path, rejected, facts)
+    return landing.quarantine.add(path, rejected, facts)
 
 
 def _reason(path: Path) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _listed(folder: Path) -> list[str]:
 
 def test_the_file_as_it_came_and_the_reason_beside_it(landing: Landing) -> None:
     """Its bytes are untouched; who finds it finds why."""
-    path = _set_aside(landing, "1.json", b"\xff bad", sha256="d1")
+    path = _quarantine(landing, "1.json", b"\xff bad", sha256="d1")
     assert (path.read_bytes(), landing.waiting()) == (b"\xff bad", [])
     assert _reason(path) == {
         "code": "syntax_error",
@@ -56,7 +56,7 @@ def test_the_file_as_it_came_and_the_reason_beside_it(landing: Landing) -> None:
 def test_the_facts_of_the_rejection_are_written_down(landing: Landing) -> None:
     """Whatever helps to mend it, such as both digests of a conflict."""
     conflict = Rejected("conflict", "stored already", facts={"sha256_stored": "d1", "sha256_delivered": "d2"})
-    reason = _reason(_set_aside(landing, "1.json", rejected=conflict))
+    reason = _reason(_quarantine(landing, "1.json", rejected=conflict))
     assert (reason["sha256_stored"], reason["sha256_delivered"]) == ("d1", "d2")
 
 
@@ -66,7 +66,7 @@ def test_the_reason_comes_first(landing: Landing, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         "multimarket_async.landing.quarantine.rename_new", lambda *_: there.extend(_listed(landing.quarantine.folder))
     )
-    _set_aside(landing, "1.json")
+    _quarantine(landing, "1.json")
     assert there == ["1.json.reason.json"]
 
 
@@ -74,7 +74,7 @@ def test_a_crash_between_reason_and_move_is_repaired(landing: Landing) -> None:
     """A reason without a file: the file waits still, and the next attempt writes the reason anew and moves it."""
     (landing.quarantine.folder / "1.json.reason.json").write_text('{"code": "of_the_crash"}')
     assert landing.quarantine.list() == []
-    path = _set_aside(landing, "1.json")
+    path = _quarantine(landing, "1.json")
     assert (path.name, _reason(path)["code"]) == ("1.json", "syntax_error")
     assert _listed(landing.quarantine.folder) == ["1.json", "1.json.reason.json"]
 
@@ -85,7 +85,7 @@ def test_a_disk_too_full_for_the_reason_keeps_the_file_where_it_is(
     """Without its reason written nothing moves."""
     monkeypatch.setattr(Path, "write_text", _disk_full)
     with pytest.raises(OSError, match="full"):
-        _set_aside(landing, "1.json")
+        _quarantine(landing, "1.json")
     assert [file.name for file in landing.waiting()] == ["1.json"]
     assert landing.quarantine.list() == []
 
@@ -96,8 +96,8 @@ def _disk_full(*_: object, **__: object) -> int:
 
 def test_a_second_file_of_the_name_stands_beside_the_first(landing: Landing) -> None:
     """Neither file nor reason is overwritten."""
-    first = _set_aside(landing, "1.json", b"first", Rejected("a", "first"))
-    second = _set_aside(landing, "1.json", b"second", Rejected("b", "second"))
+    first = _quarantine(landing, "1.json", b"first", Rejected("a", "first"))
+    second = _quarantine(landing, "1.json", b"second", Rejected("b", "second"))
     assert (first.name, first.read_bytes(), _reason(first)["code"]) == ("1.json", b"first", "a")
     assert (second.name, second.read_bytes(), _reason(second)["code"]) == ("1.2.json", b"second", "b")
     assert _reason(second)["file"] == "1.json"
@@ -105,8 +105,8 @@ def test_a_second_file_of_the_name_stands_beside_the_first(landing: Landing) -> 
 
 def test_a_file_named_like_a_reason_is_not_taken_for_one(landing: Landing) -> None:
     """x.json.reason.json, bad, beside x.json, bad: two files, two reasons, whichever comes first."""
-    imposter = _set_aside(landing, "x.json.reason.json", b"imposter")
-    honest = _set_aside(landing, "x.json", b"honest")
+    imposter = _quarantine(landing, "x.json.reason.json", b"imposter")
+    honest = _quarantine(landing, "x.json", b"honest")
     assert (imposter.name, imposter.read_bytes()) == ("x.json.reason.2.json", b"imposter")
     assert (honest.read_bytes(), _reason(honest)["file"]) == (b"honest", "x.json")
     assert sorted(one.reason["file"] for one in landing.quarantine.list()) == ["x.json", "x.json.reason.json"]
@@ -117,20 +117,20 @@ def test_long_names_leave_room_for_the_reasons_name(landing: Landing, bytes_long
     """Up to the longest legal name a file gets its reason, and each name in quarantine is legal."""
     name = "a" * (bytes_long - 5) + ".json"
     for _ in range(2):
-        assert _reason(_set_aside(landing, name))["file"] == name
+        assert _reason(_quarantine(landing, name))["file"] == name
     assert len(landing.quarantine.list()) == 2
 
 
 @pytest.mark.parametrize("name", [os.fsdecode(b"\xff.json"), "a\nb.json", '"quoted".json'])
 def test_odd_names(landing: Landing, name: str) -> None:
     """The reason file is JSON whatever the name, and holds the very name."""
-    path = _set_aside(landing, name)
+    path = _quarantine(landing, name)
     assert (path.name, _reason(path)["file"]) == (name, name)
 
 
 def test_a_sentence_that_is_not_text(landing: Landing) -> None:
     """A lone surrogate in a sentence or a pointer does not keep the reason from being written."""
-    path = _set_aside(landing, "1.json", rejected=Rejected("bad_key", "half a character: \ud800", "/\ud800"))
+    path = _quarantine(landing, "1.json", rejected=Rejected("bad_key", "half a character: \ud800", "/\ud800"))
     assert _reason(path)["pointer"] == "/\ud800"
 
 
@@ -141,8 +141,8 @@ def test_directories_and_links_are_set_aside_too(landing: Landing) -> None:
     (folder / "inside").write_bytes(b"kept")
     link = landing.sources / "2.json"
     link.symlink_to("/etc/hostname")
-    landing.quarantine.set_aside(folder, BAD, {})
-    landing.quarantine.set_aside(link, BAD, {})
+    landing.quarantine.add(folder, BAD, {})
+    landing.quarantine.add(link, BAD, {})
     assert (landing.quarantine.folder / "1.json" / "inside").read_bytes() == b"kept"
     assert (landing.quarantine.folder / "2.json").readlink() == Path("/etc/hostname")
 
@@ -151,20 +151,20 @@ def test_a_removed_quarantine_comes_back(landing: Landing) -> None:
     """Somebody removes the folder: the next bad file finds it again."""
     landing.quarantine.folder.rmdir()
     assert landing.quarantine.list() == []
-    assert _set_aside(landing, "1.json").read_bytes() == b"bad"
+    assert _quarantine(landing, "1.json").read_bytes() == b"bad"
 
 
 def test_list_is_oldest_first(landing: Landing) -> None:
     """By when they were set aside, not by name."""
-    _set_aside(landing, "a.json", set_aside_at="2026-03-02")
-    _set_aside(landing, "b.json", set_aside_at="2026-03-01")
+    _quarantine(landing, "a.json", quarantined_at="2026-03-02")
+    _quarantine(landing, "b.json", quarantined_at="2026-03-01")
     assert [one.path.name for one in landing.quarantine.list()] == ["b.json", "a.json"]
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"\xff{")])
 def test_a_file_whose_reason_is_lost_is_still_listed(landing: Landing, damage: Any) -> None:
     """Nothing in quarantine is invisible."""
-    path = _set_aside(landing, "1.json")
+    path = _quarantine(landing, "1.json")
     damage(path.with_name("1.json.reason.json"))
     [one] = landing.quarantine.list()
     assert (one.path, one.reason["code"]) == (path, "unknown")
@@ -175,7 +175,7 @@ def test_a_file_whose_reason_is_lost_is_still_listed(landing: Landing, damage: A
 
 def test_replay_sends_the_file_back(landing: Landing) -> None:
     """It waits again under its name, and quarantine shows nothing of it."""
-    _set_aside(landing, "1.json", b"mended")
+    _quarantine(landing, "1.json", b"mended")
     [one] = landing.quarantine.list()
     path = landing.quarantine.replay(one, NOW)
     assert (path, path.read_bytes()) == (landing.sources / "1.json", b"mended")
@@ -185,7 +185,7 @@ def test_replay_sends_the_file_back(landing: Landing) -> None:
 
 def test_replay_never_overwrites_a_waiting_file(landing: Landing) -> None:
     """A new file of the same name waits: both wait."""
-    _set_aside(landing, "1.json", b"old")
+    _quarantine(landing, "1.json", b"old")
     (landing.sources / "1.json").write_bytes(b"new")
     path = landing.quarantine.replay(landing.quarantine.list()[0], NOW)
     assert (path.name, path.read_bytes()) == ("1.2.json", b"old")
@@ -195,27 +195,27 @@ def test_replay_never_overwrites_a_waiting_file(landing: Landing) -> None:
 def test_a_file_that_comes_back_brings_its_history(landing: Landing) -> None:
     """Twice replayed, three times bad: its reason tells of both attempts."""
     for code, day in (("first", "2026-03-01"), ("second", "2026-03-02")):
-        _set_aside(landing, "1.json", rejected=Rejected(code, "bad", "/x"), set_aside_at=day)
+        _quarantine(landing, "1.json", rejected=Rejected(code, "bad", "/x"), quarantined_at=day)
         landing.quarantine.replay(landing.quarantine.list()[0], NOW)
-    reason = _reason(_set_aside(landing, "1.json", rejected=Rejected("third", "bad")))
+    reason = _reason(_quarantine(landing, "1.json", rejected=Rejected("third", "bad")))
     replayed_at = "2026-03-01T12:00:00+00:00"
     assert reason["code"] == "third"
     assert reason["attempts"] == [
-        {"code": "first", "pointer": "/x", "set_aside_at": "2026-03-01", "replayed_at": replayed_at},
-        {"code": "second", "pointer": "/x", "set_aside_at": "2026-03-02", "replayed_at": replayed_at},
+        {"code": "first", "pointer": "/x", "quarantined_at": "2026-03-01", "replayed_at": replayed_at},
+        {"code": "second", "pointer": "/x", "quarantined_at": "2026-03-02", "replayed_at": replayed_at},
     ]
 
 
 def test_replay_of_a_file_whose_reason_is_lost(landing: Landing) -> None:
     """It can be sent back all the same."""
-    _set_aside(landing, "1.json").with_name("1.json.reason.json").unlink()
+    _quarantine(landing, "1.json").with_name("1.json.reason.json").unlink()
     assert landing.quarantine.replay(landing.quarantine.list()[0], NOW).name == "1.json"
 
 
 def test_replay_of_a_long_name_that_is_taken(landing: Landing) -> None:
     """The longest name quarantine gives, replayed beside a waiting file of that name."""
     name = "a" * 237 + ".json"
-    _set_aside(landing, name)
+    _quarantine(landing, name)
     (landing.sources / name).write_bytes(b"new")
     landing.quarantine.replay(landing.quarantine.list()[0], NOW)
     assert _listed(landing.quarantine.folder)[0].startswith(".")
@@ -225,14 +225,14 @@ def test_two_processes_of_one_number_do_not_mix_their_reasons(landing: Landing) 
     """Two containers on one volume may have the same process id: each writes its own hidden file."""
     theirs = landing.quarantine.folder / f".{os.getpid()}.part"
     theirs.write_text("half a reason of another process")
-    _set_aside(landing, "1.json")
+    _quarantine(landing, "1.json")
     assert theirs.read_text() == "half a reason of another process"
 
 
 def test_two_quarantines_set_aside_one_file_once(landing: Landing) -> None:
     """Who comes second learns that it is gone, and the first one's file keeps its reason."""
     other = Quarantine(landing.quarantine.folder, landing.sources)
-    path = _set_aside(landing, "1.json")
+    path = _quarantine(landing, "1.json")
     with pytest.raises(FileNotFoundError):
-        other.set_aside(landing.sources / "1.json", Rejected("late", "came second"), {})
+        other.add(landing.sources / "1.json", Rejected("late", "came second"), {})
     assert [(one.path, one.reason["code"]) for one in landing.quarantine.list()] == [(path, "syntax_error")]

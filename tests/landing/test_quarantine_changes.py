@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from multimarket_async.errors import Rejected
-from multimarket_async.landing import Landing, SetAside, WaitingFile
+from multimarket_async.landing import Landing, QuarantinedFile, WaitingFile
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BAD = Rejected("truncated", "the text ends too early", "", 1, 4)
@@ -25,12 +25,12 @@ def landing(tmp_path: Path) -> Landing:
     return landing
 
 
-def set_aside(landing: Landing, content: bytes = b'{"a', name: str = "1.json", **facts: Any) -> SetAside:
+def set_aside(landing: Landing, content: bytes = b'{"a', name: str = "1.json", **facts: Any) -> QuarantinedFile:
     """As the collector does it: what it knows of the file is what it saw before it read it."""
     (landing.sources / name).write_bytes(content)
     seen = looked_at(landing, name)
     known = {"bytes": seen.bytes, "changed_ns": seen.changed_ns, "sha256": hashlib.sha256(content).hexdigest()}
-    path = landing.quarantine.set_aside(seen.path, BAD, {**known, **facts})
+    path = landing.quarantine.add(seen.path, BAD, {**known, **facts})
     return next(one for one in landing.quarantine.list() if one.path == path)
 
 
@@ -53,7 +53,7 @@ def test_a_writer_that_ends_late_is_noticed(landing: Landing) -> None:
         writer.write(b'{"a')
         seen = looked_at(landing, "1.json")
         facts = {"bytes": seen.bytes, "changed_ns": seen.changed_ns, "sha256": hashlib.sha256(b'{"a').hexdigest()}
-        landing.quarantine.set_aside(seen.path, BAD, facts)
+        landing.quarantine.add(seen.path, BAD, facts)
         [one] = landing.quarantine.list()
         assert not one.changed()
         writer.write(b'": 1}')
@@ -161,7 +161,7 @@ def test_a_file_that_comes_back_beside_another_of_its_name_brings_its_history(la
     """The name it waits under is taken in quarantine when it returns."""
     placed = landing.quarantine.replay(set_aside(landing, b"first"), NOW)
     (landing.quarantine.folder / "1.json").write_bytes(b"laid here by hand")
-    back = landing.quarantine.set_aside(placed, BAD, {})
+    back = landing.quarantine.add(placed, BAD, {})
     reason = json.loads(back.with_name(back.name + ".reason.json").read_bytes())
     assert (back.name, [attempt["code"] for attempt in reason["attempts"]]) == ("1.2.json", ["truncated"])
 

@@ -11,7 +11,7 @@ import pytest
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Delivery
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Rejected, WrongSettings
 from multimarket_async.landing import Landing, bulk
 from multimarket_async.producer import Faults, Period, Producer
@@ -23,7 +23,7 @@ PERIOD = Period.before(datetime(2026, 5, 1, tzinfo=UTC), "24months")
 
 def source(text: str, feed: str = "site_web", seed: int = 1) -> Source:
     one = FEEDS[feed]
-    return Source(one.name, one.simulate, seed, faults=Faults.of(text), spoiling=one.spoiling, later=None)
+    return Source(one.name, one.simulate, seed, faults=Faults.of(text), corruptions=one.corruptions, later=None)
 
 
 def deliveries(text: str, count: int, **which: Any) -> list[tuple[Delivery, Delivery | None]]:
@@ -61,7 +61,7 @@ def test_without_faults_nothing_changes() -> None:
 def test_every_bad_file_has_the_code_it_is_labelled_with(feed: str) -> None:
     """Each way that its channel knows, as the domain itself rejects it."""
     one = FEEDS[feed]
-    for kind in one.spoiling.ways:
+    for kind in one.corruptions.ways:
         [(delivery, later)] = deliveries(f"{kind}=1", 1, feed=feed)
         with pytest.raises(Rejected) as rejected:
             one.parse(delivery.content)
@@ -74,8 +74,8 @@ def test_every_bad_file_has_the_code_it_is_labelled_with(feed: str) -> None:
 def test_what_the_rules_allow_is_no_way_to_be_bad(rules: OrderSettings) -> None:
     """Orders without a delivery, a status of another spelling."""
     for feed in ORDERS.feeds(rules):
-        for number, spoil in enumerate(feed.spoiling.ways.values()):
-            content, code = spoil(feed.simulate(1, number, PERIOD.earliest, PERIOD.latest).content)
+        for number, corrupt in enumerate(feed.corruptions.ways.values()):
+            content, code = corrupt(feed.simulate(1, number, PERIOD.earliest, PERIOD.latest).content)
             with pytest.raises(Rejected) as rejected:
                 feed.parse(content)
             assert rejected.value.code == code
@@ -121,7 +121,7 @@ def test_wrong_rates_are_refused_in_a_sentence(text: str, told: str) -> None:
 def producer(folder: Path, text: str) -> Producer:
     landing, feed = Landing(folder, "site_web"), FEEDS["site_web"]
     landing.prepare()
-    return Producer(feed.simulate, landing, 1, Clock(), faults=Faults.of(text), spoiling=feed.spoiling)
+    return Producer(feed.simulate, landing, 1, Clock(), faults=Faults.of(text), corruptions=feed.corruptions)
 
 
 async def test_a_struck_burst_is_dropped_and_counted(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ async def test_a_struck_burst_is_dropped_and_counted(tmp_path: Path) -> None:
     one = producer(tmp_path, "duplicate=0.2, conflict=0.1, torn=0.2")
     await one.burst(600, PERIOD)
     contents = [path.read_bytes() for path in (tmp_path / "sources/site_web").glob("[!.]*")]
-    assert len(contents) == one.dropped == 600 + one.expected["duplicate"] + one.expected["conflict"]
+    assert len(contents) == one.delivered == 600 + one.expected["duplicate"] + one.expected["conflict"]
     assert len(set(contents)) == 600 + one.expected["conflict"]
     assert all(json.loads(content) for content in contents)
     assert 80 < one.expected["duplicate"] < 160

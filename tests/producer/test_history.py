@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.landing import Landing
-from multimarket_async.producer import History, Period, Producer, Rhythm, drop_history, shared_out
+from multimarket_async.producer import ArrivalProcess, History, Period, Producer, shared_out, write_backfill
 from multimarket_async.settings import Pace
 
 PERIOD = Period.before(datetime(2026, 5, 1, tzinfo=UTC), "24months")
@@ -23,8 +23,8 @@ def producers(folder: Path, seed: int = 1) -> list[Producer]:
     return made
 
 
-async def dropped(folder: Path, files: int, seed: int = 1) -> History:
-    return await drop_history(shared_out(producers(folder, seed), files), PERIOD)
+async def delivered(folder: Path, files: int, seed: int = 1) -> History:
+    return await write_backfill(shared_out(producers(folder, seed), files), PERIOD)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -33,7 +33,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 async def test_the_digest_is_pinned(tmp_path: Path) -> None:
     """On any machine: a difference has its reason in what the digest comes with, or in our code."""
-    made = await dropped(tmp_path, 2000)
+    made = await delivered(tmp_path, 2000)
     assert made.facts() == {
         "files": 2000,
         "earliest": "2024-05-01T00:00:00+00:00",
@@ -46,15 +46,15 @@ async def test_the_digest_is_pinned(tmp_path: Path) -> None:
 
 
 async def test_two_runs_drop_the_same(tmp_path: Path) -> None:
-    """File by file; another seed drops others."""
-    one, again, other = [await dropped(tmp_path / name, 900, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))]
+    """File by file; another seed delivers others."""
+    one, again, other = [await delivered(tmp_path / name, 900, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))]
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     assert one.digest == again.digest != other.digest
 
 
 async def test_a_channel_alone_drops_what_it_drops_among_others(tmp_path: Path) -> None:
     """The others take no numbers from it."""
-    await dropped(tmp_path / "all", 900)
+    await delivered(tmp_path / "all", 900)
     web = producers(tmp_path / "web")[0]
     await web.burst(450, PERIOD)
     together = {name: content for name, content in contents(tmp_path / "all").items() if "site_web" in name}
@@ -63,7 +63,7 @@ async def test_a_channel_alone_drops_what_it_drops_among_others(tmp_path: Path) 
 
 async def test_channels_have_their_shares(tmp_path: Path) -> None:
     """Half of all on the web; and none is lost in rounding."""
-    await dropped(tmp_path, 1001)
+    await delivered(tmp_path, 1001)
     found = [len(list((tmp_path / "sources" / feed).glob("*.json"))) for feed in CHANNELS]
     assert found == [500, 301, 200]
     assert sum(shared_out(producers(tmp_path), 7).values()) == 7
@@ -71,9 +71,9 @@ async def test_channels_have_their_shares(tmp_path: Path) -> None:
 
 async def test_live_goes_on_where_the_history_ended(tmp_path: Path) -> None:
     """The same numbers never come twice."""
-    await dropped(tmp_path, 30)
+    await delivered(tmp_path, 30)
     one, stop = producers(tmp_path)[0], asyncio.Event()
     asyncio.get_running_loop().call_later(0.05, stop.set)
-    await one.live(stop, Rhythm(Pace.RANDOM, 3600, 3600))
+    await one.live(stop, ArrivalProcess(Pace.RANDOM, 3600, 3600))
     names = sorted(path.name for path in (tmp_path / "sources/site_web").glob("*.json"))
     assert names == [f"{10**9 + number}.json" for number in range(1, 17)]

@@ -13,14 +13,14 @@ from multimarket_async.clock import Clock
 from multimarket_async.domains import Delivery, Simulate
 from multimarket_async.events import Events
 from multimarket_async.landing import Landing
-from multimarket_async.producer import Faults, Period, Producer, Rhythm
+from multimarket_async.producer import ArrivalProcess, Faults, Period, Producer
 from multimarket_async.settings import Pace
 
 NOW = datetime(2026, 5, 20, 13, 45, 7, 250_000, tzinfo=UTC)
 TODAY, TWO_YEARS_AGO = datetime(2026, 5, 20, tzinfo=UTC), datetime(2024, 5, 20, tzinfo=UTC)
 
 
-AT_ONCE = Rhythm(Pace.RANDOM, 0, 0)
+AT_ONCE = ArrivalProcess(Pace.RANDOM, 0, 0)
 PERIOD = Period(TWO_YEARS_AGO, TODAY)
 
 
@@ -40,7 +40,7 @@ def breaks_at(bad: int) -> Simulate:
 
 
 def then_stops(stop: asyncio.Event, files: int, after_s: float = 0.0) -> Simulate:
-    """Deliveries, with a stop `after_s` the last of so many was asked for (0: while it is being dropped)."""
+    """Deliveries, with a stop `after_s` the last of so many was asked for (0: while it is being delivered)."""
     left = iter(range(files - 1, -1, -1))
 
     def simulate(seed: int, number: int, earliest: datetime, latest: datetime) -> Delivery:
@@ -62,14 +62,14 @@ def producer(landing: Landing, seed: int = 1, simulate: Simulate = delivery) -> 
     return Producer(simulate, landing, seed, Clock(now=lambda: NOW))
 
 
-def dropped(landing: Landing) -> list[dict[str, str | int]]:
+def delivered(landing: Landing) -> list[dict[str, str | int]]:
     """By number."""
     files = [json.loads(file.path.read_bytes()) for file in landing.waiting()]
     return sorted(files, key=lambda file: (file["seed"], file["number"]))
 
 
 def numbers(landing: Landing, seed: int = 1) -> list[int]:
-    return [file["number"] for file in dropped(landing) if file["seed"] == seed]
+    return [file["number"] for file in delivered(landing) if file["seed"] == seed]
 
 
 def test_two_processes_never_use_the_same_number(landing: Landing) -> None:
@@ -85,18 +85,18 @@ async def test_a_burst_drops_so_many_files(landing: Landing) -> None:
     one = producer(landing)
     await one.burst(5)
     assert numbers(landing) == [0, 1, 2, 3, 4]
-    assert one.dropped == 5
+    assert one.delivered == 5
     assert [path.name for path in landing.sources.iterdir() if path.name.endswith(".part")] == []
 
 
 async def test_a_file_is_seen_whole_or_not_at_all(landing: Landing) -> None:
-    """Whoever looks while files are being dropped finds complete ones only."""
+    """Whoever looks while files are being delivered finds complete ones only."""
     producing, seen = asyncio.create_task(producer(landing).burst(40)), 0
     while not producing.done():
-        seen += len(dropped(landing))  # json.loads raises on half a file
+        seen += len(delivered(landing))  # json.loads raises on half a file
         await asyncio.sleep(0)
     assert seen > 0
-    assert len(dropped(landing)) == 40
+    assert len(delivered(landing)) == 40
 
 
 async def test_numbers_go_on_after_a_restart(landing: Landing) -> None:
@@ -131,7 +131,7 @@ async def test_a_crash_between_reserving_and_dropping_repeats_no_number(landing:
 
 
 async def test_live_deliveries_crash_alike(landing: Landing) -> None:
-    """The number is written down before the file is dropped."""
+    """The number is written down before the file is delivered."""
     with pytest.raises(KeyboardInterrupt):
         await producer(landing, simulate=breaks_at(0)).live(asyncio.Event(), AT_ONCE)
     await producer(landing).burst(1)
@@ -156,7 +156,7 @@ async def test_the_counter_is_not_a_delivery(landing: Landing) -> None:
 async def test_a_burst_is_dated_over_the_last_24_months(landing: Landing) -> None:
     """From this day two years ago (730 days, one of no leap year) to the last midnight."""
     await producer(landing).burst(1)
-    [file] = dropped(landing)
+    [file] = delivered(landing)
     assert (TWO_YEARS_AGO.isoformat(), TODAY.isoformat()) == (file["earliest"], file["latest"])
 
 
@@ -164,7 +164,7 @@ async def test_a_live_delivery_is_dated_now(landing: Landing) -> None:
     """Neither earlier nor later."""
     stop = asyncio.Event()
     await producer(landing, simulate=then_stops(stop, files=1)).live(stop, AT_ONCE)
-    [file] = dropped(landing)
+    [file] = delivered(landing)
     assert (NOW.isoformat(), NOW.isoformat()) == (file["earliest"], file["latest"])
 
 
@@ -173,7 +173,7 @@ async def test_live_stops_at_once(landing: Landing) -> None:
     stop = asyncio.Event()
     async with asyncio.timeout(10):
         await producer(landing, simulate=then_stops(stop, files=1, after_s=0.05)).live(
-            stop, Rhythm(Pace.RANDOM, 3600, 3600)
+            stop, ArrivalProcess(Pace.RANDOM, 3600, 3600)
         )
     assert numbers(landing) == [0]
 
@@ -196,7 +196,7 @@ async def test_pauses_lie_within_the_two_settings(landing: Landing, monkeypatch:
             stop.set()
 
     monkeypatch.setattr("multimarket_async.producer.producer.pause", noted)
-    await producer(landing).live(stop, Rhythm(Pace.RANDOM, 2.0, 5.0))
+    await producer(landing).live(stop, ArrivalProcess(Pace.RANDOM, 2.0, 5.0))
     assert all(2.0 <= pause <= 5.0 for pause in pauses)
     assert max(pauses) - min(pauses) > 1.0
 
@@ -221,7 +221,7 @@ async def test_a_digest_tells_what_was_dropped(landing: Landing, tmp_path: Path)
 async def test_a_period_may_be_given(landing: Landing) -> None:
     """And is told to whoever makes the deliveries."""
     await producer(landing).burst(1, Period.before(TODAY, "1month"))
-    [file] = dropped(landing)
+    [file] = delivered(landing)
     assert (file["earliest"], file["latest"]) == ("2026-04-20T00:00:00+00:00", TODAY.isoformat())
 
 
@@ -229,15 +229,15 @@ async def test_simulated_time_runs_faster(landing: Landing) -> None:
     """At speed 60, a minute later by the clock is an hour later in the orders."""
     stop, times = asyncio.Event(), iter([NOW, NOW, NOW + timedelta(minutes=1)])
     one = Producer(then_stops(stop, files=2), landing, 1, Clock(now=lambda: next(times)), events=Events())
-    await one.live(stop, Rhythm(Pace.RANDOM, 0, 0, speed=60))
-    dates = [datetime.fromisoformat(str(file["earliest"])) for file in dropped(landing)]
+    await one.live(stop, ArrivalProcess(Pace.RANDOM, 0, 0, time_scale=60))
+    dates = [datetime.fromisoformat(str(file["earliest"])) for file in delivered(landing)]
     assert dates == [NOW, NOW + timedelta(hours=1)]
 
 
 async def test_a_burst_of_the_pace_comes_at_once(landing: Landing) -> None:
     """So many files, then a pause."""
     stop = asyncio.Event()
-    rhythm = Rhythm(Pace.BURST, 3600, 3600, burst_files=7)
+    rhythm = ArrivalProcess(Pace.BURST, 3600, 3600, burst_files=7)
     await producer(landing, simulate=then_stops(stop, files=7)).live(stop, rhythm)
     assert numbers(landing) == list(range(7))
 
@@ -257,9 +257,9 @@ async def test_a_burst_waits_for_a_collector_where_that_is_asked_for(
 
     for name, value in (("AT_ONCE", 5), ("ROOM_EVERY", 10), ("ROOM_AGAIN_S", 0), ("count_waiting", collected)):
         monkeypatch.setattr(f"multimarket_async.producer.producer.{name}", value)
-    one = Producer(delivery, landing, 1, Clock(now=lambda: NOW), most_waiting=10)
+    one = Producer(delivery, landing, 1, Clock(now=lambda: NOW), max_backlog_files=10)
     await one.burst(25)
-    assert one.dropped == 25
+    assert one.delivered == 25
     assert counted == [0, 10, 10, 0, 10, 10, 0]
 
 
@@ -282,7 +282,7 @@ async def test_torn_files_of_a_burst_stay_unfinished_for_a_while(landing: Landin
 
 
 async def test_a_witness_is_told_of_each_delivery_of_a_burst(landing: Landing) -> None:
-    """In the order in which they were dropped."""
+    """In the order in which they were delivered."""
     seen: list[Delivery] = []
     one = producer(landing)
     one.witness = seen.append

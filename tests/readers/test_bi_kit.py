@@ -19,7 +19,7 @@ from bson import json_util
 
 from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders.kpis import kpis
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers.bi import kit
 from multimarket_async.settings import Settings
 from tests.npm import installed

@@ -4,7 +4,7 @@ import pytest
 
 from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders.kpis import kpis
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers.charts import drawing
 
 KPIS = {kpi.name: kpi for kpi in kpis(OrderSettings())}

@@ -9,8 +9,8 @@ from bson.int64 import Int64
 from pymongo.database import Database
 
 from multimarket_async.readers.freshness import freshness
-from multimarket_async.store import LEDGER, Store
-from multimarket_async.store.marks import TOUCHED
+from multimarket_async.store import GENERATIONS, Store
+from multimarket_async.store.dirty import DIRTY
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 
@@ -24,11 +24,11 @@ async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Stor
 
 def publish(database: "Database[Any]", as_of: datetime) -> None:
     facts = {"newest_event": as_of, "seconds": 0.5, "definition": "d", "quarantined": Int64(2), "drift": Int64(0)}
-    database[LEDGER].insert_one({"_id": Int64(7), "as_of": as_of, "computed_at": as_of, **facts})
+    database[GENERATIONS].insert_one({"_id": Int64(7), "as_of": as_of, "computed_at": as_of, **facts})
 
 
 def touch(database: "Database[Any]", at: datetime) -> None:
-    database[TOUCHED].insert_one({"collection": "c", "partitions": ["p"], "done": True, "at": at})
+    database[DIRTY].insert_one({"collection": "c", "partitions": ["p"], "done": True, "at": at})
 
 
 async def test_before_the_first_generation_there_is_nothing_to_tell(store: Store) -> None:

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from multimarket_async.domains import Column, Cube, Kpi
 from multimarket_async.errors import CannotContinue
 from multimarket_async.readers.ledger import Change, Entered, Step, changes, entered, generation, history
-from multimarket_async.store import LEDGER, Store
+from multimarket_async.store import GENERATIONS, Store
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 COLUMNS = (Column("shop", "string", "Shop"), Column("pieces", "integer", "Pieces"))
@@ -32,7 +32,7 @@ def one(number: int, **shops: int) -> dict[str, Any]:
 
 async def test_a_generation_by_number_by_time_or_the_newest(store: Store, database: "Database[Any]") -> None:
     """At a time: the newest that was there then."""
-    database[LEDGER].insert_many([one(1), one(2), one(10)])
+    database[GENERATIONS].insert_many([one(1), one(2), one(10)])
     found = [
         await generation(store),
         await generation(store, number=2),
@@ -46,14 +46,14 @@ async def test_a_generation_by_number_by_time_or_the_newest(store: Store, databa
 async def test_no_such_generation_is_said(store: Store, database: "Database[Any]", wanted: dict[str, Any]) -> None:
     """Nothing measured, a number that is not kept, a time before the first."""
     if wanted:
-        database[LEDGER].insert_one(one(1))
+        database[GENERATIONS].insert_one(one(1))
     with pytest.raises(CannotContinue):
         await generation(store, **wanted)
 
 
 async def test_history_tells_each_change_of_each_row(store: Store, database: "Database[Any]") -> None:
     """New, grown, gone; what stays is not told again."""
-    database[LEDGER].insert_many([one(1, a=1, b=1), one(2, a=2, b=1), one(3, b=1)])
+    database[GENERATIONS].insert_many([one(1, a=1, b=1), one(2, a=2, b=1), one(3, b=1)])
     assert [step async for step in history(store, BY_SHOP, "pieces")] == [
         Step(1, NOW + timedelta(hours=1), ("a",), 1),
         Step(1, NOW + timedelta(hours=1), ("b",), 1),

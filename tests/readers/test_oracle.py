@@ -14,9 +14,9 @@ from pymongo.database import Database
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Feed, Subject
+from multimarket_async.domains import Feed, LoadedDomain
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import Landing
 from multimarket_async.manifest import Manifest, chosen, lines_of
@@ -25,7 +25,7 @@ from multimarket_async.readers.manifest_book import Book
 from multimarket_async.readers.oracle import Judgement, compare, sentences
 from multimarket_async.settings import Settings, load
 from multimarket_async.snapshots import Snapshotter
-from multimarket_async.store import LEDGER, Int64, Store
+from multimarket_async.store import GENERATIONS, Int64, Store
 
 PERIOD = Period.before(datetime(2026, 5, 1, tzinfo=UTC), "24months")
 FAULTS = "duplicate=0.1,conflict=0.1,torn=0.1,late=0.1,skew=0.1,bad=0.3"
@@ -36,32 +36,34 @@ class World:
     """Three channels under a folder, and a MongoDB."""
 
     folder: Path
-    subject: Subject
+    domain: LoadedDomain
     channels: list[tuple[Feed, Landing]]
     store: Store
     settings: Settings
 
     def producer(self, feed: Feed, landing: Landing, seed: int, faults: str, *, lives: bool) -> Producer:
-        later = feed.simulate_later if lives else None
-        struck = {"faults": Faults.of(faults), "spoiling": feed.spoiling}
+        later = feed.simulate_follow_ups if lives else None
+        struck = {"faults": Faults.of(faults), "corruptions": feed.corruptions}
         return Producer(feed.simulate, landing, seed, Clock(), later=later, **struck)
 
-    async def drop(self, name: str, orders: int, faults: str = "", *, seed: int = 1, lives: bool = False) -> Path:
+    async def deliver(
+        self, name: str, orders: int, faults: str = "", *, seed: int = 1, follow_ups: bool = False
+    ) -> Path:
         """A burst into each channel; the manifest of it."""
-        with Manifest(self.folder / "manifests" / f"{name}.jsonl", [self.subject], {"seed": seed}) as manifest:
+        with Manifest(self.folder / "manifests" / f"{name}.jsonl", [self.domain], {"seed": seed}) as manifest:
             for feed, landing in self.channels:
-                one = self.producer(feed, landing, seed, faults, lives=lives)
+                one = self.producer(feed, landing, seed, faults, lives=follow_ups)
                 one.manifest = manifest
                 await one.burst(orders, PERIOD)
         return manifest.path
 
     async def collect(self) -> None:
         await Collector(self.channels, self.store, self.settings, Clock()).until_empty()
-        await Snapshotter([self.subject], self.store, Clock()).refresh()
+        await Snapshotter([self.domain], self.store, Clock()).refresh()
 
     async def judged(self, *manifests: Path) -> Judgement:
-        generation = await self.store.newest(LEDGER)
-        return await compare(list(manifests), [self.subject], self.channels, self.store, generation)
+        generation = await self.store.newest(GENERATIONS)
+        return await compare(list(manifests), [self.domain], self.channels, self.store, generation)
 
     def archived(self) -> list[Path]:
         """The files of the web channel."""
@@ -70,21 +72,21 @@ class World:
 
 @pytest.fixture
 async def world(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> AsyncIterator[World]:
-    settings = {"settle_s": 0.3, "scan_every_s": 0.001}
+    settings = {"quiet_period_s": 0.3, "scan_every_s": 0.001}
     loaded = load([Settings, OrderSettings], settings, {}, tmp_path / "absent.toml")
-    subject = ORDERS.under(loaded)
-    channels = [(feed, Landing(tmp_path, feed.name)) for feed in subject.feeds]
+    domain = ORDERS.under(loaded)
+    channels = [(feed, Landing(tmp_path, feed.name)) for feed in domain.feeds]
     for _, landing in channels:
         landing.prepare()
     store = Store(mongo_uri, database.name)
-    yield World(tmp_path, subject, channels, store, loaded.of(Settings))
+    yield World(tmp_path, domain, channels, store, loaded.of(Settings))
     await store.aclose()
 
 
 @pytest.fixture
 async def manifest(world: World) -> Path:
     """Four orders a channel, collected and measured."""
-    path = await world.drop("one", 4)
+    path = await world.deliver("one", 4)
     await world.collect()
     return path
 
@@ -93,7 +95,7 @@ async def test_right_is_right(world: World, manifest: Path) -> None:
     """All of it was looked at, and that is what is said."""
     found = await world.judged(manifest)
     assert (found.right, found.differences, found.files, found.documents) == (True, [], 12, 12)
-    assert found.kpis == [kpi.name for kpi in world.subject.kpis]
+    assert found.kpis == [kpi.name for kpi in world.domain.kpis]
     [told] = sentences(found)
     assert told == (
         "Right: 12 files are where the manifest says, 12 orders are as they were delivered, "
@@ -103,7 +105,7 @@ async def test_right_is_right(world: World, manifest: Path) -> None:
 
 async def test_faults_of_every_class_and_lives_are_right(world: World) -> None:
     """What is bad is where it must be, and the numbers follow the orders' lives."""
-    path = await world.drop("one", 120, FAULTS, lives=True)
+    path = await world.deliver("one", 120, FAULTS, follow_ups=True)
     await world.collect()
     found = await world.judged(path)
     assert (found.right, found.differences, dict(found.beyond)) == (True, [], {})
@@ -122,7 +124,7 @@ async def test_the_manifest_alone_says_every_kpi(world: World, manifest: Path) -
     """In minor units, before anything was collected: the same that MongoDB says."""
     *_, last = lines_of(manifest)
     rows = last["end"]["kpis"]["revenue_by_month_and_channel"]
-    published = (await world.store.newest(LEDGER))["kpis"]["revenue_by_month_and_channel"]["rows"]
+    published = (await world.store.newest(GENERATIONS))["kpis"]["revenue_by_month_and_channel"]["rows"]
     assert [row["revenue_minor"] for row in rows] == [row["revenue_minor"] for row in published]
     assert last["end"]["files"] == {feed.name: {"stored": 4} for feed, _ in world.channels}
 
@@ -135,9 +137,9 @@ async def test_a_file_that_is_not_in_the_archive_any_more_is_found(world: World,
 
 
 async def test_a_file_that_still_waits_is_found(world: World) -> None:
-    """It was dropped, and not collected."""
-    path = await world.drop("one", 1)
-    await Snapshotter([world.subject], world.store, Clock()).refresh()
+    """It was received, and not collected."""
+    path = await world.deliver("one", 1)
+    await Snapshotter([world.domain], world.store, Clock()).refresh()
     found = await world.judged(path)
     assert "site_web: 1000000001.json must be archived, and is waiting" in found.differences
 
@@ -170,7 +172,7 @@ async def test_an_order_that_is_not_stored_is_found(world: World, database: "Dat
 
 async def test_a_later_state_that_was_lost_is_found(world: World, database: "Database[Any]") -> None:
     """In its order."""
-    path = await world.drop("one", 30, lives=True)
+    path = await world.deliver("one", 30, follow_ups=True)
     await world.collect()
     one = database["commandes"].find_one({"suivi.1": {"$exists": True}})
     database["commandes"].update_one({"_id": one["_id"]}, {"$pop": {"suivi": 1}})
@@ -180,7 +182,7 @@ async def test_a_later_state_that_was_lost_is_found(world: World, database: "Dat
 
 async def test_a_wrong_code_is_found(world: World) -> None:
     """What must be in quarantine is there for another reason."""
-    path = await world.drop("one", 3, "nan=1")
+    path = await world.deliver("one", 3, "nan=1")
     await world.collect()
     aside = world.channels[0][1].quarantine.list()[0]
     reason = aside.path.with_name(f"{aside.path.name}.reason.json")
@@ -195,9 +197,9 @@ async def test_an_altered_number_is_found_in_every_kpi(
     world: World, database: "Database[Any]", manifest: Path, kpi: str
 ) -> None:
     """By KPI, row and column."""
-    row = database[LEDGER].find_one()["kpis"][kpi]["rows"][0]
+    row = database[GENERATIONS].find_one()["kpis"][kpi]["rows"][0]
     column = next(name for name in ("orders", "quantity", "customers") if name in row)
-    database[LEDGER].update_one({}, {"$set": {f"kpis.{kpi}.rows.0.{column}": Int64(row[column] + 1)}})
+    database[GENERATIONS].update_one({}, {"$set": {f"kpis.{kpi}.rows.0.{column}": Int64(row[column] + 1)}})
     told = f"{kpi} row 1: {column} {row[column] + 1} instead of {row[column]}"
     assert (await world.judged(manifest)).differences == [told]
 
@@ -221,26 +223,28 @@ async def test_a_document_that_nobody_dropped_is_told(world: World, database: "D
 
 async def test_several_runs_are_compared_together(world: World, database: "Database[Any]", manifest: Path) -> None:
     """One alone does not explain what is there; all of them do, and the KPIs come from the files they name."""
-    other = await world.drop("two", 5, "bad=0.3,duplicate=0.3", lives=True)
+    other = await world.deliver("two", 5, "bad=0.3,duplicate=0.3", follow_ups=True)
     await world.collect()
     assert (await world.judged(other)).right is False
     found = await world.judged(manifest, other)
     assert (found.right, found.differences, len(found.kpis)) == (True, [], 11)
-    database[LEDGER].update_one({"_id": 2}, {"$inc": {"kpis.revenue_by_month_and_channel.rows.0.revenue_minor": 1}})
+    database[GENERATIONS].update_one(
+        {"_id": 2}, {"$inc": {"kpis.revenue_by_month_and_channel.rows.0.revenue_minor": 1}}
+    )
     assert (await world.judged(manifest, other)).differences[0].startswith("revenue_by_month_and_channel row 1: ")
 
 
 def killed(path: Path, marks: int) -> Path:
-    """As a kill leaves it: so many groups are known to have been dropped; the next one was announced."""
+    """As a kill leaves it: so many groups are known to have been received; the next one was announced."""
     lines = path.read_bytes().splitlines(keepends=True)
-    ends = [number for number, line in enumerate(lines) if line.startswith(b'{"dropped"')]
+    ends = [number for number, line in enumerate(lines) if line.startswith(b'{"received"')]
     path.write_bytes(b"".join(lines[: ends[marks]]) + b'{"feed":"site_web","na')
     return path
 
 
 async def test_a_killed_run_is_compared_as_far_as_it_came(world: World) -> None:
-    """What was announced may be missing or torn; what was dropped may not."""
-    path = killed(await world.drop("one", 6, "torn=0.5"), marks=1)
+    """What was announced may be missing or torn; what was received may not."""
+    path = killed(await world.deliver("one", 6, "torn=0.5"), marks=1)
     announced = [line for line in lines_of(path) if line.get("feed") == "application_mobile"]
     torn = next(line["name"] for line in announced if line.get("fault") == "torn")
     (_, web), (_, mobile), (_, shop) = world.channels
@@ -266,7 +270,7 @@ async def test_a_killed_run_is_compared_as_far_as_it_came(world: World) -> None:
 )
 async def test_what_is_no_manifest_is_refused(world: World, change: Any, told: str) -> None:
     """In a sentence, with exit code 2."""
-    path = await world.drop("one", 1)
+    path = await world.deliver("one", 1)
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(WrongSettings) as stop, closing(Book()) as book:
         book.read(path)

@@ -15,9 +15,9 @@ STATIC = Path(page.__file__).with_name("static")
 
 def test_the_page_knows_how_each_kpi_is_drawn_and_what_it_is_called_in_french() -> None:
     loaded = load([Settings, *(domain.settings for domain in discover())], {}, {}, Path("/nowhere"))
-    subjects = [domain.under(loaded) for domain in discover()]
-    told = about(subjects, loaded.of(Settings))
-    kpis = [kpi for subject in subjects for kpi in subject.kpis]
+    domains = [domain.under(loaded) for domain in discover()]
+    told = about(domains, loaded.of(Settings))
+    kpis = [kpi for domain in domains for kpi in domain.kpis]
     assert [*told["drawings"]] == [kpi.name for kpi in kpis]
     assert {kpi.title for kpi in kpis} <= {*told["french"]}
     assert told["drawings"]["top_products"] == {"kind": "bars", "x": "product", "y": "quantity", "series": None}

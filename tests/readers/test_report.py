@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from multimarket_async.domains import Column, Kpi, Subject
+from multimarket_async.domains import Column, Kpi, LoadedDomain
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers.report import ENGLISH, FRENCH, Language, report
 
 SETTINGS = OrderSettings()
@@ -25,7 +25,7 @@ MOST_ROWS = {
     "repeat_customers_by_month": 10 * 12,
     "revenue_by_city": 50,
 }
-SUBJECT = Subject(
+SUBJECT = LoadedDomain(
     "orders", (), (), ORDERS.kpis(SETTINGS), lambda: ORDERS.audit(SETTINGS), french=ORDERS.french(SETTINGS)
 )
 
@@ -85,9 +85,12 @@ def _row(kpi: Kpi, number: int) -> dict[str, Any]:
 
 
 def written(
-    rows: dict[str, list[dict[str, Any]]], language: Language = ENGLISH, zone: str = "UTC", subject: Subject = SUBJECT
+    rows: dict[str, list[dict[str, Any]]],
+    language: Language = ENGLISH,
+    zone: str = "UTC",
+    domain: LoadedDomain = SUBJECT,
 ) -> str:
-    return report([subject], generation(rows), language, ZoneInfo(zone))
+    return report([domain], generation(rows), language, ZoneInfo(zone))
 
 
 def sold(product: str, minor: int) -> dict[str, list[dict[str, Any]]]:
@@ -176,7 +179,7 @@ def test_a_kpi_that_cannot_be_drawn_has_its_table() -> None:
     """A new KPI needs no word about charts."""
     columns = (Column("n", "integer", "Number", "pieces"),)
     kpi = Kpi("n", "Numbers", "EUR", "Some numbers.", "c", "p", columns, [])
-    text = written({"n": [{"n": 5}]}, subject=Subject("s", (), (), (kpi,), lambda: ORDERS.audit(SETTINGS)))
+    text = written({"n": [{"n": 5}]}, domain=LoadedDomain("s", (), (), (kpi,), lambda: ORDERS.audit(SETTINGS)))
     assert "Number (pieces)" in Page(text).cells
     assert "<svg" not in text
 

@@ -12,7 +12,7 @@ from pymongo.database import Database
 from multimarket_async.domains import Feed
 from multimarket_async.landing import Landing
 from multimarket_async.readers.status import status
-from multimarket_async.store import LEDGER, Store
+from multimarket_async.store import GENERATIONS, Store
 
 AS_OF = datetime(2026, 5, 20, 12, tzinfo=UTC)
 
@@ -25,7 +25,9 @@ async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Stor
 
 
 def publish(database: "Database[Any]", number: int, as_of: datetime) -> None:
-    database[LEDGER].insert_one({"_id": Int64(number), "as_of": as_of, "computed_at": as_of + timedelta(seconds=2)})
+    database[GENERATIONS].insert_one(
+        {"_id": Int64(number), "as_of": as_of, "computed_at": as_of + timedelta(seconds=2)}
+    )
 
 
 async def test_before_the_first_generation(store: Store) -> None:
@@ -51,6 +53,6 @@ async def test_every_channel_is_told(store: Store, tmp_path: Path) -> None:
     channels = [(Feed(name, "sales", lambda _: []), Landing(tmp_path, name)) for name in ("web", "shop")]
     for _, landing in channels:
         landing.prepare()
-    await channels[1][1].drop("1.json", b"{}")
+    await channels[1][1].deliver("1.json", b"{}")
     found = await status(channels, store, AS_OF)
     assert [(one.feed, one.waiting) for one in found.channels] == [("web", 0), ("shop", 1)]

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders.kpis import kpis
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers import tables
 
 AT = datetime(2026, 5, 20, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -148,7 +148,7 @@ def test_control_characters_are_made_visible(name: str) -> None:
 
 def test_harmless_shows_what_it_replaced() -> None:
     """As Python would write it; letters of any script stay."""
-    assert tables.harmless("Thé 🪑\x1b[0m\n\x85") == "Thé 🪑\\x1b[0m\\n\\x85"
+    assert tables.escape_control_chars("Thé 🪑\x1b[0m\n\x85") == "Thé 🪑\\x1b[0m\\n\\x85"
 
 
 def test_digits_are_never_cut() -> None:

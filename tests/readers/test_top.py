@@ -17,7 +17,7 @@ from multimarket_async.domains import Feed
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
 from multimarket_async.readers import top
-from multimarket_async.readers.conservation import Channel
+from multimarket_async.readers.accounting import Channel
 from multimarket_async.readers.status import Status
 
 AT = datetime(2026, 5, 20, 12, 0, 0, tzinfo=UTC)

@@ -10,15 +10,15 @@ from pymongo.database import Database
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Feed, Subject
+from multimarket_async.domains import Feed, LoadedDomain
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.landing import Landing
 from multimarket_async.producer import Producer
 from multimarket_async.readers.verify import Report, Seen, different_rows, verify
 from multimarket_async.settings import Settings, load
 from multimarket_async.snapshots import Snapshotter
-from multimarket_async.store import LEDGER, Int64, Store
+from multimarket_async.store import GENERATIONS, Int64, Store
 
 ORDERS_PER_CHANNEL = 4
 
@@ -27,7 +27,7 @@ ORDERS_PER_CHANNEL = 4
 class World:
     """Three channels, twelve orders, all collected and measured."""
 
-    subject: Subject
+    domain: LoadedDomain
     channels: list[tuple[Feed, Landing]]
     store: Store
     settings: Settings
@@ -37,8 +37,8 @@ class World:
 
     async def verify(self) -> Report:
         """Against the newest generation, as it is published."""
-        generation = await self.store.newest(LEDGER)
-        return await verify([self.subject], self.channels, self.store, generation)
+        generation = await self.store.newest(GENERATIONS)
+        return await verify([self.domain], self.channels, self.store, generation)
 
     def archived(self) -> list[Path]:
         """The files of the web channel."""
@@ -47,16 +47,16 @@ class World:
 
 @pytest.fixture
 async def world(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> AsyncIterator[World]:
-    loaded = load([Settings, OrderSettings], {"settle_s": 0, "scan_every_s": 0.001}, {}, tmp_path / "absent.toml")
-    subject = ORDERS.under(loaded)
-    channels = [(feed, Landing(tmp_path, feed.name)) for feed in subject.feeds]
+    loaded = load([Settings, OrderSettings], {"quiet_period_s": 0, "scan_every_s": 0.001}, {}, tmp_path / "absent.toml")
+    domain = ORDERS.under(loaded)
+    channels = [(feed, Landing(tmp_path, feed.name)) for feed in domain.feeds]
     store = Store(mongo_uri, database.name)
     for feed, landing in channels:
         landing.prepare()
         await Producer(feed.simulate, landing, 1, Clock()).burst(ORDERS_PER_CHANNEL)
-    one = World(subject, channels, store, loaded.of(Settings))
+    one = World(domain, channels, store, loaded.of(Settings))
     await one.collect()
-    await Snapshotter([subject], store, Clock()).refresh()
+    await Snapshotter([domain], store, Clock()).refresh()
     yield one
     await store.aclose()
 
@@ -69,26 +69,26 @@ async def test_right_is_right(world: World) -> None:
     """All channels and KPIs were looked at, and nothing differs."""
     report = await world.verify()
     assert (report.right, report.differences, report.generation) == (True, [], 1)
-    assert [(one.feed, one.stored, one.dropped) for one in report.channels] == [
+    assert [(one.feed, one.stored, one.received) for one in report.channels] == [
         ("site_web", 4, 4),
         ("application_mobile", 4, 4),
         ("boutique_physique", 4, 4),
     ]
-    assert report.kpis == [kpi.name for kpi in world.subject.kpis]
+    assert report.kpis == [kpi.name for kpi in world.domain.kpis]
 
 
 async def test_files_are_counted_as_they_are_read(world: World) -> None:
     """For the progress bar: in the end, all of them."""
     read: list[int] = []
-    generation = await world.store.newest(LEDGER)
-    await verify([world.subject], world.channels, world.store, generation, read.append)
+    generation = await world.store.newest(GENERATIONS)
+    await verify([world.domain], world.channels, world.store, generation, read.append)
     assert sum(read) == 12
 
 
 async def test_an_order_delivered_twice_is_right(world: World) -> None:
     """A duplicate is archived and counted once."""
     landing = world.channels[0][1]
-    await landing.drop("again.json", world.archived()[0].read_bytes())
+    await landing.deliver("again.json", world.archived()[0].read_bytes())
     await world.collect()
     report = await world.verify()
     assert report.differences == []
@@ -98,12 +98,16 @@ async def test_an_order_delivered_twice_is_right(world: World) -> None:
 async def test_what_waits_and_what_was_set_aside_is_right(world: World) -> None:
     """Only archived means stored."""
     landing = world.channels[0][1]
-    await landing.drop("bad.json", b"[]")
+    await landing.deliver("bad.json", b"[]")
     await world.collect()
-    await landing.drop("waits.json", b"[]")
+    await landing.deliver("waits.json", b"[]")
     report = await world.verify()
     assert report.differences == []
-    assert (report.channels[0].waiting, report.channels[0].quarantined.total(), report.channels[0].dropped) == (1, 1, 6)
+    assert (report.channels[0].waiting, report.channels[0].quarantined.total(), report.channels[0].received) == (
+        1,
+        1,
+        6,
+    )
 
 
 async def test_a_lost_order_is_found(world: World, database: "Database[Any]") -> None:
@@ -169,23 +173,23 @@ async def test_a_document_that_borrows_a_digest_is_found_once_measured(world: Wo
     """The KPIs count it, the archive does not."""
     forged = database["commandes"].find_one({"canal": "web"})
     database["commandes"].insert_one({**forged, "_id": "web:777"})
-    await Snapshotter([world.subject], world.store, Clock()).rebuild()
+    await Snapshotter([world.domain], world.store, Clock()).rebuild()
     assert "cancellation_rate_by_channel" in " ".join((await world.verify()).differences)
 
 
 @pytest.mark.parametrize("kpi", [kpi.name for kpi in ORDERS.kpis(OrderSettings())])
 async def test_an_altered_number_is_found_in_every_kpi(world: World, database: "Database[Any]", kpi: str) -> None:
     """By KPI, row and column, with what it is and what it should be."""
-    row = database[LEDGER].find_one()["kpis"][kpi]["rows"][0]
+    row = database[GENERATIONS].find_one()["kpis"][kpi]["rows"][0]
     column = next(name for name in ("orders", "quantity", "customers") if name in row)
     right = row[column]
-    database[LEDGER].update_one({}, {"$set": {f"kpis.{kpi}.rows.0.{column}": Int64(right + 1)}})
+    database[GENERATIONS].update_one({}, {"$set": {f"kpis.{kpi}.rows.0.{column}": Int64(right + 1)}})
     assert (await world.verify()).differences == [f"{kpi} row 1: {column} {right + 1} instead of {right}"]
 
 
 async def test_one_cent_is_found(world: World, database: "Database[Any]") -> None:
     """To the cent is a promise."""
-    database[LEDGER].update_one({}, {"$inc": {"kpis.revenue_by_month_and_channel.rows.0.revenue_minor": 1}})
+    database[GENERATIONS].update_one({}, {"$inc": {"kpis.revenue_by_month_and_channel.rows.0.revenue_minor": 1}})
     assert (await world.verify()).right is False
 
 

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from rich.console import Console
 
 from multimarket_async import app as composition
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.domains import discover
 from multimarket_async.errors import WrongSettings
 from multimarket_async.scenarios import Play, Scenario, every, find
@@ -30,17 +30,17 @@ def quick(name: str, **changes: Any) -> Scenario:
     return one.model_copy(update={**short, **changes})
 
 
-def opened(scenario: Scenario, folder: Path, **flags: object) -> AbstractAsyncContextManager[Parts]:
+def opened(scenario: Scenario, folder: Path, **flags: object) -> AbstractAsyncContextManager[Application]:
     """What it needs, on this data folder."""
     loaded = load(MODELS, {"data_dir": folder, **flags}, {}, Path("none.toml"))
-    return composition.opened(composition.places(scenario.under(loaded)))
+    return composition.opened(composition.workspace(scenario.under(loaded)))
 
 
 async def played(scenario: Scenario, folder: Path, **flags: object) -> tuple[bool, str, dict[str, str]]:
     """Whether it was right, what it printed, and what to do next."""
     console = Console(file=io.StringIO(), width=110)
-    async with opened(scenario, folder, **flags) as parts:
-        right, steps = await Play(scenario, parts, console).perform()
+    async with opened(scenario, folder, **flags) as application:
+        right, steps = await Play(scenario, application, console).perform()
     return right, console.file.getvalue(), steps  # type: ignore[attr-defined]
 
 
@@ -77,7 +77,7 @@ async def test_a_mongodb_that_is_not_ours_is_not_stopped(tmp_path: Path, shared:
 
 
 async def test_a_scenario_is_alone_on_its_folder(tmp_path: Path) -> None:
-    """Where another command owns the MongoDB, nothing is dropped."""
+    """Where another command owns the MongoDB, nothing is received."""
     scenario = quick("slow-writer")
     async with opened(scenario, tmp_path), opened(scenario, tmp_path) as second:
         with pytest.raises(WrongSettings, match="it must be alone there: end the other commands on it"):
@@ -103,7 +103,7 @@ async def test_the_revenue_is_that_of_each_order_once(tmp_path: Path, shared: di
 
 async def test_the_example_is_shown_with_the_place_of_its_fault(tmp_path: Path, shared: dict[str, object]) -> None:
     """And its name is in the commands to go on with."""
-    scenario = quick("bad-supplier", settings={"faults": "nan=0.3", "settle_s": 0.1})
+    scenario = quick("bad-supplier", settings={"faults": "nan=0.3", "quiet_period_s": 0.1})
     right, out, steps = await played(scenario, tmp_path, **shared)
     assert right, out
     [name] = {line.rpartition("/")[2] for line in out.splitlines() if line.startswith("For example ")}
@@ -112,14 +112,14 @@ async def test_the_example_is_shown_with_the_place_of_its_fault(tmp_path: Path, 
 
 
 async def test_a_kpi_that_is_not_there(tmp_path: Path, shared: dict[str, object]) -> None:
-    """Is said before anything is dropped."""
+    """Is said before anything is received."""
     with pytest.raises(WrongSettings, match=r"black-friday.toml: there is no KPI sales; there are revenue_by_month"):
         await played(quick("black-friday", kpis=("sales",)), tmp_path, **shared)
     assert not (tmp_path / "sources" / "site_web" / ".produced").exists()
 
 
 async def test_a_column_that_is_no_amount(tmp_path: Path, shared: dict[str, object]) -> None:
-    """Is said before anything is dropped."""
+    """Is said before anything is received."""
     amount = Amount(kpi="revenue_by_month_and_channel", column="orders")
     with pytest.raises(WrongSettings, match=r"has no amount orders; it has .'revenue_minor', 'gross_revenue_minor'"):
         await played(quick("double-charge", amount=amount), tmp_path, **shared)
@@ -137,8 +137,8 @@ async def test_commands_about_a_bad_file_need_one(tmp_path: Path, shared: dict[s
 async def test_a_lost_file_is_missed(tmp_path: Path, shared: dict[str, object]) -> None:
     """Whoever takes one out of the archive is found out at the next look."""
     scenario = quick("black-friday", orders_per_channel=5, days=(1.0,))
-    async with opened(scenario, tmp_path, **shared) as parts:
-        stage = Stage(parts, 0)
+    async with opened(scenario, tmp_path, **shared) as application:
+        stage = Stage(application, 0)
         await stage.perform(scenario, lambda _: None)
         assert stage.missing == 0
         shutil.rmtree(tmp_path / "archive" / "site_web")

@@ -46,7 +46,7 @@ def test_all_of_the_library_can_be_read_and_set() -> None:
 
 def test_a_scenario_file_of_ones_own(tmp_path: Path) -> None:
     """Its days follow each other, and have their shares of the orders."""
-    days = list(find(written(tmp_path, SHORT + "[settings]\nsettle_s = 1.5")).calendar())
+    days = list(find(written(tmp_path, SHORT + "[settings]\nquiet_period_s = 1.5")).calendar())
     assert [(f"{day.period.earliest:%m-%d}", f"{day.period.latest:%m-%d}", day.files) for day in days] == [
         ("03-02", "03-03", 2),
         ("03-03", "03-04", 0),
@@ -68,7 +68,10 @@ def test_no_scenario_of_that_name() -> None:
         (SHORT + 'waiting = "none"', "there is no fact none; there are files, orders, "),
         (SHORT + "waiting = {most = 3}", "lesson.toml: there is no key expect.waiting.Bounds.most"),
         (SHORT + "amount = 3", "lesson.toml: expect: amounts need the table [amount]"),
-        (SHORT + "[settings]\nlives = true", "lesson.toml: settings: lives: a scenario tells of orders, not of their "),
+        (
+            SHORT + "[settings]\nfollow_ups = true",
+            "lesson.toml: settings: follow_ups: a scenario tells of orders, not of their ",
+        ),
         ("away_on = [4]" + SHORT, "lesson.toml: away_on: there are days 1 to 3"),
         (SHORT.replace("[1, 0, 3]", "[0]"), "lesson.toml: days: no day has any orders"),
         (SHORT.replace("2026-03-02", '"Monday"'), "lesson.toml: first_day: Input should be a valid date"),
@@ -87,7 +90,7 @@ def test_what_is_wrong_is_said_in_a_sentence(tmp_path: Path, text: str, sentence
     ("line", "sentence"),
     [
         ("settel_s = 1", "lesson.toml: there is no key settings.settel_s"),
-        ("settle_s = -1", "lesson.toml: settings.settle_s: Input should be greater than or equal to 0"),
+        ("quiet_period_s = -1", "lesson.toml: settings.quiet_period_s: Input should be greater than or equal to 0"),
     ],
 )
 def test_its_settings_are_checked(tmp_path: Path, line: str, sentence: str) -> None:
@@ -97,7 +100,7 @@ def test_its_settings_are_checked(tmp_path: Path, line: str, sentence: str) -> N
     assert sentence in str(caught.value)
 
 
-@pytest.mark.parametrize("flags", [{"faults": "bad=0.1"}, {"lives": True}])
+@pytest.mark.parametrize("flags", [{"faults": "bad=0.1"}, {"follow_ups": True}])
 def test_what_goes_wrong_is_said_by_the_scenario_alone(flags: dict[str, object]) -> None:
     """Not by a flag, which would make its explanation untrue."""
     with pytest.raises(WrongSettings, match=f"leave out --{next(iter(flags))}"):
@@ -109,11 +112,11 @@ def test_what_goes_wrong_is_said_by_the_scenario_alone(flags: dict[str, object])
     [
         (3, True, "3"),
         (4, False, "4"),
-        ("orders", True, "3 (good orders dropped)"),
-        ("files", False, "4 (files dropped)"),
+        ("orders", True, "3 (good orders received)"),
+        ("files", False, "4 (files received)"),
         (Bounds(at_least=3, at_most=3), True, "at least 3; at most 3"),
         (Bounds(more_than=3), False, "more than 3"),
-        (Bounds(at_most="files"), True, "at most 4 (files dropped)"),
+        (Bounds(at_most="files"), True, "at most 4 (files received)"),
     ],
 )
 def test_expectations(wanted: int | str | Bounds, right: bool, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""The load: orders dropped as a well-behaved source does it, and the book of what must become of each."""
+"""The load: orders received as a well-behaved source does it, and the book of what must become of each."""
 
 import random
 from collections import Counter, deque
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from multimarket_async.domains import Delivery
-from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 
 DUPLICATES, BAD, LATE = 0.02, 0.01, 0.01
@@ -15,7 +15,7 @@ SIMULATORS = {feed: Simulator(canal, OrderSettings()) for feed, canal in CHANNEL
 
 
 def bad_of(order: Delivery, rng: random.Random) -> tuple[bytes, str]:
-    """The order spoiled, and the code it must get."""
+    """The order corrupted, and the code it must get."""
     text = order.content
     return rng.choice(
         [
@@ -38,7 +38,7 @@ class Load:
     expected: Counter[tuple[str, str]] = field(default_factory=Counter)
     _earlier: deque[tuple[str, bytes]] = field(default_factory=lambda: deque(maxlen=1000))
 
-    def drop(self, rng: random.Random) -> None:
+    def deliver(self, rng: random.Random) -> None:
         """The next order, or one from before, or a bad one."""
         self.number += 1
         feed = list(CHANNELS)[self.number % len(CHANNELS)]

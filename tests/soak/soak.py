@@ -1,8 +1,8 @@
 """`run` for a long while under a steady load, with faults sprinkled: does anything grow, is anything lost?
 
-A process of its own on a fresh folder collects what another one (this script) drops: 200 orders a second
+A process of its own on a fresh folder collects what another one (this script) delivers: 200 orders a second
 over the three channels, some delivered twice, some bad. In between mongod and the process are killed, and
-mongod is stopped for seconds. What was dropped is counted here, and compared with what `verify` finds at
+mongod is stopped for seconds. What was received is counted here, and compared with what `verify` finds at
 the end. Exit code 4 if anything is wrong.
 
 Usage: SOAK_S=600 python tests/soak/soak.py     (also SOAK_RATE=200 orders a second, SOAK_SEED=1, and
@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from subject import COMMAND, Sample, Subject, schedule
 
-from multimarket_async.domains.orders.rules import CHANNELS
+from multimarket_async.domains.orders.settings import CHANNELS
 
 FOUND_WRONG = 4
 SETTINGS = {"SOAK_S": "600", "SOAK_RATE": "200", "SOAK_SEED": "1"}
@@ -59,7 +59,7 @@ class Soak:
         resume, resume_at = None, 0.0
         while (now := time.monotonic() - began) < self.seconds:
             while self.load.number < now * self.rate:
-                self.load.drop(self.rng)
+                self.load.deliver(self.rng)
             if resume and now > resume_at:
                 resume = resume()
             if faults and now > faults[0][0]:
@@ -144,8 +144,8 @@ def verdict(soak: Soak, exit_code: int) -> tuple[dict[str, Any], list[str]]:
     missing, surplus = soak.load.expected - found, found - soak.load.expected
     checks = {
         f"verify finds it wrong: {report['differences'][:3]}": not report["right"],
-        f"dropped and not found: {dict(missing)}": bool(missing),
-        f"found and not dropped: {dict(surplus)}": bool(surplus),
+        f"received and not found: {dict(missing)}": bool(missing),
+        f"found and not received: {dict(surplus)}": bool(surplus),
         f"memory grows by {mb.per_hour:.1f} MB an hour": mb.per_hour > MOST_MB_PER_HOUR and mb.grown > MOST_GROWN_MB,
         f"open files grow by {fds.per_hour:.1f} an hour": fds.per_hour > MOST_FDS_PER_HOUR
         and fds.grown > MOST_GROWN_FDS,
@@ -158,7 +158,7 @@ def verdict(soak: Soak, exit_code: int) -> tuple[dict[str, Any], list[str]]:
     late = named(soak, "latency.breached")
     facts = {
         "seconds": soak.seconds,
-        "orders dropped": soak.load.number,
+        "orders received": soak.load.number,
         "stored": sum(n for (_, outcome), n in found.items() if outcome == "stored"),
         "duplicate": sum(n for (_, outcome), n in found.items() if outcome == "duplicate"),
         "quarantined": sum(n for (_, outcome), n in found.items() if outcome not in ("stored", "duplicate", "waiting")),

@@ -11,7 +11,7 @@ from multimarket_async.settings import MongoDriver
 from multimarket_async.store import Store, encode
 from tests.store.conftest import Remains
 
-# PyMongo (4.20) drops a socket that it was connecting when it is cancelled, by us or by its own `close`. The
+# PyMongo (4.20) delivers a socket that it was connecting when it is cancelled, by us or by its own `close`. The
 # garbage collector closes it, and Python reports that: https://jira.mongodb.org/browse/PYTHON-5867
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 DATABASE = "left_behind"  # none of a fixture's, whose own client opens sockets when it likes

@@ -166,7 +166,7 @@ async def test_a_duplicate_nobody_can_read_yet_is_unavailable(store: Store, monk
         return {}
 
     await store.insert(READINGS, [_reading("1")])
-    monkeypatch.setattr(store, "_there", none_yet)
+    monkeypatch.setattr(store, "_existing", none_yet)
     with pytest.raises(Unavailable, match="not yet durable"):
         await store.insert(READINGS, [_reading("1")])
 
@@ -213,7 +213,7 @@ async def test_many_at_once_some_of_them_there_already(store: Store) -> None:
 async def test_a_shape_refuses_one_and_no_other(store: Store) -> None:
     """What is not as the schema says, from then on; the schema may change."""
     for kind in ("string", "long"):
-        await store.define_shape(READINGS, {"properties": {"value": {"bsonType": kind}}})
+        await store.define_schema(READINGS, {"properties": {"value": {"bsonType": kind}}})
     outcomes = await store.insert(READINGS, [_reading("1", value="text"), _reading("2", value=Int64(2))])
     assert outcomes == [Refused("Document failed validation"), Inserted()]
 
@@ -253,10 +253,10 @@ def heard(monkeypatch: pytest.MonkeyPatch, driver: MongoDriver) -> Heard:
 async def test_every_write_waits_for_the_journals_of_a_majority(heard: Heard, store: Store) -> None:
     """Only who says that it need not be durable does not wait."""
     await store.insert(READINGS, [_reading("1")])
-    await store.add(READINGS, {"_id": "2"})
-    await store.put(READINGS, {"_id": "3"})
-    await store.swap(READINGS, [{"_id": "4", "version": 1}])
-    await store.put(READINGS, {"_id": "5"}, durable=False)
+    await store.insert_if_absent(READINGS, {"_id": "2"})
+    await store.upsert(READINGS, {"_id": "3"})
+    await store.compare_and_swap(READINGS, [{"_id": "4", "version": 1}])
+    await store.upsert(READINGS, {"_id": "5"}, durable=False)
     await store.remove(READINGS, ["1"])
     await store.define_index(READINGS, "value")
     durable = {"w": "majority", "j": True, "wtimeout": 10_000}
@@ -304,8 +304,8 @@ async def test_digests(store: Store) -> None:
 
 async def test_add_tells_whether_the_key_was_free(store: Store, database: Database[Any]) -> None:
     """True the first time; False when it is taken, and what is there stays."""
-    assert await store.add("ledger", {"_id": 1, "x": "first"}) is True
-    assert await store.add("ledger", {"_id": 1, "x": "second"}) is False
+    assert await store.insert_if_absent("ledger", {"_id": 1, "x": "first"}) is True
+    assert await store.insert_if_absent("ledger", {"_id": 1, "x": "second"}) is False
     assert list(database["ledger"].find()) == [{"_id": 1, "x": "first"}]
 
 
@@ -313,7 +313,7 @@ async def test_newest_and_remove(store: Store) -> None:
     """The highest key, of none None; what is removed is gone."""
     assert await store.newest("ledger") is None
     for key in (9, 10, 2):
-        await store.add("ledger", {"_id": key})
+        await store.insert_if_absent("ledger", {"_id": key})
     assert await store.newest("ledger") == {"_id": 10}
     await store.remove("ledger", [10, 2])
     assert await store.newest("ledger") == {"_id": 9}
@@ -322,7 +322,7 @@ async def test_newest_and_remove(store: Store) -> None:
 
 async def test_define_view_twice(store: Store) -> None:
     """Created the first time, changed the second."""
-    await store.add("ledger", {"_id": 1, "a": 2, "b": 3})
+    await store.insert_if_absent("ledger", {"_id": 1, "a": 2, "b": 3})
     for field in ("a", "b"):
         await store.define_view("flat", "ledger", [{"$project": {"_id": 0, "x": f"${field}"}}])
         rows = [row async for row in store.aggregate("flat", [])]
@@ -332,7 +332,7 @@ async def test_define_view_twice(store: Store) -> None:
 async def test_dates_come_back_aware(store: Store) -> None:
     """A date is in UTC and says so."""
     moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    await store.add("ledger", {"_id": 1, "at": moment})
+    await store.insert_if_absent("ledger", {"_id": 1, "at": moment})
     assert await store.newest("ledger") == {"_id": 1, "at": moment}
 
 
@@ -345,9 +345,9 @@ def _version(key: str, version: int, **more: Any) -> dict[str, Any]:
 
 async def test_swap_takes_the_place_of_the_version_before(store: Store, database: Database[Any]) -> None:
     """The first has no predecessor; each later one has exactly that."""
-    assert await store.swap("cells", []) is True
-    assert await store.swap("cells", [_version("a", 1), _version("b", 1)]) is True
-    assert await store.swap("cells", [_version("a", 2), _version("b", 2)]) is True
+    assert await store.compare_and_swap("cells", []) is True
+    assert await store.compare_and_swap("cells", [_version("a", 1), _version("b", 1)]) is True
+    assert await store.compare_and_swap("cells", [_version("a", 2), _version("b", 2)]) is True
     assert sorted(one["version"] for one in database["cells"].find()) == [2, 2]
 
 
@@ -355,15 +355,15 @@ async def test_swap_takes_the_place_of_the_version_before(store: Store, database
 async def test_swap_of_a_stale_version_changes_nothing(store: Store, database: Database[Any], version: int) -> None:
     """Somebody was faster, or the one before is missing: False, and his stays."""
     for number in (1, 2):
-        await store.swap("cells", [_version("a", number, by="him")])
-    assert await store.swap("cells", [_version("a", version, by="me")]) is False
+        await store.compare_and_swap("cells", [_version("a", number, by="him")])
+    assert await store.compare_and_swap("cells", [_version("a", version, by="me")]) is False
     assert list(database["cells"].find()) == [_version("a", 2, by="him")]
 
 
 async def test_of_two_at_once_one_swaps(store: Store, database: Database[Any]) -> None:
     """Whoever it is, the other one knows."""
-    await store.swap("cells", [_version("a", 1)])
-    swapped = await asyncio.gather(*(store.swap("cells", [_version("a", 2, by=who)]) for who in range(8)))
+    await store.compare_and_swap("cells", [_version("a", 1)])
+    swapped = await asyncio.gather(*(store.compare_and_swap("cells", [_version("a", 2, by=who)]) for who in range(8)))
     assert swapped.count(True) == 1
     assert database["cells"].find_one() == _version("a", 2, by=swapped.index(True))
 
@@ -408,21 +408,21 @@ async def test_a_wrong_aggregation_is_our_mistake(store: Store) -> None:
 )
 async def test_a_value_comes_back_with_its_type(store: Store, value: object) -> None:
     """A 64-bit integer remains one, however small, and a date has a time zone."""
-    await store.add("ledger", {"_id": 1, "value": value})
+    await store.insert_if_absent("ledger", {"_id": 1, "value": value})
     assert repr(await store.newest("ledger")) == repr({"_id": 1, "value": Int64(value) if value == 2**31 else value})
 
 
 async def test_put_replaces(store: Store, database: Database[Any]) -> None:
     """The whole document, durable or not."""
     for durable in (True, False):
-        await store.put("marks", {"_id": "m", f"{durable}": 1}, durable=durable)
+        await store.upsert("marks", {"_id": "m", f"{durable}": 1}, durable=durable)
     assert list(database["marks"].find()) == [{"_id": "m", "False": 1}]
 
 
 async def test_remove_only_where(store: Store, database: Database[Any]) -> None:
     """A document that has changed meanwhile stays."""
     for key in ("a", "b"):
-        await store.put("marks", {"_id": key, "done": key == "a"})
+        await store.upsert("marks", {"_id": key, "done": key == "a"})
     await store.remove("marks", ["a", "b"], done=False)
     assert [one["_id"] for one in database["marks"].find()] == ["a"]
 
@@ -454,7 +454,7 @@ async def test_define_index_on_a_standalone(standalone: str, driver: MongoDriver
 
 async def test_a_hundred_at_once(store: Store) -> None:
     """Stages ask at the same time, and each gets its own answer."""
-    await asyncio.gather(*(store.add(READINGS, {"_id": number}) for number in range(100)))
+    await asyncio.gather(*(store.insert_if_absent(READINGS, {"_id": number}) for number in range(100)))
     found = await asyncio.gather(*(_value(store, number) for number in range(100)))
     assert found == list(range(100))
 

@@ -14,7 +14,7 @@ from multimarket_async.landing import Landing
 from multimarket_async.torture.check import check
 from multimarket_async.torture.delivered import expected_document
 from multimarket_async.torture.generations import check as check_generations
-from multimarket_async.torture.history import Dropped, History, Parcel
+from multimarket_async.torture.history import History, Parcel, Received
 from multimarket_async.torture.load import later
 
 SETTLE_S = 0.3
@@ -40,7 +40,7 @@ class Scene:
         self.landing.prepare()
         self.archive = self.landing.archived / "2026-05-20"
         self.archive.mkdir()
-        self.history = History([Dropped(GOOD), Dropped(OTHER, stored_before=GOOD.sha256), Dropped(BAD)])
+        self.history = History([Received(GOOD), Received(OTHER, stored_before=GOOD.sha256), Received(BAD)])
         self.aside: dict[str, Path] = {}
         self.documents: dict[str, dict[str, Any]] = {"web:1": expected_document(GOOD)}
         (self.archive / GOOD.name).write_bytes(GOOD.content)
@@ -52,7 +52,7 @@ class Scene:
         path = self.landing.sources / parcel.name
         path.write_bytes(parcel.content)
         code, facts = reason["code"], {name: value for name, value in reason.items() if name != "code"}
-        self.aside[parcel.name] = self.landing.quarantine.set_aside(path, Rejected(code, "why"), facts)
+        self.aside[parcel.name] = self.landing.quarantine.add(path, Rejected(code, "why"), facts)
 
     def violations(self) -> list[str]:
         feed = Feed("site_web", "commandes", lambda _: [])
@@ -71,9 +71,9 @@ def test_nothing_wrong_is_nothing_found(scene: Scene) -> None:
 
 
 def test_a_file_that_is_gone(scene: Scene) -> None:
-    """A conflict that was dropped in silence."""
+    """A conflict that was received in silence."""
     scene.aside[OTHER.name].unlink()
-    assert scene.violations() == ["lost: dropped 1 times, found 0 times"]
+    assert scene.violations() == ["lost: received 1 times, found 0 times"]
 
 
 def test_a_file_that_still_waits(scene: Scene) -> None:
@@ -83,9 +83,9 @@ def test_a_file_that_still_waits(scene: Scene) -> None:
 
 
 def test_a_changed_byte_in_the_archive(scene: Scene) -> None:
-    """The old file is lost, and nobody dropped the new one."""
+    """The old file is lost, and nobody received the new one."""
     (scene.archive / GOOD.name).write_bytes(GOOD.content + b" ")
-    assert "a file that nobody dropped, or not with these bytes" in scene.violations()
+    assert "a file that nobody received, or not with these bytes" in scene.violations()
 
 
 def test_archived_but_not_stored(scene: Scene) -> None:
@@ -101,7 +101,7 @@ def test_a_conflict_in_the_archive(scene: Scene) -> None:
 
 
 def test_the_second_wins(scene: Scene) -> None:
-    """It was dropped when the first was stored already."""
+    """It was received when the first was stored already."""
     scene.documents["web:1"] = expected_document(OTHER)
     assert "an order gave way to a later one with its key" in scene.violations()
 
@@ -139,13 +139,13 @@ def test_a_good_order_set_aside(scene: Scene) -> None:
 
 
 def test_a_stalled_writer_may_be_set_aside(tmp_path: Path) -> None:
-    """Its file looked unchanged for longer than settle_s; shorter, and it may not."""
+    """Its file looked unchanged for longer than quiet_period_s; shorter, and it may not."""
     scene = Scene(tmp_path)
     late = Parcel("site_web", "2.json", json.dumps({**ORDER, "order_id": 2}).encode(), "web:2")
     scene.set_aside(late, {"code": "truncated", "sha256": hashlib.sha256(late.content[:9]).hexdigest()})
-    scene.history.dropped.append(Dropped(late, longest_pause_s=SETTLE_S))
+    scene.history.received.append(Received(late, longest_pause_s=SETTLE_S))
     assert scene.violations() == []
-    scene.history.dropped[-1] = Dropped(late, longest_pause_s=SETTLE_S - 0.01)
+    scene.history.received[-1] = Received(late, longest_pause_s=SETTLE_S - 0.01)
     assert scene.violations() == ["set aside as truncated, expected no reason at all"]
 
 
@@ -160,7 +160,7 @@ class Life(Scene):
         shipped, delivered = (followed("1", state, days) for state, days in (("expédiée", 1), ("livrée", 3)))
         early = followed("2", "livrée", 1)
         for parcel in (shipped, delivered, early):
-            self.history.dropped.append(Dropped(parcel))
+            self.history.received.append(Received(parcel))
             (self.archive / parcel.name).write_bytes(parcel.content)
         events = [event(state, days) for state, days in (("payée", 0), ("expédiée", 1), ("livrée", 3))]
         self.documents["web:1"] |= {"suivi": events, "statut_commande": "livrée"}

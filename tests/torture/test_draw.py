@@ -13,7 +13,7 @@ from multimarket_async.torture import faults
 from multimarket_async.torture import load as loads
 from multimarket_async.torture.delivered import expected_document
 from multimarket_async.torture.history import Way
-from multimarket_async.torture.spoiled import BEGIN_WELL, SPOILED, delivery_code
+from multimarket_async.torture.invalid import BEGIN_WELL, INVALID, delivery_code
 
 LOADED = load([Settings, *(domain.settings for domain in discover())], {}, {})
 FEEDS = [feed for domain in discover() for feed in domain.under(LOADED).feeds]
@@ -47,7 +47,7 @@ def test_every_kind_of_file_is_drawn_sooner_or_later() -> None:
     """Copies, contradictions, every way of writing, every kind of bad file."""
     parcels = [parcel for number in range(100) for parcel in drawn(1, number)[0]]
     assert {parcel.way for parcel in parcels} == set(Way)
-    codes = {code for code, _ in SPOILED.values() if code}
+    codes = {code for code, _ in INVALID.values() if code}
     assert {parcel.code for parcel in parcels if parcel.code} >= codes
     contents = Counter(parcel.key for parcel in {(p.key, p.content): p for p in parcels if p.key}.values())
     deliveries = Counter(parcel.key for parcel in parcels if parcel.key)
@@ -56,20 +56,20 @@ def test_every_kind_of_file_is_drawn_sooner_or_later() -> None:
 
 
 @pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
-@pytest.mark.parametrize("kind", sorted(SPOILED.keys() - UNREAD))
+@pytest.mark.parametrize("kind", sorted(INVALID.keys() - UNREAD))
 def test_a_bad_file_is_bad_as_it_says(kind: str, feed: Any) -> None:
     """The codes are written down here a second time: that is what makes them expectations."""
     order = loads.simulated(feed, 1, 7)
-    code, spoil = SPOILED[kind]
+    code, corrupt = INVALID[kind]
     with pytest.raises(Rejected) as rejected:
-        feed.parse(spoil(order))
+        feed.parse(corrupt(order))
     assert rejected.value.code == (code or delivery_code(order))
 
 
-@pytest.mark.parametrize("kind", sorted(SPOILED.keys() - BEGIN_WELL))
+@pytest.mark.parametrize("kind", sorted(INVALID.keys() - BEGIN_WELL))
 def test_no_beginning_of_a_bad_file_is_a_good_order(kind: str) -> None:
     """Else a slow writer's file could rightly be taken for one."""
-    content = SPOILED[kind][1](loads.simulated(FEEDS[0], 1, 7))
+    content = INVALID[kind][1](loads.simulated(FEEDS[0], 1, 7))
     for cut in range(len(content)):
         with pytest.raises(Rejected):
             FEEDS[0].parse(content[:cut])

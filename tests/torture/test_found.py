@@ -14,8 +14,8 @@ from multimarket_async import app as composition
 from multimarket_async.landing import Landing
 from multimarket_async.torture.assault import ended
 from multimarket_async.torture.faults import Strike
+from multimarket_async.torture.invalid import written
 from multimarket_async.torture.load import simulated
-from multimarket_async.torture.spoiled import written
 from multimarket_async.torture.strikes import wrap
 from multimarket_async.torture.victim import Orders, start
 
@@ -57,7 +57,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def parts_of(orders: Orders) -> Any:
-    return composition.opened(composition.places(orders.loaded()))
+    return composition.opened(composition.workspace(orders.loaded()))
 
 
 async def test_a_kill_finds_no_unread_file_in_the_archive(parts_of: Any) -> None:
@@ -65,16 +65,16 @@ async def test_a_kill_finds_no_unread_file_in_the_archive(parts_of: Any) -> None
 
     Moved and put back it would be archived and not stored, for whoever is killed in between.
     """
-    async with parts_of as parts:
-        feed, landing = parts.channels[0]
+    async with parts_of as application:
+        feed, landing = application.channels[0]
         orders = [simulated(feed, 1, number) for number in (1, 2)]
-        await landing.drop("ticket.json", written(orders[0]))
-        wrap(parts.store, "insert", lambda real: _replaced_meanwhile(real, landing, written(orders[1])))
+        await landing.deliver("ticket.json", written(orders[0]))
+        wrap(application.store, "insert", lambda real: _replaced_meanwhile(real, landing, written(orders[1])))
         wrap(landing, "archive", _then_killed)
         with suppress(Killed):
-            await parts.collector().sweep()
+            await application.collector().sweep()
         archived = {hashlib.sha256(path.read_bytes()).hexdigest() for path in landing.archive_files()}
-        stored = await parts.store.digests(feed.collection, [f"web:{order['order_id']}" for order in orders])
+        stored = await application.store.digests(feed.collection, [f"web:{order['order_id']}" for order in orders])
         assert archived <= set(stored.values())
 
 
@@ -84,7 +84,7 @@ def _replaced_meanwhile(real: Any, landing: Landing, content: bytes) -> Any:
         if not any(landing.archived.iterdir()):
             landing.archived.joinpath("2026-05-20").mkdir()
             landing.sources.joinpath("ticket.json").rename(landing.archived / "2026-05-20" / "ticket.json")
-            await landing.drop("ticket.json", content)
+            await landing.deliver("ticket.json", content)
         return outcomes
 
     return insert

@@ -15,10 +15,10 @@ COMMAND = [sys.executable, "-m", "multimarket_async", "torture"]
 FOUND = {
     "archive_before_acknowledgement": "not stored",  # its document, or the file itself
     "duplicate_stored": "a document is stored that nobody delivered",
-    "conflict_dropped": "lost: dropped 1 times, found 0 times",
+    "conflict_discarded": "lost: received 1 times, found 0 times",
     "half_generation": "was changed after it had been read",
     "young_set_aside": "set aside as truncated, expected",
-    "archive_overwrites": "lost: dropped",
+    "archive_overwrites": "lost: received",
     "cent_too_much": "montant_centimes is stored as",
     "last_arrival_wins": "statut_commande is stored as",
     "early_overwritten": "suivi is stored as",
@@ -31,7 +31,7 @@ async def test_rounds_without_a_violation(tmp_path: Path, driver: MongoDriver) -
     rounds = await torture(tmp_path, 1, range(4), driver=driver)
     assert [(one.number, one.violations) for one in rounds] == [(number, []) for number in range(4)]
     for one in rounds:
-        assert one.dropped == one.stored + one.duplicates + one.quarantined.total()
+        assert one.received == one.stored + one.duplicates + one.quarantined.total()
         assert one.generations > 0
     assert not any(one.folder.exists() for one in rounds)
 

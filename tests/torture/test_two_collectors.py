@@ -1,4 +1,4 @@
-"""Two collectors on one directory at the same time: harmless, and noticed."""
+"""Two collectors on one directory at the same time: escape_control_chars, and noticed."""
 
 import asyncio
 import json
@@ -11,23 +11,23 @@ import pytest
 from pymongo.database import Database
 
 from multimarket_async import app as composition
-from multimarket_async.app import Parts
+from multimarket_async.app import Application
 from multimarket_async.torture import generations
 from multimarket_async.torture.assault import drain, ended
 from multimarket_async.torture.history import History, Parcel, Way
+from multimarket_async.torture.invalid import written
 from multimarket_async.torture.load import QUEUED_NAME, simulated
 from multimarket_async.torture.looks import violations
-from multimarket_async.torture.spoiled import written
 from multimarket_async.torture.victim import LOG, Orders, start
 from multimarket_async.torture.writers import Writers
 
 
 @asynccontextmanager
-async def two_at_work(orders: Orders) -> AsyncIterator[Parts]:
-    """Two collectors in processes of their own while one drops; afterwards everything is drained."""
+async def two_at_work(orders: Orders) -> AsyncIterator[Application]:
+    """Two collectors in processes of their own while one delivers; afterwards everything is drained."""
     victims = [start(orders), start(orders)]
-    async with composition.opened(composition.places(orders.loaded())) as parts:
-        yield parts
+    async with composition.opened(composition.workspace(orders.loaded())) as application:
+        yield application
         for victim in victims:
             victim.terminate()
         assert [await ended(victim, 20) for victim in victims] == [True, True]
@@ -39,9 +39,9 @@ def orders(tmp_path: Path, mongo_uri: str, database: "Database[Any]") -> Orders:
     return Orders(tmp_path, mongo_uri, database.name, batch_files=20)
 
 
-def parcels(parts: Parts) -> Iterator[Parcel]:
+def parcels(application: Application) -> Iterator[Parcel]:
     """Orders; some under one name for all, so that a name is used again as soon as it is free."""
-    for feed, _ in parts.channels:
+    for feed, _ in application.channels:
         for number in range(100):
             order = simulated(feed, 1, number)
             way, name = (Way.QUEUED, QUEUED_NAME) if number % 5 == 0 else (Way.WHOLE, f"{number}.json")
@@ -52,16 +52,16 @@ def parcels(parts: Parts) -> Iterator[Parcel]:
 
 async def test_two_collectors_on_one_directory_are_harmless(orders: Orders) -> None:
     """Each order once, each file once, whoever comes first."""
-    async with two_at_work(orders) as parts:
-        writers = Writers(parts.channels, parts.store)
-        dropped = list(parcels(parts))
-        await writers.drop_all(dropped, [[] for _ in dropped])
-    async with composition.opened(composition.places(orders.loaded())) as parts:
-        await right(parts, writers.history)
+    async with two_at_work(orders) as application:
+        writers = Writers(application.channels, application.store)
+        received = list(parcels(application))
+        await writers.deliver_all(received, [[] for _ in received])
+    async with composition.opened(composition.workspace(orders.loaded())) as application:
+        await right(application, writers.history)
 
 
-async def right(parts: Parts, history: History) -> None:
-    found, channels = await violations(parts, history, await generations.ledger_of(parts.store))
+async def right(application: Application, history: History) -> None:
+    found, channels = await violations(application, history, await generations.ledger_of(application.store))
     assert found == []
     assert [(one.stored, one.duplicates) for one in channels] == [(100, 0)] * 3
 

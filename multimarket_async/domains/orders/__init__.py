@@ -5,16 +5,16 @@ from functools import partial
 from multimarket_async.domains import Domain, Feed
 from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.cube import COLLECTION, cubes
-from multimarket_async.domains.orders.followup import life_cycle
+from multimarket_async.domains.orders.followup import lifecycle
 from multimarket_async.domains.orders.french import french
 from multimarket_async.domains.orders.kpis import kpis
-from multimarket_async.domains.orders.lifecycle_simulator import simulate_later
 from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import partition
 from multimarket_async.domains.orders.plain import parser
-from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
-from multimarket_async.domains.orders.spoiled import spoiling
+from multimarket_async.domains.orders.simulator.invalid import corruptions
+from multimarket_async.domains.orders.simulator.lifecycle import simulate_follow_ups
 
 
 def _feeds(settings: OrderSettings) -> list[Feed]:
@@ -25,10 +25,10 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
             collection=COLLECTION,
             parse=parser(canal, settings),
             simulate=Simulator(canal, settings),
-            simulate_later=partial(simulate_later, settings=settings),
+            simulate_follow_ups=partial(simulate_follow_ups, settings=settings),
             partition=partition,
-            spoiling=spoiling(canal, settings),
-            life=life_cycle(settings),
+            corruptions=corruptions(canal, settings),
+            life=lifecycle(settings),
         )
         for directory, canal in CHANNELS.items()
     ]

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from multimarket_async.domains import Document, Row
 from multimarket_async.domains.orders.audit_details import DetailsAudit
 from multimarket_async.domains.orders.audit_document import EXACT, expected_document, line_minor
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """What the KPIs of orders are computed from: sums by UTC day and channel, then by business month."""
 
-from multimarket_async.domains import Cube, Expression, Partial
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains import Cube, Expression, Rollup
+from multimarket_async.domains.orders.settings import OrderSettings
 
 COLLECTION = "commandes"
 # Smallest number of pieces in each class of baskets.
@@ -23,8 +23,8 @@ def cubes(settings: OrderSettings) -> tuple[Cube, ...]:
         "pieces": {"$sum": "$produits.quantite"},
         "lines": {"$map": {"input": "$produits", "in": {"product": "$$this.nom", "quantity": "$$this.quantite"}}},
     }
-    partials = (_ORDERS, _PRODUCTS, _BASKETS, _HOURS, _CITIES, _CUSTOMERS)
-    return (Cube(COLLECTION, "date_commande", _formatted("%Y-%m", settings.timezone), facts, partials),)
+    rollups = (_ORDERS, _PRODUCTS, _BASKETS, _HOURS, _CITIES, _CUSTOMERS)
+    return (Cube(COLLECTION, "date_commande", _formatted("%Y-%m", settings.timezone), facts, rollups),)
 
 
 def _formatted(form: str, timezone: str) -> Expression:
@@ -40,7 +40,7 @@ def _kept(number: Expression) -> Expression:
     return {"$cond": ["$cancelled", 0, number]}
 
 
-_ORDERS = Partial(
+_ORDERS = Rollup(
     "orders",
     by={"day": "$day", "channel": "$channel"},
     sums={
@@ -51,7 +51,7 @@ _ORDERS = Partial(
     },
 )
 
-_PRODUCTS = Partial(
+_PRODUCTS = Rollup(
     "products",
     prepare=({"$unwind": {"path": "$lines", "includeArrayIndex": "line"}},),
     by={"product": "$lines.product"},
@@ -65,18 +65,18 @@ _PRODUCTS = Partial(
 _KEPT = {"$match": {"cancelled": False}}
 _KEPT_SUMS = {"orders": 1, "revenue_minor": "$minor"}
 
-_BASKETS = Partial(
+_BASKETS = Rollup(
     "baskets",
     prepare=(_KEPT,),
     by={"pieces_from": {"$max": {"$filter": {"input": list(BASKETS), "cond": {"$lte": ["$$this", "$pieces"]}}}}},
     sums=_KEPT_SUMS,
 )
-_HOURS = Partial("hours", prepare=(_KEPT,), by={"weekday": "$weekday", "hour": "$hour"}, sums=_KEPT_SUMS)
-_CITIES = Partial(
+_HOURS = Rollup("hours", prepare=(_KEPT,), by={"weekday": "$weekday", "hour": "$hour"}, sums=_KEPT_SUMS)
+_CITIES = Rollup(
     "cities", prepare=(_KEPT, {"$match": {"city": {"$type": "string"}}}), by={"city": "$city"}, sums=_KEPT_SUMS
 )
 # A month keeps how many customers it had, not who they were: else a generation would cost what was ever stored.
-_CUSTOMERS = Partial(
+_CUSTOMERS = Rollup(
     "customers",
     prepare=(_KEPT,),
     by={"customer": "$customer"},

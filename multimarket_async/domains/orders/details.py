@@ -21,7 +21,7 @@ from multimarket_async.domains.orders.expressions import (
     with_totals,
 )
 from multimarket_async.domains.orders.habits import habits
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 DAYS, MONTHS, PRODUCTS_A_MONTH = 92, 13, 20
 
@@ -55,7 +55,7 @@ def _orders_by_day_and_channel(settings: OrderSettings) -> Kpi:
             f"for the {DAYS} latest days that have orders."
         ),
         collection=COLLECTION,
-        cells="orders",
+        rollup="orders",
         columns=(
             *period_columns("day"),
             CHANNEL,
@@ -91,7 +91,7 @@ def _products_by_month(settings: OrderSettings) -> Kpi:
             f"The {MONTHS} latest months in which something was sold."
         ),
         collection=COLLECTION,
-        cells="products",
+        rollup="products",
         columns=(
             *period_columns("month"),
             Column("rank", "integer", "Rank"),
@@ -128,7 +128,7 @@ def _share_by_channel(settings: OrderSettings) -> Kpi:
             "empty where there are none."
         ),
         collection=COLLECTION,
-        cells="orders",
+        rollup="orders",
         columns=(
             CHANNEL,
             ORDERS,

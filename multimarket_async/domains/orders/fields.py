@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings, listed
+from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings, listed
 from multimarket_async.errors import Rejected
 from multimarket_async.strict_json import pointer_to, shown
 

@@ -5,9 +5,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from multimarket_async.domains import FollowUp, LifeCycle
+from multimarket_async.domains import FollowUp, Lifecycle
 from multimarket_async.domains.orders.fields import AS_DELIVERED, Canal, Channel, Identifier, Instant, State, rejected
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 SUIVI = "suivi"
 _OURS = frozenset({"ingestion", "champs_livres"})
@@ -33,9 +33,9 @@ class Notice(TypedDict):
 _NOTICE = TypeAdapter[Any](Notice)
 
 
-def life_cycle(settings: OrderSettings) -> LifeCycle:
+def lifecycle(settings: OrderSettings) -> Lifecycle:
     """`statut_commande` says the newest state; the one an order was delivered with counts from `date_commande` on."""
-    return LifeCycle(SUIVI, "etat", "date_etat", "statut_commande", "date_commande", settings.followup_statuses)
+    return Lifecycle(SUIVI, "etat", "date_etat", "statut_commande", "date_commande", settings.followup_statuses)
 
 
 def follow_up(tree: dict[str, Any], canal: str, settings: OrderSettings) -> FollowUp:

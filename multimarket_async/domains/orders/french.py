@@ -3,7 +3,7 @@
 from multimarket_async.domains.orders.details import DAYS, MONTHS, PRODUCTS_A_MONTH
 from multimarket_async.domains.orders.habits import CITIES
 from multimarket_async.domains.orders.kpis import RANKS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 TITLES = {
     "Average order value": "Panier moyen",

@@ -13,7 +13,7 @@ from multimarket_async.domains.orders.expressions import (
     sums_of,
     with_totals,
 )
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 CITIES = 50
 
@@ -46,7 +46,7 @@ def _basket_sizes(settings: OrderSettings) -> Kpi:
             "Orders by how many pieces they hold, all lines together, without cancelled orders; their share of all."
         ),
         collection=COLLECTION,
-        cells="baskets",
+        rollup="baskets",
         columns=(
             Column("basket", "string", "Pieces in the basket"),
             Column("pieces_from", "integer", "Fewest pieces", "pieces"),
@@ -79,7 +79,7 @@ def _orders_by_weekday_and_hour(settings: OrderSettings) -> Kpi:
             "without cancelled orders, over all time."
         ),
         collection=COLLECTION,
-        cells="hours",
+        rollup="hours",
         columns=(
             Column("weekday", "integer", "Weekday, 1 is Monday"),
             Column("hour", "integer", "Hour"),
@@ -112,7 +112,7 @@ def _repeat_customers_by_month(settings: OrderSettings) -> Kpi:
             "those who ordered twice or more in that month; and these in percent of all."
         ),
         collection=COLLECTION,
-        cells="customers",
+        rollup="customers",
         columns=(
             *period_columns("month"),
             Column("customers", "integer", "Customers"),
@@ -143,7 +143,7 @@ def _revenue_by_city(settings: OrderSettings) -> Kpi:
             "orders and those that are not delivered; equal revenues rank by name."
         ),
         collection=COLLECTION,
-        cells="cities",
+        rollup="cities",
         columns=(
             Column("rank", "integer", "Rank"),
             Column("city", "string", "City"),

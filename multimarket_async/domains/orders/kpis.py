@@ -8,7 +8,7 @@ from multimarket_async.domains import Column, Expression, Kpi, Stage
 from multimarket_async.domains.orders.cube import COLLECTION
 from multimarket_async.domains.orders.details import details
 from multimarket_async.domains.orders.expressions import CHANNEL, first_instant, hundredths, money
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 RANKS = 10
 
@@ -34,7 +34,7 @@ def _revenue_by_month_and_channel(timezone: str, currency: str) -> Kpi:
             "The gross figures count every order."
         ),
         collection=COLLECTION,
-        cells="orders",
+        rollup="orders",
         columns=(
             Column("month", "string", "Month"),
             Column("period_start", "date", "Start of the month"),
@@ -78,7 +78,7 @@ def _top_products(currency: str) -> Kpi:
             "quantities rank by name. A product found in cancelled orders only sold nothing and is not ranked."
         ),
         collection=COLLECTION,
-        cells="products",
+        rollup="products",
         columns=(
             Column("rank", "integer", "Rank"),
             Column("product", "string", "Product"),
@@ -121,7 +121,7 @@ def _cancellation_rate_by_channel() -> Kpi:
         unit="%",
         definition="Cancelled orders out of all orders of the channel, in percent, rounded half-up to 2 decimals.",
         collection=COLLECTION,
-        cells="orders",
+        rollup="orders",
         columns=(
             CHANNEL,
             Column("orders", "integer", "Orders, cancelled included"),
@@ -153,7 +153,7 @@ def _average_order_value_by_channel(currency: str) -> Kpi:
             "decimals; empty where all were cancelled. The gross figures count every order."
         ),
         collection=COLLECTION,
-        cells="orders",
+        rollup="orders",
         columns=(
             CHANNEL,
             Column("orders", "integer", "Orders, without cancelled"),

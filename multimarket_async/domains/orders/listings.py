@@ -2,7 +2,7 @@
 
 from multimarket_async.domains import Attribute, Column, Listing
 from multimarket_async.domains.orders.cube import COLLECTION
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 
 def listings(settings: OrderSettings) -> tuple[Listing, ...]:

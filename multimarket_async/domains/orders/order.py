@@ -19,7 +19,7 @@ from multimarket_async.domains.orders.fields import (
     rejected,
 )
 from multimarket_async.domains.orders.followup import SUIVI, follow_up
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Rejected
 from multimarket_async.strict_json import loads, shown
 

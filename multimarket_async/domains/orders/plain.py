@@ -16,7 +16,7 @@ from multimarket_async.domains import Document, FollowUp
 from multimarket_async.domains.orders.amounts import amounts
 from multimarket_async.domains.orders.fields import EARLIEST, ID_CHARS, LARGEST_QUANTITY, Text, instant
 from multimarket_async.domains.orders.order import of_channel, parse
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Rejected
 from multimarket_async.strict_json import INT64
 

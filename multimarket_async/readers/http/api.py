@@ -31,7 +31,7 @@ class Api:
         self._generations = Generations(sources.store)
         settings = sources.settings
         token = settings.http_token.get_secret_value() if settings.http_token else None
-        names = (settings.http_host, *settings.http_names)
+        names = (settings.http_host, *settings.http_allowed_hosts)
         self.asgi = Guard(self._application(sources), token, names, limits, sources.clock.monotonic)
 
     def _application(self, sources: Sources) -> FastAPI:
@@ -52,7 +52,7 @@ class Api:
         app.include_router(status.routes(sources, self._flow))
         app.include_router(stream.routes(sources))
         app.include_router(health.routes(sources, self._flow))
-        app.include_router(page.routes(sources.subjects, sources.settings))
+        app.include_router(page.routes(sources.domains, sources.settings))
         app.mount("/", page.files(), name="page")
         return app
 

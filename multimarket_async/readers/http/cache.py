@@ -75,6 +75,6 @@ class Memo(Generic[K, T]):
 
 
 def _retrieved(task: "asyncio.Task[T]") -> None:
-    """Mark a failure as seen: where nobody waits for it any more, the next one asks anew."""
+    """DirtyMark a failure as seen: where nobody waits for it any more, the next one asks anew."""
     if not task.cancelled():
         task.exception()

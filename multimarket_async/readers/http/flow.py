@@ -12,7 +12,7 @@ from typing import Any
 
 from multimarket_async.clock import pause
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.readers.conservation import Channel, on_disk, stored_files, waiting_in
+from multimarket_async.readers.accounting import Channel, on_disk, stored_files, waiting_in
 from multimarket_async.readers.freshness import freshness
 from multimarket_async.readers.http.cache import Fresh
 from multimarket_async.readers.http.minutes import Minutes
@@ -53,7 +53,7 @@ class Flow:
         self._waiting = Fresh(self._look, LOOK_EVERY_S)
         self._database = Fresh(self._ask, LOOK_EVERY_S, stale_s=STALE_S)
         self._known = Database("not asked yet", None, [])
-        self._minutes = Minutes(sources.store, [subject.name for subject in sources.subjects])
+        self._minutes = Minutes(sources.store, [domain.name for domain in sources.domains])
         self.unreadable: dict[str, str] = {}
         self._samples: deque[tuple[float, Counter[tuple[str, str]]]] = deque()
         self.loop_lag_s = 0.0

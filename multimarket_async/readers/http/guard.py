@@ -128,7 +128,7 @@ class Guard:
         hosts = headers.getlist("host")
         host = _hostname(hosts[0]) if len(hosts) == 1 else ""
         if host not in self._names and not _is_address(host):
-            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "Call this server by a name of its own (http_names).")
+            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "Call this server by a name of its own (http_allowed_hosts).")
 
     def _check_rate(self, scope: Scope) -> None:
         client = (scope.get("client") or ("",))[0]

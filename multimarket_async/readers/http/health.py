@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
 
 from multimarket_async.meters import Histogram, Meters
-from multimarket_async.readers.conservation import Channel
+from multimarket_async.readers.accounting import Channel
 from multimarket_async.readers.http.flow import Database, Flow
 from multimarket_async.readers.http.problems import responses
 from multimarket_async.readers.http.sources import Sources
@@ -141,7 +141,7 @@ class _Now(Collector):
             ):
                 yield GaugeMetricFamily(f"multimarket_kpi_{name}_seconds", text, value=found[f"{name}_s"])
             yield GaugeMetricFamily("multimarket_kpi_generation", "The newest one.", value=found["number"])
-            yield GaugeMetricFamily("multimarket_kpi_drift", "Places that drifted.", value=found["drift"] or 0)
+            yield GaugeMetricFamily("multimarket_kpi_drift", "Workspace that drifted.", value=found["drift"] or 0)
 
 
 def _family(name: str, text: str, histogram: Histogram) -> Metric:

@@ -30,7 +30,7 @@ WHICH_PARAMETERS = [
 BROKEN = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-class ColumnTold(BaseModel):
+class ColumnResponse(BaseModel):
     """A column of a KPI."""
 
     name: str
@@ -49,7 +49,7 @@ class Links(BaseModel):
     history: str
 
 
-class KpiTold(BaseModel):
+class KpiResponse(BaseModel):
     """What a KPI is."""
 
     name: str
@@ -57,17 +57,17 @@ class KpiTold(BaseModel):
     unit: str
     definition: str
     headline: bool = Field(description="one of the few to show first")
-    columns: list[ColumnTold]
+    columns: list[ColumnResponse]
     links: Links
 
 
-class KpisTold(BaseModel):
+class KpiListResponse(BaseModel):
     """What is measured, and the newest generation; its three fields are null before the first."""
 
     generation: int | None
     computed_at: AwareDatetime | None
     as_of: AwareDatetime | None
-    kpis: list[KpiTold]
+    kpis: list[KpiResponse]
 
 
 def routes(sources: Sources, generations: Generations) -> APIRouter:
@@ -75,11 +75,11 @@ def routes(sources: Sources, generations: Generations) -> APIRouter:
     router, bodies = APIRouter(tags=["KPIs"]), Bodies(generations)
 
     @router.get("/api/kpis", summary="What is measured", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
-    async def kpis() -> KpisTold:
+    async def kpis() -> KpiListResponse:
         """Every KPI with its definition, its columns (type, unit), and where to get it."""
         newest = await generations.newest() or {}
         told = [_told(kpi) for kpi in sources.kpis]
-        return KpisTold(
+        return KpiListResponse(
             generation=newest.get("_id"),
             computed_at=newest.get("computed_at"),
             as_of=newest.get("as_of"),
@@ -97,14 +97,14 @@ def routes(sources: Sources, generations: Generations) -> APIRouter:
     return router
 
 
-def _told(kpi: Kpi) -> KpiTold:
+def _told(kpi: Kpi) -> KpiResponse:
     here = f"/api/kpis/{kpi.name}"
     columns = [
-        ColumnTold(name=one.name, type=one.type, title=one.title, unit=one.unit, nullable=one.nullable)
+        ColumnResponse(name=one.name, type=one.type, title=one.title, unit=one.unit, nullable=one.nullable)
         for one in kpi.columns
     ]
     links = Links(json=f"{here}.json", csv=f"{here}.csv", parquet=f"{here}.parquet", history=f"{here}/history")
-    return KpiTold(
+    return KpiResponse(
         name=kpi.name,
         title=kpi.title,
         unit=kpi.unit,

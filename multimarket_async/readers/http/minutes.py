@@ -6,18 +6,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from multimarket_async.domains import Stage
-from multimarket_async.store import LEDGER, Store
+from multimarket_async.store import GENERATIONS, Store
 
 MINUTES = 60
 MINUTE = timedelta(minutes=1)
 
 
 class Minutes:
-    """Totals of the generations of the last hour; each is read once. subjects: the fields that hold the totals."""
+    """Totals of the generations of the last hour; each is read once. domains: the fields that hold the totals."""
 
-    def __init__(self, store: Store, subjects: Sequence[str]) -> None:
+    def __init__(self, store: Store, domains: Sequence[str]) -> None:
         self._store = store
-        self._subjects = subjects
+        self._domains = domains
         self._totals: deque[tuple[int, datetime, int]] = deque()
 
     async def until(self, now: datetime) -> list[dict[str, Any]]:
@@ -39,9 +39,9 @@ class Minutes:
             self._totals.popleft()
 
     async def _add(self, stages: Sequence[Stage]) -> None:
-        total = {"$add": [{"$ifNull": [f"${name}", 0]} for name in self._subjects]}
+        total = {"$add": [{"$ifNull": [f"${name}", 0]} for name in self._domains]}
         fields: Stage = {"$project": {"as_of": 1, "total": total}}
-        async for one in self._store.aggregate(LEDGER, [*stages, fields]):
+        async for one in self._store.aggregate(GENERATIONS, [*stages, fields]):
             self._totals.append((one["_id"], one["as_of"], one["total"]))
 
     def _gained(self) -> Counter[datetime]:

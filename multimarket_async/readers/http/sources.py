@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Feed, Kpi, Listing, Subject
+from multimarket_async.domains import Feed, Kpi, Listing, LoadedDomain
 from multimarket_async.events import Events
 from multimarket_async.landing import Landing
 from multimarket_async.meters import Meters
@@ -18,7 +18,7 @@ from multimarket_async.store import Store
 class Sources:
     """meters: those of the collector in this process. stop: set when the process is to end."""
 
-    subjects: Sequence[Subject]
+    domains: Sequence[LoadedDomain]
     channels: Sequence[tuple[Feed, Landing]]
     store: Store
     settings: Settings
@@ -31,9 +31,9 @@ class Sources:
     @property
     def kpis(self) -> list[Kpi]:
         """Every KPI of every domain."""
-        return [kpi for subject in self.subjects for kpi in subject.kpis]
+        return [kpi for domain in self.domains for kpi in domain.kpis]
 
     @property
     def listings(self) -> list[Listing]:
         """Every listing of every domain."""
-        return [listing for subject in self.subjects for listing in subject.listings]
+        return [listing for domain in self.domains for listing in domain.listings]

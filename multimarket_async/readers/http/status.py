@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
-from multimarket_async.landing import SetAside
-from multimarket_async.readers.conservation import Channel
+from multimarket_async.landing import QuarantinedFile
+from multimarket_async.readers.accounting import Channel
 from multimarket_async.readers.http.filters import wrong
 from multimarket_async.readers.http.flow import Database, Flow
 from multimarket_async.readers.http.problems import responses
@@ -19,8 +19,8 @@ from multimarket_async.readers.status import last_report
 MOST_LISTED = 500
 
 
-class ChannelTold(BaseModel):
-    """The files of one channel. dropped = waiting + stored + duplicate + quarantined."""
+class FeedStatus(BaseModel):
+    """The files of one channel. received = waiting + stored + duplicate + quarantined."""
 
     channel: str
     waiting: int
@@ -30,14 +30,14 @@ class ChannelTold(BaseModel):
     duplicate: int | None
     quarantined: int
     by_reason: dict[str, int]
-    dropped: int
+    received: int
     rate_per_minute: int = Field(description="files stored over the last minute, by this process")
 
 
 class Sum(BaseModel):
     """The same over all channels."""
 
-    dropped: int
+    received: int
     waiting: int
     stored: int | None
     duplicate: int | None
@@ -87,11 +87,11 @@ class Minute(BaseModel):
     orders: int
 
 
-class StatusTold(BaseModel):
+class StatusResponse(BaseModel):
     """Where everything is."""
 
     at: AwareDatetime
-    channels: list[ChannelTold]
+    channels: list[FeedStatus]
     conservation: Conservation
     mongo: Mongo
     kpi: KpiFreshness
@@ -111,10 +111,10 @@ class Quarantined(BaseModel):
     pointer: str = Field(description="where in the document (JSON pointer, RFC 6901)")
     line: int | None
     column: int | None
-    set_aside_at: str | None
+    quarantined_at: str | None
 
 
-class QuarantineTold(BaseModel):
+class QuarantineResponse(BaseModel):
     """What was set aside last, newest first."""
 
     files: list[Quarantined]
@@ -126,7 +126,7 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
     names = [feed.name for feed, _ in sources.channels]
 
     @router.get("/api/status", summary="Where every file is")
-    async def status() -> StatusTold:
+    async def status() -> StatusResponse:
         """Live counts, rates, freshness and overload; answers also while MongoDB is away."""
         channels, database = await flow.channels(), await flow.database()
         return _told(sources, flow, channels, database, known=await flow.stored_known())
@@ -141,21 +141,21 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
         channel: Annotated[
             str | None, Query(description="only of this channel", json_schema_extra={"enum": [*names]})
         ] = None,
-    ) -> QuarantineTold:
+    ) -> QuarantineResponse:
         """Newest first. `quarantine show FILE` on the command line shows the place in the file."""
         if channel is not None and channel not in names:
             raise wrong(f"There is no channel {channel[:100]}. There are: {', '.join(names)}.")
-        return QuarantineTold(files=await asyncio.to_thread(_newest, sources, channel, limit))
+        return QuarantineResponse(files=await asyncio.to_thread(_newest, sources, channel, limit))
 
     return router
 
 
-def _told(sources: Sources, flow: Flow, channels: list[Channel], database: Database, *, known: bool) -> StatusTold:
+def _told(sources: Sources, flow: Flow, channels: list[Channel], database: Database, *, known: bool) -> StatusResponse:
     rates, now = flow.rates(), sources.clock.now()
     listed = [_channel(sources, one, rates[one.feed], known=known) for one in channels]
     oldest_s = max((one.oldest_s for one in listed if one.oldest_s is not None), default=None)
     budget_s = sources.settings.latency_budget_s
-    return StatusTold(
+    return StatusResponse(
         at=now,
         channels=listed,
         conservation=_conservation(channels, listed, known=known and database.why is None),
@@ -174,9 +174,9 @@ def _told(sources: Sources, flow: Flow, channels: list[Channel], database: Datab
     )
 
 
-def _channel(sources: Sources, one: Channel, rate: int, *, known: bool) -> ChannelTold:
+def _channel(sources: Sources, one: Channel, rate: int, *, known: bool) -> FeedStatus:
     age_s = one.oldest_age_s(sources.clock.now())
-    return ChannelTold(
+    return FeedStatus(
         channel=one.feed,
         waiting=one.waiting,
         waiting_bytes=one.waiting_bytes,
@@ -185,12 +185,12 @@ def _channel(sources: Sources, one: Channel, rate: int, *, known: bool) -> Chann
         duplicate=one.duplicates if known else None,
         quarantined=one.quarantined.total(),
         by_reason=dict(one.quarantined.most_common()),
-        dropped=one.dropped,
+        received=one.received,
         rate_per_minute=rate,
     )
 
 
-def _conservation(channels: list[Channel], listed: list[ChannelTold], *, known: bool) -> Conservation:
+def _conservation(channels: list[Channel], listed: list[FeedStatus], *, known: bool) -> Conservation:
     """Archived means stored: a channel of which more is stored than archived is missing files."""
     total = {name: sum(getattr(one, name) or 0 for one in listed) for name in Sum.model_fields}
     return Conservation(holds=all(one.duplicates >= 0 for one in channels) if known else None, sum=Sum(**total))
@@ -204,11 +204,11 @@ def _freshness(found: dict[str, Any]) -> KpiFreshness:
 def _newest(sources: Sources, channel: str | None, most: int) -> list[Quarantined]:
     wanted = [(feed, landing) for feed, landing in sources.channels if channel in (None, feed.name)]
     found = [(one, feed.name) for feed, landing in wanted for one in landing.quarantine.newest(most)]
-    last = heapq.nlargest(most, found, key=lambda pair: str(pair[0].reason.get("set_aside_at", "")))
+    last = heapq.nlargest(most, found, key=lambda pair: str(pair[0].reason.get("quarantined_at", "")))
     return [_quarantined(one, name) for one, name in last]
 
 
-def _quarantined(one: SetAside, channel: str) -> Quarantined:
+def _quarantined(one: QuarantinedFile, channel: str) -> Quarantined:
     reason = one.reason
     return Quarantined(
         file=_text(one.path.name),
@@ -218,7 +218,7 @@ def _quarantined(one: SetAside, channel: str) -> Quarantined:
         pointer=_text(reason.get("pointer") or ""),
         line=_number(reason.get("line")),
         column=_number(reason.get("column")),
-        set_aside_at=_text(reason["set_aside_at"]) if "set_aside_at" in reason else None,
+        quarantined_at=_text(reason["quarantined_at"]) if "quarantined_at" in reason else None,
     )
 
 

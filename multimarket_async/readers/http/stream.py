@@ -15,9 +15,9 @@ from multimarket_async.readers.http.sources import Sources
 MOST_CLIENTS = 32
 HEARTBEAT_S = 10.0
 RETRY_MS = 2000
-TOLD = frozenset({"batch.collected", "file.dropped", "file.quarantined", "generation.published", LOST})
+TOLD = frozenset({"batch.collected", "file.delivered", "file.quarantined", "generation.published", LOST})
 DESCRIPTION = f"""Server-sent events, each with the facts of the log line of the same name as JSON:
-`generation.published`, `batch.collected`, `file.quarantined`, `file.dropped`; `{LOST}` where this client was too slow
+`generation.published`, `batch.collected`, `file.quarantined`, `file.received`; `{LOST}` where this client was too slow
 (`events`: how many it did not get). A comment every {HEARTBEAT_S:.0f} s keeps the connection. No replay: after a
 reconnect, ask `/api/status`."""
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from multimarket_async.domains import Kpi, Subject
+from multimarket_async.domains import Kpi, LoadedDomain
 from multimarket_async.readers.charts import drawing
 from multimarket_async.settings import Settings
 
@@ -36,12 +36,12 @@ def files() -> StaticFiles:
     return _Files(directory=Path(__file__).with_name("static"), html=True)
 
 
-def routes(subjects: Sequence[Subject], settings: Settings) -> APIRouter:
+def routes(domains: Sequence[LoadedDomain], settings: Settings) -> APIRouter:
     """What is no file."""
     router, library, told = (
         APIRouter(include_in_schema=False),
         Library(settings.data_dir / "cache"),
-        about(subjects, settings),
+        about(domains, settings),
     )
 
     @router.get("/about.json")
@@ -99,12 +99,12 @@ async def _bundled() -> bytes:
     return script
 
 
-def about(subjects: Sequence[Subject], settings: Settings) -> dict[str, Any]:
+def about(domains: Sequence[LoadedDomain], settings: Settings) -> dict[str, Any]:
     """What the page must know of the domains besides /api/kpis: charts, French words, on which clock it is."""
     return {
         "timezone": settings.timezone,
-        "drawings": {kpi.name: _drawing(kpi) for subject in subjects for kpi in subject.kpis},
-        "french": {text: word for subject in subjects for text, word in subject.french.items()},
+        "drawings": {kpi.name: _drawing(kpi) for domain in domains for kpi in domain.kpis},
+        "french": {text: word for domain in domains for text, word in domain.french.items()},
     }
 
 

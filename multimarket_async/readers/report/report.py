@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from multimarket_async.domains import Column, Kpi, Row, Subject
+from multimarket_async.domains import Column, Kpi, LoadedDomain, Row
 from multimarket_async.readers.charts import Drawing, drawing, legible
 from multimarket_async.readers.report.language import Language
 from multimarket_async.readers.report.plots import svg
@@ -18,7 +18,7 @@ MOST_ROWS = 40  # of a table that is open at once; a longer one is opened by who
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells as text. numeric: which columns are numbers, by position."""
+    """Rollups as text. numeric: which columns are numbers, by position."""
 
     headings: list[str]
     numeric: list[bool]
@@ -42,13 +42,13 @@ class Section:
     table: Table
 
 
-def report(subjects: Iterable[Subject], generation: dict[str, Any], language: Language, zone: ZoneInfo) -> str:
+def report(domains: Iterable[LoadedDomain], generation: dict[str, Any], language: Language, zone: ZoneInfo) -> str:
     """A generation, as the ledger has it, as HTML: no script, nothing to fetch, all text escaped."""
     measured = generation["kpis"]
     sections = [
-        _section(kpi, measured[kpi.name]["rows"], language.knowing(subject.french))
-        for subject in subjects
-        for kpi in subject.kpis
+        _section(kpi, measured[kpi.name]["rows"], language.knowing(domain.french))
+        for domain in domains
+        for kpi in domain.kpis
         if kpi.name in measured
     ]
     facts = list(_facts(generation, language, zone))

@@ -8,12 +8,12 @@ from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Row, Subject
+from multimarket_async.domains import LoadedDomain, Row
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.order import partition
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.snapshots import Snapshotter
-from multimarket_async.store import LEDGER, Store
+from multimarket_async.store import GENERATIONS, Store
 
 Measure: TypeAlias = Callable[..., Awaitable[dict[str, list[Row]]]]
 
@@ -31,9 +31,11 @@ async def computed(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Mea
         if documents:
             database["commandes"].insert_many(documents)
         settings = OrderSettings(**given)
-        subject = Subject("orders", (), ORDERS.cubes(settings), ORDERS.kpis(settings), lambda: ORDERS.audit(settings))
-        await Snapshotter([subject], store, Clock()).rebuild()
-        return {kpi.name: _published(database, kpi.name, extra) for kpi in subject.kpis}
+        domain = LoadedDomain(
+            "orders", (), ORDERS.cubes(settings), ORDERS.kpis(settings), lambda: ORDERS.audit(settings)
+        )
+        await Snapshotter([domain], store, Clock()).rebuild()
+        return {kpi.name: _published(database, kpi.name, extra) for kpi in domain.kpis}
 
     yield measure
     await store.aclose()
@@ -42,4 +44,4 @@ async def computed(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Mea
 def _published(database: Database[Any], name: str, extra: tuple[dict[str, Any], ...]) -> list[Row]:
     rows = f"$kpis.{name}.rows"
     stages = [{"$sort": {"_id": -1}}, {"$limit": 1}, {"$unwind": rows}, {"$replaceWith": rows}, *extra]
-    return list(database.get_collection(LEDGER, CodecOptions(tz_aware=True)).aggregate(stages))
+    return list(database.get_collection(GENERATIONS, CodecOptions(tz_aware=True)).aggregate(stages))

@@ -12,7 +12,7 @@ from multimarket_async.domains import Audit, Row
 from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.kpis import kpis
 from multimarket_async.domains.orders.order import parse
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 Measure = Callable[..., Awaitable[dict[str, list[Row]]]]
 STATUSES = ("payée", "payée", "en attente", "confirmée", "annulée")

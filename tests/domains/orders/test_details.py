@@ -12,7 +12,7 @@ from bson import Int64
 from multimarket_async.domains import Document, Row
 from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.order import parse
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 Measure = Callable[..., Awaitable[dict[str, list[Row]]]]
 MAY = datetime(2025, 5, 10, 12, tzinfo=UTC)  # a Saturday

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from multimarket_async.domains import FollowUp
 from multimarket_async.domains.orders.order import parse
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Rejected
 
 SETTINGS = OrderSettings(timezone="Africa/Casablanca")

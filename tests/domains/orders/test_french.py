@@ -2,7 +2,7 @@
 
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.french import french
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 SETTINGS = OrderSettings(timezone="Africa/Casablanca")
 KPIS = ORDERS.kpis(SETTINGS)

@@ -10,7 +10,7 @@ from bson import Int64
 
 from multimarket_async.domains import Row
 from multimarket_async.domains.orders.kpis import kpis
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 MAY = datetime(2025, 5, 10, 12, tzinfo=UTC)
 Measure = Callable[..., Awaitable[dict[str, list[Row]]]]

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from multimarket_async.domains.orders.amounts import line_cents
 from multimarket_async.domains.orders.order import parse
-from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.errors import Rejected
 from multimarket_async.store import Int64
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from multimarket_async.domains import Document
 from multimarket_async.domains.orders import plain
 from multimarket_async.domains.orders.order import parse
-from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.errors import Rejected
 from tests.corpus import cases

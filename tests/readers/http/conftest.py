@@ -13,9 +13,9 @@ from pymongo.database import Database
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Subject
+from multimarket_async.domains import LoadedDomain
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.events import Events
 from multimarket_async.landing import Landing
 from multimarket_async.readers.http import Sources
@@ -37,12 +37,12 @@ class Shop:
     collector: Collector
     snapshotter: Snapshotter
 
-    async def drop(self, orders_per_channel: int, first: int = 0) -> None:
+    async def deliver(self, orders_per_channel: int, first: int = 0) -> None:
         for feed, landing in self.sources.channels:
             assert feed.simulate
             for number in range(first, first + orders_per_channel):
                 delivery = feed.simulate(1, number, EARLIEST, LATEST)
-                await landing.drop(delivery.name, delivery.content)
+                await landing.deliver(delivery.name, delivery.content)
 
     async def work(self) -> None:
         """Collect what waits, and publish."""
@@ -62,11 +62,11 @@ async def open_shop(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -
     """A shop with these domains and settings, without any order."""
     stores = []
 
-    async def opened(subjects: Sequence[Subject] = (), uri: str = mongo_uri, **settings: Any) -> Shop:
-        given = Settings(data_dir=tmp_path, settle_s=0, **settings)
+    async def opened(domains: Sequence[LoadedDomain] = (), uri: str = mongo_uri, **settings: Any) -> Shop:
+        given = Settings(data_dir=tmp_path, quiet_period_s=0, **settings)
         own = Loaded((given, OrderSettings()), {})
-        subjects = subjects or [ORDERS.under(own)]
-        channels = [(feed, Landing(tmp_path, feed.name)) for subject in subjects for feed in subject.feeds]
+        domains = domains or [ORDERS.under(own)]
+        channels = [(feed, Landing(tmp_path, feed.name)) for domain in domains for feed in domain.feeds]
         for _, landing in channels:
             landing.prepare()
         store, clock, events = Store(uri, database.name), Clock(), Events()
@@ -74,8 +74,8 @@ async def open_shop(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -
         collector = Collector(channels, store, given, clock, events)
         meters, stop = collector.tally.meters, asyncio.Event()
         latency_file = tmp_path / "latency.json"
-        sources = Sources(subjects, channels, store, given, clock, events, meters, latency_file, stop)
-        return Shop(sources, collector, Snapshotter(subjects, store, clock, events=events))
+        sources = Sources(domains, channels, store, given, clock, events, meters, latency_file, stop)
+        return Shop(sources, collector, Snapshotter(domains, store, clock, events=events))
 
     yield opened
     for store in stores:
@@ -86,7 +86,7 @@ async def open_shop(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -
 async def shop(open_shop: Open) -> Shop:
     """Twenty orders a channel, stored and measured."""
     one = await open_shop()
-    await one.drop(20)
+    await one.deliver(20)
     await one.work()
     return one
 

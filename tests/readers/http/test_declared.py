@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from multimarket_async.domains import Attribute, Column, Cube, Document, Feed, Kpi, Listing, Partial, Subject
+from multimarket_async.domains import Attribute, Column, Cube, Document, Feed, Kpi, Listing, LoadedDomain, Rollup
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.settings import Loaded, Settings
 
 ORDERS_SUBJECT = ORDERS.under(Loaded((Settings(), OrderSettings()), {}))
@@ -23,7 +23,7 @@ CUBE = Cube(
     "at",
     {"$dateToString": {"date": "$at", "format": "%Y-%m"}},
     {"shop": "here"},
-    (Partial("visits", by={}, sums={"visits": 1}),),
+    (Rollup("visits", by={}, sums={"visits": 1}),),
 )
 BY_MONTH = Kpi(
     name="visits_by_month",
@@ -31,7 +31,7 @@ BY_MONTH = Kpi(
     unit="",
     definition="How often a shop was entered.",
     collection="visits",
-    cells="visits",
+    rollup="visits",
     columns=(Column("month", "string", "Month"), Column("visits", "integer", "Visits")),
     pipeline=[{"$project": {"_id": 0, "month": "$period", "visits": {"$toLong": "$visits"}}}, {"$sort": {"month": 1}}],
 )
@@ -45,7 +45,7 @@ LISTED = Listing(
         Attribute(Column("feed", "string", "Door"), "ingestion.feed", filtered=True),
     ),
 )
-VISITS = Subject("visits", (Feed("doors", "visits", parse),), (CUBE,), (BY_MONTH,), lambda: None, (LISTED,))  # type: ignore[arg-type,return-value]
+VISITS = LoadedDomain("visits", (Feed("doors", "visits", parse),), (CUBE,), (BY_MONTH,), lambda: None, (LISTED,))  # type: ignore[arg-type,return-value]
 
 
 async def test_a_new_subject_area_is_everywhere(open_shop: Any) -> None:
@@ -53,7 +53,7 @@ async def test_a_new_subject_area_is_everywhere(open_shop: Any) -> None:
     shop = await open_shop([ORDERS_SUBJECT, VISITS])
     for number in range(3):
         content = json.dumps({"id": str(number), "at": "2026-05-01T12:00:00+00:00", "who": "Ada"}).encode()
-        await shop.sources.channels[3][1].drop(f"{number}.json", content)
+        await shop.sources.channels[3][1].deliver(f"{number}.json", content)
     await shop.work()
     async with shop.client() as client:
         assert (await client.get("/api/kpis")).json()["kpis"][-1]["name"] == "visits_by_month"
@@ -75,7 +75,7 @@ async def test_a_new_kpi_is_everywhere(open_shop: Any) -> None:
     """Of a subject area there is."""
     rate = replace(ORDERS_SUBJECT.kpis[2], name="another_rate", title="Another rate")
     shop = await open_shop([replace(ORDERS_SUBJECT, kpis=(*ORDERS_SUBJECT.kpis, rate))])
-    await shop.drop(2)
+    await shop.deliver(2)
     await shop.work()
     async with shop.client() as client:
         first = (await client.get("/api/kpis/cancellation_rate_by_channel")).json()["rows"]

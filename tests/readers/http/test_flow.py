@@ -14,7 +14,7 @@ from multimarket_async.errors import Unavailable
 from multimarket_async.readers.http.flow import Flow
 from multimarket_async.readers.http.minutes import Minutes
 from multimarket_async.readers.status import status
-from multimarket_async.store import LEDGER
+from multimarket_async.store import GENERATIONS
 
 AWAY = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100"
 
@@ -29,10 +29,10 @@ async def test_the_counts_are_those_of_the_command(shop: Any) -> None:
     """Stored, duplicate, set aside by reason, waiting; and their sum."""
     _, landing = shop.sources.channels[0]
     stored = next(landing.archive_files())
-    await landing.drop("again.json", stored.read_bytes())
-    await landing.drop("bad.json", b"{")
+    await landing.deliver("again.json", stored.read_bytes())
+    await landing.deliver("bad.json", b"{")
     await shop.work()
-    await landing.drop("waits.json", b"{}")
+    await landing.deliver("waits.json", b"{}")
     found = await told(shop)
     expected = await status(shop.sources.channels, shop.sources.store, datetime.now(UTC))
     assert [(one["channel"], one["stored"], one["waiting"]) for one in found["channels"]] == [
@@ -40,8 +40,8 @@ async def test_the_counts_are_those_of_the_command(shop: Any) -> None:
     ]
     web = found["channels"][0]
     assert (web["stored"], web["duplicate"], web["quarantined"], web["waiting"]) == (20, 1, 1, 1)
-    assert (web["dropped"], web["waiting_bytes"], sum(web["by_reason"].values())) == (23, 2, 1)
-    total = {"dropped": 63, "waiting": 1, "stored": 60, "duplicate": 1, "quarantined": 1}
+    assert (web["received"], web["waiting_bytes"], sum(web["by_reason"].values())) == (23, 2, 1)
+    total = {"received": 63, "waiting": 1, "stored": 60, "duplicate": 1, "quarantined": 1}
     assert found["conservation"] == {"holds": True, "sum": total}
     assert found["mongo"] == {"ok": True, "why": None}
     assert (found["kpi"]["generation"], found["kpi"]["stale"], found["kpi"]["drift"]) == (1, False, 0)
@@ -51,8 +51,8 @@ async def test_between_two_counts_what_was_done_is_added(shop: Any) -> None:
     """Counting everything costs; what this process has done since it knows."""
     async with shop.client() as client:
         before = (await client.get("/api/status")).json()["conservation"]["sum"]
-        await shop.drop(4, first=20)
-        await shop.sources.channels[0][1].drop("bad.json", b"{")
+        await shop.deliver(4, first=20)
+        await shop.sources.channels[0][1].deliver("bad.json", b"{")
         await shop.collector.until_empty()
         after = before
         for _ in range(50):  # what waits is looked at twice a second
@@ -61,7 +61,7 @@ async def test_between_two_counts_what_was_done_is_added(shop: Any) -> None:
                 break
             time.sleep(0.05)  # noqa: ASYNC251 - nothing else is to run
     assert {name: after[name] - before[name] for name in after} == {
-        "dropped": 13,
+        "received": 13,
         "waiting": 0,
         "stored": 12,
         "duplicate": 0,
@@ -78,11 +78,11 @@ async def test_a_missing_file_breaks_the_sum(shop: Any) -> None:
 async def test_without_mongodb_the_disk_is_told(open_shop: Any) -> None:
     """And that MongoDB does not answer; what only it knows is unknown, not 0."""
     shop = await open_shop(uri=AWAY)
-    await shop.drop(2)
+    await shop.deliver(2)
     async with shop.client() as client:
         found = (await client.get("/api/status")).json()
         assert found["mongo"]["ok"] is False
-        assert [(one["waiting"], one["stored"], one["dropped"]) for one in found["channels"]] == [(2, None, 2)] * 3
+        assert [(one["waiting"], one["stored"], one["received"]) for one in found["channels"]] == [(2, None, 2)] * 3
         assert found["conservation"]["holds"] is None
         for path in ("/api/kpis", "/api/kpis/top_products", "/api/orders", "/api/kpis/top_products/history?by=rank"):
             answer = await client.get(path)
@@ -103,7 +103,7 @@ async def test_what_was_stored_before_mongodb_went_is_remembered(shop: Any, monk
 
     flow = Flow(shop.sources)
     await flow.channels()
-    await shop.drop(2, first=20)
+    await shop.deliver(2, first=20)
     await shop.collector.until_empty()
     monkeypatch.setattr("multimarket_async.readers.http.flow.stored_files", away)
     flow._counted.expire()
@@ -115,7 +115,7 @@ async def test_what_was_stored_before_mongodb_went_is_remembered(shop: Any, monk
 async def test_a_file_that_waits_too_long_is_overload(shop: Any) -> None:
     """Not ready then; the reason names channel and budget."""
     shop.sources.settings.__dict__["latency_budget_s"] = 0.01
-    await shop.sources.channels[1][1].drop("late.json", b"{}")
+    await shop.sources.channels[1][1].deliver("late.json", b"{}")
     time.sleep(0.05)  # noqa: ASYNC251 - the file is to grow old
     assert (await told(shop))["overload"]["late"] is True
     async with shop.client() as client:
@@ -150,7 +150,7 @@ async def test_a_folder_that_cannot_be_listed_is_told(shop: Any, monkeypatch: An
 async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) -> None:
     """With the sentence and the place; of one channel if asked."""
     for feed, name in ((0, "first"), (1, "second"), (0, "third")):
-        await shop.sources.channels[feed][1].drop(f"{name}.json", b'{"a" 1}')
+        await shop.sources.channels[feed][1].deliver(f"{name}.json", b'{"a" 1}')
         await shop.collector.until_empty()
     found = (await client.get("/api/quarantine")).json()["files"]
     assert [one["file"] for one in found] == ["third.json", "second.json", "first.json"]
@@ -165,7 +165,7 @@ async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) 
 async def test_a_hostile_name_is_only_text(shop: Any, client: httpx.AsyncClient) -> None:
     """Bytes that are no UTF-8, and markup."""
     name = os.fsdecode(b"\xff<img src=x onerror=alert(1)>.json")
-    await shop.sources.channels[0][1].drop(name, b"{")
+    await shop.sources.channels[0][1].deliver(name, b"{")
     await shop.collector.until_empty()
     [one] = (await client.get("/api/quarantine")).json()["files"]
     assert one["file"].endswith("<img src=x onerror=alert(1)>.json")
@@ -173,7 +173,7 @@ async def test_a_hostile_name_is_only_text(shop: Any, client: httpx.AsyncClient)
 
 async def test_metrics_are_those_of_the_collector(shop: Any, client: httpx.AsyncClient) -> None:
     """Read by Prometheus' own parser: every file in one bucket, and the sum of buckets is the count."""
-    await shop.sources.channels[0][1].drop("bad.json", b"{")
+    await shop.sources.channels[0][1].deliver("bad.json", b"{")
     await shop.work()
     text = (await client.get("/metrics")).text
     found = {sample.name: sample for family in text_string_to_metric_families(text) for sample in family.samples}
@@ -197,7 +197,7 @@ async def test_metrics_are_those_of_the_collector(shop: Any, client: httpx.Async
 async def test_orders_per_minute(database: Any, shop: Any) -> None:
     """New orders between generations, in the minute that saw them; the last hour, oldest first."""
     now = datetime(2026, 5, 1, 12, 0, 30, tzinfo=UTC)
-    database[LEDGER].delete_many({})
+    database[GENERATIONS].delete_many({})
     for number, (minutes, orders) in enumerate(((90, 10), (2, 15), (2, 18), (0, 19)), start=1):
         publish(database, number, now - timedelta(minutes=minutes), orders)
     minutes = Minutes(shop.sources.store, ["orders"])
@@ -210,4 +210,4 @@ async def test_orders_per_minute(database: Any, shop: Any) -> None:
 
 def publish(database: Any, number: int, at: datetime, orders: int) -> None:
     told = {"_id": Int64(number), "as_of": at, "computed_at": at, "orders": Int64(orders), "kpis": {}}
-    database.command({"insert": LEDGER, "documents": [told], "bypassDocumentValidation": True})
+    database.command({"insert": GENERATIONS, "documents": [told], "bypassDocumentValidation": True})

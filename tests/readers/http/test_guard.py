@@ -88,7 +88,7 @@ async def test_a_strangers_name_is_refused(shop: Any, host: str) -> None:
 
 async def test_a_name_of_ours(open_shop: Any) -> None:
     """By setting."""
-    shop = await open_shop(http_names=("shop.example",))
+    shop = await open_shop(http_allowed_hosts=("shop.example",))
     async with shop.client() as client:
         assert (await client.get(KPIS, headers={"Host": "Shop.example:80"})).status_code == 200
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers import ledger, tables
 from multimarket_async.readers.http.api import Api
 
@@ -167,7 +167,7 @@ async def test_no_value_can_be_asked_for(open_shop: Any) -> None:
     shop = await open_shop()
     for _, landing in shop.sources.channels[2:]:
         for name in range(2):
-            await landing.drop(f"{name}.json", cancelled(str(name)))
+            await landing.deliver(f"{name}.json", cancelled(str(name)))
     await shop.work()
     async with shop.client() as client:
         answer = await client.get("/api/kpis/average_order_value_by_channel?average_order_value=")
@@ -196,7 +196,7 @@ async def test_what_there_is_not(client: httpx.AsyncClient, path: str) -> None:
 async def test_older_generations(shop: Any, client: httpx.AsyncClient) -> None:
     """By number and by time."""
     before = (await client.get(REVENUE)).json()
-    await shop.drop(5, first=20)
+    await shop.deliver(5, first=20)
     await shop.work()
     async with shop.client() as other:
         now = (await other.get(REVENUE)).json()
@@ -214,7 +214,7 @@ async def test_who_has_it_is_told_so(shop: Any, client: httpx.AsyncClient) -> No
     again = await client.get(f"{REVENUE}.csv", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
     assert (await client.get(f"{REVENUE}.json")).headers["etag"] != first.headers["etag"]
-    await shop.drop(1, first=20)
+    await shop.deliver(1, first=20)
     await shop.work()
     async with shop.client() as other:
         newer = await other.get(f"{REVENUE}.csv", headers={"If-None-Match": first.headers["etag"]})
@@ -229,14 +229,14 @@ async def test_a_generation_published_here_is_known_at_once(shop: Any) -> None:
         httpx.AsyncClient(transport=httpx.ASGITransport(api.asgi), base_url="http://[::1]") as client,
     ):
         assert (await client.get(REVENUE)).json()["generation"] == 1
-        await shop.drop(1, first=20)
+        await shop.deliver(1, first=20)
         await shop.work()
         assert (await client.get(REVENUE)).json()["generation"] == 2
 
 
 async def test_history_is_that_of_the_command(shop: Any, client: httpx.AsyncClient) -> None:
     """Step by step, over so many generations."""
-    await shop.drop(5, first=20)
+    await shop.deliver(5, first=20)
     await shop.work()
     kpi = KPIS["revenue_by_month_and_channel"]
     expected = [step async for step in ledger.history(shop.sources.store, kpi, "orders")]

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from multimarket_async.domains.orders.listings import listings
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers.http.listings import _stages
 
 [ORDERS] = listings(OrderSettings())
@@ -46,7 +46,7 @@ async def test_orders_of_one_instant_are_not_lost_between_pages(open_shop: Any) 
     fields = {"client_id": "7", "produits": [line], "date_commande": "2026-01-01T10:00:00", "canal": "boutique"}
     for number in range(5):
         content = json.dumps({"order_id": str(number), **fields, "statut_commande": "payée"}).encode()
-        await shop.sources.channels[2][1].drop(f"{number}.json", content)
+        await shop.sources.channels[2][1].deliver(f"{number}.json", content)
     await shop.work()
     async with shop.client() as client:
         assert [row["order_id"] for row in await pages(client, "limit=2")] == ["4", "3", "2", "1", "0"]
@@ -56,7 +56,7 @@ async def test_an_order_that_comes_meanwhile_moves_nothing(shop: Any, client: ht
     """The second page is what it would have been."""
     first = (await client.get("/api/orders?limit=30")).json()
     second = (await client.get(f"/api/orders?limit=30&cursor={first['next']}")).json()
-    await shop.drop(10, first=20)
+    await shop.deliver(10, first=20)
     await shop.work()
     again = (await client.get(f"/api/orders?limit=500&cursor={first['next']}")).json()
     assert {key(row) for row in second["rows"]} <= {key(row) for row in again["rows"]}

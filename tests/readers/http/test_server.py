@@ -65,8 +65,8 @@ async def test_an_event_has_a_name_and_facts(shop: Any) -> None:
         started = asyncio.Event()
         task = asyncio.create_task(collected(url, 6, started))
         await started.wait()
-        await shop.sources.channels[0][1].drop("bad.json", b'{"a" 1}')
-        await shop.drop(1, first=20)
+        await shop.sources.channels[0][1].deliver("bad.json", b'{"a" 1}')
+        await shop.deliver(1, first=20)
         await shop.work()
         found = await task
     names = [line.removeprefix("event: ") for line in found[::2]]
@@ -198,7 +198,7 @@ def test_a_run_serves_and_ends_with_its_listeners(run: Callable[..., Run], shop_
         assert one.end() == 0
         assert any("event: batch.collected" in line for line in events.iter_lines())
     assert one.events("run.ended")
-    assert not one.events("drain.abandoned")
+    assert not one.events("shutdown.timed_out")
     assert not (one.data / "logs/http.json").exists()
 
 

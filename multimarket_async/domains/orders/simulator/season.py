@@ -10,8 +10,8 @@ from itertools import accumulate
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from multimarket_async.domains.orders.simulator.draws import Words
 from multimarket_async.domains.orders.simulator.profile import Channel, Profile
+from multimarket_async.domains.orders.simulator.sampling import Words
 
 HOUR_S = 3600
 HOURS_PER_YEAR = 8766

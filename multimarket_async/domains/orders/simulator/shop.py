@@ -8,8 +8,8 @@ from typing import NamedTuple
 import faker
 from pydantic_core import to_json
 
-from multimarket_async.domains.orders.simulator.draws import heavy_tail, keyed, slots, zipf
 from multimarket_async.domains.orders.simulator.profile import Catalogue, Category, Country, Profile
+from multimarket_async.domains.orders.simulator.sampling import heavy_tail, keyed, slots, zipf
 
 LOCALE = "fr_FR"
 FAKER_VERSION = faker.VERSION

@@ -32,10 +32,10 @@ function channels({ channels: all }) {
     list.append(element("li", {}, element("b"), element("span", { class: "rate" }), element("span", { class: "quiet" })));
   }
   all.forEach((one, index) => {
-    const [name, rate, dropped] = list.children[index].children;
+    const [name, rate, received] = list.children[index].children;
     tell(name, title(one.channel));
     tell(rate, say("per_minute", { count: number(one.rate_per_minute) }));
-    tell(dropped, `${number(one.dropped)} ${say("dropped")}`);
+    tell(received, `${number(one.received)} ${say("received")}`);
     list.children[index].classList.toggle("moving", one.rate_per_minute > 0);
   });
 }
@@ -60,14 +60,14 @@ function conservation({ holds, sum }) {
   const right = PLACES.flatMap((name, index) => [element("i", { text: index ? "+" : "=" }), term(name)]);
   const whether = holds === null ? "" : say(holds ? "balanced" : "unbalanced");
   const signed = element("span", { class: "verdict", text: whether, "data-state": holds ? "well" : "noted" });
-  byId("conservation").replaceChildren(element("p", {}, term("dropped"), ...right), signed);
+  byId("conservation").replaceChildren(element("p", {}, term("received"), ...right), signed);
 }
 
 function byChannel(all) {
   const count = (name) => ({ title: say(name), numeric: true, shown: (one) => number(one[name]) });
   const columns = [
     { title: say("channel"), shown: (one) => title(one.channel) },
-    ...["dropped", ...PLACES].map(count),
+    ...["received", ...PLACES].map(count),
     { title: say("oldest"), numeric: true, shown: (one) => (one.oldest_s === null ? say("none") : duration(one.oldest_s)) },
     { title: say("rate"), numeric: true, shown: (one) => say("per_minute", { count: number(one.rate_per_minute) }) },
   ];

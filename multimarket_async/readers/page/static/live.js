@@ -1,6 +1,6 @@
 // The connection: what the process publishes is heard (server-sent events) or asked for, and asked again when it is away.
 
-const TOLD = ["generation.published", "batch.collected", "file.dropped", "file.quarantined", "events.lost"];
+const TOLD = ["generation.published", "batch.collected", "file.delivered", "file.quarantined", "events.lost"];
 const POLL_S = 5;
 const AT_MOST_EVERY_S = 1;
 const PATIENCE_S = 8;

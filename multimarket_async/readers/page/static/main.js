@@ -93,7 +93,7 @@ function notices() {
     overload?.late && ["bad", say("notice_overload", { budget: duration(overload.budget_s) })],
     mongo?.ok && kpi.stale && ["noted", say("notice_stale", facts)],
     kpi?.drift && ["noted", say("notice_drift", { count: number(kpi.drift) })],
-    conservation && !conservation.sum.dropped && ["noted", say("notice_empty")],
+    conservation && !conservation.sum.received && ["noted", say("notice_empty")],
     !known.charts && ["noted", say("notice_charts")],
   ].filter(Boolean);
   const box = byId("notices");

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from multimarket_async.domains.orders.rules import CHANNELS
+from multimarket_async.domains.orders.settings import CHANNELS
 from multimarket_async.domains.orders.simulator import profile as module
 from multimarket_async.domains.orders.simulator.profile import Profile, read_profile
 from multimarket_async.errors import WrongSettings

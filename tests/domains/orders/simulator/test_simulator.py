@@ -12,7 +12,7 @@ import pytest
 
 from multimarket_async.domains import Delivery
 from multimarket_async.domains.orders.order import parse
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.errors import WrongSettings
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.domains.orders.simulator.profile import read_profile
 from multimarket_async.domains.orders.simulator.season import black_friday
@@ -121,7 +121,7 @@ def test_customers_buy_through_all_channels_and_live_in_one_place(orders: Orders
     for one in of_all(orders):
         if "livraison" in one:
             homes.setdefault(one["client_id"], set()).add(json.dumps(one["livraison"]))
-    assert {len(places) for places in homes.values()} == {1}
+    assert {len(workspace) for workspace in homes.values()} == {1}
     web, mobile, boutique = ({one["client_id"] for one in channel} for channel in orders.values())
     assert len(web & mobile & boutique) > 2000
 

@@ -1,4 +1,4 @@
-"""Conservation: dropped = waiting + stored + duplicate + quarantined."""
+"""Conservation: received = waiting + stored + duplicate + quarantined."""
 
 import hashlib
 from collections import Counter
@@ -13,7 +13,7 @@ from pymongo.database import Database
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing
-from multimarket_async.readers.conservation import Channel, counted, on_disk
+from multimarket_async.readers.accounting import Channel, counted, on_disk
 from multimarket_async.store import Store
 
 TODAY = datetime(2026, 5, 20, tzinfo=UTC).date()
@@ -32,9 +32,9 @@ def channel(folder: Path, name: str, collection: str = "sales") -> tuple[Feed, L
     return Feed(name, collection, lambda _: []), landing
 
 
-async def dropped(landing: Landing, *contents: bytes) -> None:
+async def received(landing: Landing, *contents: bytes) -> None:
     for number, content in enumerate(contents):
-        await landing.drop(f"{number}.json", content)
+        await landing.deliver(f"{number}.json", content)
 
 
 def archive(landing: Landing) -> None:
@@ -48,33 +48,33 @@ def store_documents(database: "Database[Any]", feed: str, content: bytes, *keys:
 
 
 def test_the_sum_by_hand() -> None:
-    """2 wait, 7 are archived of which 5 were new, 3 were set aside: 12 were dropped."""
+    """2 wait, 7 are archived of which 5 were new, 3 were set aside: 12 were received."""
     one = Channel("web", 2, 40, None, archived=7, stored=5, quarantined=Counter(bad_date=2, conflict=1))
-    assert (one.duplicates, one.dropped) == (2, 12)
-    assert one.dropped == one.waiting + one.stored + one.duplicates + one.quarantined.total()
+    assert (one.duplicates, one.received) == (2, 12)
+    assert one.received == one.waiting + one.stored + one.duplicates + one.quarantined.total()
 
 
 async def test_files_are_counted_where_they_are(tmp_path: Path) -> None:
     """Waiting with their bytes, archived on any day, set aside by code; the reasons are no files."""
     _, landing = channel(tmp_path, "web")
-    await dropped(landing, b"{}", b"{}", b"{}")
+    await received(landing, b"{}", b"{}", b"{}")
     landing.archive(landing.waiting()[0], TODAY)
     landing.archive(landing.waiting()[0], datetime(2026, 5, 21, tzinfo=UTC).date())
-    landing.quarantine.set_aside(landing.waiting()[0].path, Rejected("bad_date", "no date"), {})
-    await landing.drop("a.json", b"12345")
-    await landing.drop("b.json", b"123")
+    landing.quarantine.add(landing.waiting()[0].path, Rejected("bad_date", "no date"), {})
+    await landing.deliver("a.json", b"12345")
+    await landing.deliver("b.json", b"123")
     (landing.sources / ".hidden.json").write_bytes(b"not ours")
     (landing.sources / "notes.txt").write_bytes(b"not ours")
     one = on_disk(landing, stored=2)
     assert (one.waiting, one.waiting_bytes, one.archived, one.quarantined) == (2, 8, 2, {"bad_date": 1})
-    assert one.dropped == 5
+    assert one.received == 5
 
 
 async def test_the_longest_wait_is_told(tmp_path: Path) -> None:
     """Since when the oldest waiting file waits, in UTC; None if none waits."""
     _, landing = channel(tmp_path, "web")
     assert on_disk(landing, 0).oldest_since is None
-    await dropped(landing, b"1", b"2")
+    await received(landing, b"1", b"2")
     oldest_s = min(file.path.stat().st_ctime_ns for file in landing.waiting()) / 1e9
     assert on_disk(landing, 0).oldest_since == datetime.fromtimestamp(oldest_s, UTC)
 
@@ -82,9 +82,9 @@ async def test_the_longest_wait_is_told(tmp_path: Path) -> None:
 async def test_each_feed_has_its_own_counts(tmp_path: Path, store: Store, database: "Database[Any]") -> None:
     """Though their documents share a collection."""
     web, shop = channel(tmp_path, "web"), channel(tmp_path, "shop")
-    await dropped(web[1], b"1", b"2")
+    await received(web[1], b"1", b"2")
     archive(web[1])
-    await dropped(shop[1], b"3")
+    await received(shop[1], b"3")
     store_documents(database, "web", b"1", "web:1")
     store_documents(database, "web", b"2", "web:2")
     found = {one.feed: (one.waiting, one.archived, one.stored) for one in await counted([web, shop], store)}
@@ -94,7 +94,7 @@ async def test_each_feed_has_its_own_counts(tmp_path: Path, store: Store, databa
 async def test_a_file_of_many_documents_is_one_file(tmp_path: Path, store: Store, database: "Database[Any]") -> None:
     """What is conserved is files."""
     web = channel(tmp_path, "web")
-    await dropped(web[1], b"[1, 2, 3]")
+    await received(web[1], b"[1, 2, 3]")
     archive(web[1])
     store_documents(database, "web", b"[1, 2, 3]", "web:1", "web:2", "web:3")
     [one] = await counted([web], store)
@@ -104,11 +104,11 @@ async def test_a_file_of_many_documents_is_one_file(tmp_path: Path, store: Store
 async def test_a_file_delivered_again_is_a_duplicate(tmp_path: Path, store: Store, database: "Database[Any]") -> None:
     """Two archived, one stored."""
     web = channel(tmp_path, "web")
-    await dropped(web[1], b"1", b"1")
+    await received(web[1], b"1", b"1")
     archive(web[1])
     store_documents(database, "web", b"1", "web:1")
     [one] = await counted([web], store)
-    assert (one.stored, one.duplicates, one.dropped) == (1, 1, 2)
+    assert (one.stored, one.duplicates, one.received) == (1, 1, 2)
 
 
 async def test_feeds_of_different_collections(tmp_path: Path, store: Store, database: "Database[Any]") -> None:

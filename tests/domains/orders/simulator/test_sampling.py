@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from multimarket_async.domains.orders.simulator.draws import SLOTS, heavy_tail, keyed, slots, zipf
+from multimarket_async.domains.orders.simulator.sampling import SLOTS, heavy_tail, keyed, slots, zipf
 
 
 def test_a_key_and_a_number_give_their_words() -> None:

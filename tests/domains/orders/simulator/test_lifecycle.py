@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from multimarket_async.domains import FollowUp
-from multimarket_async.domains.orders.lifecycle_simulator import followups_of, simulate_later
 from multimarket_async.domains.orders.order import parse
-from multimarket_async.domains.orders.rules import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
+from multimarket_async.domains.orders.simulator.lifecycle import followups_of, simulate_follow_ups
 
 SETTINGS = OrderSettings(timezone="Africa/Casablanca")
 SIMULATORS = {canal: Simulator(canal, SETTINGS) for canal in CHANNELS.values()}
@@ -81,8 +81,8 @@ def test_what_has_not_arrived_yet_is_left_out() -> None:
     """A history ends at an instant; the rest of its lives lies in the future."""
     one = delivered(0)
     date = datetime.fromisoformat(order(0)["date_commande"]).replace(tzinfo=UTC)
-    everything = simulate_later(1, one, date + timedelta(days=90), settings=SETTINGS)
-    assert len(simulate_later(1, one, date + timedelta(hours=2), settings=SETTINGS)) < len(everything)
+    everything = simulate_follow_ups(1, one, date + timedelta(days=90), settings=SETTINGS)
+    assert len(simulate_follow_ups(1, one, date + timedelta(hours=2), settings=SETTINGS)) < len(everything)
     assert [one.after_s for one in everything] == sorted(one.after_s for one in everything)
 
 

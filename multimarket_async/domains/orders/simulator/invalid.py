@@ -1,12 +1,12 @@
-"""Bad files: each way to spoil an order, and the code that has to be given for it."""
+"""Bad files: each way to corrupt an order, and the code that has to be given for it."""
 
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from multimarket_async.domains import Spoiling
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains import Corruptions
+from multimarket_async.domains.orders.settings import OrderSettings
 
 Order = dict[str, Any]
 
@@ -61,7 +61,7 @@ def _follow_up(**fields: Any) -> Callable[[Order], bytes]:
     return lambda order: written({"order_id": order["order_id"], "canal": order["canal"], "suivi": suivi})
 
 
-SPOILED: Mapping[str, tuple[str, Callable[[Order], bytes]]] = {
+INVALID: Mapping[str, tuple[str, Callable[[Order], bytes]]] = {
     "empty": ("empty_file", lambda _: b""),
     "blank": ("empty_file", lambda _: b" \n\t\n"),
     "truncated": ("truncated", lambda order: written(order)[:-20]),
@@ -102,7 +102,7 @@ SPOILED: Mapping[str, tuple[str, Callable[[Order], bytes]]] = {
 BEGIN_WELL = frozenset({"two orders"})
 
 
-def spoiling(canal: str, rules: OrderSettings) -> Spoiling:
+def corruptions(canal: str, rules: OrderSettings) -> Corruptions:
     """The ways that these rules forbid in this channel, and an order that contradicts another one."""
     allowed = set()
     if canal not in (*rules.delivery_required, *rules.delivery_forbidden):
@@ -111,13 +111,13 @@ def spoiling(canal: str, rules: OrderSettings) -> Spoiling:
         allowed.add("unknown status")
     if "livree" in rules.followup_statuses:
         allowed.add("follow-up to an unknown state")
-    return Spoiling({kind: partial(_spoiled, kind) for kind in SPOILED if kind not in allowed}, _contradicted)
+    return Corruptions({kind: partial(_corrupted, kind) for kind in INVALID if kind not in allowed}, _contradicted)
 
 
-def _spoiled(kind: str, content: bytes) -> tuple[bytes, str]:
+def _corrupted(kind: str, content: bytes) -> tuple[bytes, str]:
     order = json.loads(content)
-    code, spoil = SPOILED[kind]
-    return spoil(order), code or delivery_code(order)
+    code, corrupt = INVALID[kind]
+    return corrupt(order), code or delivery_code(order)
 
 
 def _contradicted(content: bytes) -> bytes:

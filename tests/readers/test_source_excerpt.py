@@ -1,4 +1,4 @@
-"""quarantine show: the place of a fault is found in any text, and drawn on few harmless lines."""
+"""quarantine show: the place of a fault is found in any text, and drawn on few escape_control_chars lines."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from multimarket_async.errors import Rejected
-from multimarket_async.readers.excerpt import Span, excerpt, locate
+from multimarket_async.readers.source_excerpt import Span, excerpt, locate
 from multimarket_async.strict_json import loads
 
 ORDER = '{"id": 1, "lines": [{"price": 5}, {"price": NaN}], "a/b": {"~": [7]}, "": 8, "é\\u00e9": "x"}'

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import to_json
 
-from multimarket_async.domains import Delivery, Later
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains import Delivery, ScheduledFollowUp
+from multimarket_async.domains.orders.settings import OrderSettings
 
 HOUR_S = 3600.0
 CANCELLED_SHARE, RETURNED_SHARE = 0.08, 0.06
@@ -21,7 +21,9 @@ EARLY_SHARE, LATE_SHARE, VERY_LATE_SHARE = 0.02, 0.10, 0.05
 EARLY_S, PROMPT_S, LATE_S, VERY_LATE_S = 60.0, 60.0, 24 * HOUR_S, 240 * HOUR_S
 
 
-def simulate_later(seed: int, order: Delivery, until: datetime, *, settings: OrderSettings) -> list[Later]:
+def simulate_follow_ups(
+    seed: int, order: Delivery, until: datetime, *, settings: OrderSettings
+) -> list[ScheduledFollowUp]:
     """The follow-ups of a simulated order that have arrived by `until`, as they arrive."""
     tree = json.loads(order.content)
     date = _date(tree, settings)
@@ -29,7 +31,7 @@ def simulate_later(seed: int, order: Delivery, until: datetime, *, settings: Ord
     return sorted(arrived, key=lambda one: one.after_s)
 
 
-def followups_of(order: Mapping[str, Any], seed: int, settings: OrderSettings) -> list[Later]:
+def followups_of(order: Mapping[str, Any], seed: int, settings: OrderSettings) -> list[ScheduledFollowUp]:
     """All later states of this order, in the order of its life; some files come late, and some before its own."""
     draw = Random(f"{seed}:{order['canal']}:{order['order_id']}:suivi")  # noqa: S311 (made-up orders guard no secret)
     date, after_s, found = _date(order, settings), 0.0, []
@@ -38,7 +40,9 @@ def followups_of(order: Mapping[str, Any], seed: int, settings: OrderSettings) -
         since = (date + timedelta(seconds=after_s)).replace(microsecond=0)
         suivi = {"etat": state, "date_etat": since.isoformat()}
         content = to_json({"order_id": order["order_id"], "canal": order["canal"], "suivi": suivi}, indent=4)
-        found.append(Later(_arrival_s(draw, after_s), Delivery(f"{order['order_id']}-suivi-{number}.json", content)))
+        found.append(
+            ScheduledFollowUp(_arrival_s(draw, after_s), Delivery(f"{order['order_id']}-suivi-{number}.json", content))
+        )
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 
-from multimarket_async.readers.tables import harmless
+from multimarket_async.readers.tables import escape_control_chars
 from multimarket_async.strict_json import BOM, pointer_to
 
 WIDTH_CHARS, BEFORE_CHARS = 100, 60  # of a long line: how much is shown, and how much of it before the place
@@ -109,12 +109,12 @@ def _drawn(text: str, place: Span) -> list[str]:
 
 def _cut(line: str, first: int) -> str:
     line = line.removesuffix("\r")
-    window = harmless(line[first : first + WIDTH_CHARS])
+    window = escape_control_chars(line[first : first + WIDTH_CHARS])
     return ("…" if first and line else "") + window + ("…" if len(line) > first + WIDTH_CHARS else "")
 
 
 def _caret(line: str, first: int, column: int, length: int) -> str:
     """Under what is shown, which may be wider than what is meant: a control character is shown as four."""
-    before = ("…" if first else "") + harmless(line[first:column])
-    meant = harmless(line[column : min(column + length, first + WIDTH_CHARS)])
+    before = ("…" if first else "") + escape_control_chars(line[first:column])
+    meant = escape_control_chars(line[column : min(column + length, first + WIDTH_CHARS)])
     return " " * cell_len(before) + "^" * max(1, cell_len(meant))

@@ -8,46 +8,46 @@ A document is a function of the order it was delivered in and of the set of its 
 - as long as only follow-ups have come, there is nothing but `history`, in a partition that no KPI reads.
 """
 
-from multimarket_async.collector.batch import News
-from multimarket_async.domains import Expression, LifeCycle, Stage
-from multimarket_async.store import AWAITED, Change, Encoded
+from multimarket_async.collector.batch import EncodedFollowUp
+from multimarket_async.domains import Expression, Lifecycle, Stage
+from multimarket_async.store import PLACEHOLDER_PARTITION, Change, Encoded
 
 NOTHING = {"$eq": ["$$ROOT", {"_id": "$_id"}]}
-IS_AWAITED = {"$eq": ["$ingestion.partition", AWAITED]}
+IS_PLACEHOLDER = {"$eq": ["$ingestion.partition", PLACEHOLDER_PARTITION]}
 
 
-def followed_up(news: News, life: LifeCycle) -> Change:
+def followed_up(news: EncodedFollowUp, life: Lifecycle) -> Change:
     """The event takes its place in the history, unless it is there; the last event says the state."""
     history, event = f"${life.history}", {"$literal": news.event}
-    begun = {"$cond": [IS_AWAITED, [], [_delivered(life, "$$ROOT")]]}
+    begun = {"$cond": [IS_PLACEHOLDER, [], [_delivered(life, "$$ROOT")]]}
     stages: list[Stage] = [
-        {"$set": {"ingestion": {"$cond": [NOTHING, {"partition": AWAITED}, "$ingestion"]}}},
+        {"$set": {"ingestion": {"$cond": [NOTHING, {"partition": PLACEHOLDER_PARTITION}, "$ingestion"]}}},
         {"$set": {life.history: _with(event, {"$ifNull": [history, begun]}, life)}},
-        {"$set": {life.own_state: {"$cond": [IS_AWAITED, "$$REMOVE", _state(history, life)]}}},
+        {"$set": {life.own_state: {"$cond": [IS_PLACEHOLDER, "$$REMOVE", _state(history, life)]}}},
     ]
     return Change(news.key, stages)
 
 
-def joined(document: Encoded, life: LifeCycle) -> Change:
+def joined(document: Encoded, life: Lifecycle) -> Change:
     """The document takes the place of what was kept for it, with the history that waited; one that is there stays."""
     whole = {"$literal": document.bson}
     events = _with(_delivered(life, "$$whole"), {"$ifNull": [f"${life.history}", []]}, life)
     changed = {life.history: "$$events", life.own_state: _state("$$events", life)}
     merged = {"$let": {"vars": {"events": events}, "in": {"$mergeObjects": ["$$whole", changed]}}}
     known = {"$let": {"vars": {"whole": whole}, "in": merged}}
-    return Change(document.key, [{"$replaceWith": {"$cond": [{"$or": [NOTHING, IS_AWAITED]}, known, "$$ROOT"]}}])
+    return Change(document.key, [{"$replaceWith": {"$cond": [{"$or": [NOTHING, IS_PLACEHOLDER]}, known, "$$ROOT"]}}])
 
 
-def _delivered(life: LifeCycle, document: str) -> Expression:
+def _delivered(life: Lifecycle, document: str) -> Expression:
     """The event that the document itself is."""
     return {life.state: f"{document}.{life.own_state}", life.at: f"{document}.{life.own_at}"}
 
 
-def _state(events: str, life: LifeCycle) -> Expression:
+def _state(events: str, life: Lifecycle) -> Expression:
     return {"$let": {"vars": {"last": {"$last": events}}, "in": f"$$last.{life.state}"}}
 
 
-def _with(event: Expression, events: Expression, life: LifeCycle) -> Expression:
+def _with(event: Expression, events: Expression, life: Lifecycle) -> Expression:
     """These events, in order, and this one in its place; the same one twice is one."""
     place, new = _place("$$this", life), _place("$$event", life)
     sooner, same, later = (_those(comparison, place, new) for comparison in ("$lt", "$eq", "$gt"))
@@ -60,7 +60,7 @@ def _those(comparison: str, place: Expression, new: Expression) -> Expression:
     return {"$filter": {"input": "$$events", "cond": {comparison: [place, new]}}}
 
 
-def _place(event: str, life: LifeCycle) -> Expression:
+def _place(event: str, life: Lifecycle) -> Expression:
     """What events are sorted by: time, place in a life, name; that of the document itself before a follow-up."""
     rank = {"$indexOfArray": [{"$literal": list(life.states)}, f"{event}.{life.state}"]}
     follows = {"$gt": [f"{event}.ingestion", None]}

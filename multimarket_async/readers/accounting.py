@@ -1,13 +1,13 @@
-"""Where every file of a channel is: dropped = waiting + stored + duplicate + quarantined."""
+"""Where every file of a channel is: received = waiting + stored + duplicate + quarantined."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from multimarket_async.domains import Feed, LifeCycle, Stage
+from multimarket_async.domains import Feed, Lifecycle, Stage
 from multimarket_async.landing import Landing
-from multimarket_async.store import AWAITED, Store
+from multimarket_async.store import PLACEHOLDER_PARTITION, Store
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Channel:
         return self.archived - self.stored
 
     @property
-    def dropped(self) -> int:
+    def received(self) -> int:
         """Every file that ever landed is in exactly one of three places."""
         return self.waiting + self.archived + self.quarantined.total()
 
@@ -78,11 +78,11 @@ async def stored_files(feeds: Iterable[Feed], store: Store) -> Counter[str]:
     return stored
 
 
-def _lives(feeds: Iterable[Feed]) -> dict[str, LifeCycle | None]:
+def _lives(feeds: Iterable[Feed]) -> dict[str, Lifecycle | None]:
     return {feed.collection: feed.life for feed in feeds}
 
 
-async def _stored_files(store: Store, collection: str, life: LifeCycle | None) -> Counter[str]:
+async def _stored_files(store: Store, collection: str, life: Lifecycle | None) -> Counter[str]:
     follow_ups = {"$ifNull": [f"${life.history}.ingestion", []]} if life else []
     sources: list[Stage] = [
         {"$project": {"_id": 0, "source": {"$concatArrays": [["$ingestion"], follow_ups]}}},
@@ -94,10 +94,10 @@ async def _stored_files(store: Store, collection: str, life: LifeCycle | None) -
     return Counter({one["_id"]: one["files"] async for one in store.aggregate(collection, [*sources, files, by_feed])})
 
 
-async def _early(store: Store, collection: str, life: LifeCycle) -> Counter[str]:
+async def _early(store: Store, collection: str, life: Lifecycle) -> Counter[str]:
     """Follow-ups whose document has not come, by feed."""
     stages: list[Stage] = [
-        {"$match": {"ingestion.partition": AWAITED}},
+        {"$match": {"ingestion.partition": PLACEHOLDER_PARTITION}},
         {"$unwind": f"${life.history}"},
         {"$group": {"_id": f"${life.history}.ingestion.feed", "follow_ups": {"$sum": 1}}},
     ]

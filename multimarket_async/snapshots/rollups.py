@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from multimarket_async.domains import Cube, Stage
-from multimarket_async.snapshots.stages import DOCUMENTS, of_partitions, of_period
-from multimarket_async.store import AWAITED, Int64, Store
+from multimarket_async.snapshots.pipelines import DOCUMENTS, of_partitions, of_period
+from multimarket_async.store import PLACEHOLDER_PARTITION, Int64, Store
 
-PARTITIONS, PERIODS = "kpi_partitions", "kpi_periods"
+PARTITIONS, PERIODS = "kpi_rollups_by_partition", "kpi_rollups_by_period"
 # A chunk bounds by its documents what one aggregation holds in memory (a $facet: 100 MB), and by its partitions what
 # we hold: where orders are spread over years a partition has few of them, and still 10 KB of cells, in several copies.
 CHUNK_DOCUMENTS, CHUNK_PARTITIONS = 10_000, 32
@@ -36,7 +36,7 @@ class Recomputed:
         return [*sorted(str(key) for key in self.partitions if key not in touched), *sorted(self.periods - explained)]
 
 
-class Cells:
+class Rollups:
     """The cells of one definition. Those of another are never read.
 
     Each document has a version. It is read before what the document is computed from, and a write
@@ -67,7 +67,7 @@ class Cells:
 
     async def _sizes(self, cube: Cube, keys: Iterable[Key] | None) -> dict[Key, int]:
         """How many documents each partition has; it may have none any more."""
-        among: Stage = {"$ne": AWAITED} if keys is None else {"$in": list(keys)}
+        among: Stage = {"$ne": PLACEHOLDER_PARTITION} if keys is None else {"$in": list(keys)}
         named: Stage = {"ingestion.partition": among}
         count = {"$group": {"_id": "$ingestion.partition", "documents": {"$sum": 1}}}
         # The sort lets the index alone answer.
@@ -91,7 +91,7 @@ class Cells:
         for one in after:
             if _content(before.get(one["_id"])) != _content(one):
                 differing.partitions[one["partition"]] = {*_periods(before.get(one["_id"])), *one["periods"]}
-        if not await self._store.swap(PARTITIONS, after):
+        if not await self._store.compare_and_swap(PARTITIONS, after):
             raise Overtaken
         return {period for one in (*before.values(), *after) for period in one["periods"]}
 
@@ -106,7 +106,7 @@ class Cells:
         after = {**self._head(cube, period, before), "cells": cells}
         if _content(before.get(after["_id"])) != _content(after):
             differing.periods.add(period)
-        if not await self._store.swap(PERIODS, [after]):
+        if not await self._store.compare_and_swap(PERIODS, [after]):
             raise Overtaken
 
     def _head(self, cube: Cube, key: Key, before: dict[str, Any]) -> dict[str, Any]:

@@ -24,13 +24,13 @@ from typing import Any
 from multimarket_async.clock import Clock
 from multimarket_async.store.mongo import Store
 
-TOUCHED = "kpi_touched"
+DIRTY = "kpi_dirty_partitions"
 # No insert whose sender is gone lands as late as this; one whose sender is not is marked again.
 STALE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class DirtyMark:
     """These partitions of a collection were or are being written to. done: the insert had ended."""
 
     token: str
@@ -40,7 +40,7 @@ class Mark:
     at: datetime
 
 
-class Marks:
+class DirtyPartitions:
     """The marks in the database. Any number of processes may leave them and take them away."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -49,36 +49,36 @@ class Marks:
 
     @asynccontextmanager
     async def around(self, collection: str, partitions: Iterable[str]) -> AsyncIterator[None]:
-        """Mark before an insert and after it; one that fails leaves the mark open."""
+        """DirtyMark before an insert and after it; one that fails leaves the mark open."""
         if not (touched := sorted(set(partitions))):
             yield
             return
         mark = {"_id": uuid.uuid4().hex, "collection": collection, "partitions": touched}
         # Not waited for: it is older in the oplog and the journal than the insert, and so at least as durable.
-        await self._store.put(TOUCHED, {**mark, "done": False, "at": self._clock.now()}, durable=False)
+        await self._store.upsert(DIRTY, {**mark, "done": False, "at": self._clock.now()}, durable=False)
         yield
-        await self._store.put(TOUCHED, {**mark, "done": True, "at": self._clock.now()})
+        await self._store.upsert(DIRTY, {**mark, "done": True, "at": self._clock.now()})
 
     async def any(self) -> bool:
         """Whether there is a mark."""
-        return bool([one async for one in self._store.aggregate(TOUCHED, [{"$limit": 1}, {"$project": {"_id": 1}}])])
+        return bool([one async for one in self._store.aggregate(DIRTY, [{"$limit": 1}, {"$project": {"_id": 1}}])])
 
-    async def pending(self) -> list[Mark]:
+    async def pending(self) -> list[DirtyMark]:
         """All marks there are, oldest first."""
         # Many marks name the same partitions: decoded one by one, they share what they name.
         named: dict[str, str] = {}
-        found = self._store.aggregate(TOUCHED, [{"$sort": {"at": 1}}], raw=True)
+        found = self._store.aggregate(DIRTY, [{"$sort": {"at": 1}}], raw=True)
         return [_mark(one, tuple(named.setdefault(key, key) for key in one["partitions"])) async for one in found]
 
-    async def forget(self, covered: Sequence[Mark]) -> None:
+    async def clear(self, covered: Sequence[DirtyMark]) -> None:
         """Take away marks, read before what was published was measured, that have nothing left to say."""
         done = [mark.token for mark in covered if mark.done]
         stale = [mark.token for mark in covered if not mark.done and self._clock.now() - mark.at > STALE]
         if done:
-            await self._store.remove(TOUCHED, done)
+            await self._store.remove(DIRTY, done)
         if stale:  # unless it was renewed meanwhile: then there is something new to measure
-            await self._store.remove(TOUCHED, stale, done=False)
+            await self._store.remove(DIRTY, stale, done=False)
 
 
-def _mark(found: Mapping[str, Any], partitions: tuple[str, ...]) -> Mark:
-    return Mark(found["_id"], found["collection"], partitions, found["done"], found["at"])
+def _mark(found: Mapping[str, Any], partitions: tuple[str, ...]) -> DirtyMark:
+    return DirtyMark(found["_id"], found["collection"], partitions, found["done"], found["at"])

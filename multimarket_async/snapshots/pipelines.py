@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from multimarket_async.domains import Cube, Expression, Kpi, Partial, Stage
+from multimarket_async.domains import Cube, Expression, Kpi, Rollup, Stage
 
 # A partial that every cube has: how many documents, and when the latest of them happened.
 DOCUMENTS = "_documents"
@@ -21,10 +21,10 @@ def definition_of(cubes: Iterable[Cube], kpis: Iterable[Kpi]) -> str:
 def of_partitions(cube: Cube, keys: Sequence[str | None]) -> list[Stage]:
     """One document a partition that has any: `_id`, `periods`, and `cells` by name of the partial.
 
-    All partials of a partition come from one pass over its documents, so they count the same ones.
+    All rollups of a partition come from one pass over its documents, so they count the same ones.
     """
     given = {"partition": "$ingestion.partition", "period": cube.period, "event": f"${cube.event}"}
-    facets = {partial.name: _cells(partial) for partial in cube.partials}
+    facets = {partial.name: _cells(partial) for partial in cube.rollups}
     facets[DOCUMENTS] = _grouped(DOCUMENTS, {}, {"documents": {"$sum": {"$toLong": 1}}, "latest": {"$max": "$event"}})
     return [
         {"$match": {"ingestion.partition": {"$in": list(keys)}}},
@@ -38,7 +38,7 @@ def of_partitions(cube: Cube, keys: Sequence[str | None]) -> list[Stage]:
     ]
 
 
-def _cells(partial: Partial) -> list[Stage]:
+def _cells(partial: Rollup) -> list[Stage]:
     sums = {name: {"$sum": number} for name, number in partial.sums.items()}
     return [*partial.prepare, *_grouped(partial.name, partial.by, sums)]
 
@@ -56,13 +56,13 @@ def _grouped(name: str, by: Mapping[str, Expression], sums: Mapping[str, Express
 
 def of_period(cube: Cube, mine: Mapping[str, str], period: str) -> list[Stage]:
     """The cells of a period by name of the partial, in one document, from the partitions that have any of it."""
-    facets = {partial.name: _summed(partial, period) for partial in cube.partials}
+    facets = {partial.name: _summed(partial, period) for partial in cube.rollups}
     total = {"_id": "$period", "documents": {"$sum": "$documents"}, "latest": {"$max": "$latest"}}
     facets[DOCUMENTS] = [*_unfolded(DOCUMENTS), {"$match": {"period": period}}, {"$group": total}]
     return [{"$match": {**mine, "periods": period}}, {"$facet": facets}]
 
 
-def _summed(partial: Partial, period: str) -> list[Stage]:
+def _summed(partial: Rollup, period: str) -> list[Stage]:
     sums = {name: {"$sum": f"${name}"} for name in partial.sums}
     cell = {"period": {"$literal": period}, **_fields("$_id.", partial.by), **_fields("$", sums)}
     return [
@@ -80,7 +80,7 @@ def of_kpis(cubes: Iterable[Cube], kpis: Iterable[Kpi], definition: str) -> list
 
     One pass over the periods: all KPIs of a generation come from the same cells.
     """
-    facets = {kpi.name: [*_of(kpi.collection, kpi.cells), *kpi.pipeline] for kpi in kpis}
+    facets = {kpi.name: [*_of(kpi.collection, kpi.rollup), *kpi.pipeline] for kpi in kpis}
     total = {"_id": None, "documents": {"$sum": "$documents"}, "latest": {"$max": "$latest"}}
     for cube in cubes:
         facets[f"{DOCUMENTS}_{cube.collection}"] = [*_of(cube.collection, DOCUMENTS), {"$group": total}]

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import to_json
 
-from multimarket_async.domains.orders.rules import OrderSettings
-from multimarket_async.domains.orders.simulator.draws import SLOTS, slots
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator.profile import Channel, Profile
+from multimarket_async.domains.orders.simulator.sampling import SLOTS, slots
 from multimarket_async.domains.orders.simulator.season import Season
 from multimarket_async.errors import WrongSettings
 
