@@ -342,7 +342,7 @@ def test_good_files_wait_where_mongodb_is_away(shell: Shell) -> None:
     """3, and the files are where they were."""
     shell.out("produce", "--orders-per-channel", "1")
     before = [shell.waiting(channel) for channel in CHANNELS]
-    done = shell.run("collect", "--until-empty", MONGO_URI=NOBODY, PATIENCE_S="0.1")
+    done = shell.run("collect", "--until-empty", MONGO_URI=NOBODY, UNTIL_EMPTY_TIMEOUT_S="0.1")
     assert (done.returncode, [shell.waiting(channel) for channel in CHANNELS]) == (3, before)
     assert "3 files still wait, unharmed" in done.stderr
 
@@ -658,7 +658,7 @@ def test_a_producer_that_was_killed_is_verified_as_far_as_it_came(shell: Shell) 
         while not any(b'{"received"' in one.read_bytes() for one in shell.folder.glob("data/manifests/*")):
             time.sleep(0.01)
         process.kill()
-    shell.run("collect", "--until-empty", SETTLE_S="0.2")
+    shell.run("collect", "--until-empty", QUIET_PERIOD_S="0.2")
     out = shell.out("verify", "--manifest", "latest")
     assert "has no last line: its run was killed, or still runs." in out
     assert "and 11 KPIs of generation 1 agree to the cent." in out
