@@ -3,50 +3,59 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEVELOPED := $(VENV)/.developed
 # The tests wait more than they work: four at a time, each process with a MongoDB of its own, the longest files first.
 TEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 FUZZ_S ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test check format fuzz soak bench clean
+.PHONY: help install demo run test test-slow check format fuzz soak bench clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
 
 install: $(INSTALLED) ## Create the virtual environment with pinned versions (the other targets do it themselves)
 
+# All that a user needs; the developers' tools take ten times the space.
 $(INSTALLED): pyproject.toml config/constraints.txt multimarket_async/landing/_bulk.c
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable . --constraint config/constraints.txt
+	@touch $@
+
+$(DEVELOPED): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]' --constraint config/constraints.txt
 	@touch $@
 
-demo: $(INSTALLED) ## Drop 500 orders per channel, follow them into the KPI tables, verify everything
+demo: $(INSTALLED) ## Deliver 500 orders per channel, follow them into the KPI tables, verify everything
 	$(BIN)/python -m multimarket_async demo
 
 run: $(INSTALLED) ## Produce, collect and measure until Ctrl-C
 	$(BIN)/python -m multimarket_async run
 
-test: $(INSTALLED) ## Run the tests, on a real MongoDB
-	$(TEST)
+test: $(DEVELOPED) ## Run the tests, on a real MongoDB
+	$(TEST) -m 'not slow'
 
-check: $(INSTALLED) ## What CI demands besides the tests: format, lint, types, import layers
+test-slow: $(DEVELOPED) ## Run the tests that take long: every call fails once, torture, fail-over, browsers, npm
+	$(TEST) -m slow
+
+check: $(DEVELOPED) ## What CI demands besides the tests: format, lint, types, import layers
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-format: $(INSTALLED) ## Format the code and mend what the linter can mend
+format: $(DEVELOPED) ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-fuzz: $(INSTALLED) ## Fuzz the order parser for FUZZ_S seconds (default 60)
+fuzz: $(DEVELOPED) ## Fuzz the order parser for FUZZ_S seconds (default 60)
 	$(BIN)/python -m pip install --quiet --editable '.[fuzz]' --constraint config/constraints.txt
 	$(BIN)/python tests/fuzz/fuzz_order.py -max_total_time=$(FUZZ_S) -print_final_stats=1
 
-soak: $(INSTALLED) ## Run under load and faults for SOAK_S seconds (default 600): nothing grows, nothing is lost
+soak: $(DEVELOPED) ## Run under load and faults for SOAK_S seconds (default 600): nothing grows, nothing is lost
 	$(BIN)/python tests/soak/soak.py
 
-bench: $(INSTALLED) ## Measure speed against the targets, a quarter of an hour (ONLY=burst,latency, QUICK=1 to try it)
+bench: $(DEVELOPED) ## Measure speed against the targets, a quarter of an hour (ONLY=burst,latency, QUICK=1 to try it)
 	$(BIN)/python tests/bench/bench.py $(if $(QUICK),--quick) $(ONLY)
 
 clean: ## Remove everything that was built; the data stay

@@ -6,12 +6,23 @@ from typing import Any
 
 import pymongo
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pymongo.database import Database
 
 from multimarket_async.landing import bulk, compiled
 from multimarket_async.settings import Settings
 from multimarket_async.store import EmbeddedServer
 from tests.tracing import missing
+
+# The same examples in every run, however busy the machine is: what one run passes, every run passes.
+hypothesis_settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("repeatable")
+
+# The store works with two drivers; the successor of the default one is tried by `make test-slow`.
+DRIVERS = ("motor", pytest.param("pymongo", marks=pytest.mark.slow))
 
 # Minutes each: begun last, they would keep all but one process waiting.
 LONGEST = ("test_nth_call.py", "test_cli.py", "test_end_to_end.py")

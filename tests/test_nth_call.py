@@ -37,12 +37,13 @@ from multimarket_async.store import Encoded, Outcome
 from tests.corpus.case import good
 from tests.faults import Fault, FaultyStore, Files, How, OneBeat
 
+pytestmark = pytest.mark.slow
+
 SUBJECT = ORDERS.under(load([Settings, OrderSettings], {}, {}, Path("/nowhere")))
 WEB, SHOP = "site_web", "boutique_physique"
 FEEDS = [feed for feed in SUBJECT.feeds if feed.name in (WEB, SHOP)]
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # no disk to wait for, where it is given
 STEP_S = 10  # nothing may hang
-pytestmark = pytest.mark.timeout(180)  # a fixture runs up to 160 trials, some 10 s on a machine with nothing else to do
 
 _in_shop = json.loads(good("2"))
 del _in_shop["livraison"]

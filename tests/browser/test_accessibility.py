@@ -9,7 +9,8 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Open
 from tests.browser.shop import Shop
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.slow
+
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {},
     "dark": {"color_scheme": "dark"},

@@ -14,7 +14,8 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Open
 from tests.browser.shop import EVIL, FORMULA, Shop, order
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.slow
+
 NARROW = "\u202f"
 
 

@@ -11,6 +11,8 @@ from multimarket_async.readers.report.report import MOST_ROWS
 from tests.browser.conftest import Open
 from tests.readers.test_report import HOSTILE, large_shop, sold, written
 
+pytestmark = pytest.mark.slow
+
 LOOKS: dict[str, dict[str, Any]] = {"desktop": {}, "phone": {"viewport": {"width": 360, "height": 740}}}
 
 

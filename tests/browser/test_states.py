@@ -10,7 +10,8 @@ from playwright.async_api import Page, Route, expect
 from tests.browser.conftest import Open
 from tests.browser.shop import Shop, opened
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.slow
+
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "MongoDB is away": lambda status: status["mongo"].update(ok=False, why="No answer within 2 s."),
     "Stale": lambda status: status["kpi"].update(stale=True, behind_s=75.0),

@@ -95,7 +95,7 @@ class Shell:
             capture_output=True,
             encoding="utf-8",
             errors="surrogateescape",
-            timeout=50,
+            timeout=300,
             check=False,
         )
         return _civil(Done(done.returncode, done.stdout, done.stderr))

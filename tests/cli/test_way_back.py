@@ -35,7 +35,7 @@ class Shop:
         """What a command prints on its two streams."""
         command = [sys.executable, "-m", "multimarket_async", *words]
         done = subprocess.run(
-            command, cwd=self.data.parent, env=self.environ, capture_output=True, text=True, timeout=50, check=False
+            command, cwd=self.data.parent, env=self.environ, capture_output=True, text=True, timeout=300, check=False
         )
         said = done.stdout + done.stderr
         assert done.returncode == expect, said

@@ -195,7 +195,6 @@ async def test_a_bad_file_is_set_aside_with_the_reason(site: Site) -> None:
     assert (line["feed"], line["file"], line["code"], line["pointer"]) == ("north", "bad.json", "missing", "/1/key")
 
 
-@pytest.mark.timeout(10)
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/etc/hostname")])
 async def test_what_is_no_file_blocks_nobody(site: Site, make: Callable[[Path], object]) -> None:
     """A directory, a pipe nobody writes to, a link: set aside at once."""

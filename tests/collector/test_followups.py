@@ -90,7 +90,7 @@ def timeless(document: Any) -> Any:
 EVENTS = st.lists(st.tuples(st.sampled_from(STATES), DAYS), max_size=5, unique=True)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), events=EVENTS, with_order=st.booleans(), own=st.sampled_from(OrderSettings().order_statuses))
 async def test_any_arrival_gives_the_same_document(
     world: World, data: st.DataObject, events: list[tuple[str, int]], with_order: bool, own: str

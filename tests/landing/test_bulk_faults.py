@@ -232,7 +232,7 @@ class Stopped:
     def end(self) -> list[Any]:
         """What it found, read and moved."""
         self._go_on()
-        return [json.loads(line) for line in self.process.communicate(timeout=20)[0].splitlines()]
+        return [json.loads(line) for line in self.process.communicate(timeout=300)[0].splitlines()]
 
     def _go_on(self) -> None:
         if self._stops:

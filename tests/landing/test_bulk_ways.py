@@ -29,7 +29,7 @@ from multimarket_async.store import Inserted
 from tests.tracing import missing
 
 # Who blocks in C hears no signal: then the process is ended.
-pytestmark = pytest.mark.timeout(60, method="thread")
+pytestmark = pytest.mark.timeout(600, method="thread")
 
 DAY = date(2026, 3, 1)
 CLOCK = Clock(now=lambda: datetime(2026, 3, 1, tzinfo=UTC), monotonic=lambda: 0.0)
@@ -172,7 +172,7 @@ def _there(folder: Path) -> dict[str, bytes | str]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(NAMES.map(lambda name: f"{name}.json"), DRAWN, max_size=6))
 def test_both_ways_do_the_same(files: dict[str, Drawn]) -> None:
     """Whatever lies there, and is made of it between the look, the reading and the move."""

@@ -247,7 +247,6 @@ def _socket_at(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.mark.timeout(5)
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/etc/hostname")])
 def test_what_is_no_file_is_not_opened(landing: Landing, make: Callable[[Path], object]) -> None:
     """A directory, a pipe, a link named like a file of ours: rejected, and nobody blocks on it."""
@@ -264,7 +263,6 @@ def test_a_unix_socket_is_no_file(landing: Landing, monkeypatch: pytest.MonkeyPa
     assert rejected.value.code == "not_a_regular_file"
 
 
-@pytest.mark.timeout(5)
 @pytest.mark.parametrize(
     ("make", "code"),
     [

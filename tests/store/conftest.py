@@ -6,16 +6,17 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from pymongo.database import Database
 
 from multimarket_async.settings import MongoDriver
 from multimarket_async.store import Store
+from tests.conftest import DRIVERS
 
 
-@pytest.fixture(params=get_args(MongoDriver))
+@pytest.fixture(params=DRIVERS)
 def driver(request: pytest.FixtureRequest) -> MongoDriver:
     """Each of them."""
     driver: MongoDriver = request.param

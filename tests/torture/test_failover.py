@@ -11,8 +11,9 @@ from multimarket_async.store import Store
 from multimarket_async.torture import fail_over
 from multimarket_async.torture.replica_set import replica_set
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.timeout(300)  # what hangs is named after two minutes, and not before
+
 async def test_a_primary_that_is_killed_costs_time_and_no_order(tmp_path: Path) -> None:
     """Zero lost, zero doubled, collection resumes by itself; a short election keeps the test short."""
     done = await fail_over(tmp_path / "set", 1, orders_per_channel=200, over_s=3.0, election_timeout_s=2.0)

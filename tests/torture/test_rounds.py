@@ -4,12 +4,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from multimarket_async.settings import MongoDriver
 from multimarket_async.torture import BUGS, torture
+from tests.conftest import DRIVERS
 
 COMMAND = [sys.executable, "-m", "multimarket_async", "torture"]
 FOUND = {
@@ -25,7 +25,8 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("driver", get_args(MongoDriver))
+@pytest.mark.slow
+@pytest.mark.parametrize("driver", DRIVERS)
 async def test_rounds_without_a_violation(tmp_path: Path, driver: MongoDriver) -> None:
     """Every file is accounted for, by either driver; of a round in which all went well nothing is left."""
     rounds = await torture(tmp_path, 1, range(4), driver=driver)
@@ -36,6 +37,7 @@ async def test_rounds_without_a_violation(tmp_path: Path, driver: MongoDriver) -
     assert not any(one.folder.exists() for one in rounds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", BUGS)
 async def test_a_planted_bug_is_found(bug: str, tmp_path: Path) -> None:
     """Within a few rounds, for the right reason, and the evidence is kept."""
@@ -48,7 +50,7 @@ async def test_a_planted_bug_is_found(bug: str, tmp_path: Path) -> None:
 def test_the_command_prints_a_line_a_round_and_a_verdict(tmp_path: Path) -> None:
     """No terminal: no colour, no progress."""
     words = [*COMMAND, "--rounds", "2", "--seed", "5", "--data-dir", tmp_path]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=50)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     first, second, _, _, verdict = done.stdout.splitlines()
     assert first.startswith("round 0: ")
@@ -60,7 +62,7 @@ def test_the_command_prints_a_line_a_round_and_a_verdict(tmp_path: Path) -> None
 def test_a_violation_is_told_with_its_evidence_and_exit_code_4(tmp_path: Path) -> None:
     """As JSON: what, which file, which key, and where everything was kept."""
     words = [*COMMAND, "--rounds", "1", "--first-round", "2", "--bug", "duplicate_stored", "--format", "json"]
-    done = subprocess.run([*words, "--data-dir", tmp_path], capture_output=True, text=True, check=False, timeout=50)
+    done = subprocess.run([*words, "--data-dir", tmp_path], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 4, done.stdout + done.stderr
     told = json.loads(done.stdout)
     [round_2] = told["rounds"]
@@ -71,6 +73,6 @@ def test_a_violation_is_told_with_its_evidence_and_exit_code_4(tmp_path: Path) -
 
 def test_an_unknown_bug_is_refused() -> None:
     """With the names that there are."""
-    done = subprocess.run([*COMMAND, "--bug", "nonsense"], capture_output=True, text=True, check=False, timeout=50)
+    done = subprocess.run([*COMMAND, "--bug", "nonsense"], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 2
     assert "duplicate_stored" in done.stderr

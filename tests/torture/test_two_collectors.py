@@ -21,6 +21,8 @@ from multimarket_async.torture.looks import violations
 from multimarket_async.torture.victim import LOG, Orders, start
 from multimarket_async.torture.writers import Writers
 
+pytestmark = pytest.mark.slow
+
 
 @asynccontextmanager
 async def two_at_work(orders: Orders) -> AsyncIterator[Application]:

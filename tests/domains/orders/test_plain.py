@@ -60,7 +60,7 @@ def test_on_orders_with_one_odd_value() -> None:
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_on_orders_with_odd_values(data: st.DataObject) -> None:
     """Any values in any places, fields missing or added, written compactly or not."""
     order = json.loads(json.dumps(GOOD))
@@ -77,7 +77,7 @@ def test_on_orders_with_odd_values(data: st.DataObject) -> None:
 
 
 @given(st.integers(0, len(good("1"))), st.integers(0, 60), st.integers(0, len(good("1"))), st.binary(max_size=3))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_on_orders_with_parts_moved(start: int, length: int, to: int, more: bytes) -> None:
     """A part copied elsewhere, and some bytes with it: keys twice, brackets open, text cut."""
     content = good("1")

@@ -21,7 +21,6 @@ from multimarket_async.readers.http import server, stream
 from multimarket_async.readers.http.api import Api
 from multimarket_async.readers.http.guard import Limits
 
-pytestmark = pytest.mark.timeout(120)
 COMMAND = [sys.executable, "-m", "multimarket_async"]
 
 
@@ -234,6 +233,7 @@ def test_the_server_does_not_load_what_writes_parquet() -> None:
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.slow
 async def test_the_api_is_as_its_openapi_document_says(shop: Any, tmp_path: Path) -> None:
     """Schemathesis, with some examples an operation: good ones are accepted, bad ones refused, all as declared."""
     kept = "^/(api/(kpis|kpis/cancellation_rate_by_channel.*|orders|status|quarantine)|livez|readyz|metrics)$"
