@@ -13,7 +13,7 @@ from typing import Any
 
 import pymongo
 import pytest
-from multimarket_async.domains.orders.rules import OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
