@@ -177,5 +177,5 @@ def _quarantine(taken: Taken, rejected: Rejected, facts: dict[str, object]) -> s
 def _is_at(file: WaitingFile, path: str) -> bool:
     try:
         return file.is_at(path)
-    except OSError:  # cannot tell: back, to be looked at once more, which is escape_control_chars
+    except OSError:  # cannot tell: back, to be looked at once more, which is harmless
         return False

@@ -1,4 +1,4 @@
-"""Other collectors on the same directories: escape_control_chars, since a key goes in once, but worth a line."""
+"""Other collectors on the same directories: harmless, since a key goes in once, but worth a line."""
 
 import os
 import sys

@@ -1,17 +1,18 @@
-"""Which partitions have been touched since they were last measured.
+"""Partitions that were written to since their rollups were computed.
 
-Who inserts leaves a mark before and renews it after; who measures takes it away. Wherever either
-of them dies, an order that is stored and not measured has its partition in a mark:
+A writer marks its partitions dirty before the insert and again after it; the snapshotter clears the marks that a
+published generation covers. Wherever either of them dies, a stored document that is in no generation has its
+partition in a mark:
 
-- Dies before the insert: the mark names a partition in which nothing changed. That costs a look.
-- Dies between insert and renewal: the first mark is there; the file was not archived either, so it
-  is collected again, found to be a duplicate, and marked again.
-- Is paused with the mark open, for as long as it may be: an open mark stays until it is stale. If
-  the insert lands after that, the renewal puts the mark back.
-- Follows up what is stored already: does the same around the change, with the partition it finds the
-  document in before, and again with the one it finds afterwards, if the document came in between.
-- Measurer dies anywhere before publishing: it takes marks away only after a generation that
-  covers them was published, and measuring a partition again gives the same.
+- Writer dies before the insert: the mark names a partition in which nothing changed. That costs one recomputation.
+- Writer dies between the insert and the second mark: the first one is there, and the file was not archived either,
+  so it is collected again, found to be a duplicate, and marked again.
+- Writer is paused between the marks, for however long: an open mark stays until it is stale. If the insert is
+  executed after that, the second mark brings it back.
+- Follow-ups change stored documents: the partition in which the document is found before the change is marked, and
+  the one in which it is found afterwards, if the document was inserted in between.
+- Snapshotter dies before publishing: marks are cleared only after a generation that covers them was published, and
+  recomputing a partition is idempotent.
 """
 
 import uuid
@@ -25,13 +26,13 @@ from multimarket_async.clock import Clock
 from multimarket_async.store.mongo import Store
 
 DIRTY = "kpi_dirty_partitions"
-# No insert whose sender is gone lands as late as this; one whose sender is not is marked again.
+# An insert whose sender died is executed within this time; a sender that lives marks again.
 STALE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class DirtyMark:
-    """These partitions of a collection were or are being written to. done: the insert had ended."""
+    """Partitions of a collection that were or are being written to. done: the insert had ended."""
 
     token: str
     collection: str
@@ -41,7 +42,7 @@ class DirtyMark:
 
 
 class DirtyPartitions:
-    """The marks in the database. Any number of processes may leave them and take them away."""
+    """The dirty marks in the database. Any number of processes may mark and clear."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -49,36 +50,36 @@ class DirtyPartitions:
 
     @asynccontextmanager
     async def around(self, collection: str, partitions: Iterable[str]) -> AsyncIterator[None]:
-        """DirtyMark before an insert and after it; one that fails leaves the mark open."""
-        if not (touched := sorted(set(partitions))):
+        """Mark before an insert and after it; an insert that fails leaves the mark open."""
+        if not (dirty := sorted(set(partitions))):
             yield
             return
-        mark = {"_id": uuid.uuid4().hex, "collection": collection, "partitions": touched}
-        # Not waited for: it is older in the oplog and the journal than the insert, and so at least as durable.
+        mark = {"_id": uuid.uuid4().hex, "collection": collection, "partitions": dirty}
+        # Not awaited durably: it is older in the oplog and the journal than the insert, so at least as durable.
         await self._store.upsert(DIRTY, {**mark, "done": False, "at": self._clock.now()}, durable=False)
         yield
         await self._store.upsert(DIRTY, {**mark, "done": True, "at": self._clock.now()})
 
     async def any(self) -> bool:
-        """Whether there is a mark."""
-        return bool([one async for one in self._store.aggregate(DIRTY, [{"$limit": 1}, {"$project": {"_id": 1}}])])
+        """Return True if there is a mark."""
+        return bool([mark async for mark in self._store.aggregate(DIRTY, [{"$limit": 1}, {"$project": {"_id": 1}}])])
 
     async def pending(self) -> list[DirtyMark]:
-        """All marks there are, oldest first."""
-        # Many marks name the same partitions: decoded one by one, they share what they name.
-        named: dict[str, str] = {}
-        found = self._store.aggregate(DIRTY, [{"$sort": {"at": 1}}], raw=True)
-        return [_mark(one, tuple(named.setdefault(key, key) for key in one["partitions"])) async for one in found]
+        """Read all marks, oldest first."""
+        # Many marks name the same partitions: decoded one by one, they share the strings.
+        names: dict[str, str] = {}
+        marks = self._store.aggregate(DIRTY, [{"$sort": {"at": 1}}], raw=True)
+        return [_mark(mark, tuple(names.setdefault(key, key) for key in mark["partitions"])) async for mark in marks]
 
     async def clear(self, covered: Sequence[DirtyMark]) -> None:
-        """Take away marks, read before what was published was measured, that have nothing left to say."""
+        """Remove marks that a published generation covers, unless their insert may still be executed."""
         done = [mark.token for mark in covered if mark.done]
         stale = [mark.token for mark in covered if not mark.done and self._clock.now() - mark.at > STALE]
         if done:
             await self._store.remove(DIRTY, done)
-        if stale:  # unless it was renewed meanwhile: then there is something new to measure
+        if stale:  # unless the second mark came meanwhile: then there is something new to measure
             await self._store.remove(DIRTY, stale, done=False)
 
 
-def _mark(found: Mapping[str, Any], partitions: tuple[str, ...]) -> DirtyMark:
-    return DirtyMark(found["_id"], found["collection"], partitions, found["done"], found["at"])
+def _mark(document: Mapping[str, Any], partitions: tuple[str, ...]) -> DirtyMark:
+    return DirtyMark(document["_id"], document["collection"], partitions, document["done"], document["at"])

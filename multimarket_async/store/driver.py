@@ -1,7 +1,7 @@
-"""The drivers that the store can be had with, and the little in which they differ.
+"""The two drivers of the store, and where they differ.
 
-Motor hands every call to a thread, PyMongo's own asyncio client does it in the event loop. What the
-store asks of a client, both call the same and take the same; what differs is what a call gives.
+Motor runs every call in a thread, PyMongo's own asyncio client in the event loop. The methods that the store
+calls have the same names and arguments in both; only some of the return values differ.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ Collection: TypeAlias = AsyncIOMotorCollection[Document] | AsyncCollection[Docum
 CLIENTS: Mapping[MongoDriver, type[Client]] = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
 
 
-async def settled(answer: Any) -> Any:
-    """What a call gives: of `aggregate` and `close` PyMongo makes coroutines, Motor does not."""
+async def resolve(answer: Any) -> Any:
+    """Await a result if it is awaitable: `aggregate` and `close` are coroutines in PyMongo, not in Motor."""
     return await answer if inspect.isawaitable(answer) else answer
 
 
 @contextmanager
 def cancellable() -> Iterator[None]:
-    """End where a cancellation came that the driver did not pass on.
+    """Raise CancelledError for a cancellation that the driver swallowed.
 
-    PyMongo sends with `asyncio.wait_for`, which before Python 3.12 keeps a cancellation to itself when it comes
-    as the sending ends (https://github.com/python/cpython/issues/86296). Whoever cancelled would wait for ever.
+    PyMongo sends with `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that comes as the
+    sending ends (https://github.com/python/cpython/issues/86296). The canceller would wait for ever.
     """
     task = asyncio.current_task()
     before = task.cancelling() if task else 0

@@ -13,12 +13,12 @@ from typing import Any
 
 import pymongo
 import pytest
-from multimarket_async.domains.orders.settings import OrderSettings
 from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
 from multimarket_async.domains.orders import ORDERS
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.landing import Landing
 from multimarket_async.settings import Settings, load
 from multimarket_async.store import Store

@@ -1,4 +1,4 @@
-"""quarantine show: the place of a fault is found in any text, and drawn on few escape_control_chars lines."""
+"""quarantine show: the place of a fault is found in any text, and drawn on few harmless lines."""
 
 import json
 from typing import Any

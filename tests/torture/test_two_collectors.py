@@ -1,4 +1,4 @@
-"""Two collectors on one directory at the same time: escape_control_chars, and noticed."""
+"""Two collectors on one directory at the same time: harmless, and noticed."""
 
 import asyncio
 import json
