@@ -7,8 +7,6 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +19,7 @@ from multimarket_async.readers import status as reading
 from multimarket_async.readers import tables
 from multimarket_async.readers.accounting import Channel
 from multimarket_async.readers.doctor import examine
+from multimarket_async.readers.terminal import progress
 from multimarket_async.readers.verify import Report
 from multimarket_async.readers.verify import verify as compare
 from multimarket_async.settings import Loaded, shown
@@ -60,15 +59,14 @@ def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFo
 async def _verified(loaded: Loaded) -> Report:
     async with composition.opened(composition.workspace(loaded)) as application:
         generation = await application.snapshotter().current()
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            files = sum(1 for _, landing in application.channels for _ in landing.archive_files())
-            task = progress.add_task("archived files", total=files)
+        files = sum(1 for _, landing in application.channels for _ in landing.archive_files())
+        with progress("archived files", total=files) as update:
             return await compare(
                 application.domains,
                 application.channels,
                 application.store,
                 generation,
-                lambda done: progress.advance(task, done),
+                lambda done: update("archived files", advance=done),
             )
 
 

@@ -6,8 +6,6 @@ from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from multimarket_async import app as composition
 from multimarket_async.app import Application
@@ -15,6 +13,7 @@ from multimarket_async.cli.options import command, finish
 from multimarket_async.domains import Kpi, discover
 from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import ledger, tables
+from multimarket_async.readers.terminal import progress
 from multimarket_async.settings import Loaded
 from multimarket_async.snapshots import Generation
 
@@ -82,9 +81,8 @@ def show(
 
 
 async def _rebuilt(application: Application) -> Generation:
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("partitions", total=None)
-        return await application.snapshotter().rebuild(lambda done, of: progress.update(task, completed=done, total=of))
+    with progress("partitions") as update:
+        return await application.snapshotter().rebuild(lambda done, of: update("partitions", completed=done, total=of))
 
 
 def _moment(text: str | None) -> datetime | None:
