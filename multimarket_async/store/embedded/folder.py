@@ -1,4 +1,4 @@
-"""The embedded server's own folder: who owns it, the passwords, and where the server listens."""
+"""The embedded server's folder: its owner, its passwords and its address."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _LOG_BYTES = 32 << 20
 
 @dataclass(frozen=True)
 class Passwords:
-    """Of the user that may do all, and of the one that may only read."""
+    """Passwords of the administrator and of the read-only user."""
 
     admin: str = field(repr=False)
     reader: str = field(repr=False)
@@ -26,26 +26,26 @@ class Passwords:
 
 @dataclass(frozen=True)
 class Address:
-    """A mongod that was started on the folder, dead or alive."""
+    """The process and port of a mongod that was started on the folder, dead or alive."""
 
     pid: int
     port: int
 
 
 class Folder:
-    """`path`: nobody else may look inside (0700), and each secret is born unreadable to others (0600)."""
+    """`path`, private to its owner (0700); secrets are created unreadable to others (0600)."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.resolve()  # mongod tells its dbpath resolved, and the two are compared
+        self.path = path.resolve()  # mongod reports its dbpath resolved, and the two are compared
         self._lock: int | None = None
 
     def make(self) -> None:
-        """Create it, and close it to others."""
+        """Create the folder, and deny it to other users."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.chmod(0o700)
 
     def lock(self) -> bool:
-        """Become the owner, unless another living process is. The kernel unlocks for whoever dies."""
+        """Become the owner; False if another living process is. The kernel releases the lock of a dead process."""
         if self._lock is not None:
             return True
         file = os.open(self.path / "owner.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -58,18 +58,18 @@ class Folder:
         return True
 
     def unlock(self) -> None:
-        """Leave it to others."""
+        """Give ownership up."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     @property
     def locked(self) -> bool:
-        """Whether we are the owner."""
+        """True if this process is the owner."""
         return self._lock is not None
 
     def prepare(self) -> Passwords:
-        """What mongod needs before its first start; the owner only."""
+        """Create what mongod needs before its first start, as the owner; returns the passwords."""
         (self.path / "db").mkdir(mode=0o700, exist_ok=True)
         if not (self.path / "keyfile").exists():
             self._write("keyfile", secrets.token_hex(64))
@@ -80,7 +80,7 @@ class Folder:
         return passwords
 
     def passwords(self) -> Passwords | None:
-        """The generated passwords; None before the first owner made them."""
+        """Read the generated passwords; None before the first owner made them."""
         file = self.path / "passwords.json"
         try:
             return Passwords(**json.loads(file.read_text("utf-8")))
@@ -93,29 +93,29 @@ class Folder:
             ) from None
 
     def address(self) -> Address | None:
-        """Where the last mongod on this folder was started."""
+        """Read the address of the mongod that was started last."""
         try:
             return Address(**json.loads((self.path / "server.json").read_text("utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
     def record(self, address: Address) -> None:
-        """Tell other processes, and our next life, where it listens."""
+        """Write the address down for other processes and for the next start."""
         self._write("server.json", json.dumps(asdict(address)))
 
     def log_is_long(self) -> bool:
-        """Whether mongod's log should be turned."""
+        """True if mongod's log should be rotated."""
         with suppress(FileNotFoundError):
             return (self.path / "mongod.log").stat().st_size > _LOG_BYTES
         return False
 
-    def turn_log(self) -> None:
-        """Keep the last log and no older one."""
+    def rotate_log(self) -> None:
+        """Keep one older log."""
         with suppress(FileNotFoundError):
             (self.path / "mongod.log").replace(self.path / "mongod.log.1")
 
     def _write(self, name: str, text: str) -> None:
-        """Whole or not at all, and private from the first byte."""
+        """Write a file atomically and durably, private from its first byte."""
         new = self.path / f".{name}.new"
         new.unlink(missing_ok=True)
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -126,7 +126,7 @@ class Folder:
         self._sync()
 
     def _sync(self) -> None:
-        """Make the rename last: a password lost to a power cut would lock the data up."""
+        """Make the rename durable: a password lost in a power failure would lock the data up."""
         folder = os.open(self.path, os.O_RDONLY)
         try:
             os.fsync(folder)

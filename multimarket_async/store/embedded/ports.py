@@ -1,17 +1,17 @@
-"""A port for the embedded server."""
+"""Free ports for the embedded server."""
 
 import errno
 import secrets
 import socket
 
-# Below the ports that systems give to outgoing connections: a driver that reconnects again and again
-# to a dead server could be given the server's port, reach itself there, and keep it.
+# Below the range of outgoing connections: a driver that reconnects again and again to a dead server could be
+# given the server's own port as its local one, connect to itself, and keep the port.
 _PORTS = range(27018, 32768)
 _TRIES = 100
 
 
 def is_taken(port: int) -> bool:
-    """Whether another program listens there."""
+    """True if another program listens on this port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -22,7 +22,7 @@ def is_taken(port: int) -> bool:
 
 
 def free_port(last: int | None) -> int:
-    """The port of last time while it is free, else any free one."""
+    """Return the last port if it is free, else any free one."""
     if last is not None and not is_taken(last):
         return last
     drawn = (secrets.choice(_PORTS) for _ in range(_TRIES))

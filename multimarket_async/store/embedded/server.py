@@ -20,9 +20,7 @@ log = structlog.get_logger()
 _POLL_S = 0.02
 _WATCH_EVERY_S = 0.1
 _READY_WITHIN_S = 60.0  # a long journal is replayed before mongod listens
-_ADOPT_WITHIN_S = 15.0
-_ORPHAN_ANSWERS_WITHIN_S = 2.0
-_ORPHAN_ANSWERS, _ORPHAN_PROVES_ITSELF_S = 2, 0.3  # its owner's lock is freed a moment before its own SIGTERM is sent
+_SHARE_WITHIN_S = 15.0
 _STOP_WITHIN_S = 5.0
 _RETRY_MIN_S, _RETRY_MAX_S = 0.5, 10.0
 _TRIES = 5
@@ -33,12 +31,12 @@ _NOT_YET = (Unavailable, PyMongoError, OSError)
 class EmbeddedServer:
     """The mongod of one folder: owned by one living process, shared by others.
 
-    folder: all its files, private to the user.
-    database: what the read-only user may read.
-    port: 0 is the one of last time, or any free one.
-    cache_gb: memory for its cache.
+    folder: holds all its files, private to the user.
+    database: the one that the read-only user may read.
+    port: 0 is the port of the last start, or any free one.
+    cache_gb: memory for its cache, GiB.
 
-    uri, reader_uri: from `start` on; the second is for BI tools, and may read but nothing else.
+    uri, reader_uri: set by `start`; the second one is the read-only user's, for BI tools.
     """
 
     uri: str
@@ -55,119 +53,102 @@ class EmbeddedServer:
 
     @property
     def owned(self) -> bool:
-        """Whether this process answers for the server."""
+        """True if this process starts, restarts and stops the server."""
         return self._folder.locked
 
     async def start(self) -> str:
-        """Start the server, or share the one that is up; gives its URI. Raises CannotContinue."""
+        """Start the server, or share the running one; returns its URI. Raises CannotContinue."""
         began, self._stopping = _now(), False
         try:
             self._folder.make()
-            address, adopted = await self._own_or_adopt()
+            self._address = await self._own_or_share()
         except OSError as error:
             raise mongod.cannot_start(
                 f"{self._folder.path} cannot be used: {error.strerror or error}.", "to keep its files there"
             ) from error
-        self._address = address
-        self.uri = setup.uri(setup.ADMIN, self._passwords.admin, address.port)
-        self.reader_uri = setup.uri(setup.READER, self._passwords.reader, address.port, self._database)
-        log.info("mongod.started", **asdict(address), seconds=_since(began), adopted=adopted, owned=self.owned)
+        port = self._address.port
+        self.uri = setup.uri(setup.ADMIN, self._passwords.admin, port)
+        self.reader_uri = setup.uri(setup.READER, self._passwords.reader, port, self._database)
+        log.info("mongod.started", **asdict(self._address), seconds=_since(began), owned=self.owned)
         return self.uri
 
     async def watch(self) -> None:
-        """Restart the server when it dies, answer for it when its owner dies; runs for ever, after `start`."""
+        """Restart the server when it dies, take it over when its owner dies; runs until cancelled, after `start`."""
         pause_s = _WATCH_EVERY_S
         while True:
             await asyncio.sleep(pause_s)
             try:
-                await self._look_after()
+                await self._supervise()
                 pause_s = _WATCH_EVERY_S
             except (CannotContinue, OSError) as error:
                 pause_s = min(max(2 * pause_s, _RETRY_MIN_S), _RETRY_MAX_S)
-                log.error("mongod.restart_failed", reason=str(error), retry_s=pause_s)  # noqa: TRY400 - said, not traced
+                log.error("mongod.restart_failed", reason=str(error), retry_s=pause_s)  # noqa: TRY400 - expected, so without a traceback
 
     async def stop(self) -> None:
-        """Stop the server if it is ours."""
+        """Stop the server if this process owns it."""
         began, self._stopping = _now(), True
         if not self.owned:
             return
         if self._address and await self._end(self._address):
             log.info("mongod.stopped", **asdict(self._address), seconds=_since(began))
-        self._address = None  # what is gone on purpose, `watch` does not restart while `start` does
+        self._address = None  # a server stopped on purpose is not restarted by `watch`
         self._folder.unlock()
 
     def kill_now(self) -> None:
-        """Tell the server to end if it is ours, without waiting."""
+        """Signal the server to end if this process owns it, without waiting."""
         self._stopping = True
         if self.owned and self._address:
             self._signal(self._address, signal.SIGTERM)
 
-    async def _own_or_adopt(self) -> tuple[Address, bool]:
-        """One process gets the lock, the others wait for its server. True: the server was up already."""
-        deadline, trouble = _now() + _ADOPT_WITHIN_S, "it has not said where it listens"
+    async def _own_or_share(self) -> Address:
+        """Launch the server as the one process that gets the lock, or wait for the server of that process."""
+        deadline, reason = _now() + _SHARE_WITHIN_S, "it has not recorded its address"
         while not self._folder.lock():
             try:
-                if adopted := await self._adopt():
-                    return adopted, True
+                if shared := await self._shared():
+                    return shared
             except (*_NOT_YET, CannotContinue) as error:
-                trouble = str(error)
+                reason = str(error)
             if _now() > deadline:
-                raise self._owner_is_silent(trouble)
+                raise self._owner_is_silent(reason)
             await asyncio.sleep(_POLL_S)
         return await self._own()
 
-    async def _adopt(self) -> Address | None:
-        known, passwords = self._folder.address(), self._folder.passwords()
-        if known is None or passwords is None:
+    async def _shared(self) -> Address | None:
+        recorded, passwords = self._folder.address(), self._folder.passwords()
+        if recorded is None or passwords is None:
             return None
         self._passwords = passwords
-        return await asyncio.to_thread(setup.answering, known.port, passwords, self._folder.path)
+        return await asyncio.to_thread(setup.answering, recorded.port, passwords, self._folder.path)
 
-    async def _own(self) -> tuple[Address, bool]:
+    async def _own(self) -> Address:
         try:
-            self._passwords = self._folder.prepare()
-            if kept := await self._keep_orphan(self._port):
-                return kept, True
-            return await self._launch_somewhere(), False
+            await self._prepare()
+            return await self._launch_on_free_port()
         except BaseException:
             self._folder.unlock()
             raise
 
-    async def _keep_orphan(self, port: int) -> Address | None:
-        """The mongod that outlived its owner, if it serves; else it is ended."""
-        orphan = self._folder.address()
-        if orphan is None or not self._lives(orphan):
-            return None
-        if port in (0, orphan.port) and await self._serves(orphan):
-            return orphan
-        await self._end(orphan)
-        return None
+    async def _prepare(self) -> None:
+        """End the mongod of an owner that was killed: it may be ending already, and answer until it is gone."""
+        self._passwords = self._folder.prepare()
+        if orphan := self._folder.address():
+            await self._end(orphan)
 
-    async def _serves(self, orphan: Address) -> bool:
-        deadline, answers = _now() + _ORPHAN_ANSWERS_WITHIN_S, 0
-        while _now() < deadline and self._lives(orphan):
-            with suppress(*_NOT_YET):
-                if await asyncio.to_thread(setup.answering, orphan.port, self._passwords, self._folder.path):
-                    answers += 1
-            if answers == _ORPHAN_ANSWERS:
-                return True
-            await asyncio.sleep(_ORPHAN_PROVES_ITSELF_S if answers else _POLL_S)
-        return False
-
-    async def _launch_somewhere(self) -> Address:
+    async def _launch_on_free_port(self) -> Address:
         if self._port:
             return await self._launch(self._port)
         last = self._folder.address()
         for _ in range(_TRIES):
-            with suppress(mongod.PortTaken):  # by somebody quicker, between our look and mongod's
+            with suppress(mongod.PortTaken):  # by another program, between our check and mongod's bind
                 return await self._launch(ports.free_port(last.port if last else None))
-        raise mongod.cannot_start(f"{_TRIES} free ports were taken at once.", "127.0.0.1")
+        raise mongod.cannot_start(f"{_TRIES} free ports in a row were taken by other programs.", "127.0.0.1")
 
     async def _launch(self, port: int) -> Address:
         if ports.is_taken(port):
             raise mongod.port_taken(port)
         binary = mongod.find_mongod()
-        self._folder.turn_log()
+        self._folder.rotate_log()
         child = await mongod.spawn(binary, self._folder.path, port=port, cache_gb=self._cache_gb)
         self._address = Address(child.pid, port)
         try:
@@ -191,26 +172,25 @@ class EmbeddedServer:
             await asyncio.sleep(_POLL_S)
         raise mongod.why_not(binary, self._folder.path, port=port, exit_code=child.returncode)
 
-    async def _look_after(self) -> None:
+    async def _supervise(self) -> None:
         if self._stopping or self._address is None:
             return
         took_over = not self.owned and self._folder.lock()
         if took_over or (self.owned and not self._lives(self._address)):
             await self._restart(self._address.port)
         elif self.owned and self._folder.log_is_long():
-            self._folder.turn_log()
-            self._signal(self._address, signal.SIGUSR1)  # it opens a new one
+            self._folder.rotate_log()
+            self._signal(self._address, signal.SIGUSR1)  # mongod opens a new log
 
     async def _restart(self, port: int) -> None:
-        """On the same port, so that drivers come back by themselves."""
+        """Restart on the same port, so that drivers reconnect by themselves."""
         began = _now()
-        self._passwords = self._folder.prepare()
-        kept = await self._keep_orphan(port)
-        self._address = kept or await self._launch(port)
-        log.warning("mongod.restarted", **asdict(self._address), seconds=_since(began), adopted=bool(kept))
+        await self._prepare()
+        self._address = await self._launch(port)
+        log.warning("mongod.restarted", **asdict(self._address), seconds=_since(began))
 
     async def _end(self, server: Address) -> bool:
-        """Whether there was something to end."""
+        """End this server, and wait until it is gone; False if it was gone before."""
         if not self._lives(server):
             return False
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -220,13 +200,13 @@ class EmbeddedServer:
         return True
 
     async def _gone(self, server: Address, within_s: float) -> bool:
-        """It need not be our child, so nobody tells us."""
+        """Poll until the process is gone: it need not be our child, so it cannot be waited for."""
         deadline = _now() + within_s
-        while lives := self._lives(server):
+        while self._lives(server):
             if _now() > deadline:
-                break
+                return False
             await asyncio.sleep(_POLL_S)
-        return not lives
+        return True
 
     def _lives(self, server: Address) -> bool:
         return mongod.runs_on(server.pid, self._folder.path)
@@ -236,10 +216,10 @@ class EmbeddedServer:
             with suppress(ProcessLookupError):
                 os.kill(server.pid, number)
 
-    def _owner_is_silent(self, trouble: str) -> CannotContinue:
+    def _owner_is_silent(self, reason: str) -> CannotContinue:
         return CannotContinue(
             f"Another process owns the embedded MongoDB in {self._folder.path} (it holds owner.lock there), "
-            f"but we cannot use its server: {trouble}\n"
+            f"but its server cannot be used: {reason}\n"
             "End that process, or give a MongoDB of your own with --mongo-uri."
         )
 

@@ -1,6 +1,6 @@
-"""What a started mongod still lacks: a replica set of one, and its two users. Every step may be repeated.
+"""Set up a started mongod: a replica set of one node, and two users. Every step is idempotent.
 
-Blocking, for a thread: the driver's asynchronous client leaks sockets when it is cancelled, and starts get cancelled.
+Blocking, to run in a thread: the driver's asynchronous client leaks sockets when a start is cancelled.
 """
 
 import socket
@@ -22,32 +22,32 @@ Client = pymongo.MongoClient[dict[str, Any]]
 
 
 class WrongPassword(CannotContinue):
-    """Stop: the server on this folder does not know our password."""
+    """Stop: the server on this folder does not accept the stored password."""
 
 
 def uri(user: str, password: str, port: int, database: str = "") -> str:
-    """A connection string for the embedded server."""
+    """Build a connection string for the embedded server."""
     return f"mongodb://{user}:{password}@127.0.0.1:{port}/{database}?authSource=admin&directConnection=true"
 
 
 def set_up(port: int, passwords: Passwords, database: str, folder: Path) -> None:
-    """Bring the server to where it can be used.
+    """Make the node primary and create the users.
 
-    Raises Unavailable, OSError or an error of the driver where it is too early, WrongPassword where it is hopeless.
+    Raises Unavailable, OSError or an error of the driver where it has to be tried again, WrongPassword otherwise.
     """
-    _knock(port)
+    _connect(port)
     with _client(uri(ADMIN, passwords.admin, port)) as admin:
         if _authenticates(admin):
             _elect(admin, port)
             _create_reader(admin, passwords.reader, database)
             return
     _create_admin(port, passwords.admin, folder)
-    raise Unavailable("there is a user now; the driver forgets its refusal in a new client only")
+    raise Unavailable("the user was created; only a new client can log in")
 
 
 def answering(port: int, passwords: Passwords, folder: Path) -> Address | None:
-    """The server there, if it is ready and works on this very folder. Raises as set_up does."""
-    _knock(port)
+    """Return the address of the server on this port if it is ready and works on this folder. Raises as set_up does."""
+    _connect(port)
     with _client(uri(ADMIN, passwords.admin, port)) as admin:
         if not _authenticates(admin):
             raise _wrong_password(folder)
@@ -70,8 +70,8 @@ def _client(where: str) -> Client:
     )
 
 
-def _knock(port: int) -> None:
-    """A refused driver sleeps half a second before it looks again; a refused socket says so at once."""
+def _connect(port: int) -> None:
+    """Fail fast: a refused driver waits half a second before it tries again, a refused socket fails immediately."""
     socket.create_connection(("127.0.0.1", port), _CONNECT_MS / 1000).close()
 
 
@@ -86,11 +86,11 @@ def _authenticates(admin: Client) -> bool:
 
 
 def _create_admin(port: int, password: str, folder: Path) -> None:
-    """Through the localhost exception: whoever connects from this machine may do this while there is no user."""
-    with _client(f"mongodb://127.0.0.1:{port}/?directConnection=true") as nobody:
+    """Create the first user through the localhost exception, which holds while there is no user."""
+    with _client(f"mongodb://127.0.0.1:{port}/?directConnection=true") as anonymous:
         try:
-            _elect(nobody, port)
-            nobody.admin.command("createUser", ADMIN, pwd=password, roles=["root"])
+            _elect(anonymous, port)
+            anonymous.admin.command("createUser", ADMIN, pwd=password, roles=["root"])
         except OperationFailure as failure:
             if failure.code == _UNAUTHORIZED:
                 raise _wrong_password(folder) from None
@@ -98,7 +98,7 @@ def _create_admin(port: int, password: str, folder: Path) -> None:
 
 
 def _elect(client: Client, port: int) -> None:
-    """Make the only member primary, whatever port it listened on when the replica set was made."""
+    """Make the only member primary, also on another port than the one it was configured with."""
     hello = client.admin.command("hello")
     if hello["isWritablePrimary"]:
         return
@@ -119,8 +119,8 @@ def _configure(client: Client, port: int) -> None:
 
 def _create_reader(admin: Client, password: str, database: str) -> None:
     roles = [{"role": "read", "db": database}]
-    known = (admin.admin.command("usersInfo", READER))["users"]
-    if not known:
+    users = (admin.admin.command("usersInfo", READER))["users"]
+    if not users:
         admin.admin.command("createUser", READER, pwd=password, roles=roles)
-    elif known[0]["roles"] != roles:
+    elif users[0]["roles"] != roles:
         admin.admin.command("updateUser", READER, pwd=password, roles=roles)

@@ -182,7 +182,7 @@ async def test_what_was_stopped_and_starts_again_is_not_restarted_meanwhile(fold
         await server.stop()
         server._stopping = False
         assert server._folder.lock()
-        await server._look_after()
+        await server._supervise()
         assert mongods(folder) == []
         assert await server.start() == server.uri
 
@@ -349,14 +349,16 @@ async def test_a_killed_server_comes_back(folder: Path) -> None:
         assert [(entry["event"], entry["port"]) for entry in logs] == [("mongod.restarted", killed["port"])]
 
 
-async def test_a_server_that_outlived_its_owner_is_kept(folder: Path) -> None:
-    """Where the system did not end mongod with its owner, the next owner keeps it, and its stop ends it."""
+async def test_a_server_that_outlived_its_owner_is_replaced(folder: Path) -> None:
+    """Where the system did not end mongod with its owner, the next owner ends it and starts another one."""
     first = server_on(folder)
-    await first.start()
-    before = address(folder)
-    first._folder.unlock()  # as the kernel does for the dead
+    await insert(await first.start(), 1)
+    orphan = address(folder)["pid"]
+    first._folder.unlock()  # as the kernel does for a dead process
     async with running(folder) as second:
-        assert (second.owned, address(folder)) == (True, before)
+        assert (second.owned, mongods(folder)) == (True, [address(folder)["pid"]])
+        assert address(folder)["pid"] != orphan
+        assert await stored(second.uri) == [1]
 
 
 async def test_a_server_that_does_not_answer_is_replaced(folder: Path) -> None:
