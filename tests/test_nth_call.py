@@ -39,7 +39,7 @@ from tests.faults import Fault, FaultyStore, Files, How, OneBeat
 
 pytestmark = pytest.mark.slow
 
-SUBJECT = ORDERS.under(load([Settings, OrderSettings], {}, {}, Path("/nowhere")))
+SUBJECT = ORDERS.under(load({"orders": OrderSettings}, {}, {}, Path("/nowhere")))
 WEB, SHOP = "site_web", "boutique_physique"
 FEEDS = [feed for feed in SUBJECT.feeds if feed.name in (WEB, SHOP)]
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # no disk to wait for, where it is given

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import tomllib
 from pathlib import Path
 
 import click
@@ -11,14 +10,14 @@ import typer.main
 from pydantic_core import to_json
 
 from multimarket_async.cli import app
-from multimarket_async.domains import discover
+from multimarket_async.domains import discover, settings_models
 from multimarket_async.domains.orders.order import parse
 from multimarket_async.domains.orders.settings import OrderSettings
-from multimarket_async.settings import Settings, fields, load
+from multimarket_async.settings import fields, load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-MODELS = [Settings, *(domain.settings for domain in discover())]
+MODELS = settings_models()
 
 
 def settings_table() -> str:
@@ -37,14 +36,16 @@ def test_the_settings_table_is_that_of_the_code() -> None:
     assert between[1] == settings_table()
 
 
-def test_every_line_of_the_settings_file_is_a_default() -> None:
+def test_every_line_of_the_settings_file_is_a_default(tmp_path: Path) -> None:
     """Without its #, each line sets what is in force anyway; and none is missing."""
     text = (ROOT / "config" / "multimarket.toml").read_text("utf-8")
-    uncommented = re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE)
-    values = tomllib.loads(uncommented)
-    assert list(values) == list(fields(MODELS))
-    given = {**values, "mongo_uri": None}
-    assert load(MODELS, given, {}, Path("none.toml")).models == load(MODELS, {}, {}, Path("none.toml")).models
+    uncommented = tmp_path / "multimarket.toml"
+    uncommented.write_text(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE), "utf-8")
+    loaded = load(MODELS, {}, {}, uncommented)
+    assert [name for name, source in loaded.sources.items() if source != str(uncommented)] == []
+    assert loaded.models == load(MODELS, {}, {}, Path("none.toml")).models
+    written = re.findall(r"^# (\w+) = ", text, re.MULTILINE)
+    assert written == [name.rpartition(".")[2] for name in fields(MODELS)]
 
 
 def test_every_command_the_readme_names_exists() -> None:

@@ -1,4 +1,4 @@
-"""Settings: four layers, each value with its origin, and refusals that tell what to mend."""
+"""Settings: four layers, the origin of each value, and error messages that say what to change."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ class Rules(Business):
 def loaded(
     file: Path = Path("absent.toml"), environ: dict[str, str] | None = None, flags: dict[str, Any] | None = None
 ) -> Loaded:
-    return load([Settings, Rules], flags or {}, environ or {}, file)
+    return load({"rules": Rules}, flags or {}, environ or {}, file)
 
 
 def refused(**layers: Any) -> str:
@@ -87,9 +87,76 @@ def test_an_unknown_key_like_no_other_points_to_the_list() -> None:
     assert "`config show` lists them all." in refused(environ={"MULTIMARKET_XQZ": "1"})
 
 
-def test_a_table_in_the_file_is_an_unknown_key(file: Path) -> None:
-    """There are no sections: [rules] would silently hold settings that are never read."""
-    assert "There is no setting rules" in refused(file=written(file, '[rules]\nstatuses = ["open"]\n'))
+def test_a_section_of_no_domain_is_refused(file: Path) -> None:
+    """It would silently hold settings that are never read."""
+    assert "There is no setting rulse (given in " in refused(file=written(file, '[rulse]\nstatuses = ["open"]\n'))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("[rules]\nstatusses = []\n", "rules.statusses"), ('statuses = ["open"]\n', "statuses")]
+)
+def test_an_unknown_key_of_a_domain_is_refused_with_the_nearest_one(file: Path, text: str, name: str) -> None:
+    """Misspelled in its section, and in no section at all."""
+    message = refused(file=written(file, text))
+    assert message == f"There is no setting {name} (given in {file}). Did you mean rules.statuses?"
+
+
+def test_an_unknown_variable_of_a_domain_is_refused_with_the_nearest_setting() -> None:
+    """Named as it stands in the environment, and by section and key."""
+    message = refused(environ={"MULTIMARKET_RULES_STATUSSES": "open"})
+    expected = "There is no setting rules.statusses (given in MULTIMARKET_RULES_STATUSSES)."
+    assert message == f"{expected} Did you mean rules.statuses?"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MULTIMARKET_PORT", "tcp://10.0.0.1:8000"),
+        ("MULTIMARKET_MONGO_PORT", "tcp://10.0.0.1:27017"),
+        ("MULTIMARKET_SERVICE_HOST", "10.0.0.1"),
+        ("MULTIMARKET_SERVICE_PORT", "8000"),
+        ("MULTIMARKET_WEB_SERVICE_HOST", "10.0.0.1"),
+        ("MULTIMARKET_WEB_SERVICE_PORT_HTTP", "8000"),
+        ("MULTIMARKET_PORT_8000_TCP", "tcp://10.0.0.1:8000"),
+        ("MULTIMARKET_PORT_8000_TCP_ADDR", "10.0.0.1"),
+        ("MULTIMARKET_WEB_PORT_8000_TCP_PROTO", "tcp"),
+    ],
+)
+def test_variables_of_an_orchestrator_are_no_settings(variable: str, value: str) -> None:
+    """Kubernetes and Docker set them where a service or a container is called multimarket, -web or -mongo."""
+    assert set(loaded(environ={variable: value}).sources.values()) == {"default"}
+
+
+class Fleet(Business):
+    """Another domain, with a setting of the same name."""
+
+    statuses: Words = Field(("parked",), description="accepted states")
+
+
+def test_two_domains_may_have_a_setting_of_the_same_name(file: Path) -> None:
+    """Each reads its own section and variable, and keeps its own origin."""
+    written(file, '[rules]\nstatuses = ["open"]\n[fleet]\nstatuses = ["moving"]\n')
+    environ = {"MULTIMARKET_FLEET_STATUSES": "broken"}
+    got = load({"rules": Rules, "fleet": Fleet}, {}, environ, file)
+    assert (got.of(Rules).statuses, got.of(Fleet).statuses) == (("open",), ("broken",))
+    sources = got.sources["rules.statuses"], got.sources["fleet.statuses"]
+    assert sources == (str(file), "MULTIMARKET_FLEET_STATUSES")
+
+
+@pytest.mark.parametrize("name", ["MULTIMARKET_RULES_TIMEZONE", "[rules]"])
+def test_a_domain_has_no_time_zone_of_its_own(file: Path, name: str) -> None:
+    """It is one setting, the engine's."""
+    zone = {"MULTIMARKET_RULES_TIMEZONE": "UTC"} if name != "[rules]" else {}
+    written(file, "" if zone else '[rules]\ntimezone = "UTC"\n')
+    assert "There is no setting rules.timezone" in refused(file=file, environ=zone)
+
+
+def test_config_show_names_a_domain_s_settings_with_their_section() -> None:
+    """As section and key of the file; the shared ones stand once."""
+    names = [setting.name for setting in shown(loaded())]
+    assert names[0] == "timezone"
+    assert names[-1] == "rules.statuses"
+    assert names.count("timezone") == 1
 
 
 @pytest.mark.parametrize(
@@ -103,16 +170,16 @@ def test_a_table_in_the_file_is_an_unknown_key(file: Path) -> None:
         ("timezone", "Mars/Olympus", "expected an IANA name such as Africa/Casablanca"),
     ],
 )
-def test_a_wrong_value_tells_key_value_source_and_what_was_expected(name: str, value: str, expected: str) -> None:
-    """All four are needed to mend it."""
+def test_a_wrong_value_is_reported_with_key_value_origin_and_expectation(name: str, value: str, expected: str) -> None:
+    """All four are needed to correct it."""
     variable = f"MULTIMARKET_{name.upper()}"
     message = refused(environ={variable: value})
     assert message.startswith(f"{name} = {value!r} (from {variable}): ")
     assert expected in message
 
 
-def test_every_wrong_value_is_told_at_once() -> None:
-    """One line each, so that nobody mends one by one."""
+def test_all_wrong_values_are_reported_together() -> None:
+    """One line each."""
     message = refused(environ={"MULTIMARKET_QUIET_PERIOD_S": "-1", "MULTIMARKET_BATCH_FILES": "0"})
     assert sorted(line.partition(" ")[0] for line in message.splitlines()) == ["batch_files", "quiet_period_s"]
 
@@ -131,12 +198,12 @@ def test_an_endless_pause_is_refused() -> None:
 @pytest.mark.parametrize("text", ["open,half open", " open , half open ,", '["open", "half open"]'])
 def test_lists_in_the_environment(text: str) -> None:
     """Commas or JSON; blanks around a word do not count, those inside it do."""
-    assert loaded(environ={"MULTIMARKET_STATUSES": text}).of(Rules).statuses == ("open", "half open")
+    assert loaded(environ={"MULTIMARKET_RULES_STATUSES": text}).of(Rules).statuses == ("open", "half open")
 
 
 def test_lists_in_the_file(file: Path) -> None:
     """As TOML writes them."""
-    assert loaded(written(file, 'statuses = ["open"]\n')).of(Rules).statuses == ("open",)
+    assert loaded(written(file, '[rules]\nstatuses = ["open"]\n')).of(Rules).statuses == ("open",)
 
 
 @pytest.mark.parametrize(
@@ -144,29 +211,29 @@ def test_lists_in_the_file(file: Path) -> None:
 )
 def test_a_wrong_list_is_refused_with_its_name(text: str, expected: str) -> None:
     """Damaged JSON, items that are no words, and an empty list where one word is the least."""
-    message = refused(environ={"MULTIMARKET_STATUSES": text})
-    assert message.startswith(f"statuses = {text!r} (from MULTIMARKET_STATUSES): ")
+    message = refused(environ={"MULTIMARKET_RULES_STATUSES": text})
+    assert message.startswith(f"rules.statuses = {text!r} (from MULTIMARKET_RULES_STATUSES): ")
     assert expected in message
 
 
 def test_a_domain_has_the_same_layers(file: Path) -> None:
     """Flag over environment over file, as for the engine."""
-    written(file, 'statuses = ["file"]\n')
-    environ = {"MULTIMARKET_STATUSES": "environment"}
+    written(file, '[rules]\nstatuses = ["file"]\n')
+    environ = {"MULTIMARKET_RULES_STATUSES": "environment"}
     statuses = [
-        loaded(file, *upper).of(Rules).statuses for upper in ((), (environ,), (environ, {"statuses": ["flag"]}))
+        loaded(file, *upper).of(Rules).statuses for upper in ((), (environ,), (environ, {"rules.statuses": ["flag"]}))
     ]
     assert statuses == [("file",), ("environment",), ("flag",)]
 
 
-def test_what_every_domain_may_ask_is_the_same_everywhere() -> None:
-    """One time zone: the engine's and the domain's never differ."""
+def test_the_engine_and_its_domains_share_the_time_zone() -> None:
+    """One setting: the engine's and the domain's never differ."""
     got = loaded(environ={"MULTIMARKET_TIMEZONE": "Africa/Casablanca"})
-    assert [model.timezone for model in got.models] == ["Africa/Casablanca", "Africa/Casablanca"]
+    assert [model.timezone for model in got.models.values()] == ["Africa/Casablanca", "Africa/Casablanca"]
 
 
 def test_of_gives_exactly_the_class_asked_for() -> None:
-    """Both extend Business; the first one that fits would be the wrong one."""
+    """Both extend Business: a match by base class would be the wrong one."""
     assert type(loaded().of(Rules)) is Rules
 
 
@@ -178,7 +245,7 @@ def test_a_file_that_is_not_toml_is_refused_by_name(file: Path, content: bytes) 
 
 
 def test_settings_are_frozen() -> None:
-    """Read once: nobody changes them on the way."""
+    """Read once at start, and never changed."""
     with pytest.raises(ValueError, match="frozen"):
         loaded().of(Settings).seed = 5  # type: ignore[misc]
 
@@ -189,8 +256,7 @@ ENCODED = f"mongodb://shop:{PASSWORD}@db.example:27017/?replicaSet=rs0"
 
 
 def uri_shown(uri: str) -> str:
-    [one] = [one for one in shown(loaded(flags={"mongo_uri": uri})) if one.name == "mongo_uri"]
-    return one.text
+    return next(setting.text for setting in shown(loaded(flags={"mongo_uri": uri})) if setting.name == "mongo_uri")
 
 
 def test_shown_leaves_the_password_out() -> None:
@@ -212,7 +278,7 @@ def test_shown_keeps_a_uri_without_password() -> None:
     ],
 )
 def test_shown_leaves_out_passwords_that_are_not_escaped_and_those_in_options(uri: str) -> None:
-    """`config show` prints before anybody has told that the URI is wrong."""
+    """`config show` prints a URI that nobody has parsed yet."""
     assert PASSWORD not in uri_shown(uri)
 
 
@@ -224,7 +290,7 @@ def test_printing_settings_shows_no_password() -> None:
 
 
 def test_another_wrong_setting_shows_no_password() -> None:
-    """The message tells the value at fault only."""
+    """The message shows the value at fault only."""
     assert PASSWORD not in refused(environ={"MULTIMARKET_MONGO_URI": ENCODED, "MULTIMARKET_SEED": "x"})
 
 
@@ -237,23 +303,22 @@ def test_a_wrong_mongo_uri_shows_no_password(file: Path) -> None:
 def test_http_beyond_this_machine_needs_a_token(host: str) -> None:
     """Refused at start; with a token it is allowed, and the token is shown nowhere."""
     with pytest.raises(WrongSettings, match="set http_token too"):
-        load([Settings], {}, {"MULTIMARKET_HTTP_HOST": host}, Path("none.toml"))
+        load({}, {}, {"MULTIMARKET_HTTP_HOST": host}, Path("none.toml"))
     environ = {"MULTIMARKET_HTTP_HOST": host, "MULTIMARKET_HTTP_TOKEN": "0123456789abcdef"}
-    loaded = load([Settings], {}, environ, Path("none.toml"))
-    [token] = [one for one in shown(loaded) if one.name == "http_token"]
-    assert token.text == "***"
+    loaded = load({}, {}, environ, Path("none.toml"))
+    assert [setting.text for setting in shown(loaded) if setting.name == "http_token"] == ["***"]
     assert "0123456789abcdef" not in repr(loaded)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
 def test_http_on_this_machine_needs_none(host: str) -> None:
-    """Whatever loopback is called."""
-    assert load([Settings], {"http_host": host}, {}, Path("none.toml")).of(Settings).http_host == host
+    """By each name and address of loopback."""
+    assert load({}, {"http_host": host}, {}, Path("none.toml")).of(Settings).http_host == host
 
 
 @pytest.mark.parametrize("token", ["short", "0123456789abcde", "0123456789 abcdef", "0123456789abcdef\n", "é" * 16])
 def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(token: str) -> None:
     """Without being repeated in the message."""
     with pytest.raises(WrongSettings, match="at least 16 characters") as refused:
-        load([Settings], {}, {"MULTIMARKET_HTTP_TOKEN": token}, Path("none.toml"))
+        load({}, {}, {"MULTIMARKET_HTTP_TOKEN": token}, Path("none.toml"))
     assert token not in str(refused.value)

@@ -18,9 +18,9 @@ from structlog.testing import capture_logs
 
 from multimarket_async import app
 from multimarket_async.app import Application
-from multimarket_async.domains import discover
+from multimarket_async.domains import settings_models
 from multimarket_async.errors import WrongSettings
-from multimarket_async.settings import Settings, load
+from multimarket_async.settings import load
 from multimarket_async.simulate import Simulated, drop_only, simulate, span
 from multimarket_async.store import Store
 
@@ -37,7 +37,7 @@ async def make(mongo_uri: str, tmp_path: Path) -> AsyncIterator[Make]:
 
     def one(**settings: Any) -> Application:
         names.append(f"test_{uuid.uuid4().hex[:12]}")
-        models = [Settings, *(domain.settings for domain in discover())]
+        models = settings_models()
         given = {"data_dir": tmp_path / names[-1], **CALM, **settings}
         stores.append(Store(mongo_uri, names[-1]))
         return Application(

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from multimarket_async import app
 from multimarket_async.app import Application
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Feed, discover
+from multimarket_async.domains import Feed, settings_models
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing import Landing
 from multimarket_async.landing.directory import date_file
@@ -198,7 +198,7 @@ async def test_an_outage_is_met_with_longer_and_longer_pauses(tmp_path: Path) ->
 
 def system(loop: Loop, folder: Path, store: Any, **settings: Any) -> Application:
     """All of it, with that store."""
-    models = [Settings, *(domain.settings for domain in discover())]
+    models = settings_models()
     loaded = load(models, {"data_dir": folder, **settings}, {}, Path("none.toml"))
     application = Application(**vars(app.workspace(loaded)), store=store, server=None)
     return on(loop, application, asyncio.get_running_loop())

@@ -18,7 +18,7 @@ import uvloop
 from multimarket_async import app as composition
 from multimarket_async import logs
 from multimarket_async.app import Workspace
-from multimarket_async.domains import discover
+from multimarket_async.domains import settings_models
 from multimarket_async.errors import WrongSettings
 from multimarket_async.settings import Loaded, Pace, Settings, load
 
@@ -118,7 +118,7 @@ def command(
 
 def load_settings(flags: dict[str, Any]) -> Loaded:
     """The settings of the engine and of all domains, from flags, environment, file and defaults."""
-    return load([Settings, *(domain.settings for domain in discover())], flags, os.environ)
+    return load(settings_models(), flags, os.environ)
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:

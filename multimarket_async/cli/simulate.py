@@ -110,10 +110,7 @@ def _at_ease(loaded: Loaded, folder: Path) -> Loaded:
     """The settings, with this folder, and this pace where nobody set another."""
     pace = {name: value for name, value in PACE.items() if loaded.sources[name] == "default"}
     changes = {**pace, "data_dir": folder}
-    return replace(
-        loaded,
-        models=tuple(one.model_copy(update=changes) if type(one) is Settings else one for one in loaded.models),
-    )
+    return replace(loaded, models={**loaded.models, "": loaded.of(Settings).model_copy(update=changes)})
 
 
 @contextmanager

@@ -304,3 +304,8 @@ def discover() -> list[Domain[Any]]:
     folders = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
     modules = [importlib.import_module(f"{__name__}.{folder}") for folder in folders]
     return [value for module in modules for value in vars(module).values() if isinstance(value, Domain)]
+
+
+def settings_models() -> dict[str, type[Business]]:
+    """The class of each domain's own settings, by the domain's name: the sections of the settings file."""
+    return {domain.name: domain.settings for domain in discover()}

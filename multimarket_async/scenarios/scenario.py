@@ -101,7 +101,7 @@ class Scenario(BaseModel):
             mine = Settings.model_validate({**known.model_dump(), **changes})
         except ValidationError as error:
             raise WrongSettings(_what_is_wrong(f"{self.name}{SUFFIX}", error, "settings")) from error
-        return replace(loaded, models=tuple(mine if one is known else one for one in loaded.models))
+        return replace(loaded, models={**loaded.models, "": mine})
 
 
 def every() -> Iterator[Scenario]:

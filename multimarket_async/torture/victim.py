@@ -20,8 +20,8 @@ from multimarket_async import app as composition
 from multimarket_async import logs
 from multimarket_async.app import Application, Workspace
 from multimarket_async.clock import Clock
-from multimarket_async.domains import discover
-from multimarket_async.settings import Loaded, MongoDriver, Settings, load
+from multimarket_async.domains import settings_models
+from multimarket_async.settings import Loaded, MongoDriver, load
 from multimarket_async.torture.bugs import BUGS
 from multimarket_async.torture.faults import Strike
 from multimarket_async.torture.strikes import Points, kill, watched
@@ -66,7 +66,7 @@ class Orders:
             "batch_files": self.batch_files,
             **HASTE,
         }
-        return load([Settings, *(domain.settings for domain in discover())], given, {}, Path("/dev/null"))
+        return load(settings_models(), given, {}, Path("/dev/null"))
 
 
 def empty(folder: Path) -> None:

@@ -319,7 +319,7 @@ def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(shell: Shell) -> Non
         (["kpi", "show", "profit"], {}, f"There is no KPI profit. There are: {', '.join(KPIS)}."),
         (["status"], {"SNAPSHOT_EVRY_S": "1"}, "snapshot_evry_s (given in MULTIMARKET_SNAPSHOT_EVRY_S)."),
         (["status"], {"SCAN_EVERY_S": "0"}, "scan_every_s = '0' (from MULTIMARKET_SCAN_EVERY_S): "),
-        (["status"], {"CANCELLED_STATUSES": "lost"}, "cancelled_statuses names lost"),
+        (["status"], {"ORDERS_CANCELLED_STATUSES": "lost"}, "orders: cancelled_statuses names lost"),
         (["status"], {"MONGO_URI": "localhost"}, "mongo_uri is not a MongoDB URI"),
         (["quarantine", "show", "nope.json"], {}, "There is no file nope.json in quarantine."),
         (["kpi", "show", "top_products", "--format", "xml"], {}, "xml"),
@@ -586,14 +586,14 @@ def test_config_show_tells_values_and_sources(shop: Shell) -> None:
     assert found["timezone"] == ("Africa/Casablanca", "config/multimarket.toml")
     assert found["seed"] == ("9", "MULTIMARKET_SEED")
     assert found["log_format"] == ("json", "--log-format")
-    assert found["cancelled_statuses"] == ("annulée", "default")
+    assert found["orders.cancelled_statuses"] == ("annulée", "default")
 
 
 def test_config_show_describes_every_setting(shop: Shell) -> None:
     """In the table too; engine and domain alike."""
     out = shop.seen("config", "show")
     assert re.search(r"batch_files +1000 +default +most files in one batch", out)
-    assert "order_statuses" in out
+    assert re.search(r"orders\.currency +EUR +default ", out)
 
 
 def test_doctor_is_content(shop: Shell) -> None:

@@ -327,7 +327,7 @@ def _followed_up(number: str, state: str, day: int) -> bytes:
 @pytest.mark.parametrize("first", ["order", "follow-up"])
 async def test_an_order_and_its_follow_ups_in_batches_at_once(site: Site, tmp_path: Path, first: str) -> None:
     """The end is that of one after the other, and nobody meets what is not durable yet."""
-    feed = ORDERS.under(load([Settings, OrderSettings], {}, {}, Path("/nowhere"))).feeds[0]
+    feed = ORDERS.under(load({"orders": OrderSettings}, {}, {}, Path("/nowhere"))).feeds[0]
     landing = Landing(tmp_path / "orders", feed.name)
     landing.prepare()
     for number in map(str, range(1, 8)):

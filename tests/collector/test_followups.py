@@ -24,11 +24,11 @@ from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing, WaitingFile
-from multimarket_async.settings import Settings, load
+from multimarket_async.settings import load
 from multimarket_async.store import Change, DirtyPartitions, Exists, Inserted, Outcome, Refused, Store
 from tests.corpus.case import good
 
-WEB = ORDERS.under(load([Settings, OrderSettings], {}, {}, Path("/nowhere"))).feeds[0]
+WEB = ORDERS.under(load({"orders": OrderSettings}, {}, {}, Path("/nowhere"))).feeds[0]
 STATES = OrderSettings().followup_statuses
 PLACED = datetime(2025, 4, 26, 14, tzinfo=UTC)
 DAYS = st.integers(-2, 4)

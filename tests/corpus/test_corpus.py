@@ -28,7 +28,7 @@ from tests.corpus.files import OUTSIDE, OUTSIDE_FILES, prepare_outside
 
 CASES = cases()
 GOOD_ORDERS = 300
-SUBJECT = ORDERS.under(load([Settings, OrderSettings], {}, {}, Path("/nowhere")))
+SUBJECT = ORDERS.under(load({"orders": OrderSettings}, {}, {}, Path("/nowhere")))
 # feed, file name -> outcome, pointer, line and column
 Ends = dict[tuple[str, str], tuple[str, str, tuple[int, int] | None]]
 

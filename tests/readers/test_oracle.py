@@ -73,7 +73,7 @@ class World:
 @pytest.fixture
 async def world(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> AsyncIterator[World]:
     settings = {"quiet_period_s": 0.3, "scan_every_s": 0.001}
-    loaded = load([Settings, OrderSettings], settings, {}, tmp_path / "absent.toml")
+    loaded = load({"orders": OrderSettings}, settings, {}, tmp_path / "absent.toml")
     domain = ORDERS.under(loaded)
     channels = [(feed, Landing(tmp_path, feed.name)) for feed in domain.feeds]
     for _, landing in channels:

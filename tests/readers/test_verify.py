@@ -47,7 +47,7 @@ class World:
 
 @pytest.fixture
 async def world(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> AsyncIterator[World]:
-    loaded = load([Settings, OrderSettings], {"quiet_period_s": 0, "scan_every_s": 0.001}, {}, tmp_path / "absent.toml")
+    loaded = load({"orders": OrderSettings}, {"quiet_period_s": 0, "scan_every_s": 0.001}, {}, tmp_path / "absent.toml")
     domain = ORDERS.under(loaded)
     channels = [(feed, Landing(tmp_path, feed.name)) for feed in domain.feeds]
     store = Store(mongo_uri, database.name)

@@ -12,14 +12,14 @@ from rich.console import Console
 
 from multimarket_async import app as composition
 from multimarket_async.app import Application
-from multimarket_async.domains import discover
+from multimarket_async.domains import settings_models
 from multimarket_async.errors import WrongSettings
 from multimarket_async.scenarios import Play, Scenario, every, find
 from multimarket_async.scenarios.scenario import Amount
 from multimarket_async.scenarios.stage import Stage
-from multimarket_async.settings import Settings, load
+from multimarket_async.settings import load
 
-MODELS = [Settings, *(domain.settings for domain in discover())]
+MODELS = settings_models()
 NAMES = sorted(one.name for one in every())
 
 

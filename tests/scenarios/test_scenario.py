@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from multimarket_async.domains import discover
+from multimarket_async.domains import settings_models
 from multimarket_async.errors import WrongSettings
 from multimarket_async.scenarios import FACTS, every, find
 from multimarket_async.scenarios.facts import Bounds, findings
@@ -31,7 +31,7 @@ def written(folder: Path, text: str) -> str:
 
 def settings(**flags: object) -> Loaded:
     """The defaults, and these flags."""
-    return load([Settings, *(domain.settings for domain in discover())], flags, {}, Path("none.toml"))
+    return load(settings_models(), flags, {}, Path("none.toml"))
 
 
 def test_all_of_the_library_can_be_read_and_set() -> None:

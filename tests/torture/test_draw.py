@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from multimarket_async.domains import discover
+from multimarket_async.domains import discover, settings_models
 from multimarket_async.errors import Rejected
-from multimarket_async.settings import Settings, load
+from multimarket_async.settings import load
 from multimarket_async.torture import faults
 from multimarket_async.torture import load as loads
 from multimarket_async.torture.delivered import expected_document
 from multimarket_async.torture.history import Way
 from multimarket_async.torture.invalid import BEGIN_WELL, INVALID, delivery_code
 
-LOADED = load([Settings, *(domain.settings for domain in discover())], {}, {})
+LOADED = load(settings_models(), {}, {})
 FEEDS = [feed for domain in discover() for feed in domain.under(LOADED).feeds]
 UNREAD = {"too large"}  # set aside by its size
 

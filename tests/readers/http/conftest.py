@@ -64,7 +64,7 @@ async def open_shop(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -
 
     async def opened(domains: Sequence[LoadedDomain] = (), uri: str = mongo_uri, **settings: Any) -> Shop:
         given = Settings(data_dir=tmp_path, quiet_period_s=0, **settings)
-        own = Loaded((given, OrderSettings()), {})
+        own = Loaded({"": given, "orders": OrderSettings()}, {})
         domains = domains or [ORDERS.under(own)]
         channels = [(feed, Landing(tmp_path, feed.name)) for domain in domains for feed in domain.feeds]
         for _, landing in channels:

@@ -10,7 +10,7 @@ from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.settings import Loaded, Settings
 
-ORDERS_SUBJECT = ORDERS.under(Loaded((Settings(), OrderSettings()), {}))
+ORDERS_SUBJECT = ORDERS.under(Loaded({"": Settings(), "orders": OrderSettings()}, {}))
 
 
 def parse(content: bytes) -> list[Document]:

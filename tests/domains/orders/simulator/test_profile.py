@@ -1,18 +1,12 @@
 """The profile: the package's own, a user's changes, and refusals that tell what to mend."""
 
-import re
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from multimarket_async.domains.orders.settings import CHANNELS
-from multimarket_async.domains.orders.simulator import profile as module
 from multimarket_async.domains.orders.simulator.profile import Profile, read_profile
 from multimarket_async.errors import WrongSettings
-
-ROOT = Path(__file__).parents[4]
-OWN = (Path(module.__file__).parent / "profile.toml").read_text("utf-8")
 
 
 def changed(folder: Path, text: str) -> Profile:
@@ -30,18 +24,6 @@ def test_the_package_has_one_for_every_channel(tmp_path: Path, monkeypatch: pyte
     """Also where there is no config folder."""
     monkeypatch.chdir(tmp_path)
     assert set(read_profile("").channels) == set(CHANNELS.values())
-
-
-def test_the_file_in_config_is_the_same_with_every_value_commented_out() -> None:
-    """Tables stay: they change nothing. So each value is spelled in one place, and copied under this test's eyes."""
-    config = (ROOT / "config" / "profile.toml").read_text("utf-8")
-    assert config == commented(OWN)
-    assert [value for value in tomllib.loads(config).values() if not isinstance(value, dict)] == []
-
-
-def commented(text: str) -> str:
-    """With "# " before each line of a value."""
-    return re.sub(r"^(?!#|\[[a-z.]+\]$|$)", "# ", text, flags=re.MULTILINE)
 
 
 def test_config_profile_toml_changes_the_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

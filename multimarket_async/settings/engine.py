@@ -1,0 +1,167 @@
+"""The engine's settings, each declared once: default, limits and meaning."""
+
+import ipaddress
+import json
+import re
+import zoneinfo
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+MongoDriver: TypeAlias = Literal["motor", "pymongo"]
+LogFormat: TypeAlias = Literal["json", "console", "auto"]
+
+# Time zone rules change every year: only the pinned tzdata counts, as in the embedded MongoDB, so that both cut
+# months alike, whatever the operating system has.
+zoneinfo.reset_tzpath(())
+
+
+def _split(value: Any) -> Any:
+    """A list as text, in JSON or separated by commas."""
+    if not isinstance(value, str):
+        return value
+    return json.loads(value) if value.startswith("[") else [word.strip() for word in value.split(",") if word.strip()]
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+# Allowed in an Authorization header (RFC 6750, section 2.1), and too long to be guessed.
+TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
+
+
+class Token(SecretStr):
+    """A secret, of which `config show` prints nothing."""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Pace(StrEnum):
+    """Arrival processes of simulated deliveries."""
+
+    RANDOM = "random"
+    POISSON = "poisson"
+    DAY = "day"
+    BURST = "burst"
+
+
+class Business(BaseModel):
+    """Settings that the engine and all domains share. A domain's own settings extend it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    timezone: str = Field(
+        "UTC", description="business time zone (IANA name): dates without an offset are in it, months are cut in it"
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _available(cls, name: str) -> str:
+        if name not in zoneinfo.available_timezones():
+            raise ValueError(f"no such time zone: {name!r}; expected an IANA name such as Africa/Casablanca")
+        return name
+
+
+class Settings(Business):
+    """The engine's settings."""
+
+    data_dir: Path = Field(Path("data"), description="folder of sources, archive, quarantine, logs and mongo")
+    mongo_uri: SecretStr | None = Field(
+        None, description="your own MongoDB; empty: an embedded server under the data folder"
+    )
+    mongo_driver: MongoDriver = Field("motor", description="MongoDB driver: motor, or pymongo, its successor")
+    mongo_database: str = Field("multi_market", min_length=1, description="database name")
+    mongo_port: int = Field(0, ge=0, le=65535, description="port of the embedded MongoDB; 0: a free one, then kept")
+    mongo_cache_gb: float = Field(0.5, ge=0.25, description="cache of the embedded MongoDB, GiB")
+    log_format: LogFormat = Field("auto", description="log format; auto: console on a terminal, JSON elsewhere")
+    seed: int = Field(1, ge=0, lt=10**6, description="seed of the simulated deliveries")
+    pace: Pace = Field(
+        Pace.RANDOM,
+        description="arrivals of simulated deliveries: random (pauses between the two below), poisson, day (poisson,"
+        " following the hour, the weekday and the season) or burst",
+    )
+    pause_min_s: float = Field(2.0, ge=0, description="shortest pause between simulated deliveries of a feed, seconds")
+    pause_max_s: float = Field(
+        5.0, ge=0, description="longest such pause, seconds; the other paces have the mean of both as their mean"
+    )
+    burst_files: int = Field(50, ge=1, le=100_000, description="deliveries in a burst when the pace is burst")
+    time_scale: float = Field(1.0, gt=0, le=100_000, description="speed of simulated time; 60: an hour a minute")
+    max_backlog_files: int = Field(
+        0, ge=0, description="a backfill pauses while so many files of a feed wait to be collected; 0: no limit"
+    )
+    follow_ups: bool = Field(False, description="simulate the later states of each order, as follow-ups")
+    faults: str = Field(
+        "",
+        description="shares of the simulated deliveries to inject faults into, such as duplicate=0.02, conflict=0.01,"
+        " torn=0.01, late=0.01, skew=0.01, bad=0.01",
+    )
+    scan_every_s: float = Field(0.2, gt=0, description="pause between two scans of the landing directories, seconds")
+    quiet_period_s: float = Field(
+        3.0, ge=0, description="an unreadable file is quarantined after it has not changed for this long, seconds"
+    )
+    batch_files: int = Field(1000, ge=1, le=100_000, description="most files in one batch")
+    batch_bytes: int = Field(8 << 20, ge=1, description="most bytes in one batch")
+    max_file_bytes: int = Field(4 << 20, ge=1, le=16 << 20, description="a larger file is quarantined unread")
+    latency_budget_s: float = Field(
+        10.0, gt=0, description="time within which every file is to be stored or quarantined, seconds"
+    )
+    snapshot_every_s: float = Field(5.0, gt=0, description="pause between two KPI generations, seconds")
+    full_recompute_every_generations: int = Field(
+        500, ge=1, description="after so many KPI generations one is recomputed from scratch and compared"
+    )
+    stale_after_s: float = Field(
+        60.0, gt=0, description="KPIs are stale when they lack documents stored longer than this ago, seconds"
+    )
+    keep_all_days: float = Field(1.0, ge=0, description="age up to which every KPI generation is kept, days")
+    keep_hourly_days: float = Field(
+        31.0, ge=0, description="age up to which the last generation of each hour is kept, then of each day; days"
+    )
+    until_empty_timeout_s: float = Field(
+        10.0, gt=0, description="longest wait of `collect --until-empty` for an absent MongoDB, seconds"
+    )
+    http_port: int = Field(8000, ge=0, le=65535, description="HTTP port, or the next free one; 0: any free one")
+    http_host: str = Field(
+        "127.0.0.1", min_length=1, description="HTTP listen address; beyond this machine only with http_token"
+    )
+    http_token: Token | None = Field(
+        None, description="token that HTTP clients must send, at least 16 characters; empty: none, loopback only"
+    )
+    http_allowed_hosts: Words = Field(
+        (), description="host names of the HTTP server, besides localhost and IP addresses"
+    )
+    shutdown_timeout_s: float = Field(
+        4.0, ge=0, description="longest time that a stopping `run` spends on storing the backlog, seconds"
+    )
+
+    @field_validator("mongo_uri", "http_token", mode="before")
+    @classmethod
+    def _empty_is_none(cls, secret: Any) -> Any:
+        return secret or None
+
+    @field_validator("http_token")
+    @classmethod
+    def _long_enough(cls, token: Token | None) -> Token | None:
+        if token and not TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError("it must have at least 16 characters, of A-Z a-z 0-9 - . _ ~ + / =")
+        return token
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        if not self.http_token and not _is_loopback(self.http_host):
+            raise ValueError(f"http_host = {self.http_host!r} opens HTTP to other machines: set http_token too")
+        if self.pause_min_s > self.pause_max_s:
+            raise ValueError(f"pause_min_s = {self.pause_min_s} is longer than pause_max_s = {self.pause_max_s}")
+        return self
