@@ -26,6 +26,7 @@ app = typer.Typer(
     help="Three sales channels, one asyncio process, MongoDB, KPI snapshots.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # boxes cut the names of options at 80 columns
     pretty_exceptions_enable=False,
 )
 add_flow(app)

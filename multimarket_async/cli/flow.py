@@ -18,7 +18,7 @@ from multimarket_async.cli.options import (
     PACE,
     SEED,
     TIME_SCALE,
-    Channels,
+    FeedNames,
     Until,
     chosen,
     command,
@@ -138,12 +138,12 @@ def _performed(
 def collect(
     loaded: Loaded,
     until_empty: Annotated[bool, typer.Option("--until-empty", help="Exit when no file waits any more.")] = False,
-    channels: Channels = None,
+    feeds: FeedNames = None,
 ) -> None:
     """Store what lands: landing directories to MongoDB, without producing or measuring."""
 
     async def work() -> None:
-        async with composition.opened(chosen(loaded, channels)) as application:
+        async with composition.opened(chosen(loaded, feeds)) as application:
             stop = composition.stop_on_signals(application.server)
             await composition.collect(application, stop, until_empty=until_empty)
 

@@ -1,4 +1,4 @@
-"""What every command has in common: three options, the settings, where its log goes."""
+"""Parts of every command: flags of settings, the settings, the log, the event loop."""
 
 import functools
 import gc
@@ -9,33 +9,25 @@ import sys
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
 
 import typer
 import uvloop
+from pydantic import SecretStr
 
 from multimarket_async import app as composition
 from multimarket_async import logs
 from multimarket_async.app import Workspace
 from multimarket_async.domains import settings_models
 from multimarket_async.errors import WrongSettings
-from multimarket_async.settings import Loaded, Pace, Settings, load
+from multimarket_async.settings import Loaded, Settings, as_text, load
 
 T = TypeVar("T")
 LogTo: TypeAlias = Literal["stdout", "stderr"]
 
-# So long a thread that only has to send what is ready waits for one that computes. At Python's 5 ms a batch, which
-# changes threads some dozen times, lies still longer than it is worked at.
-LONGEST_TURN_S = 0.0005
-
-
-class LogFormat(StrEnum):
-    """The values of --log-format."""
-
-    JSON = "json"
-    CONSOLE = "console"
-    AUTO = "auto"
+# How long a thread may hold the GIL once another one waits for it. With Python's default of 5 ms a batch, which crosses
+# threads about a dozen times, waits longer than it is processed.
+SWITCH_INTERVAL_S = 0.0005
 
 
 class OutputFormat(StrEnum):
@@ -45,55 +37,51 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
-def _flag(name: str, kind: Any, text: str) -> inspect.Parameter:
-    option = typer.Option(help=text, show_default=False)
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
-    )
+def _flag(setting: str) -> inspect.Parameter:
+    """The flag of a setting of the engine, with the meaning and the default that are declared there."""
+    field = Settings.model_fields[setting]
+    meaning, default = field.description or "", as_text(field.default)
+    help_text = meaning[:1].upper() + meaning[1:] + (f" (default: {default})" if default else "")
+    kind: Any = str if SecretStr in get_args(field.annotation) else field.annotation
+    annotation = Annotated[kind | None, typer.Option(help=help_text, show_default=False)]
+    return inspect.Parameter(setting, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-COMMON = (
-    _flag("data_dir", Path, "The folder that holds sources, archive, quarantine, logs and mongo. (default: data)"),
-    _flag("mongo_uri", str, "Your own MongoDB; without it an embedded server is started under the data folder."),
-    _flag("log_format", LogFormat, "How the log is written. (default: JSON unless the output is a terminal)"),
-)
-SEED = _flag("seed", int, "Seed of the simulated deliveries. (default: 1)")
-FOLLOW_UPS = _flag("follow_ups", bool, "Follow made-up orders by their later states. (default: no)")
-FAULTS = _flag(
-    "faults", str, "Shares to be struck by faults, such as duplicate=0.02,torn=0.01,bad=0.01. (default: none)"
-)
-PACE = _flag("pace", Pace, "When a channel's simulated deliveries come. (default: random)")
-TIME_SCALE = _flag("time_scale", float, "How many times faster simulated time runs; 60: an hour a minute. (default: 1)")
+COMMON = tuple(map(_flag, ("data_dir", "mongo_uri", "log_format")))
+SEED, FOLLOW_UPS, FAULTS, PACE, TIME_SCALE = map(_flag, ("seed", "follow_ups", "faults", "pace", "time_scale"))
 
-Channels = Annotated[
-    str | None, typer.Option(help="Only these channels, separated by commas. (default: all)", show_default=False)
+Format = Annotated[OutputFormat, typer.Option("--format", help="Output format: table or json.")]
+GenerationNumber = Annotated[
+    int | None, typer.Option("--generation", help="Number of a generation. (default: the newest)", show_default=False)
+]
+FeedNames = Annotated[
+    str | None,
+    typer.Option("--feeds", help="These feeds only, with commas. (default: all)", show_default=False),
 ]
 Until = Annotated[
     datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d"], help="The day before which orders are dated. (default: today)", show_default=False
-    ),
+    typer.Option(formats=["%Y-%m-%d"], help="Date the orders before this day. (default: today)", show_default=False),
 ]
 
 
-def chosen(loaded: Loaded, channels: str | None) -> Workspace:
-    """All channels, or those named. Raises WrongSettings."""
+def chosen(loaded: Loaded, feeds: str | None) -> Workspace:
+    """The workspace with all feeds, or with those named. Raises WrongSettings."""
     workspace = composition.workspace(loaded)
-    if channels is None:
+    if feeds is None:
         return workspace
-    known = [feed.name for feed, _ in workspace.channels]
-    wanted = [name.strip() for name in channels.split(",")]
-    if unknown := set(wanted) - set(known):
-        raise WrongSettings(f"There is no channel {', '.join(sorted(unknown))}; there are {', '.join(known)}.")
-    return workspace.only(wanted)
+    existing = [feed.name for feed, _ in workspace.channels]
+    names = [name.strip() for name in feeds.split(",")]
+    if unknown := set(names) - set(existing):
+        raise WrongSettings(f"There is no feed {', '.join(sorted(unknown))}; there are {', '.join(existing)}.")
+    return workspace.only(names)
 
 
 def command(
     app: typer.Typer, *flags: inspect.Parameter, name: str | None = None, log_to: LogTo = "stderr"
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command: its first argument is the settings, and it takes the common options besides its own.
+    """Register a command: its first argument is the settings, and it has the common options besides its own.
 
-    A command that prints data (log_to="stderr") logs only what is wrong, and not into the data folder.
+    A command that prints data (log_to="stderr") logs warnings and errors only, and not into the data folder.
     """
 
     def register(work: Callable[..., None]) -> Callable[..., None]:
@@ -122,11 +110,11 @@ def load_settings(flags: dict[str, Any]) -> Loaded:
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:
-    """Run one coroutine to its end."""
-    # What is loaded by now stays; looked through again and again it takes a tenth of the collector's time.
+    """Run a coroutine to its end."""
+    # Objects that exist by now live on: scanning them again and again takes a tenth of the collector's time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    sys.setswitchinterval(LONGEST_TURN_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     return uvloop.run(work)
 
 

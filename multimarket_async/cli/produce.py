@@ -20,7 +20,7 @@ from multimarket_async.cli.options import (
     PACE,
     SEED,
     TIME_SCALE,
-    Channels,
+    FeedNames,
     Until,
     chosen,
     command,
@@ -56,7 +56,7 @@ def produce(
     ] = LAST_24_MONTHS,
     until: Until = None,
     live: Annotated[bool, typer.Option("--live", help="Go on with orders dated now, until stopped.")] = False,
-    channels: Channels = None,
+    feeds: FeedNames = None,
     manifest: Annotated[
         bool, typer.Option("--manifest/--no-manifest", help="Write down what must become of it, for `verify`.")
     ] = True,
@@ -64,7 +64,7 @@ def produce(
     """Drop simulated orders: a history at full speed, then live ones where that is asked for."""
     if (orders is None) == (orders_per_channel is None) and not (live and orders is None):
         raise WrongSettings("Say how many: --orders-per-channel N or --orders N, or --live to go on until stopped.")
-    workspace = chosen(loaded, channels)
+    workspace = chosen(loaded, feeds)
     period = Period.before(until or workspace.clock.now(), history)
     producers = workspace.producers()
     each = dict.fromkeys(producers, orders_per_channel or 0)

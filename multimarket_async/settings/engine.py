@@ -90,8 +90,8 @@ class Settings(Business):
     seed: int = Field(1, ge=0, lt=10**6, description="seed of the simulated deliveries")
     pace: Pace = Field(
         Pace.RANDOM,
-        description="arrivals of simulated deliveries: random (pauses between the two below), poisson, day (poisson,"
-        " following the hour, the weekday and the season) or burst",
+        description="arrivals of simulated deliveries: random (pauses from pause_min_s to pause_max_s), poisson, day"
+        " (poisson, following the hour, the weekday and the season) or burst",
     )
     pause_min_s: float = Field(2.0, ge=0, description="shortest pause between simulated deliveries of a feed, seconds")
     pause_max_s: float = Field(

@@ -244,7 +244,7 @@ def test_a_history_is_shared_out_and_digested(shell: Shell) -> None:
 
 def test_live_orders_follow_a_history(shell: Shell) -> None:
     """Until stopped, with numbers that go on; Ctrl-C ends it with 0."""
-    command = ["produce", "--orders-per-channel", "1", "--live", "--channels", "site_web", "--time-scale", "1000"]
+    command = ["produce", "--orders-per-channel", "1", "--live", "--feeds", "site_web", "--time-scale", "1000"]
     with shell.started(*command) as process:
         entries = map(json.loads, iter(process.stdout.readline, ""))
         received = (entry["file"] for entry in entries if entry["event"] == "file.delivered")
@@ -282,7 +282,7 @@ def test_a_profile_that_is_wrong_is_wrong_use(shell: Shell) -> None:
 
 def test_produce_only_some_channels(shell: Shell) -> None:
     """Named with commas; the others get nothing."""
-    shell.out("produce", "--orders-per-channel", "2", "--channels", "site_web, boutique_physique")
+    shell.out("produce", "--orders-per-channel", "2", "--feeds", "site_web, boutique_physique")
     assert [len(shell.waiting(channel)) for channel in CHANNELS] == [2, 0, 2]
 
 
@@ -297,9 +297,9 @@ def test_the_same_seed_makes_the_same_names(shell: Shell) -> None:
 
 def test_an_unknown_channel_is_wrong_use(shell: Shell) -> None:
     """2, with the channels there are; nothing is received."""
-    done = shell.run("produce", "--orders-per-channel", "2", "--channels", "site_web,fax")
+    done = shell.run("produce", "--orders-per-channel", "2", "--feeds", "site_web,fax")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: There is no channel fax; there are site_web, application_mobile, boutique_physique.\n"
+    assert done.stderr == "error: There is no feed fax; there are site_web, application_mobile, boutique_physique.\n"
 
 
 def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(shell: Shell) -> None:
@@ -400,7 +400,7 @@ def test_bad_files_alone_are_done_without_mongodb(shell: Shell) -> None:
 def test_collect_only_some_channels(shell: Shell) -> None:
     """The others wait for another machine."""
     shell.out("produce", "--orders-per-channel", "1")
-    out = shell.out("collect", "--until-empty", "--channels", "site_web")
+    out = shell.out("collect", "--until-empty", "--feeds", "site_web")
     assert [len(shell.waiting(channel)) for channel in CHANNELS] == [0, 1, 1]
     assert {"stored": 1, "duplicate": 0, "quarantined": 0}.items() <= log_lines(out)[-1].items()
 
@@ -447,7 +447,7 @@ def test_a_file_name_of_any_bytes_gives_json(shell: Shell) -> None:
 
 def test_quarantine_replay(shell: Shell) -> None:
     """A mended file goes back, is collected, and is in quarantine no more."""
-    shell.out("produce", "--orders-per-channel", "1", "--channels", "site_web")
+    shell.out("produce", "--orders-per-channel", "1", "--feeds", "site_web")
     [name] = shell.waiting("site_web")
     waiting = shell.folder / "data/sources/site_web" / name
     good = waiting.read_bytes()
