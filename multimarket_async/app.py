@@ -18,7 +18,6 @@ from multimarket_async.clock import Clock, pause
 from multimarket_async.collector import Collector, LatencyReporter, report_sharing
 from multimarket_async.domains import Feed, LoadedDomain, discover
 from multimarket_async.errors import Unavailable
-from multimarket_async.events import Events
 from multimarket_async.landing import Landing
 from multimarket_async.manifest import Manifest
 from multimarket_async.meters import Meters
@@ -41,7 +40,6 @@ class Workspace:
     domains: tuple[LoadedDomain, ...]
     channels: tuple[tuple[Feed, Landing], ...]
     clock: Clock
-    events: Events
 
     def only(self, names: Sequence[str]) -> "Workspace":
         """The same, but for these feeds only."""
@@ -89,7 +87,6 @@ class Workspace:
                 landing,
                 self.settings.seed,
                 self.clock,
-                events=self.events,
                 later=feed.simulate_follow_ups if self.settings.follow_ups else None,
                 faults=faults,
                 corruptions=feed.corruptions,
@@ -109,7 +106,7 @@ class Application(Workspace):
 
     def collector(self) -> Collector:
         """The stage from landing to store."""
-        return Collector(self.channels, self.store, self.settings, self.clock, self.events)
+        return Collector(self.channels, self.store, self.settings, self.clock)
 
     def latency_reporter(self, collector: Collector) -> LatencyReporter:
         """What tells how long that collector's files waited."""
@@ -125,7 +122,6 @@ class Application(Workspace):
             stale_after_s=self.settings.stale_after_s,
             retention=Retention(self.settings.keep_all_days, self.settings.keep_hourly_days),
             quarantined=lambda: sum(landing.quarantine.count() for _, landing in self.channels),
-            events=self.events,
         )
 
 
@@ -137,7 +133,7 @@ def workspace(loaded: Loaded) -> Workspace:
     channels = tuple((feed, Landing(settings.data_dir, feed.name)) for feed in feeds)
     for _, landing in channels:
         landing.prepare()
-    return Workspace(settings, domains, channels, Clock(), Events())
+    return Workspace(settings, domains, channels, Clock())
 
 
 @asynccontextmanager
@@ -235,14 +231,7 @@ async def _serve_http(application: Application, meters: Meters, stop: asyncio.Ev
         await asyncio.to_thread(importlib.import_module, HTTP)
         from multimarket_async.readers.http import Sources, server  # noqa: PLC0415 - 0.2 s that only `run` pays
 
-        seen = (
-            application.domains,
-            application.channels,
-            application.store,
-            settings,
-            application.clock,
-            application.events,
-        )
+        seen = (application.domains, application.channels, application.store, settings, application.clock)
         sources = Sources(*seen, meters, application.latency_file, stop)
         api = await asyncio.to_thread(server.Api, sources)
         with server.bound(settings.http_host, settings.http_port) as listener, _told(application, server.url(listener)):

@@ -1,63 +1,73 @@
-"""What happens, told inside the process: facts that were logged, for whoever looks on.
+"""An event bus inside the process: log events of some names reach whoever has subscribed.
 
-Who publishes waits for nobody: each subscriber has a queue of its own, and one that is slow loses the oldest.
+Publishing never waits: each subscriber has a queue of its own, and a slow one loses its oldest events.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-MOST_WAITING = 1000
+from structlog.typing import EventDict
+
+PUBLISHED = frozenset({"batch.collected", "file.delivered", "file.quarantined", "generation.published"})
 LOST = "events.lost"
+MAX_QUEUED = 1000
+
+_subscriptions: tuple["Subscription", ...] = ()  # the process has one log, hence one bus
+_lock = Lock()
 
 
-def _utc_now() -> datetime:
+def _now() -> datetime:
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A log event: its name (`noun.past_participle`), when, and its facts."""
+    """A log event: its name (`noun.past_participle`), facts, and time."""
 
     name: str
-    at: datetime
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any]
+    at: datetime = field(default_factory=_now, compare=False)
 
 
 class Subscription:
-    """The events since it began, in their order; iterate over it in the event loop where it was made.
+    """The events since it began, in order; iterate over it in the event loop that made it.
 
-    What was lost is told in an event `events.lost` with the fact `events`, in the place of what is missing.
+    Lost events are replaced by one event `events.lost`, whose fact `events` is their number.
     """
 
-    def __init__(self, most: int, now: Callable[[], datetime]) -> None:
-        self._most = most
-        self._now = now
+    def __init__(self, max_queued: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._lock = Lock()
-        self._waiting: deque[Event] = deque()
+        self._queue: deque[Event] = deque(maxlen=max_queued)
         self._lost = 0
+        self._ended = False
 
     def put(self, event: Event) -> None:
-        """Called from any thread."""
+        """Queue an event; from any thread."""
         with self._lock:
-            if len(self._waiting) == self._most:
-                self._waiting.popleft()
-                self._lost += 1
-            self._waiting.append(event)
-        with suppress(RuntimeError):  # the loop has ended, and with it whoever listened
+            self._lost += len(self._queue) == self._queue.maxlen
+            self._queue.append(event)
+        with suppress(RuntimeError):  # the subscriber's event loop has ended
             self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def end(self) -> None:
+        """End the iteration after the events that are queued; from the event loop."""
+        self._ended = True
+        self._arrived.set()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while True:
             while (event := self._take()) is not None:
                 yield event
+            if self._ended:
+                return
             await self._arrived.wait()
 
     def _take(self) -> Event | None:
@@ -65,32 +75,28 @@ class Subscription:
             self._arrived.clear()
             if self._lost:
                 lost, self._lost = self._lost, 0
-                return Event(LOST, self._now(), {"events": lost})
-            return self._waiting.popleft() if self._waiting else None
+                return Event(LOST, {"events": lost})
+            return self._queue.popleft() if self._queue else None
 
 
-class Events:
-    """Where stages publish and readers subscribe."""
+def publish_logged(_logger: Any, _method: str, entry: EventDict) -> EventDict:
+    """A structlog processor: hand log events in PUBLISHED to the subscribers; from any thread, without waiting."""
+    if entry["event"] in PUBLISHED and _subscriptions:
+        event = Event(entry["event"], {name: fact for name, fact in entry.items() if name != "event"})
+        for subscription in _subscriptions:
+            subscription.put(event)
+    return entry
 
-    def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:
-        self._now = now
-        self._lock = Lock()
-        self._subscriptions: tuple[Subscription, ...] = ()
 
-    def publish(self, name: str, **facts: Any) -> None:
-        """Tell everybody who listens now; from any thread, without waiting."""
-        event = Event(name, self._now(), facts)
-        for one in self._subscriptions:
-            one.put(event)
-
-    @contextmanager
-    def subscribed(self, most: int = MOST_WAITING) -> Iterator[Subscription]:
-        """Listen meanwhile; at most `most` events wait for this subscriber."""
-        one = Subscription(most, self._now)
-        with self._lock:
-            self._subscriptions += (one,)
-        try:
-            yield one
-        finally:
-            with self._lock:
-                self._subscriptions = tuple(other for other in self._subscriptions if other is not one)
+@contextmanager
+def subscribed(max_queued: int = MAX_QUEUED) -> Iterator[Subscription]:
+    """Subscribe meanwhile; at most `max_queued` events wait for this subscriber."""
+    global _subscriptions  # noqa: PLW0603
+    subscription = Subscription(max_queued)
+    with _lock:
+        _subscriptions += (subscription,)
+    try:
+        yield subscription
+    finally:
+        with _lock:
+            _subscriptions = tuple(other for other in _subscriptions if other is not subscription)

@@ -9,6 +9,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor
 
+from multimarket_async.events import publish_logged
+
 FILE_BYTES, FILES_KEPT = 10 << 20, 5
 
 _SHARED: list[Processor] = [
@@ -28,7 +30,7 @@ def configure(log_format: str, stream: TextIO, folder: Path | None, stream_level
     logging.basicConfig(handlers=handlers, level=logging.INFO, force=True)
     logging.captureWarnings(capture=True)
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[publish_logged, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )

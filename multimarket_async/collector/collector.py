@@ -20,7 +20,6 @@ from multimarket_async.collector.tally import Tally, by_outcome, files_of
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import Feed
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.events import Events
 from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.settings import Settings
 from multimarket_async.store import DirtyPartitions, Outcome, Store
@@ -49,12 +48,10 @@ class Collector:
         store: Store,
         settings: Settings,
         clock: Clock,
-        events: Events | None = None,
     ) -> None:
         self.tally = Tally(settings.latency_budget_s)
         backlogs = {feed.name: Backlog(feed, landing, clock) for feed, landing in feeds}
-        self._events = events or Events(clock.now)
-        self._mover = Mover(backlogs, self.tally, settings.quiet_period_s, clock, self._events)
+        self._mover = Mover(backlogs, self.tally, settings.quiet_period_s, clock)
         self._intake = Intake(backlogs, self._mover, settings, clock)
         self._store = store
         lives = {one.feed.collection: one.feed.life for one in backlogs.values() if one.feed.life}
@@ -196,9 +193,7 @@ class Collector:
         """What happened since the last batch, those files included that were set aside meanwhile."""
         if gained := self.tally.gained():
             self.tally.meters.batch_files.observe(gained.total())
-            told = {"seconds": round(seconds, 3), **by_outcome(gained)}
-            log.info("batch.collected", **told)
-            self._events.publish("batch.collected", **told, files=files_of(gained))
+            log.info("batch.collected", seconds=round(seconds, 3), **by_outcome(gained), files=files_of(gained))
         if late := self.tally.breaches():
             log.warning("latency.breached", **asdict(late))
         self._mover.tell_stuck()

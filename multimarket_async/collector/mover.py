@@ -13,7 +13,6 @@ from multimarket_async.collector.backlog import Backlog, Taken
 from multimarket_async.collector.batch import Faulty, Parsed, verdict
 from multimarket_async.collector.tally import Tally
 from multimarket_async.errors import Rejected
-from multimarket_async.events import Events
 from multimarket_async.landing import Landing, Moved, WaitingFile
 from multimarket_async.store import Outcome
 
@@ -49,14 +48,11 @@ def _what_became(one: Decided) -> tuple[str, str | Rejected, Moved]:
 class Mover:
     """Moves files out of the landing directories, and counts them."""
 
-    def __init__(
-        self, backlogs: Mapping[str, Backlog], tally: Tally, quiet_period_s: float, clock: Clock, events: Events
-    ) -> None:
+    def __init__(self, backlogs: Mapping[str, Backlog], tally: Tally, quiet_period_s: float, clock: Clock) -> None:
         self._backlogs = backlogs
         self._tally = tally
         self._quiet_period_s = quiet_period_s
         self._clock = clock
-        self._events = events
         self._stuck: set[str] = set()
         self._newly_stuck: list[str] = []
         self._astray: list[tuple[Landing, str, str]] = []
@@ -115,9 +111,7 @@ class Mover:
         done_at = self._clock.monotonic()
         if self._move(taken, rejected.code, lambda: _quarantine(taken, rejected, facts), done_at):
             place = {"pointer": rejected.pointer, "line": rejected.line, "column": rejected.column}
-            told = {"feed": taken.feed.name, "file": taken.file.name, "code": rejected.code, **place}
-            log.warning("file.quarantined", **told)
-            self._events.publish("file.quarantined", **told)
+            log.warning("file.quarantined", feed=taken.feed.name, file=taken.file.name, code=rejected.code, **place)
 
     def _move(self, taken: Taken, outcome: str, move: Callable[[], str], done_at: float) -> bool:
         """Move a file and count it. One that cannot be moved is tried again later and blocks nobody."""

@@ -18,7 +18,6 @@ import structlog
 
 from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.domains import Corruptions, Delivery, Simulate, SimulateFollowUps
-from multimarket_async.events import Events
 from multimarket_async.landing import Landing, count_waiting, deliver_all, torn
 from multimarket_async.manifest import Manifest
 from multimarket_async.producer.faults import NO_FAULTS, TORN, Faults, Source
@@ -65,7 +64,6 @@ class Producer:
         seed: int,
         clock: Clock,
         *,
-        events: Events | None = None,
         later: SimulateFollowUps | None = None,
         faults: Faults = NO_FAULTS,
         corruptions: Corruptions | None = None,
@@ -81,7 +79,6 @@ class Producer:
         self._seed = seed
         self._clock = clock
         self._max_backlog_files = max_backlog_files
-        self._events = events or Events(clock.now)
         self._later: list[Delivery] = []
         self._lives: list[tuple[datetime, int, Delivery]] = []
         self._counter = count()
@@ -119,7 +116,6 @@ class Producer:
         self.expected[delivery.expected] += 1
         label = {"fault": delivery.fault, "expected": delivery.expected} if delivery.fault else {}
         log.info("file.delivered", feed=self.feed, file=delivery.name, **label)
-        self._events.publish("file.delivered", feed=self.feed, file=delivery.name)
 
     async def burst(self, files: int, period: Period | None = None, turns: Turns | None = None) -> None:
         """Drop `files` deliveries at full speed, dated over the period: the last 24 months, where none is given.

@@ -11,7 +11,6 @@ import structlog
 from multimarket_async.clock import Clock, beats
 from multimarket_async.domains import Cube, LoadedDomain
 from multimarket_async.errors import Unavailable
-from multimarket_async.events import Events
 from multimarket_async.snapshots.generations import Generation, Retention, content, flat, history, superseded
 from multimarket_async.snapshots.pipelines import DOCUMENTS, definition_of, of_kpis
 from multimarket_async.snapshots.rollups import PERIODS, Overtaken, Progress, Rollups
@@ -39,7 +38,6 @@ class Snapshotter:
         stale_after_s: float = 60.0,
         quarantined: Callable[[], int] = lambda: 0,
         retention: Retention | None = None,
-        events: Events | None = None,
     ) -> None:
         self._domains = domains
         self._cubes = [cube for domain in domains for cube in domain.cubes]
@@ -54,7 +52,6 @@ class Snapshotter:
         self._quarantined = quarantined
         self._known_quarantined = 0
         self._retention = retention
-        self._events = events or Events(clock.now)
         self._prepared = False
         self._pruned_at: datetime | None = None
         self._away = False
@@ -173,8 +170,7 @@ class Snapshotter:
         behind_s = max((self._clock.now() - mark.at).total_seconds() for mark in marks) if marks else 0.0
         told = {name: generation[name] for name in ("seconds", "quarantined", *(one.name for one in self._domains))}
         told = {"generation": generation["_id"], "behind_s": round(behind_s, 3), **told}
-        log.info("generation.published", **told)
-        self._events.publish("generation.published", **told, as_of=generation["as_of"].isoformat())
+        log.info("generation.published", **told, as_of=generation["as_of"].isoformat())
         if behind_s > self._stale_after_s:
             log.warning("generation.late", generation=generation["_id"], behind_s=round(behind_s, 3))
         if drift:

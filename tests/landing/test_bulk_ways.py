@@ -23,7 +23,6 @@ from multimarket_async.collector.batch import Faulty, Parsed, contents, parse
 from multimarket_async.collector.mover import Mover, archive
 from multimarket_async.collector.tally import Tally
 from multimarket_async.domains import Feed
-from multimarket_async.events import Events
 from multimarket_async.landing import Landing, Moved, WaitingFile, bulk, compiled
 from multimarket_async.store import Inserted
 from tests.tracing import missing
@@ -151,7 +150,7 @@ def collected(folder: Path, files: dict[str, Drawn]) -> Collected:
         if os.path.lexists(landing.sources / name):
             HAPPENED[drawn.before_moving](landing.sources / name)
     good = [one for one in found if isinstance(one, Parsed)]
-    mover = Mover({"north": backlog}, tally, 3.0, CLOCK, Events(CLOCK.now))
+    mover = Mover({"north": backlog}, tally, 3.0, CLOCK)
     mover.settle(archive(good, [[Inserted()]] * len(good), DAY), DAY, 0.0)
     looks = {(one.file.entry, one.file.bytes if stat.S_ISREG(one.file.mode) else 0, one.file.mode) for one in taken}
     said = {one.file.entry: _said(what) for one, what in zip(taken, found, strict=True)}

@@ -11,7 +11,6 @@ import pytest
 
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Delivery, Simulate
-from multimarket_async.events import Events
 from multimarket_async.landing import Landing
 from multimarket_async.producer import ArrivalProcess, Faults, Period, Producer
 from multimarket_async.settings import Pace
@@ -228,7 +227,7 @@ async def test_a_period_may_be_given(landing: Landing) -> None:
 async def test_simulated_time_runs_faster(landing: Landing) -> None:
     """At speed 60, a minute later by the clock is an hour later in the orders."""
     stop, times = asyncio.Event(), iter([NOW, NOW, NOW + timedelta(minutes=1)])
-    one = Producer(then_stops(stop, files=2), landing, 1, Clock(now=lambda: next(times)), events=Events())
+    one = Producer(then_stops(stop, files=2), landing, 1, Clock(now=lambda: next(times)))
     await one.live(stop, ArrivalProcess(Pace.RANDOM, 0, 0, time_scale=60))
     dates = [datetime.fromisoformat(str(file["earliest"])) for file in delivered(landing)]
     assert dates == [NOW, NOW + timedelta(hours=1)]

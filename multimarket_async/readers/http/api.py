@@ -7,7 +7,7 @@ from functools import cache
 
 from fastapi import FastAPI
 
-from multimarket_async.events import Events
+from multimarket_async.events import subscribed
 from multimarket_async.readers import page
 from multimarket_async.readers.http import health, history, kpis, listings, status, stream
 from multimarket_async.readers.http.flow import Flow
@@ -26,7 +26,6 @@ class Api:
     """The ASGI application, and what goes on behind it."""
 
     def __init__(self, sources: Sources, limits: Limits | None = None) -> None:
-        self._events: Events = sources.events
         self._flow = Flow(sources)
         self._generations = Generations(sources.store)
         settings = sources.settings
@@ -67,7 +66,7 @@ class Api:
 
     async def _follow(self) -> None:
         """A generation that was published here is known at once."""
-        with self._events.subscribed() as happened:
+        with subscribed() as happened:
             async for event in happened:
                 if event.name == "generation.published":
                     self._generations.published()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Feed, Kpi, Listing, LoadedDomain
-from multimarket_async.events import Events
 from multimarket_async.landing import Landing
 from multimarket_async.meters import Meters
 from multimarket_async.settings import Settings
@@ -23,7 +22,6 @@ class Sources:
     store: Store
     settings: Settings
     clock: Clock
-    events: Events
     meters: Meters
     latency_file: Path
     stop: asyncio.Event

@@ -1,7 +1,7 @@
 """A data folder with orders that were collected and measured for real, and the API on it, without a socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from pymongo.database import Database
 
 from multimarket_async.clock import Clock
@@ -16,7 +17,7 @@ from multimarket_async.collector import Collector
 from multimarket_async.domains import LoadedDomain
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
-from multimarket_async.events import Events
+from multimarket_async.events import publish_logged
 from multimarket_async.landing import Landing
 from multimarket_async.readers.http import Sources
 from multimarket_async.readers.http.api import Api
@@ -54,6 +55,15 @@ class Shop:
         return httpx.AsyncClient(transport=httpx.ASGITransport(api.asgi), base_url=HERE, headers=headers)
 
 
+@pytest.fixture(autouse=True)
+def _published() -> Iterator[None]:
+    """The log publishes its events, as `logs.configure` has it."""
+    configured = structlog.get_config()
+    structlog.configure(processors=[publish_logged, *configured["processors"]])
+    yield
+    structlog.configure(**configured)
+
+
 Open = Callable[..., Awaitable[Shop]]
 
 
@@ -69,13 +79,13 @@ async def open_shop(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -
         channels = [(feed, Landing(tmp_path, feed.name)) for domain in domains for feed in domain.feeds]
         for _, landing in channels:
             landing.prepare()
-        store, clock, events = Store(uri, database.name), Clock(), Events()
+        store, clock = Store(uri, database.name), Clock()
         stores.append(store)
-        collector = Collector(channels, store, given, clock, events)
+        collector = Collector(channels, store, given, clock)
         meters, stop = collector.tally.meters, asyncio.Event()
         latency_file = tmp_path / "latency.json"
-        sources = Sources(domains, channels, store, given, clock, events, meters, latency_file, stop)
-        return Shop(sources, collector, Snapshotter(domains, store, clock, events=events))
+        sources = Sources(domains, channels, store, given, clock, meters, latency_file, stop)
+        return Shop(sources, collector, Snapshotter(domains, store, clock))
 
     yield opened
     for store in stores:

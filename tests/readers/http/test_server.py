@@ -88,7 +88,7 @@ async def test_a_listener_does_not_hold_up_the_end(shop: Any) -> None:
 
 async def test_so_many_listen_and_no_more(shop: Any, monkeypatch: Any) -> None:
     """Who went makes room."""
-    monkeypatch.setattr(stream, "MOST_CLIENTS", 1)
+    monkeypatch.setattr(stream, "MAX_CLIENTS", 1)
     async with served(shop) as url, httpx.AsyncClient() as client:
         async with client.stream("GET", f"{url}/api/events") as answer:
             await lines(answer, 1)
@@ -112,9 +112,9 @@ async def test_the_head_of_a_stream_ends(shop: Any) -> None:
 
 async def test_a_quiet_stream_beats(shop: Any, monkeypatch: Any) -> None:
     """So that a dead connection is noticed."""
-    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
     async with served(shop) as url, httpx.AsyncClient() as client, client.stream("GET", f"{url}/api/events") as answer:
-        assert await lines(answer, 3) == ["retry: 2000", ": still here", ": still here"]
+        assert await lines(answer, 3) == ["retry: 2000", ": ping", ": ping"]
 
 
 def test_the_next_free_port(shop_port: int) -> None:
