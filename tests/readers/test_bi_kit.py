@@ -1,4 +1,4 @@
-"""config/bi and the README's ways to connect, tried against a real `run` wherever the tool can be had."""
+"""The files for BI tools and the README's ways to connect, tried against a real `run` where the tool is available."""
 
 import json
 import os
@@ -25,12 +25,11 @@ from multimarket_async.settings import Settings
 from tests.npm import installed
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "config" / "bi"
 README = (ROOT / "README.md").read_text("utf-8")
 KPIS = kpis(OrderSettings())
 DEFAULTS = Settings()
 FILES = kit(KPIS, f"http://{DEFAULTS.http_host}:{DEFAULTS.http_port}")
-SNIPPETS = sorted((FOLDER / "mongodb").glob("*.json"))
+SNIPPETS = sorted((ROOT / "config/bi/mongodb").glob("*.json"))
 PARSE_M = """
 const { DefaultSettings, TaskUtils } = require("@microsoft/powerquery-parser");
 const text = require("fs").readFileSync(0, "utf-8");
@@ -76,28 +75,16 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def _until_measured(log: Any) -> None:
     """It listens, and has a generation with every order."""
-    wanted = {"http.listening", "generation.published"}
+    expected = {"http.listening", "generation.published"}
     for line in log:
         entry = json.loads(line)
         if entry["event"] == "http.listening" or entry.get("orders") == 30:
-            wanted.discard(entry["event"])
-        if not wanted:
+            expected.discard(entry["event"])
+        if not expected:
             return
 
 
 # --- the files ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_the_files_are_what_the_declarations_give(name: str) -> None:
-    """Else: python -m multimarket_async bi --write config/bi."""
-    assert (FOLDER / name).read_text("utf-8") == FILES[name]
-
-
-def test_no_file_is_left_over() -> None:
-    """What is generated and the aggregations are all there is."""
-    found = {str(file.relative_to(FOLDER)) for file in FOLDER.rglob("*") if file.is_file()}
-    assert found == {*FILES, *(f"mongodb/{file.name}" for file in SNIPPETS)}
 
 
 @pytest.mark.slow
@@ -140,12 +127,14 @@ def test_grafana_asks_for_columns_there_are(running: Running) -> None:
 
 def test_grafana_asks_for_metrics_there_are(running: Running) -> None:
     """Each name in flow.json is in /metrics, and each family of ours is drawn."""
-    told = {line.split(" ")[2] for line in running.get("/metrics").text.splitlines() if line.startswith("# TYPE multi")}
+    exported = {
+        line.split(" ")[2] for line in running.get("/metrics").text.splitlines() if line.startswith("# TYPE multi")
+    }
     asked = set(re.findall(r"multimarket_\w+", FILES["grafana/flow.json"]))
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked}
     may_be_absent = {"multimarket_backlog_bytes", "multimarket_kpi_generation"}
-    assert families <= told
-    assert {name for name in told if not name.endswith("_created")} - families <= may_be_absent
+    assert families <= exported
+    assert {name for name in exported if not name.endswith("_created")} - families <= may_be_absent
 
 
 @pytest.mark.parametrize("file", SNIPPETS, ids=lambda file: file.stem)

@@ -13,15 +13,15 @@ EXACT_AMOUNT = "Currency.Type"  # fixed decimal: adds up to the cent
 
 QUERY = """\
 // The KPIs of MultiMarket for Power BI and Excel. Written by `python -m multimarket_async bi --write config/bi`.
-// Get data > Blank query > Advanced editor: replace what is there by this. Access: anonymous, for the Address.
-// The result is a row a KPI: right-click its Data > Add as New Query. Address and Token stay in one place, here.
+// Get data > Blank query > Advanced editor: paste this file. Access: anonymous, for the Address.
+// Each KPI is a row: right-click its Data > Add as New Query. Address and Token are set here only.
 let
     Address = {address},
-    Token = "", // what http_token is set to, if it is
+    Token = "", // the value of http_token, if it is set
     Headers = if Token = "" then [] else [Authorization = "Bearer " & Token],
     Kpi = (name as text, columns as list) as table =>
         let
-            // A constant address and a relative path: so the Power BI service can refresh it.
+            // The Power BI service refreshes a constant address with a relative path only.
             Options = [RelativePath = "api/kpis/" & name & ".json", Headers = Headers],
             Answer = Json.Document(Web.Contents(Address, Options)),
             Rows = Table.FromRecords(Answer[rows], List.Transform(columns, each _{{0}}), MissingField.UseNull)
@@ -38,20 +38,20 @@ in
 
 
 def query(kpis: Sequence[Kpi], address: str) -> str:
-    """One query that gives every KPI as a typed table."""
+    """A query with every KPI as a typed table."""
     return QUERY.format(address=_text(address), rows=",\n".join(map(_row, kpis)))
 
 
 def data_source(kpis: Sequence[Kpi], address: str) -> str:
-    """A .pbids file, which holds one connection: the first KPI as CSV."""
+    """A .pbids file, which can hold one connection only: the first KPI as CSV."""
     details = {"protocol": "http", "address": {"url": f"{address}/api/kpis/{kpis[0].name}.csv"}}
     return json.dumps({"version": "0.1", "connections": [{"details": details, "mode": "Import"}]}, indent=2) + "\n"
 
 
 def _row(kpi: Kpi) -> str:
     columns = ", ".join(f"{{{_text(column.name)}, {_type(kpi, column)}}}" for column in kpi.columns)
-    told = ", ".join(map(_text, (kpi.name, kpi.title, kpi.unit, kpi.definition)))
-    return f"            {{{told},\n                Kpi({_text(kpi.name)}, {{{columns}}})}}"
+    cells = ", ".join(map(_text, (kpi.name, kpi.title, kpi.unit, kpi.definition)))
+    return f"            {{{cells},\n                Kpi({_text(kpi.name)}, {{{columns}}})}}"
 
 
 def _type(kpi: Kpi, column: Column) -> str:
