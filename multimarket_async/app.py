@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,6 @@ from multimarket_async.collector import Collector, LatencyReporter, report_shari
 from multimarket_async.domains import Feed, LoadedDomain, discover
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
-from multimarket_async.manifest import Manifest
 from multimarket_async.meters import Meters
 from multimarket_async.producer import LAST_24_MONTHS, ArrivalProcess, Faults, History, Period, Producer, write_backfill
 from multimarket_async.settings import Loaded, Settings
@@ -63,20 +62,6 @@ class Workspace:
             return str(told["url"]).rstrip("/")
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-    @property
-    def manifests(self) -> Path:
-        """Where simulated runs leave their manifests."""
-        return self.settings.data_dir / "manifests"
-
-    @contextmanager
-    def recording(self, command: str, producers: Sequence[Producer]) -> Iterator[Manifest]:
-        """What these producers deliver meanwhile goes into a manifest."""
-        made_of = {name: value for producer in producers for name, value in producer.source.made_of.items()}
-        with Manifest.of_run(self.manifests, (command, self.clock.now()), self.domains, made_of) as manifest:
-            for producer in producers:
-                producer.manifest = manifest
-            yield manifest
 
     def producers(self) -> list[Producer]:
         """One for each feed that can be simulated."""
@@ -178,27 +163,31 @@ async def side_task(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator
 
 
 async def run(
-    application: Application, stop: asyncio.Event, *, seconds: float | None, produce: bool, http: bool = False
+    application: Application,
+    stop: asyncio.Event,
+    *,
+    seconds: float | None,
+    producers: Sequence[Producer] = (),
+    http: bool = False,
 ) -> None:
     """Everything until stopped: then no more producing, collect what waits, publish a last generation."""
     collector, snapshotter = application.collector(), application.snapshotter()
     reporter = application.latency_reporter(collector)
-    rhythm, producers = ArrivalProcess.of(application.settings), application.producers() if produce else []
-    with application.recording("run", producers) if producers else nullcontext():
-        async with report_sharing(landing for _, landing in application.channels), asyncio.TaskGroup() as group:
-            stages = [
-                *(group.create_task(one.live(stop, rhythm), name=one.name) for one in producers),
-                group.create_task(collector.run(stop), name="collector"),
-                group.create_task(snapshotter.run(application.settings.snapshot_every_s, stop), name="snapshotter"),
-                group.create_task(_report_latency(reporter, stop), name="latency"),
-                group.create_task(_tell_changed(application), name="quarantine"),
-            ]
-            if http:
-                group.create_task(_serve_http(application, collector.tally.meters, stop), name="http")
-            log.info("run.started", tasks=[stage.get_name() for stage in stages])
-            await pause(seconds, stop)
-            stop.set()
-            await _wind_up(application, stages, collector, snapshotter)
+    arrivals = ArrivalProcess.of(application.settings)
+    async with report_sharing(landing for _, landing in application.channels), asyncio.TaskGroup() as group:
+        stages = [
+            *(group.create_task(producer.live(stop, arrivals), name=producer.name) for producer in producers),
+            group.create_task(collector.run(stop), name="collector"),
+            group.create_task(snapshotter.run(application.settings.snapshot_every_s, stop), name="snapshotter"),
+            group.create_task(_report_latency(reporter, stop), name="latency"),
+            group.create_task(_tell_changed(application), name="quarantine"),
+        ]
+        if http:
+            group.create_task(_serve_http(application, collector.tally.meters, stop), name="http")
+        log.info("run.started", tasks=[stage.get_name() for stage in stages])
+        await pause(seconds, stop)
+        stop.set()
+        await _wind_up(application, stages, collector, snapshotter)
     log.info("run.ended", waiting=reporter.tell(), **collector.tally.by_outcome())
 
 
@@ -278,11 +267,11 @@ async def burst(producers: Iterable[Producer], files_per_channel: int, until: da
     return await write_backfill(dict.fromkeys(producers, files_per_channel), period)
 
 
-async def produce(producers: Iterable[Producer], stop: asyncio.Event, rhythm: ArrivalProcess) -> None:
+async def produce(producers: Iterable[Producer], stop: asyncio.Event, arrivals: ArrivalProcess) -> None:
     """Live deliveries and nothing else, until stopped."""
     async with asyncio.TaskGroup() as group:
         for producer in producers:
-            group.create_task(producer.live(stop, rhythm), name=producer.name)
+            group.create_task(producer.live(stop, arrivals), name=producer.name)
 
 
 def stop_on_signals(server: EmbeddedServer | None) -> asyncio.Event:

@@ -16,8 +16,9 @@ from multimarket_async.app import Application, burst, side_task
 from multimarket_async.clock import beats
 from multimarket_async.collector import Collector
 from multimarket_async.producer import History, Producer
+from multimarket_async.proving.checker import check, summary
+from multimarket_async.proving.manifest import recording
 from multimarket_async.readers.accounting import Channel, counted
-from multimarket_async.readers.oracle import as_dropped, compare
 from multimarket_async.readers.tables import show
 from multimarket_async.readers.verify import Report, verify
 
@@ -36,9 +37,9 @@ async def demo(
         for kpi in (one for one in domain.kpis if one.headline):
             show(console, kpi, generation["kpis"][kpi.name]["rows"])
     report = await verify(application.domains, application.channels, application.store, generation)
-    judgement = await compare([manifest], application.domains, application.channels, application.store, generation)
-    report.differences += [*lost(before, report.channels, made), *judgement.differences]
-    for line in (told(made), *verdict(before, report), *as_dropped(judgement)):
+    comparison = await check(application, [manifest], generation)
+    report.differences += [*lost(before, report.channels, made), *comparison.differences]
+    for line in (told(made), *verdict(before, report), *summary(comparison)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return report
 
@@ -51,7 +52,7 @@ async def _flow(
     files = files_per_channel * len(producers)
     with _meters(console, files) as show:
         async with side_task(_watch(collector, producers, show), "meters"):
-            with application.recording("demo", producers) as manifest:
+            with recording(application, "demo", producers) as manifest:
                 made = await _burst(collector, producers, files_per_channel, until)
             await collector.until_empty()
         show(RECEIVED, files)

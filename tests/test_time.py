@@ -22,10 +22,10 @@ from multimarket_async.landing import Landing
 from multimarket_async.landing.directory import date_file
 from multimarket_async.readers.freshness import freshness
 from multimarket_async.settings import Settings, load
-from multimarket_async.simulate import on
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import GENERATIONS, Encoded, Inserted, Outcome, Store
-from multimarket_async.virtual import Loop
+from tests.days import on
+from tests.virtual import Loop
 
 T = TypeVar("T")
 BEGINS = datetime(2026, 3, 2, tzinfo=UTC)
@@ -210,7 +210,9 @@ async def test_every_minute_the_log_tells_how_long_files_waited(tmp_path: Path) 
     application = system(loop, tmp_path, None, scan_every_s=1.0)
     application = Application(**{**vars(application), "store": Stub(loop)})
     with capture_logs() as logs:
-        await live(loop, app.run(application, asyncio.Event(), seconds=5 * MINUTE_S + 30.0, produce=True))
+        await live(
+            loop, app.run(application, asyncio.Event(), seconds=5 * MINUTE_S + 30.0, producers=application.producers())
+        )
     told = events(logs, "latency.measured")
     assert len(told) == 6
     assert all(one["files"] > 30 for one in told[:5])
@@ -233,7 +235,7 @@ async def test_a_stop_waits_for_what_is_in_hand_as_long_as_drain_s(
         [(_, landing), *_] = application.channels
         producer = application.producers()[0]
         loop.call_later(59.9, lambda: asyncio.ensure_future(producer.burst(1)))
-        await app.run(application, asyncio.Event(), seconds=60.0, produce=False)
+        await app.run(application, asyncio.Event(), seconds=60.0)
         assert len(landing.waiting()) == (0 if takes_s < shutdown_timeout_s else 1)
         return loop.time()
 

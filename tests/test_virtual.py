@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 
 from multimarket_async.clock import beats, pause
-from multimarket_async.virtual import Elsewhere, Loop
+from tests.virtual import Elsewhere, Loop
 
 T = TypeVar("T")
 BEGINS = datetime(2026, 3, 28, 23, tzinfo=UTC)

@@ -15,7 +15,6 @@ from multimarket_async.cli.kpi import add_kpi
 from multimarket_async.cli.produce import add_produce
 from multimarket_async.cli.quarantine import add_quarantine
 from multimarket_async.cli.report import add_report
-from multimarket_async.cli.simulate import add_simulate
 from multimarket_async.cli.top import add_top
 from multimarket_async.cli.torture import add_torture
 from multimarket_async.errors import CannotContinue, Unavailable
@@ -32,7 +31,7 @@ app = typer.Typer(
 add_flow(app)
 add_produce(app)
 add_history(add_kpi(app))
-for add in (add_bi, add_health, add_quarantine, add_report, add_simulate, add_top, add_torture):
+for add in (add_bi, add_health, add_quarantine, add_report, add_top, add_torture):
     add(app)
 
 

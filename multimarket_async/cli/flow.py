@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Annotated
 
@@ -27,6 +28,7 @@ from multimarket_async.cli.options import (
 from multimarket_async.demo import demo as demonstrate
 from multimarket_async.demo import next_steps
 from multimarket_async.errors import WrongSettings
+from multimarket_async.proving.manifest import recording
 from multimarket_async.readers import tables
 from multimarket_async.settings import Loaded, Settings
 
@@ -70,7 +72,9 @@ def run(
             composition.load_http_ahead()
         async with composition.opened(composition.workspace(loaded)) as application:
             stop = composition.stop_on_signals(application.server)
-            await composition.run(application, stop, seconds=seconds, produce=not no_produce, http=not no_http)
+            producers = [] if no_produce else application.producers()
+            with recording(application, "run", producers) if producers else nullcontext():
+                await composition.run(application, stop, seconds=seconds, producers=producers, http=not no_http)
 
     finish(work())
 

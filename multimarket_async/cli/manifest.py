@@ -1,4 +1,4 @@
-"""verify --manifest: all of it against what was received."""
+"""verify --manifest: everything against the manifests of simulated runs."""
 
 import sys
 from collections.abc import Sequence
@@ -6,15 +6,14 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from multimarket_async import app as composition
 from multimarket_async.cli.flow import FOUND_WRONG
 from multimarket_async.cli.options import OutputFormat, finish
-from multimarket_async.manifest import chosen
+from multimarket_async.proving.checker import Comparison, check, report
+from multimarket_async.proving.manifest import choose
 from multimarket_async.readers import tables
-from multimarket_async.readers.oracle import Judgement, compare, sentences
+from multimarket_async.readers.terminal import progress
 from multimarket_async.settings import Loaded
 
 Manifests = Annotated[
@@ -24,26 +23,22 @@ Manifests = Annotated[
 
 
 def verify_manifests(loaded: Loaded, names: Sequence[str], output: OutputFormat) -> None:
-    """Compare, tell, and end with 4 where it is not right."""
-    judgement = finish(_judged(loaded, names))
+    """Compare, print the result, and exit with 4 if it is not right."""
+    comparison = finish(_compared(loaded, names))
     if output is OutputFormat.JSON:
-        paths = {name: [str(path) for path in getattr(judgement, name)] for name in ("manifests", "killed")}
-        typer.echo(tables.terminal_safe_json({"right": judgement.right, **asdict(judgement), **paths}))
+        paths = {name: [str(path) for path in getattr(comparison, name)] for name in ("manifests", "killed")}
+        typer.echo(tables.terminal_safe_json({"right": comparison.right, **asdict(comparison), **paths}))
     else:
-        for line in sentences(judgement):
+        for line in report(comparison):
             typer.echo(tables.escape_control_chars(line))
-    if not judgement.right:
+    if not comparison.right:
         sys.exit(FOUND_WRONG)
 
 
-async def _judged(loaded: Loaded, names: Sequence[str]) -> Judgement:
+async def _compared(loaded: Loaded, names: Sequence[str]) -> Comparison:
     workspace = composition.workspace(loaded)
-    manifests = chosen(workspace.manifests, names)
+    manifests = choose(workspace, names)
     async with composition.opened(workspace) as application:
         generation = await application.snapshotter().current()
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("files", total=None)
-            read = lambda done: progress.advance(task, done)  # noqa: E731
-            return await compare(
-                manifests, application.domains, application.channels, application.store, generation, counted_one=read
-            )
+        with progress("files") as update:
+            return await check(application, manifests, generation, checked=lambda files: update("files", advance=files))

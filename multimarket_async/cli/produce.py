@@ -29,6 +29,7 @@ from multimarket_async.cli.options import (
 from multimarket_async.clock import beats
 from multimarket_async.errors import WrongSettings
 from multimarket_async.producer import LAST_24_MONTHS, ArrivalProcess, Period, Producer, shared_out, write_backfill
+from multimarket_async.proving.manifest import recording
 from multimarket_async.settings import Loaded
 
 log = structlog.get_logger()
@@ -74,7 +75,7 @@ def produce(
 async def _produce(
     workspace: Workspace, wanted: Mapping[Producer, int], period: Period, *, live: bool, manifest: bool
 ) -> None:
-    with workspace.recording("produce", list(wanted)) if manifest else nullcontext():
+    with recording(workspace, "produce", list(wanted)) if manifest else nullcontext():
         if any(wanted.values()):
             await _history(wanted, period)
         if live:

@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
+from typing import TypeAlias
 
 import structlog
 
 from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.domains import Corruptions, Delivery, Simulate, SimulateFollowUps
 from multimarket_async.landing import Landing, count_waiting, deliver_all, torn
-from multimarket_async.manifest import Manifest
 from multimarket_async.producer.faults import NO_FAULTS, TORN, Faults, Source
 from multimarket_async.producer.pace import ArrivalProcess
 from multimarket_async.producer.period import LAST_24_MONTHS, Period
@@ -33,6 +33,7 @@ AT_ONCE = 500  # files a turn: long enough for full speed, short enough to be st
 ROOM_EVERY, ROOM_AGAIN_S = 10 * AT_ONCE, 0.2
 TORN_FOR_S = 0.2  # well below the default quiet_period_s: the file is whole before it could be called bad
 LONGEST_LIFE, MOST_LIVES = timedelta(days=60), 100_000  # follow-ups that a live producer has still to deliver
+Recorder: TypeAlias = Callable[[str, Sequence[Delivery]], AbstractContextManager[None]]
 LATER_S = 0.05  # a copy is seen to be younger: file systems tell times a few milliseconds apart
 
 
@@ -49,12 +50,11 @@ class Producer:
 
     digest: SHA-256 over the names and contents of what bursts have delivered, in this order.
     expected: what must become of all that was delivered.
-    witness: told of each delivery of a burst, in the thread that delivers it. torn_for_s: how long the torn files of a
-        burst stay unfinished, once all the others of their turn are there, seconds.
-    manifest: where each file is written down before it is delivered, if anywhere.
+    recorder: entered before files are delivered, left when they are: recorder(feed, deliveries).
+    torn_for_s: seconds for which the torn files of a burst stay incomplete after all others of their turn are there.
     """
 
-    witness: Callable[[Delivery], None] | None = None
+    recorder: Recorder = staticmethod(lambda _feed, _deliveries: nullcontext())
     torn_for_s = 0.0
 
     def __init__(
@@ -74,7 +74,6 @@ class Producer:
         self.source = Source(landing.feed, simulate, seed, faults=faults, corruptions=corruptions, later=later)
         self.digest = hashlib.sha256()
         self.expected: Counter[str] = Counter()
-        self.manifest: Manifest | None = None
         self._landing = landing
         self._seed = seed
         self._clock = clock
@@ -107,7 +106,7 @@ class Producer:
             await pause(rhythm.pause_s(rng, simulate), stop)
 
     async def _drop(self, delivery: Delivery) -> None:
-        with self._written_down([delivery], complete=False):
+        with self.recorder(self.feed, [delivery]):
             if delivery.fault == TORN:
                 with torn(self._landing.sources, delivery.name, delivery.content):
                     await asyncio.sleep(TORN_FOR_S)
@@ -175,7 +174,7 @@ class Producer:
 
     def _drop_all(self, deliveries: Sequence[Delivery], unfinished: ExitStack) -> None:
         """All of them; the torn ones are complete, and all written down as delivered, when `unfinished` is closed."""
-        unfinished.enter_context(self._written_down(deliveries, complete=True))
+        unfinished.enter_context(self.recorder(self.feed, deliveries))
         for one in deliveries:
             if one.fault == TORN:
                 unfinished.enter_context(torn(self._landing.sources, one.name, one.content))
@@ -183,14 +182,9 @@ class Producer:
         for one in deliveries:
             self._count(one)
 
-    def _written_down(self, deliveries: Sequence[Delivery], *, complete: bool) -> AbstractContextManager[None]:
-        return self.manifest.dropping(self.feed, deliveries, complete=complete) if self.manifest else nullcontext()
-
     def _count(self, one: Delivery) -> None:
         self.digest.update(b"%b\0%d\0%b" % (one.name.encode(), len(one.content), one.content))
         self.expected[one.expected] += 1
-        if self.witness:
-            self.witness(one)
 
     def _reserve(self, numbers: int) -> int:
         """The first of so many numbers that no earlier run has used, nor will a later one.

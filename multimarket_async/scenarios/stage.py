@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 
 from multimarket_async.app import Application, side_task
@@ -70,9 +70,14 @@ class Stage:
         self.collector = self.application.collector()
         self.producers = self.application.producers()
         for producer in self.producers:
-            producer.witness, producer.torn_for_s = self.deliveries.append, self.torn_for_s
+            producer.recorder, producer.torn_for_s = self._record, self.torn_for_s
         self._begun_with = self._on_disk()
         self._most_today = 0
+
+    @contextmanager
+    def _record(self, _: str, deliveries: Sequence[Delivery]) -> Iterator[None]:
+        yield
+        self.deliveries += deliveries
 
     @property
     def received(self) -> int:

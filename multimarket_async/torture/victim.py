@@ -114,7 +114,7 @@ async def _work(orders: Orders) -> None:
             await application.snapshotter().refresh()
         else:
             stop = composition.stop_on_signals(None)
-            await composition.run(application, stop, seconds=None, produce=False)
+            await composition.run(application, stop, seconds=None)
 
 
 @asynccontextmanager

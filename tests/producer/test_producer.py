@@ -2,14 +2,16 @@
 
 import asyncio
 import json
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from multimarket_async.clock import Clock
+from multimarket_async.clock import Clock, beats
 from multimarket_async.domains import Delivery, Simulate
 from multimarket_async.landing import Landing
 from multimarket_async.producer import ArrivalProcess, Faults, Period, Producer
@@ -266,11 +268,11 @@ async def test_torn_files_of_a_burst_stay_unfinished_for_a_while(landing: Landin
     """They are there, half written, for as long as was asked for; then they are whole."""
     torn = Producer(delivery, landing, 1, Clock(now=lambda: NOW), faults=Faults({"torn": 1.0}))
     torn.torn_for_s = 60.0
-    all_there, loop, left = asyncio.Event(), asyncio.get_running_loop(), iter([False, False, True])
-    torn.witness = lambda _: loop.call_soon_threadsafe(all_there.set) if next(left) else None
     task = asyncio.create_task(torn.burst(3, PERIOD))
     try:
-        await all_there.wait()
+        async for _ in beats(0.001, asyncio.Event()):
+            if torn.delivered == 3:
+                break
         halves = [path.stat().st_size for path in sorted(landing.sources.glob("*.json"))]
     finally:
         task.cancel()
@@ -280,10 +282,19 @@ async def test_torn_files_of_a_burst_stay_unfinished_for_a_while(landing: Landin
     assert [path.stat().st_size for path in sorted(landing.sources.glob("*.json"))] == whole
 
 
-async def test_a_witness_is_told_of_each_delivery_of_a_burst(landing: Landing) -> None:
-    """In the order in which they were delivered."""
-    seen: list[Delivery] = []
+async def test_a_recorder_knows_each_delivery_before_and_after_it(landing: Landing) -> None:
+    """Entered while none of its files is there, left when all are."""
+    recorded: list[tuple[str, list[str], int]] = []
+
+    @contextmanager
+    def recorder(feed: str, deliveries: Sequence[Delivery]) -> Iterator[None]:
+        names = [delivery.name for delivery in deliveries]
+        recorded.append((feed, names, len(landing.waiting())))
+        yield
+        recorded.append((feed, names, len(landing.waiting())))
+
     one = producer(landing)
-    one.witness = seen.append
-    await one.burst(3, PERIOD)
-    assert [each.name for each in seen] == ["1-0.json", "1-1.json", "1-2.json"]
+    one.recorder = recorder
+    await one.burst(2, PERIOD)
+    names = ["1-0.json", "1-1.json"]
+    assert recorded == [("web", names, 0), ("web", names, 2)]

@@ -3,8 +3,8 @@
 import json
 import tracemalloc
 from collections.abc import AsyncIterator
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import aclosing, closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,15 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from multimarket_async.clock import Clock
-from multimarket_async.collector import Collector
-from multimarket_async.domains import Feed, LoadedDomain
+from multimarket_async import app
+from multimarket_async.app import Application
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import WrongSettings
-from multimarket_async.landing import Landing
-from multimarket_async.manifest import Manifest, chosen, lines_of
-from multimarket_async.producer import Faults, Period, Producer
-from multimarket_async.readers.manifest_book import Book
-from multimarket_async.readers.oracle import Judgement, compare, sentences
-from multimarket_async.settings import Settings, load
-from multimarket_async.snapshots import Snapshotter
+from multimarket_async.producer import Period
+from multimarket_async.proving.checker import Checker, Comparison, check, report
+from multimarket_async.proving.manifest import Manifest, choose, read
+from multimarket_async.settings import load
 from multimarket_async.store import GENERATIONS, Int64, Store
 
 PERIOD = Period.before(datetime(2026, 5, 1, tzinfo=UTC), "24months")
@@ -35,35 +31,28 @@ FAULTS = "duplicate=0.1,conflict=0.1,torn=0.1,late=0.1,skew=0.1,bad=0.3"
 class World:
     """Three channels under a folder, and a MongoDB."""
 
-    folder: Path
-    domain: LoadedDomain
-    channels: list[tuple[Feed, Landing]]
-    store: Store
-    settings: Settings
+    application: Application
 
-    def producer(self, feed: Feed, landing: Landing, seed: int, faults: str, *, lives: bool) -> Producer:
-        later = feed.simulate_follow_ups if lives else None
-        struck = {"faults": Faults.of(faults), "corruptions": feed.corruptions}
-        return Producer(feed.simulate, landing, seed, Clock(), later=later, **struck)
+    def __post_init__(self) -> None:
+        self.channels, self.store = self.application.channels, self.application.store
+        [self.domain] = self.application.domains
 
-    async def deliver(
-        self, name: str, orders: int, faults: str = "", *, seed: int = 1, follow_ups: bool = False
-    ) -> Path:
-        """A burst into each channel; the manifest of it."""
-        with Manifest(self.folder / "manifests" / f"{name}.jsonl", [self.domain], {"seed": seed}) as manifest:
-            for feed, landing in self.channels:
-                one = self.producer(feed, landing, seed, faults, lives=follow_ups)
-                one.manifest = manifest
-                await one.burst(orders, PERIOD)
-        return manifest.path
+    async def deliver(self, name: str, orders: int, faults: str = "", *, follow_ups: bool = False) -> Path:
+        """Deliver a burst into each channel; the manifest of it."""
+        settings = self.application.settings.model_copy(update={"faults": faults, "follow_ups": follow_ups})
+        path = self.application.settings.data_dir / f"{name}.jsonl"
+        with Manifest(path, [self.domain], {"seed": 1}) as manifest:
+            for producer in replace(self.application, settings=settings).producers():
+                producer.recorder = manifest.record
+                await producer.burst(orders, PERIOD)
+        return path
 
     async def collect(self) -> None:
-        await Collector(self.channels, self.store, self.settings, Clock()).until_empty()
-        await Snapshotter([self.domain], self.store, Clock()).refresh()
+        await self.application.collector().until_empty()
+        await self.application.snapshotter().refresh()
 
-    async def judged(self, *manifests: Path) -> Judgement:
-        generation = await self.store.newest(GENERATIONS)
-        return await compare(list(manifests), [self.domain], self.channels, self.store, generation)
+    async def compared(self, *manifests: Path) -> Comparison:
+        return await check(self.application, manifests, await self.application.snapshotter().current())
 
     def archived(self) -> list[Path]:
         """The files of the web channel."""
@@ -72,15 +61,10 @@ class World:
 
 @pytest.fixture
 async def world(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> AsyncIterator[World]:
-    settings = {"quiet_period_s": 0.3, "scan_every_s": 0.001}
+    settings = {"data_dir": tmp_path, "quiet_period_s": 0.3, "scan_every_s": 0.001}
     loaded = load({"orders": OrderSettings}, settings, {}, tmp_path / "absent.toml")
-    domain = ORDERS.under(loaded)
-    channels = [(feed, Landing(tmp_path, feed.name)) for feed in domain.feeds]
-    for _, landing in channels:
-        landing.prepare()
-    store = Store(mongo_uri, database.name)
-    yield World(tmp_path, domain, channels, store, loaded.of(Settings))
-    await store.aclose()
+    async with aclosing(Store(mongo_uri, database.name)) as store:
+        yield World(Application(**vars(app.workspace(loaded)), store=store, server=None))
 
 
 @pytest.fixture
@@ -93,10 +77,10 @@ async def manifest(world: World) -> Path:
 
 async def test_right_is_right(world: World, manifest: Path) -> None:
     """All of it was looked at, and that is what is said."""
-    found = await world.judged(manifest)
+    found = await world.compared(manifest)
     assert (found.right, found.differences, found.files, found.documents) == (True, [], 12, 12)
     assert found.kpis == [kpi.name for kpi in world.domain.kpis]
-    [told] = sentences(found)
+    [told] = report(found)
     assert told == (
         "Right: 12 files are where the manifest says, 12 orders are as they were delivered, "
         "and 11 KPIs of generation 1 agree to the cent."
@@ -107,9 +91,9 @@ async def test_faults_of_every_class_and_lives_are_right(world: World) -> None:
     """What is bad is where it must be, and the numbers follow the orders' lives."""
     path = await world.deliver("one", 120, FAULTS, follow_ups=True)
     await world.collect()
-    found = await world.judged(path)
-    assert (found.right, found.differences, dict(found.beyond)) == (True, [], {})
-    lines = [line for line in lines_of(path) if "name" in line]
+    found = await world.compared(path)
+    assert (found.right, found.differences, dict(found.unnamed)) == (True, [], {})
+    lines = [line for line in read(path) if "name" in line]
     assert {"duplicate", "conflict", "torn", "late", "skew"} <= {line.get("fault") for line in lines}
     assert len({line["expected"] for line in lines}) > 10
     assert any("follows" in line for line in lines)
@@ -122,7 +106,7 @@ async def test_faults_of_every_class_and_lives_are_right(world: World) -> None:
 
 async def test_the_manifest_alone_says_every_kpi(world: World, manifest: Path) -> None:
     """In minor units, before anything was collected: the same that MongoDB says."""
-    *_, last = lines_of(manifest)
+    *_, last = read(manifest)
     rows = last["end"]["kpis"]["revenue_by_month_and_channel"]
     published = (await world.store.newest(GENERATIONS))["kpis"]["revenue_by_month_and_channel"]["rows"]
     assert [row["revenue_minor"] for row in rows] == [row["revenue_minor"] for row in published]
@@ -133,14 +117,14 @@ async def test_a_file_that_is_not_in_the_archive_any_more_is_found(world: World,
     """By its name."""
     file = world.archived()[0]
     file.unlink()
-    assert (await world.judged(manifest)).differences == [f"site_web: {file.name} must be archived, and is nowhere"]
+    assert (await world.compared(manifest)).differences == [f"site_web: {file.name} must be archived, and is nowhere"]
 
 
 async def test_a_file_that_still_waits_is_found(world: World) -> None:
     """It was received, and not collected."""
     path = await world.deliver("one", 1)
-    await Snapshotter([world.domain], world.store, Clock()).refresh()
-    found = await world.judged(path)
+    await world.application.snapshotter().refresh()
+    found = await world.compared(path)
     assert "site_web: 1000000001.json must be archived, and is waiting" in found.differences
 
 
@@ -160,14 +144,14 @@ async def test_an_order_that_is_not_as_delivered_is_found(
 ) -> None:
     """By key and field; a cent is enough."""
     database["commandes"].update_one({"_id": "web:1000000001"}, change)
-    [difference] = (await world.judged(manifest)).differences
-    assert difference.startswith(f"site_web: web:1000000001 {told}")
+    [difference] = (await world.compared(manifest)).differences
+    assert difference.startswith(f"web:1000000001 {told}")
 
 
 async def test_an_order_that_is_not_stored_is_found(world: World, database: "Database[Any]", manifest: Path) -> None:
     """Though its file is archived."""
     database["commandes"].delete_one({"_id": "web:1000000001"})
-    assert (await world.judged(manifest)).differences == ["site_web: web:1000000001 must be stored, and is not"]
+    assert (await world.compared(manifest)).differences == ["web:1000000001 must be stored, and is not"]
 
 
 async def test_a_later_state_that_was_lost_is_found(world: World, database: "Database[Any]") -> None:
@@ -176,8 +160,8 @@ async def test_a_later_state_that_was_lost_is_found(world: World, database: "Dat
     await world.collect()
     one = database["commandes"].find_one({"suivi.1": {"$exists": True}})
     database["commandes"].update_one({"_id": one["_id"]}, {"$pop": {"suivi": 1}})
-    [difference] = (await world.judged(path)).differences
-    assert f" {one['_id']} has suivi " in difference
+    [difference] = (await world.compared(path)).differences
+    assert difference.startswith(f"{one['_id']} has suivi ")
 
 
 async def test_a_wrong_code_is_found(world: World) -> None:
@@ -187,7 +171,7 @@ async def test_a_wrong_code_is_found(world: World) -> None:
     aside = world.channels[0][1].quarantine.list()[0]
     reason = aside.path.with_name(f"{aside.path.name}.reason.json")
     reason.write_text(json.dumps({**aside.reason, "code": "bad_date"}))
-    found = await world.judged(path)
+    found = await world.compared(path)
     what = "must be in quarantine as not_a_number, and is in quarantine as bad_date"
     assert found.differences == [f"site_web: {aside.path.name} {what}"]
 
@@ -201,7 +185,7 @@ async def test_an_altered_number_is_found_in_every_kpi(
     column = next(name for name in ("orders", "quantity", "customers") if name in row)
     database[GENERATIONS].update_one({}, {"$set": {f"kpis.{kpi}.rows.0.{column}": Int64(row[column] + 1)}})
     told = f"{kpi} row 1: {column} {row[column] + 1} instead of {row[column]}"
-    assert (await world.judged(manifest)).differences == [told]
+    assert (await world.compared(manifest)).differences == [told]
 
 
 async def test_a_file_that_nobody_dropped_is_told(world: World, manifest: Path) -> None:
@@ -209,29 +193,29 @@ async def test_a_file_that_nobody_dropped_is_told(world: World, manifest: Path) 
     file = world.archived()[0]
     forged = file.with_name("forged.json")
     forged.write_bytes(file.read_bytes() + b" ")
-    found = await world.judged(manifest)
-    assert (found.right, dict(found.beyond), found.such_as, found.kpis) == (False, {"site_web": 1}, str(forged), [])
-    assert "There is what no manifest given names: 1 in site_web" in next(sentences(found))
+    found = await world.compared(manifest)
+    assert (found.right, dict(found.unnamed), found.example, found.kpis) == (False, {"site_web": 1}, str(forged), [])
+    assert "No manifest given names 1 in site_web" in next(report(found))
 
 
 async def test_a_document_that_nobody_dropped_is_told(world: World, database: "Database[Any]", manifest: Path) -> None:
     """Also one that has no file."""
     one = database["commandes"].find_one({"canal": "web"})
     database["commandes"].insert_one({**one, "_id": "web:777"})
-    assert dict((await world.judged(manifest)).beyond) == {"commandes": 1}
+    assert dict((await world.compared(manifest)).unnamed) == {"commandes": 1}
 
 
 async def test_several_runs_are_compared_together(world: World, database: "Database[Any]", manifest: Path) -> None:
     """One alone does not explain what is there; all of them do, and the KPIs come from the files they name."""
     other = await world.deliver("two", 5, "bad=0.3,duplicate=0.3", follow_ups=True)
     await world.collect()
-    assert (await world.judged(other)).right is False
-    found = await world.judged(manifest, other)
+    assert (await world.compared(other)).right is False
+    found = await world.compared(manifest, other)
     assert (found.right, found.differences, len(found.kpis)) == (True, [], 11)
     database[GENERATIONS].update_one(
         {"_id": 2}, {"$inc": {"kpis.revenue_by_month_and_channel.rows.0.revenue_minor": 1}}
     )
-    assert (await world.judged(manifest, other)).differences[0].startswith("revenue_by_month_and_channel row 1: ")
+    assert (await world.compared(manifest, other)).differences[0].startswith("revenue_by_month_and_channel row 1: ")
 
 
 def killed(path: Path, marks: int) -> Path:
@@ -245,17 +229,17 @@ def killed(path: Path, marks: int) -> Path:
 async def test_a_killed_run_is_compared_as_far_as_it_came(world: World) -> None:
     """What was announced may be missing or torn; what was received may not."""
     path = killed(await world.deliver("one", 6, "torn=0.5"), marks=1)
-    announced = [line for line in lines_of(path) if line.get("feed") == "application_mobile"]
+    announced = [line for line in read(path) if line.get("feed") == "application_mobile"]
     torn = next(line["name"] for line in announced if line.get("fault") == "torn")
     (_, web), (_, mobile), (_, shop) = world.channels
     for file in [*mobile.sources.glob("[!.]*"), *shop.sources.glob("[!.]*")]:
         file.write_bytes(file.read_bytes()[:200]) if file == mobile.sources / torn else file.unlink()
     await world.collect()
-    found = await world.judged(path)
-    assert (found.right, found.killed, found.never_dropped, len(found.kpis)) == (True, [path], 6, 11)
-    assert "was killed, or still runs" in next(sentences(found))
+    found = await world.compared(path)
+    assert (found.right, found.killed, found.undelivered, len(found.kpis)) == (True, [path], 6, 11)
+    assert "was killed, or still runs" in next(report(found))
     world.archived()[0].unlink()
-    assert len((await world.judged(path)).differences) == 1
+    assert len((await world.compared(path)).differences) == 1
     assert web.archived_files() == 5
 
 
@@ -264,7 +248,7 @@ async def test_a_killed_run_is_compared_as_far_as_it_came(world: World) -> None:
     [
         (lambda text: text.replace(b'"stored"', b'"duplicate"', 1), "it was changed since it was written"),
         (lambda text: b"{}\n" + text, "line 1 is none of a manifest"),
-        (lambda text: text.partition(b"\n")[2], "its first line does not say what it is"),
+        (lambda text: text.partition(b"\n")[2], "its first line does not identify it"),
         (lambda text: text.replace(b'"manifest":1', b'"manifest":2', 1), "it is of version 2"),
     ],
 )
@@ -272,38 +256,75 @@ async def test_what_is_no_manifest_is_refused(world: World, change: Any, told: s
     """In a sentence, with exit code 2."""
     path = await world.deliver("one", 1)
     path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(WrongSettings) as stop, closing(Book()) as book:
-        book.read(path)
+    with pytest.raises(WrongSettings) as stop:
+        list(read(path))
     assert told in str(stop.value)
 
 
-def test_manifests_are_chosen_by_name(tmp_path: Path) -> None:
-    """The newest has the last name; where there is none, that is said."""
+def test_manifests_are_chosen_by_name(world: World, tmp_path: Path) -> None:
+    """The newest has the last name; an error says that there is none."""
     with pytest.raises(WrongSettings, match="There is no manifest in"):
-        chosen(tmp_path, ["latest"])
-    paths = [tmp_path / "1.jsonl", tmp_path / "2.jsonl"]
+        choose(world.application, ["latest"])
+    (tmp_path / "manifests").mkdir()
+    paths = [tmp_path / "manifests" / name for name in ("1.jsonl", "2.jsonl")]
     for path in paths:
         path.touch()
-    assert chosen(tmp_path, ["latest"]) == paths[1:]
-    assert chosen(tmp_path, ["latest", "all", "x"]) == [paths[1], paths[0], Path("x")]
+    assert choose(world.application, ["latest"]) == paths[1:]
+    assert choose(world.application, ["latest", "all", "x"]) == [paths[1], paths[0], Path("x")]
 
 
-def test_a_book_of_many_files_takes_a_few_mb(tmp_path: Path) -> None:
-    """Whatever their number: nothing is kept but in the temporary file."""
+async def test_outcomes_of_a_race_are_all_right(world: World) -> None:
+    """Of two contents under a key either may win; one that is lost, or is elsewhere, is a difference."""
+    [feed, landing] = world.channels[0]
+    order = feed.simulate(1, 1, PERIOD.earliest, PERIOD.latest)
+    other = replace(order, name="other.json", content=feed.corruptions.contradict(order.content))
+    with Manifest(world.application.settings.data_dir / "m.jsonl", [], {}) as manifest:
+        for delivery in (order, other):
+            with manifest.record(feed.name, [delivery], also=["conflict"]):
+                await landing.deliver(delivery.name, delivery.content)
+    await world.collect()
+    comparison = await world.compared(manifest.path)
+    assert (comparison.right, comparison.documents, len(comparison.kpis)) == (True, 1, 11)
+    [file] = landing.quarantine.list()
+    reason = file.path.with_name(f"{file.path.name}.reason.json")
+    reason.write_text(json.dumps({**file.reason, "code": "bad_date"}))
+    required = "must be archived or in quarantine as conflict"
+    expected = f"site_web: {file.path.name} {required}, and is in quarantine as bad_date"
+    assert (await world.compared(manifest.path)).differences == [expected]
+    file.path.unlink()
+    assert (await world.compared(manifest.path)).differences == [
+        f"site_web: {file.path.name} {required}, and is nowhere"
+    ]
+
+
+def of_version_before(path: Path) -> Path:
+    text = path.read_bytes().replace(b'{"received":"', b'{"dropped":"').splitlines(keepends=True)[:-1]
+    path.write_bytes(b"".join(text))
+    return path
+
+
+async def test_a_manifest_of_the_version_before_is_read(world: World, manifest: Path) -> None:
+    """Its marks had another name."""
+    comparison = await world.compared(of_version_before(manifest))
+    assert (comparison.right, comparison.killed, comparison.undelivered) == (True, [manifest], 0)
+
+
+async def test_many_files_take_a_few_mb(world: World, tmp_path: Path) -> None:
+    """Nothing is kept but in the temporary file."""
     path, files = tmp_path / "m.jsonl", 30_000
     with path.open("w") as manifest:
         manifest.write('{"manifest": 1}\n')
         for number in range(files):
-            told = {"feed": "web", "name": f"{number}.json", "sha256": f"{number:064}", "expected": "stored"}
-            manifest.write(json.dumps(told) + "\n")
+            delivery = {"feed": "web", "name": f"{number}.json", "sha256": f"{number:064}", "expected": "not_utf8"}
+            manifest.write(json.dumps(delivery) + "\n")
+        manifest.write('{"received": "web"}\n')
     tracemalloc.start()
-    book = Book()
-    assert book.read(path) is None
-    book.find(("web", f"{number:064}", "archived", f"/{number}.json") for number in range(1, files))
-    book.index()
-    assert sum(1 for _ in book.documents(["web"])) == files - 1
-    assert [(one.name, one.wanted, one.certain) for one in book.unequal()] == [("0.json", 1, 0)]
+    comparison = Comparison(1, [path])
+    with closing(Checker(world.application, comparison)) as checker:
+        checker.read_manifests()
+        checker.find_files(lambda _: None)
+        checker.check_files()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    book.close()
+    assert (comparison.files, comparison.wrong, len(comparison.differences)) == (files, files, 20)
     assert peak < 6_000_000  # a list of them would take 15

@@ -53,7 +53,7 @@ class Loop(asyncio.SelectorEventLoop):
         """Virtual seconds since it began."""
         return self._seconds
 
-    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:  # noqa: ARG002
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Do it in this thread: several threads would end in an order of their own."""
         future: asyncio.Future[T] = self.create_future()
         self.call_soon(_work, future, partial(func, *args))

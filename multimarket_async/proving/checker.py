@@ -1,0 +1,355 @@
+"""Checker: compares every file, document and KPI with the manifests of the runs that delivered the files.
+
+Manifests and files are joined in a temporary SQLite file, so memory stays at a few MB whatever their number.
+"""
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+import stat
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic_core import to_json
+
+from multimarket_async.app import Application
+from multimarket_async.domains import DUPLICATE, STORED, Document, Lifecycle, LoadedDomain, Row, Stage
+from multimarket_async.landing import Landing
+from multimarket_async.proving.manifest import read
+from multimarket_async.readers.audit import Audit
+from multimarket_async.readers.verify import different_rows
+from multimarket_async.store import PLACEHOLDER_PARTITION
+
+T = TypeVar("T")
+
+CHUNK = 500
+SHOWN = 20  # differences
+WAITING, ARCHIVED, ANYWHERE = "waiting", "archived", ""
+# expected: the place of the file: archived, or the code of its quarantine; also: other codes that are right as well.
+# received: 0 if its run was killed before it marked the file as received. document: whether it becomes a new one.
+TABLES = """
+CREATE TABLE delivered (id INTEGER PRIMARY KEY, run INT, feed TEXT, name TEXT, sha256 TEXT, fault TEXT,
+    expected TEXT, also TEXT, document INT, received INT DEFAULT 1);
+CREATE TABLE found (feed TEXT, sha256 TEXT, place TEXT, path TEXT);
+"""
+INDEXES = """
+CREATE INDEX not_received ON delivered (feed, name) WHERE NOT received;
+CREATE INDEX contents ON delivered (feed, sha256);
+"""
+INSERT = "INSERT INTO delivered (run, feed, name, sha256, fault, expected, also, document) VALUES (?,?,?,?,?,?,?,?)"
+# By content and place: files that must be there, that may be there, and that are there. ANYWHERE counts all places.
+COMPARED = """
+SELECT feed, sha256, place, sum(must) AS must, sum(may) AS may, sum(found) AS found, max(path) AS path FROM (
+    SELECT feed, sha256, expected AS place, received AND also = '[]' AS must, 1 AS may, 0 AS found, NULL AS path
+        FROM delivered
+    UNION ALL SELECT feed, sha256, value, 0, 1, 0, NULL FROM delivered, json_each(also)
+    UNION ALL SELECT feed, sha256, '', received, 1, 0, NULL FROM delivered
+    UNION ALL SELECT feed, sha256, place, 0, 0, 1, path FROM found
+    UNION ALL SELECT feed, sha256, '', 0, 0, 1, path FROM found)
+GROUP BY feed, sha256, place
+HAVING sum(found) NOT BETWEEN sum(must) AND sum(may) OR place = '' AND sum(found) < sum(may)
+ORDER BY feed, sha256, place
+"""
+EXPECTED = "SELECT name, expected, also FROM delivered WHERE (feed, sha256) = (?, ?) LIMIT 1"
+HALF = "SELECT 1 FROM delivered WHERE (feed, name) = (?, ?) AND fault = 'torn' AND NOT received"
+NAMED = "SELECT 1 FROM delivered WHERE (feed, sha256) = (?, ?)"
+ARCHIVED_FILES = """
+SELECT feed, min(path) FROM found WHERE place = 'archived' AND feed IN (SELECT value FROM json_each(?))
+    AND (feed, sha256) IN (SELECT feed, sha256 FROM delivered WHERE expected = 'archived')
+GROUP BY feed, sha256
+"""
+DOCUMENTS = "SELECT count(*) FROM delivered WHERE document AND feed IN (SELECT value FROM json_each(?))"
+
+
+@dataclass
+class Comparison:
+    """Result of a comparison with manifests.
+
+    killed: manifests without a last line. files, documents: number compared. undelivered: files that a killed run
+    announced and did not deliver. unnamed: files and documents that no manifest names, by feed or collection;
+    example: one such file. kpis: those compared. differences: the first ones; wrong: the number of all.
+    """
+
+    generation: int
+    manifests: list[Path]
+    killed: list[Path] = field(default_factory=list)
+    files: int = 0
+    documents: int = 0
+    undelivered: int = 0
+    unnamed: Counter[str] = field(default_factory=Counter)
+    example: str = ""
+    kpis: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+    wrong: int = 0
+
+    @property
+    def right(self) -> bool:
+        """No difference, and nothing that could not be compared."""
+        return not self.wrong and not self.unnamed
+
+    def add(self, difference: str) -> None:
+        """Count one more difference."""
+        self.wrong += 1
+        if len(self.differences) < SHOWN:
+            self.differences.append(difference)
+
+
+class Counts(NamedTuple):
+    """Files of one content in one place: at least `must` and at most `may` must be found there."""
+
+    feed: str
+    sha256: str
+    place: str
+    must: int
+    may: int
+    found: int
+    path: str | None
+
+
+class Checker:
+    """One comparison of a data folder and a store with manifests. Its steps run in threads, one after the other."""
+
+    def __init__(self, application: Application, comparison: Comparison) -> None:
+        self._parts = application
+        self._comparison = comparison
+        self._rows = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._rows.executescript(TABLES)
+        self._rows.execute("BEGIN")  # never committed: nothing has to survive
+        self._kpis: dict[str, list[Row]] | None = None
+
+    def read_manifests(self) -> None:
+        """Load them. The KPIs of one run say nothing about those of several."""
+        ends = [self._read(run, path) for run, path in enumerate(self._comparison.manifests)]
+        pairs = zip(self._comparison.manifests, ends, strict=True)
+        self._comparison.killed = [path for path, end in pairs if end is None]
+        [self._comparison.files] = self._rows.execute("SELECT count(*) FROM delivered").fetchone()
+        self._kpis = (ends[0] or {}).get("kpis") or None if len(ends) == 1 else None
+
+    def _read(self, run: int, path: Path) -> dict[str, Any] | None:
+        end, last, received = None, 0, dict[str, int]()
+        for line in read(path):
+            if "name" in line:
+                last = self._rows.execute(INSERT, (run, *_columns(line))).lastrowid or 0
+            elif "received" in line:
+                received[line["received"]] = last
+            end = line.get("end")
+        if end is None:
+            self._rows.execute("UPDATE delivered SET received = 0 WHERE run = ?", (run,))
+            known = [(run, feed, number) for feed, number in received.items()]
+            self._rows.executemany("UPDATE delivered SET received = 1 WHERE (run, feed) = (?, ?) AND id <= ?", known)
+        return end
+
+    def find_files(self, checked: Callable[[int], None]) -> None:
+        """Read every file of every feed."""
+        for _, landing in self._parts.channels:
+            for files in _chunks(_files(landing)):
+                self._rows.executemany("INSERT INTO found VALUES (?,?,?,?)", files)
+                checked(len(files))
+        for statement in INDEXES.strip().split("\n"):
+            self._rows.execute(statement)
+
+    def check_files(self) -> None:
+        """Every file is in its place, with the bytes that were delivered."""
+        rows = map(Counts._make, self._rows.execute(COMPARED))
+        for (feed, sha256), counts in groupby(rows, key=lambda row: (row.feed, row.sha256)):
+            self._check_content(feed, sha256, {row.place: row for row in counts})
+
+    def _check_content(self, feed: str, sha256: str, counts: dict[str, Counts]) -> None:
+        """Other runs may have delivered the same content: more files than named are no difference."""
+        total = counts.pop(ANYWHERE, None)
+        if not counts and total and total.found >= total.must:
+            self._comparison.undelivered += max(0, total.may - total.found)
+            self._unnamed(total)
+        elif total and total.found > total.may and not any(row.found < row.must for row in counts.values()):
+            for row in counts.values():
+                self._unnamed(row)
+        else:
+            name, expected, also = self._rows.execute(EXPECTED, (feed, sha256)).fetchone()
+            missing = {row.place: row.must - row.found for row in counts.values() if row.found < row.must}
+            required = " and ".join(_places(missing)) or " or ".join(map(_place, (expected, *json.loads(also))))
+            extra = {row.place: row.found - row.may for row in counts.values() if row.found > row.may}
+            found = " and ".join(_places(extra)) or "nowhere"
+            self._comparison.add(f"{feed}: {name} must be {required}, and is {found}")
+
+    def _unnamed(self, row: Counts) -> None:
+        path = Path(row.path or "")
+        if row.found > row.may and not self._rows.execute(HALF, (row.feed, path.name)).fetchone():
+            self._comparison.unnamed[row.feed] += row.found - row.may
+            self._comparison.example = self._comparison.example or str(path)
+
+    async def check_documents(self, domain: LoadedDomain) -> dict[str, list[Row]]:
+        """Every document is stored as its files require. Gives the expected rows of the domain's KPIs."""
+        with closing(Audit(domain)) as audit:
+            await asyncio.to_thread(self._fill, audit, domain)
+            lifecycles = {feed.collection: feed.life for feed in domain.feeds}
+            documents, compared = audit.documents(), 0
+            while chunk := await asyncio.to_thread(lambda: dict(islice(documents, CHUNK))):
+                compared += len(chunk)
+                stored = {
+                    document["_id"]: document
+                    for collection, lifecycle in lifecycles.items()
+                    async for document in self._stored(collection, lifecycle, chunk)
+                }
+                for key, document in chunk.items():
+                    for difference in self._different(document, stored.get(key)):
+                        self._comparison.add(f"{key} {difference}")
+            self._comparison.documents += compared
+            [named] = self._rows.execute(DOCUMENTS, (_names(domain),)).fetchone()
+            for collection in lifecycles:
+                if (others := await self._count(collection) - max(named, compared)) > 0:
+                    self._comparison.unnamed[collection] += others
+            return await asyncio.to_thread(audit.rows) if self._kpis is None else self._kpis
+
+    def _fill(self, audit: Audit, domain: LoadedDomain) -> None:
+        for feed, path in self._rows.execute(ARCHIVED_FILES, (_names(domain),)):
+            audit.add(feed, Path(path).name, Path(path).read_bytes())
+
+    async def _stored(self, collection: str, life: Lifecycle | None, keys: Iterable[str]) -> AsyncIterator[Document]:
+        stages: list[Stage] = [{"$match": {"_id": {"$in": list(keys)}}}]
+        async for document in self._parts.store.aggregate(collection, stages):
+            if life and life.history in document:
+                document[life.history] = [_without_source(event) for event in document[life.history]]
+            yield document
+
+    async def _count(self, collection: str) -> int:
+        """Number of documents that are no placeholders."""
+        match: Stage = {"$match": {"ingestion.partition": {"$ne": PLACEHOLDER_PARTITION}}}
+        counts = self._parts.store.aggregate(collection, [match, {"$count": "documents"}])
+        return sum([row["documents"] async for row in counts])
+
+    def _different(self, expected: Document, stored: Document | None) -> Iterator[str]:
+        if stored is None:
+            yield "must be stored, and is not"
+            return
+        source = stored.get("ingestion", {})
+        if not self._rows.execute(NAMED, (source.get("feed"), source.get("sha256"))).fetchone():
+            yield f"has ingestion {source!r}, a file that no manifest names"
+        for name in sorted((expected.keys() | stored.keys()) - {"ingestion"}):
+            if expected.get(name) != stored.get(name):
+                yield f"has {name} {stored.get(name)!r} instead of {expected.get(name)!r}"
+
+    def check_kpis(self, rows: dict[str, list[Row]], generation: dict[str, Any]) -> None:
+        """Every column of every row, if the generation covers nothing but the named files.
+
+        If no single manifest gives the rows, only when all files are there from which they were computed.
+        """
+        if self._comparison.unnamed or (self._kpis is None and self._comparison.wrong):
+            return
+        for name, expected in rows.items():
+            self._comparison.kpis.append(name)
+            published = _as_json(generation["kpis"][name]["rows"])
+            for difference in different_rows(name, _as_json(expected), published, "the manifest says"):
+                self._comparison.add(difference)
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        self._rows.close()
+
+
+async def check(
+    application: Application,
+    manifests: Sequence[Path],
+    generation: dict[str, Any],
+    *,
+    checked: Callable[[int], None] = lambda _: None,
+) -> Comparison:
+    """Compare everything with these manifests; `checked(n)` is called after every n files. Raises WrongSettings."""
+    comparison = Comparison(generation["_id"], list(manifests))
+    with closing(Checker(application, comparison)) as checker:
+        await asyncio.to_thread(checker.read_manifests)
+        await asyncio.to_thread(checker.find_files, checked)
+        await asyncio.to_thread(checker.check_files)
+        rows = [await checker.check_documents(domain) for domain in application.domains]
+        checker.check_kpis({name: kpi for by_name in rows for name, kpi in by_name.items()}, generation)
+    return comparison
+
+
+def _columns(line: dict[str, Any]) -> tuple[Any, ...]:
+    outcomes = (line["expected"], *line.get("also", ()))
+    places = dict.fromkeys(ARCHIVED if outcome in (STORED, DUPLICATE) else outcome for outcome in outcomes)
+    expected, *also = sorted(places, key=lambda place: place != ARCHIVED)
+    document = line["expected"] == STORED and not also and not line.get("follows")
+    return line["feed"], line["name"], line["sha256"], line.get("fault", ""), expected, json.dumps(also), document
+
+
+def _files(landing: Landing) -> Iterator[tuple[str, str, str, str]]:
+    """Every file of a feed: feed, digest, place, path. Waiting files come first, so that none is missed on its way."""
+    for path in landing.waiting_files():
+        yield landing.feed, content_digest(path), WAITING, str(path)
+    for path in landing.archive_files():
+        yield landing.feed, content_digest(path), ARCHIVED, str(path)
+    for file in landing.quarantine.each():
+        yield landing.feed, content_digest(file.path), file.reason["code"], str(file.path)
+
+
+def content_digest(path: Path) -> str:
+    """The SHA-256 of a file, or of the words "link to <target>" or "pipe" for one that is none; "" if it is gone."""
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode):
+            content = path.read_bytes()
+        else:
+            content = f"link to {path.readlink()}".encode() if stat.S_ISLNK(mode) else b"pipe"
+    except OSError:
+        return ""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _place(place: str) -> str:
+    return place if place in (ARCHIVED, WAITING) else f"in quarantine as {place}"
+
+
+def _places(counts: dict[str, int]) -> Iterator[str]:
+    for place, files in counts.items():
+        yield f"{_place(place)} {files} times" if files > 1 else _place(place)
+
+
+def _names(domain: LoadedDomain) -> str:
+    return json.dumps([feed.name for feed in domain.feeds])
+
+
+def _without_source(event: Document) -> Document:
+    return {name: value for name, value in event.items() if name != "ingestion"}
+
+
+def _as_json(rows: Sequence[Row]) -> list[Row]:
+    parsed: list[Row] = json.loads(to_json(rows))
+    return parsed
+
+
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk
+
+
+def report(comparison: Comparison) -> Iterator[str]:
+    """Sentences for people; the last one says whether everything is right."""
+    for path in comparison.killed:
+        yield f"{path} has no last line: its run was killed, or still runs. The files that it names are compared."
+    if comparison.undelivered:
+        yield f"{comparison.undelivered:,} files were announced by a run that was killed before it delivered them."
+    if comparison.unnamed:
+        counts = ", ".join(f"{number:,} in {place}" for place, number in comparison.unnamed.items())
+        example = f", for example {comparison.example}" if comparison.example else ""
+        yield f"No manifest given names {counts}{example}. Therefore KPIs were not compared."
+        yield "If other runs delivered them, name their manifests too (all: --manifest all)."
+    yield from (f"WRONG {difference}" for difference in comparison.differences)
+    if comparison.wrong > len(comparison.differences):
+        yield f"WRONG and {comparison.wrong - len(comparison.differences):,} more differences"
+    yield from summary(comparison)
+
+
+def summary(comparison: Comparison) -> Iterator[str]:
+    """The sentence for a comparison without differences; about KPIs only if they could be compared."""
+    if not comparison.wrong:
+        files = f"{comparison.files - comparison.undelivered:,} files are where the manifest says"
+        documents = f"{comparison.documents:,} orders are as they were delivered"
+        kpis = f"{len(comparison.kpis)} KPIs of generation {comparison.generation} agree to the cent"
+        yield f"Right: {files}, {documents}, and {kpis}." if comparison.kpis else f"{files}, and {documents}."

@@ -1,0 +1,172 @@
+"""Manifest of a simulated run: the files it delivered and the expected outcome of each, as JSON Lines.
+
+The first line describes the run. Then follow one line for each file, written before the file is delivered, and a
+mark `{"received": feed}` when all files of that feed announced so far have been delivered. A run that ended without
+an error has a last line: the number of files by expected outcome, the rows of every KPI, and the SHA-256 of all
+lines before it.
+"""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Self
+
+from pydantic_core import to_json
+
+from multimarket_async.app import Workspace
+from multimarket_async.domains import STORED, Delivery, LoadedDomain
+from multimarket_async.errors import WrongSettings
+from multimarket_async.producer import Producer
+from multimarket_async.readers.audit import Audit
+
+VERSION = 1
+SUFFIX = ".jsonl"
+
+
+class Manifest:
+    """The manifest of a run in progress, shared by its producers; thread-safe.
+
+    domains: those whose KPIs the last line gives; none: the checker computes them from the archived files.
+    expected: number of delivered files by feed and outcome: "stored", "duplicate" or a quarantine code.
+    The last line is written if the context ends without an error.
+    """
+
+    def __init__(self, path: Path, domains: Sequence[LoadedDomain], facts: Mapping[str, Any]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.expected: dict[str, Counter[str]] = defaultdict(Counter)
+        self._file = path.open("xb", buffering=0)  # a written line survives the end of this process
+        self._digest = hashlib.sha256()
+        self._lock = Lock()
+        self._opened = ExitStack()
+        audits = [(domain, self._opened.enter_context(closing(Audit(domain)))) for domain in domains]
+        self._audits = {feed.name: audit for domain, audit in audits for feed in domain.feeds}
+        self._write([{"manifest": VERSION, **facts}])
+
+    @contextmanager
+    def record(self, feed: str, deliveries: Sequence[Delivery], also: Sequence[str] = ()) -> Iterator[None]:
+        """Announce deliveries, and mark them as received when the context ends without an error.
+
+        also: other outcomes that are right as well, where files race for a key or a writer may be too slow.
+        """
+        with self._lock:
+            self._write([_line(feed, delivery, also) for delivery in deliveries])
+        yield
+        with self._lock:
+            self._write([{"received": feed}])
+            self.expected[feed].update(delivery.expected for delivery in deliveries)
+            if audit := self._audits.get(feed):
+                for delivery in deliveries:
+                    if delivery.expected == STORED:
+                        audit.add(feed, delivery.name, delivery.content)
+
+    def _end(self) -> None:
+        kpis = {name: rows for audit in dict.fromkeys(self._audits.values()) for name, rows in audit.rows().items()}
+        self._write([{"end": {"files": self.expected, "kpis": kpis, "sha256": self._digest.hexdigest()}}])
+
+    def _write(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        text = memoryview(b"".join(to_json(line) + b"\n" for line in lines))
+        self._digest.update(text)
+        try:
+            while text:  # a disk that fills up takes a part, and refuses the rest
+                text = text[self._file.write(text) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._opened, self._file:
+            if kind is None:
+                self._end()
+
+
+@contextmanager
+def recording(workspace: Workspace, command: str, producers: Sequence[Producer]) -> Iterator[Manifest]:
+    """Record the deliveries of these producers in a new manifest, whose name begins with the time."""
+    at = workspace.clock.now()
+    facts = {name: value for producer in producers for name, value in producer.source.made_of.items()}
+    path = folder(workspace) / f"{at:%Y%m%dT%H%M%S.%fZ}-{command}{SUFFIX}"
+    with Manifest(path, workspace.domains, {"command": command, "at": at, **facts}) as manifest:
+        for producer in producers:
+            producer.recorder = manifest.record
+        yield manifest
+
+
+def folder(workspace: Workspace) -> Path:
+    """The folder of the manifests."""
+    return workspace.settings.data_dir / "manifests"
+
+
+def choose(workspace: Workspace, names: Sequence[str]) -> list[Path]:
+    """The manifests of these names: paths, "latest", or "all". Raises WrongSettings if there is none."""
+    paths = sorted(folder(workspace).glob(f"*{SUFFIX}"))
+    if not paths and {"latest", "all"} & set(names):
+        raise WrongSettings(f"There is no manifest in {folder(workspace)}: `produce`, `demo` and `run` write one.")
+    named = {"latest": paths[-1:], "all": paths}
+    return list(dict.fromkeys(path for name in names for path in named.get(name, [Path(name)])))
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a manifest. Raises WrongSettings if it is none, or was changed since it was written.
+
+    An incomplete last line is left by a killed process; it announced a file that was not delivered.
+    """
+    digest = hashlib.sha256()
+    with _opened(path) as file:
+        for number, text in enumerate(file):
+            if not text.endswith(b"\n"):
+                return
+            line = _parsed(path, number, text)
+            if "end" in line and line["end"]["sha256"] != digest.hexdigest():
+                raise _unusable(path, "it was changed since it was written")
+            digest.update(text)
+            yield line
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Iterator[bytes]]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise _unusable(path, str(error.strerror)) from error
+
+
+def _parsed(path: Path, number: int, text: bytes) -> dict[str, Any]:
+    try:
+        line: dict[str, Any] = json.loads(text)
+        if feed := line.pop("dropped", None):  # the mark's name in manifests of earlier versions
+            line["received"] = feed
+        kind = next(name for name in ("manifest", "name", "received", "end") if name in line)
+    except (ValueError, TypeError, AttributeError, StopIteration):
+        raise _unusable(path, f"line {number + 1} is none of a manifest") from None
+    if (number == 0) != (kind == "manifest"):
+        raise _unusable(path, "its first line does not identify it")
+    if line.get("manifest", VERSION) != VERSION:
+        raise _unusable(path, f"it is of version {line['manifest']}, and this program reads version {VERSION}")
+    return line
+
+
+def _line(feed: str, delivery: Delivery, also: Sequence[str]) -> dict[str, Any]:
+    optional = {"fault": delivery.fault, "follows": delivery.follows, "also": list(also)}
+    return {
+        "feed": feed,
+        "name": delivery.name,
+        "sha256": hashlib.sha256(delivery.content).hexdigest(),
+        "bytes": len(delivery.content),
+        "expected": delivery.expected,
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+def _unusable(path: Path, reason: str) -> WrongSettings:
+    return WrongSettings(f"{path} is no usable manifest: {reason}.")
