@@ -32,6 +32,7 @@ DUPLICATE_KEY, UNAUTHORIZED, AUTHENTICATION_FAILED, NAMESPACE_EXISTS, BAD_VALUE 
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 # 211: a server that has just started does not have the keys yet with which it checks the cluster's time.
 RETRYABLE = frozenset({6, 7, 50, 64, 89, 91, 189, 211, 262, 10107, 11600, 11602, 13435, 13436, 14031})
+DOCUMENTS_PER_INSERT = 5_000  # 100,000 duplicate keys make a reply of 21 MB, on which mongod closes the connection
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
 RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
 CLIENT_OPTIONS: dict[str, Any] = {  # the same option in the URI takes precedence
@@ -73,8 +74,12 @@ class Store:
         When it returns, all outcomes are acknowledged by a majority and journaled, `Exists` too: on a duplicate
         key the server waits for everything written before it. Raises Unavailable when the outcome is unknown.
         """
-        if not documents:
-            return []
+        outcomes: list[Outcome] = []
+        for start in range(0, len(documents), DOCUMENTS_PER_INSERT):
+            outcomes += await self._insert_chunk(collection, documents[start : start + DOCUMENTS_PER_INSERT])
+        return outcomes
+
+    async def _insert_chunk(self, collection: str, documents: Sequence[Encoded]) -> list[Outcome]:
         outcomes: list[Outcome] = [Inserted()] * len(documents)
         refusals = await self._insert_many(collection, [document.bson for document in documents])
         taken = {index: documents[index].key for index, error in refusals.items() if error["code"] == DUPLICATE_KEY}

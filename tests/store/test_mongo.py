@@ -159,6 +159,14 @@ async def test_not_yet_acknowledged_is_unavailable(store: Store, database: Datab
     assert database[READINGS].count_documents({}) == 1
 
 
+@pytest.mark.slow
+async def test_a_large_file_delivered_twice_is_all_duplicates(store: Store) -> None:
+    """The write errors of a command must fit into one reply: mongod closes the connection on 100,000 of them."""
+    documents = [_reading(str(number)) for number in range(100_000)]
+    assert await store.insert(READINGS, documents) == [Inserted()] * 100_000
+    assert all(isinstance(outcome, Exists) for outcome in await store.insert(READINGS, documents))
+
+
 async def test_a_duplicate_nobody_can_read_yet_is_unavailable(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that is taken by a document a majority does not have: not stored, not lost, asked again."""
 

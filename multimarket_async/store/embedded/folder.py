@@ -88,7 +88,7 @@ class Folder:
             return None
         except (ValueError, TypeError):
             raise CannotContinue(
-                f"{file} does not hold the passwords of the embedded MongoDB any more. Put back its copy, "
+                f"{file} does not hold the passwords of the embedded MongoDB any more. Restore its copy, "
                 f"or give a MongoDB of your own with --mongo-uri."
             ) from None
 

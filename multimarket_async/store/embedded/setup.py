@@ -60,7 +60,7 @@ def answering(port: int, passwords: Passwords, folder: Path) -> Address | None:
 def _wrong_password(folder: Path) -> WrongPassword:
     return WrongPassword(
         f"The MongoDB on {folder} does not accept the password in {folder / 'passwords.json'}. "
-        "Put back the passwords.json that was made with this data, or give a MongoDB of your own with --mongo-uri."
+        "Restore the passwords.json that was made with this data, or give a MongoDB of your own with --mongo-uri."
     )
 
 
