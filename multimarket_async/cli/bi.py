@@ -1,4 +1,4 @@
-"""bi: how BI tools connect, and the files that make it easy."""
+"""bi: addresses and files for BI tools."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,12 +7,12 @@ import typer
 
 from multimarket_async.app import Application
 from multimarket_async.cli.addresses import http_address
-from multimarket_async.cli.kpi import measured, with_parts
-from multimarket_async.cli.options import command
+from multimarket_async.cli.kpi import measured
+from multimarket_async.cli.options import command, connected
 from multimarket_async.readers.bi import kit
 from multimarket_async.settings import Loaded, Settings
 
-YOURS = "With mongo_uri set, the users are yours: give BI tools a user with the role read."
+OWN_MONGODB = "mongo_uri is set: create a user with the role read for BI tools in your MongoDB."
 
 
 def add_bi(app: typer.Typer) -> None:
@@ -23,17 +23,20 @@ def add_bi(app: typer.Typer) -> None:
 def bi(
     loaded: Loaded,
     write: Annotated[
-        Path | None, typer.Option(help="Write the files for BI tools into this folder instead.", show_default=False)
+        Path | None, typer.Option(help="Write files for BI tools into this folder instead.", show_default=False)
     ] = None,
 ) -> None:
-    """Print the read-only connection string and the HTTP address for BI tools; both work as long as `run` does."""
+    """Print the read-only addresses for BI tools.
+
+    The connection string of MongoDB and the address of the HTTP API; both work while `run` does.
+    """
     if write:
         _write(write, loaded)
         return
-    if uri := with_parts(loaded, _reader_uri):
+    if uri := connected(loaded, _reader_uri):
         typer.echo(uri)
     else:
-        typer.echo(YOURS, err=True)
+        typer.echo(OWN_MONGODB, err=True)
     typer.echo(f"{http_address(loaded.of(Settings))}/api/kpis")
 
 

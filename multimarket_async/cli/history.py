@@ -1,4 +1,4 @@
-"""kpi history, kpi diff: the measured numbers over time."""
+"""kpi history, kpi diff: KPIs over time."""
 
 from typing import Annotated, Any
 
@@ -6,8 +6,8 @@ import typer
 from rich.text import Text
 
 from multimarket_async.app import Application
-from multimarket_async.cli.kpi import measured, named, with_parts
-from multimarket_async.cli.options import command
+from multimarket_async.cli.kpi import measured, named
+from multimarket_async.cli.options import command, connected
 from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import ledger, tables
 from multimarket_async.settings import Loaded
@@ -22,9 +22,9 @@ def add_history(group: typer.Typer) -> None:
 def history(
     loaded: Loaded,
     name: Annotated[str, typer.Argument(help="Name of the KPI.")],
-    by: Annotated[str, typer.Option("--by", help="The number to follow: a column of the KPI.")],
+    by: Annotated[str, typer.Option("--by", help="Column of the KPI to follow, a number.")],
 ) -> None:
-    """Show how a column grew over the generations that are kept: a line for each change."""
+    """Show the changes of a column over the kept generations."""
     kpi = named(loaded, name)
     numbers = [column.name for column in kpi.columns if column.type in ("integer", "double")]
     if by not in numbers:
@@ -34,7 +34,7 @@ def history(
         return [step async for step in ledger.history(application.store, kpi, by)]
 
     table = tables.plain("Generation", "As of", "Row", by, title=kpi.title)
-    for step in with_parts(loaded, work):
+    for step in connected(loaded, work):
         table.add_row(
             f"{step.generation}", f"{step.as_of:%Y-%m-%d %H:%M:%S}", _text(_words(step.key)), _text(step.value)
         )
@@ -44,10 +44,10 @@ def history(
 def diff(
     loaded: Loaded,
     before: Annotated[int, typer.Argument(help="Number of a generation.", metavar="A")],
-    after: Annotated[int, typer.Argument(help="Number of a later one.", metavar="B")],
+    after: Annotated[int, typer.Argument(help="Number of a later generation.", metavar="B")],
 ) -> None:
-    """Explain a change: every row that differs between two generations, and which orders came in between."""
-    old, new, entered = with_parts(loaded, lambda application: _compared(application, before, after))
+    """Show the rows that differ between two generations, and the documents that came in between."""
+    old, new, entered = connected(loaded, lambda application: _compared(application, before, after))
     table = tables.plain("KPI", "Row", "Changed", title=f"Generation {before} -> {after}")
     for kpi in measured(loaded):
         for change in ledger.changes(kpi, old, new):

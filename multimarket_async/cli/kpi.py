@@ -1,15 +1,12 @@
-"""kpi list, refresh, rebuild, show: the measured numbers."""
+"""kpi list, refresh, rebuild, show."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal
 
 import typer
 
-from multimarket_async import app as composition
 from multimarket_async.app import Application
-from multimarket_async.cli.options import command, finish
+from multimarket_async.cli.options import GenerationNumber, command, connected
 from multimarket_async.domains import Kpi, discover
 from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import ledger, tables
@@ -17,20 +14,10 @@ from multimarket_async.readers.terminal import progress
 from multimarket_async.settings import Loaded
 from multimarket_async.snapshots import Generation
 
-T = TypeVar("T")
-
-
-class KpiFormat(StrEnum):
-    """The values of `kpi show --format`."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-
 
 def add_kpi(app: typer.Typer) -> typer.Typer:
-    """Add these commands; the group `kpi`, for more."""
-    group = typer.Typer(help="The measured numbers: list, refresh, rebuild, show, history, diff.", no_args_is_help=True)
+    """Add these commands; returns the group `kpi`."""
+    group = typer.Typer(help="KPIs: list, refresh, rebuild, show, history, diff.", no_args_is_help=True)
     command(group, name="list")(list_all)
     command(group)(refresh)
     command(group)(rebuild)
@@ -40,7 +27,7 @@ def add_kpi(app: typer.Typer) -> typer.Typer:
 
 
 def list_all(loaded: Loaded) -> None:
-    """What is measured, and how each number is defined."""
+    """List the KPIs with their columns and definitions."""
     table = tables.plain("KPI", "Columns", "Definition", title="KPIs")
     for kpi in measured(loaded):
         table.add_row(f"{kpi.name}\n{kpi.title}", "\n".join(column.name for column in kpi.columns), kpi.definition)
@@ -48,33 +35,35 @@ def list_all(loaded: Loaded) -> None:
 
 
 def refresh(loaded: Loaded) -> None:
-    """Publish a new generation if the stored orders have changed."""
-    generation = with_parts(loaded, lambda application: application.snapshotter().refresh())
+    """Publish a new generation if the stored data has changed."""
+    generation = connected(loaded, lambda application: application.snapshotter().refresh())
     typer.echo(f"The newest generation is {generation['_id']}, as of {generation['as_of']:%Y-%m-%d %H:%M:%S} UTC.")
 
 
 def rebuild(loaded: Loaded) -> None:
-    """Compute everything from scratch and publish it as a new generation."""
-    generation = with_parts(loaded, _rebuilt)
+    """Publish a generation that is computed from scratch."""
+    generation = connected(loaded, _rebuilt)
     typer.echo(f"Generation {generation['_id']} was computed from scratch in {generation['seconds']} s.")
 
 
 def show(
     loaded: Loaded,
-    name: Annotated[str, typer.Argument(help="Name of the KPI; `kpi list` tells them all.")],
-    output: Annotated[KpiFormat, typer.Option("--format", help="table, json or csv.")] = KpiFormat.TABLE,
-    number: Annotated[
-        int | None, typer.Option("--generation", help="Number of a generation.", show_default=False)
+    name: Annotated[str, typer.Argument(help="Name of the KPI, as in `kpi list`.")],
+    output: Annotated[
+        Literal["table", "json", "csv"], typer.Option("--format", help="Output format: table, json or csv.")
+    ] = "table",
+    number: GenerationNumber = None,
+    at: Annotated[
+        str | None, typer.Option(help="Show the newest generation of this time, UTC.", show_default=False)
     ] = None,
-    at: Annotated[str | None, typer.Option(help="The newest at this time, UTC.", show_default=False)] = None,
 ) -> None:
-    """Show the rows of one KPI, from the newest generation or an older one."""
+    """Show the rows of a KPI, of the newest generation or an older one."""
     kpi, moment = named(loaded, name), _moment(at)
-    generation = with_parts(loaded, lambda application: ledger.generation(application.store, number, moment))
+    generation = connected(loaded, lambda application: ledger.generation(application.store, number, moment))
     rows = ledger.rows(kpi, generation)
-    if output is KpiFormat.JSON:
+    if output == "json":
         typer.echo(tables.as_json(kpi, generation, rows))
-    elif output is KpiFormat.CSV:
+    elif output == "csv":
         typer.echo(tables.as_csv(kpi, rows), nl=False)
     else:
         tables.show(tables.console(), kpi, rows)
@@ -86,7 +75,7 @@ async def _rebuilt(application: Application) -> Generation:
 
 
 def _moment(text: str | None) -> datetime | None:
-    """A time given on the command line; UTC where it has no zone. Raises WrongSettings."""
+    """A time as given on the command line, by default in UTC. Raises WrongSettings."""
     try:
         given = datetime.fromisoformat(text) if text else None
     except ValueError:
@@ -105,13 +94,3 @@ def named(loaded: Loaded, name: str) -> Kpi:
 def measured(loaded: Loaded) -> list[Kpi]:
     """Every KPI of every domain."""
     return [kpi for domain in discover() for kpi in domain.under(loaded).kpis]
-
-
-def with_parts(loaded: Loaded, work: Callable[[Application], Awaitable[T]]) -> T:
-    """Do this work, connected."""
-
-    async def opened() -> T:
-        async with composition.opened(composition.workspace(loaded)) as application:
-            return await work(application)
-
-    return finish(opened())

@@ -6,7 +6,7 @@ import inspect
 import logging
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from multimarket_async import app as composition
 from multimarket_async import logs
-from multimarket_async.app import Workspace
+from multimarket_async.app import Application, Workspace
 from multimarket_async.domains import settings_models
 from multimarket_async.errors import WrongSettings
 from multimarket_async.settings import Loaded, Settings, as_text, load
@@ -116,6 +116,16 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
     gc.set_threshold(50_000, 20, 100)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     return uvloop.run(work)
+
+
+def connected(loaded: Loaded, work: Callable[[Application], Awaitable[T]]) -> T:
+    """Run `work` with a connection to MongoDB."""
+
+    async def opened() -> T:
+        async with composition.opened(composition.workspace(loaded)) as application:
+            return await work(application)
+
+    return finish(opened())
 
 
 def _log(settings: Settings, log_to: LogTo) -> None:

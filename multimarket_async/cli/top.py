@@ -1,4 +1,4 @@
-"""top: the flow, live in the terminal."""
+"""top: the status, live in the terminal."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,10 +10,12 @@ from rich.live import Live
 
 from multimarket_async import app as composition
 from multimarket_async.app import Application
-from multimarket_async.cli.options import command, finish
+from multimarket_async.cli.health import read_status
+from multimarket_async.cli.options import command, connected
 from multimarket_async.clock import pause
-from multimarket_async.readers import status, tables
-from multimarket_async.readers import top as seeing
+from multimarket_async.readers import tables
+from multimarket_async.readers.terminal import status_lines, status_screen
+from multimarket_async.readers.top import Observer, Reading
 from multimarket_async.settings import Loaded
 
 
@@ -24,46 +26,41 @@ def add_top(app: typer.Typer) -> None:
 
 def top(
     loaded: Loaded,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once and exit; rates need two looks.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two readings.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Exit after the first reading, which has no rates.")] = False,
 ) -> None:
-    """Watch the flow until Ctrl-C: rates, backlog, latency, outcomes and the age of the KPIs of each channel."""
+    """Show the status live until Ctrl-C.
 
-    async def work() -> None:
-        async with composition.opened(composition.workspace(loaded)) as application:
-            stop = composition.stop_on_signals(application.server)
-            await _show(_glances(application, stop, every_s=every, once=once), tables.console())
+    Rates, backlog, latency, outcomes of each feed, and the age of the KPIs; one line a feed where there is no terminal.
+    """
 
-    finish(work())
+    async def work(application: Application) -> None:
+        stop = composition.stop_on_signals(application.server)
+        await _show(_readings(application, stop, every_s=every, once=once), tables.console())
+
+    connected(loaded, work)
 
 
-async def _glances(
+async def _readings(
     application: Application, stop: asyncio.Event, *, every_s: float, once: bool
-) -> AsyncIterator[seeing.Glance]:
-    observer = seeing.Observer(lambda: _looked(application), list(application.channels), application.clock)
+) -> AsyncIterator[Reading]:
+    observer = Observer(lambda: read_status(application), list(application.channels), application.clock)
     while not stop.is_set():
-        yield await observer.glance()
+        yield await observer.reading()
         if once:
             return
         await pause(max(every_s, observer.rest_s), stop)
 
 
-async def _looked(application: Application) -> status.Status:
-    stale_after_s = application.settings.stale_after_s
-    return await status.status(
-        application.channels, application.store, application.clock.now(), stale_after_s, application.latency_file
-    )
-
-
-async def _show(glances: AsyncIterator[seeing.Glance], console: Console) -> None:
-    """A picture that is drawn over on a terminal; lines that follow each other elsewhere."""
+async def _show(readings: AsyncIterator[Reading], console: Console) -> None:
+    """One screen, drawn again and again, on a terminal; lines elsewhere."""
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
-            async for seen in glances:
-                live.update(seeing.screen(seen), refresh=True)
+            async for reading in readings:
+                live.update(status_screen(reading.status, reading.rates, reading.outage), refresh=True)
         return
-    headed = True
-    async for seen in glances:
-        for line in seeing.lines(seen, headed=headed):
+    heading = True
+    async for reading in readings:
+        for line in status_lines(reading.status, reading.rates, heading=heading):
             typer.echo(line)
-        headed = False
+        heading = False

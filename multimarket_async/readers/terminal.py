@@ -1,15 +1,43 @@
-"""Drawings for the terminal that more than one command uses."""
+"""Drawings for the terminal: progress bars, the status of the feeds, files in quarantine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from datetime import datetime
+from typing import Any, TypeAlias
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
+
+from multimarket_async.landing import QuarantinedFile
+from multimarket_async.landing.waiting import printable
+from multimarket_async.readers.accounting import Channel
+from multimarket_async.readers.source_excerpt import excerpt
+from multimarket_async.readers.status import Status
+from multimarket_async.readers.tables import escape_control_chars, plain
 
 # update(step, completed=, advance=, total=), as in rich.progress.Progress.update.
 Update: TypeAlias = Callable[..., None]
+
+WINDOWS = ("last_minute", "last_hour")
+NO_LATENCY = "No latency report yet: a collecting process writes one every minute and when it ends."
+# The columns of `status_lines` and their widths; negative: left-aligned.
+LINE_WIDTHS = {
+    "time": -20,
+    "feed": -19,
+    "per_min": 7,
+    "waiting": 7,
+    "oldest_s": 8,
+    "stored": 9,
+    "duplicate": 9,
+    "quarantined": 11,
+    "p50_s": 7,
+    "p99_s": 7,
+    "kpi_age_s": 9,
+}
+# Facts of a reason that `reason_lines` shows in a place of their own, or not at all.
+_SHOWN_APART = frozenset(("code", "sentence", "pointer", "line", "column", "file", "feed", "attempts", "changed_ns"))
 
 
 @contextmanager
@@ -28,3 +56,129 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Average over the last seconds."""
         return Text(f"{task.speed or 0:,.0f}/s")
+
+
+def status_screen(status: Status, rates: Mapping[str, int] | None = None, outage: str | None = None) -> Group:
+    """The feeds, their latency, and the age of the KPIs.
+
+    rates: files stored per minute, by feed; None for a single reading. outage: why MongoDB does not answer; its part of
+    the status is the last one known.
+    """
+    budget_s = float(status.latency["budget_s"]) if status.latency else float("inf")
+    stale = bool((status.generation or {}).get("stale"))
+    lines = [*_latency(status.latency), *map(Text, early_lines(status.channels))]
+    lines.append(Text(status.freshness(), _alarm(stale)))
+    if outage:
+        lines.append(Text(escape_control_chars(f"{outage}. Stored and KPIs are as they were last known."), "bold red"))
+    return Group(feeds_table(status.channels, status.at, rates, budget_s), *lines)
+
+
+def feeds_table(
+    feeds: Iterable[Channel], at: datetime, rates: Mapping[str, int] | None = None, budget_s: float = float("inf")
+) -> Table:
+    """A row a feed: with `rates` its files per minute, else all received files and the reasons of those quarantined."""
+    first, last = ("Received", ["Why"]) if rates is None else ("A minute", [])
+    headings = ("Feed", first, "Waiting", "Oldest", "Stored", "Duplicate", "Quarantined", *last)
+    table = plain(*headings, title=f"MultiMarket, {at:%Y-%m-%d %H:%M:%S} UTC")
+    for column in table.columns[1:7]:
+        column.justify, column.no_wrap = "right", True
+    for feed in feeds:
+        age_s, quarantined = feed.oldest_age_s(at), feed.quarantined.total()
+        oldest = Text("-" if age_s is None else f"{age_s:,.1f} s", _alarm(age_s is not None and age_s > budget_s))
+        count = feed.received if rates is None else rates.get(feed.feed)
+        counts = [Text("-" if count is None else f"{count:,}"), Text(f"{feed.waiting:,}"), oldest]
+        counts += [Text(f"{feed.stored:,}"), Text(f"{feed.duplicates:,}")]
+        why = ", ".join(f"{files} {code}" for code, files in feed.quarantined.most_common())
+        reasons = [Text(escape_control_chars(why))] if rates is None else []
+        table.add_row(feed.feed, *counts, Text(f"{quarantined:,}", "yellow" if quarantined else ""), *reasons)
+    return table
+
+
+def early_lines(feeds: Iterable[Channel]) -> Iterator[str]:
+    """The feeds with follow-ups that were stored before their document."""
+    return (f"{feed.feed}: {feed.early:,} follow-ups wait for their document." for feed in feeds if feed.early)
+
+
+def _latency(report: Mapping[str, Any] | None) -> Iterator[Text]:
+    """p50, p99 and maximum from visible to stored or quarantined, of the last report of a collecting process."""
+    if report is None:
+        yield Text(NO_LATENCY)
+        return
+    for name in WINDOWS:
+        if window := report[name]:
+            waits = ", ".join(f"{share} {window[f'{share}_s']:,.3f} s" for share in ("p50", "p99", "max"))
+            late = f"{window['breaches']:,} of {window['files']:,} files over {report['budget_s']:g} s"
+            text = f"Latency, {name.replace('_', ' ')}: {waits}; {late} ({report['age_s']:,.0f} s ago)."
+            yield Text(text, _alarm(window["breaches"]))
+
+
+def status_lines(status: Status, rates: Mapping[str, int], *, heading: bool) -> Iterator[str]:
+    """The status for a pipe: a line a feed, in columns; - for an unknown value."""
+    if heading:
+        yield _line(LINE_WIDTHS)
+    window = (status.latency or {}).get("last_minute") or {}
+    common = [window.get("p50_s"), window.get("p99_s"), (status.generation or {}).get("age_s")]
+    for feed in status.channels:
+        counts = [feed.waiting, feed.oldest_age_s(status.at), feed.stored, feed.duplicates, feed.quarantined.total()]
+        values = [rates.get(feed.feed), *counts, *common]
+        yield _line([f"{status.at:%Y-%m-%dT%H:%M:%SZ}", feed.feed, *map(_cell, values)])
+
+
+def _line(cells: Iterable[str]) -> str:
+    widths = LINE_WIDTHS.values()
+    return " ".join(f"{cell:>{w}}" if w > 0 else f"{cell:<{-w}}" for cell, w in zip(cells, widths, strict=True))
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _alarm(wrong: Any) -> str:
+    return "bold red" if wrong else ""
+
+
+def quarantine_table(files: Sequence[tuple[str, QuarantinedFile]]) -> Table:
+    """A row for each (feed, file)."""
+    table = plain("Quarantined", "Feed", "File", "Code", "Why", "Since", title=f"{len(files)} files in quarantine")
+    for feed, file in files:
+        when, name = str(file.reason.get("quarantined_at", ""))[:19], printable(file.path.name)
+        since = "changed" if file.changed() else ""
+        cells = (when, feed, name, file.reason["code"], file.reason["sentence"], since)
+        table.add_row(*(Text(escape_control_chars(cell)) for cell in cells))
+    return table
+
+
+def reason_data(feed: str, file: QuarantinedFile) -> dict[str, Any]:
+    """The reason and the place of a file, with names as text that any JSON can hold."""
+    name = {"file": printable(str(file.reason["file"]))} if "file" in file.reason else {}
+    return {"feed": feed, "path": printable(str(file.path)), **file.reason, **name, "changed": file.changed()}
+
+
+def reason_lines(feed: str, file: QuarantinedFile) -> Iterator[str]:
+    """The reason for people: code, sentence, place in the text, facts, earlier attempts, and what to do."""
+    name, reason = printable(file.path.name), file.reason
+    pointer = f" at {reason['pointer']}" if reason.get("pointer") else ""
+    head = [f"{feed}/{name}: {reason['code']}{pointer}", reason["sentence"]]
+    facts = [f"{fact}: {value}" for fact, value in reason.items() if fact not in _SHOWN_APART and value is not None]
+    attempts = (
+        "replayed before: {replayed_at}, was {code} {pointer}".format_map({"pointer": "", **attempt})
+        for attempt in reason.get("attempts", [])
+    )
+    tail = [*facts, *attempts, f"file: {printable(str(file.path))}"]
+    yield from map(escape_control_chars, head)
+    yield from _excerpt(file)
+    yield from map(escape_control_chars, tail)
+    yield f"Correct it there, then send it back: quarantine replay {escape_control_chars(name)}"
+
+
+def _excerpt(file: QuarantinedFile) -> list[str]:
+    """The place in the text, if the text is still the one that was quarantined."""
+    if file.changed():
+        return ["The file has been changed since it was quarantined; the place is that in its old text."]
+    try:
+        lines = excerpt(file.content(), file.reason)
+    except OSError as error:
+        return [f"Its text cannot be shown: {error.strerror}."]
+    return ["", *lines, ""] if lines else []

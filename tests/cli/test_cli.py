@@ -322,6 +322,7 @@ def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(shell: Shell) -> Non
         (["status"], {"ORDERS_CANCELLED_STATUSES": "lost"}, "orders: cancelled_statuses names lost"),
         (["status"], {"MONGO_URI": "localhost"}, "mongo_uri is not a MongoDB URI"),
         (["quarantine", "show", "nope.json"], {}, "There is no file nope.json in quarantine."),
+        (["quarantine", "list", "--feed", "fax"], {}, "There is no feed fax; there are site_web, "),
         (["kpi", "show", "top_products", "--format", "xml"], {}, "xml"),
         (["produce", "--orders-per-channel", "-1"], {}, "--orders-per-channel"),
         (["fly"], {}, "fly"),
@@ -414,7 +415,7 @@ def test_the_log_goes_to_the_data_folder_too(shop: Shell) -> None:
 def test_quarantine_list(shop: Shell) -> None:
     """When, where, what, why; a file name moves no cursor."""
     out = shop.seen("quarantine", "list")
-    assert "2 in quarantine" in out
+    assert "2 files in quarantine" in out
     assert re.search(r"site_web +bad\.json +not_an_object +A file must hold one order", out)
     assert "\\x1b[31mworse.json" in out
 
@@ -422,8 +423,9 @@ def test_quarantine_list(shop: Shell) -> None:
 def test_quarantine_list_as_json_and_chosen(shop: Shell) -> None:
     """By code and by channel."""
     every = json.loads(shop.seen("quarantine", "list", "--format", "json"))
+    assert [file["feed"] for file in every] == ["site_web"] * 2
     chosen = json.loads(shop.seen("quarantine", "list", "--format", "json", "--code", "not_an_object"))
-    none = json.loads(shop.seen("quarantine", "list", "--format", "json", "--channel", "application_mobile"))
+    none = json.loads(shop.seen("quarantine", "list", "--format", "json", "--feed", "application_mobile"))
     assert (len(every), [one["file"] for one in chosen], none) == (2, ["bad.json"], [])
 
 
@@ -572,7 +574,7 @@ def test_status_as_json(shop: Shell) -> None:
 def test_status_as_a_table(shop: Shell) -> None:
     """The same, for people."""
     out = shop.seen("status")
-    assert re.search(r"site_web +7 +0 +5 +0 +2 +1 ", out)
+    assert re.search(r"site_web +7 +0 +- +5 +0 +2 +1 ", out)
     assert "KPI generation 1 is as of " in out
 
 

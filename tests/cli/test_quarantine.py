@@ -1,4 +1,4 @@
-"""quarantine list, show, replay, and status: what a user sees of files that were set aside, and of those that wait."""
+"""quarantine list, show, replay, and status, as a user sees them."""
 
 import json
 import os
@@ -37,13 +37,13 @@ class Shop:
         done = subprocess.run(
             command, cwd=self.data.parent, env=self.environ, capture_output=True, text=True, timeout=300, check=False
         )
-        said = done.stdout + done.stderr
-        assert done.returncode == expect, said
-        assert "Traceback" not in said, said
-        return said
+        shown = done.stdout + done.stderr
+        assert done.returncode == expect, shown
+        assert "Traceback" not in shown, shown
+        return shown
 
-    def put(self, name: str, text: str, channel: str = "site_web") -> None:
-        folder = self.data / "sources" / channel
+    def put(self, name: str, text: str, feed: str = "site_web") -> None:
+        folder = self.data / "sources" / feed
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
 
@@ -66,11 +66,11 @@ def test_a_fault_by_pointer_is_shown_with_a_caret(shop: Shop) -> None:
     """The reason, the lines around it, the facts, and what to do."""
     shop.put("nan.json", TEXT.replace("8500.0", "NaN"))
     shop.collect()
-    said = shop.out("quarantine", "show", "nan.json")
-    assert said.startswith("site_web/nan.json: not_a_number at /produits/0/prix_unitaire\nNaN is not a number")
-    line, caret = re.search(r"^( +9 \|.*NaN)\n( +\|.*\^\^\^)$", said, re.MULTILINE).groups()  # type: ignore[union-attr]
+    shown = shop.out("quarantine", "show", "nan.json")
+    assert shown.startswith("site_web/nan.json: not_a_number at /produits/0/prix_unitaire\nNaN is not a number")
+    line, caret = re.search(r"^( +9 \|.*NaN)\n( +\|.*\^\^\^)$", shown, re.MULTILINE).groups()  # type: ignore[union-attr]
     assert line.index("NaN") == caret.index("^^^")
-    assert said.endswith("Mend it there, then send it back: quarantine replay nan.json\n")
+    assert shown.endswith("Correct it there, then send it back: quarantine replay nan.json\n")
 
 
 def test_a_fault_of_syntax_is_shown_with_a_caret(shop: Shop) -> None:
@@ -81,12 +81,11 @@ def test_a_fault_of_syntax_is_shown_with_a_caret(shop: Shop) -> None:
 
 
 def test_the_whole_reason_as_json(shop: Shop) -> None:
-    """For programs; with where the file is, and whether it has changed."""
+    """For programs; with the path of the file, and whether it has changed."""
     shop.put("bad.json", "[]")
     shop.collect()
     reason = json.loads(shop.out("quarantine", "show", "bad.json", "--format", "json"))
-    found = {key: reason[key] for key in ("path", "code", "file", "feed", "bytes", "changed")}
-    assert found == {
+    assert {key: reason[key] for key in ("path", "code", "file", "feed", "bytes", "changed")} == {
         "path": "data/quarantine/site_web/bad.json",
         "code": "not_an_object",
         "file": "bad.json",
@@ -96,26 +95,26 @@ def test_the_whole_reason_as_json(shop: Shop) -> None:
     }
 
 
-def test_a_writer_that_ended_late_is_noticed_and_its_file_replayed(shop: Shop) -> None:
-    """Half a file is set aside, its writer ends it there: the next start says so, --changed sends back it alone."""
+def test_a_file_that_is_completed_in_quarantine_is_noticed_and_replayed(shop: Shop) -> None:
+    """Its writer completes it there: the next start logs it, and --changed sends back that file alone."""
     shop.put("bad.json", "[]")
     shop.put("late.json", TEXT[:100])
     assert shop.collect()[-1]["quarantined"] == 2
     with shop.quarantined("late.json").open("a", encoding="utf-8") as writer:
         writer.write(TEXT[100:])
 
-    [noticed] = [line for line in shop.collect() if line["event"] == "quarantine.changed"]
-    assert (noticed["files"], noticed["to_do"]) == (1, "quarantine replay --changed")
+    [notice] = [line for line in shop.collect() if line["event"] == "quarantine.changed"]
+    assert (notice["files"], notice["to_do"]) == (1, "quarantine replay --changed")
     listed = shop.out("quarantine", "list")
     assert re.search(r"late\.json .* changed *$", listed, re.MULTILINE)
     assert not re.search(r"bad\.json .* changed *$", listed, re.MULTILINE)
     assert "`quarantine replay --changed`" in listed
-    assert "It was written to since" in shop.out("quarantine", "show", "late.json")
+    assert "has been changed since it was quarantined" in shop.out("quarantine", "show", "late.json")
 
     assert shop.out("quarantine", "replay", "--changed").startswith("1 files went back")
     assert shop.collect()[-1]["stored"] == 1
     left = json.loads(shop.out("quarantine", "list", "--format", "json"))
-    assert [(one["file"], one["changed"]) for one in left] == [("bad.json", False)]
+    assert [(file["file"], file["changed"]) for file in left] == [("bad.json", False)]
 
 
 def test_run_notices_too(shop: Shop) -> None:
@@ -127,7 +126,7 @@ def test_run_notices_too(shop: Shop) -> None:
     assert sum('"quarantine.changed"' in line for line in log) == 1
 
 
-def test_without_changes_nothing_is_said(shop: Shop) -> None:
+def test_without_changes_nothing_is_logged(shop: Shop) -> None:
     """No line, no mark, no advice."""
     shop.put("bad.json", "[]")
     shop.collect()
@@ -136,42 +135,42 @@ def test_without_changes_nothing_is_said(shop: Shop) -> None:
 
 
 def test_replay_is_idempotent(shop: Shop) -> None:
-    """The second says that it was done already; both end with 0, and one file went back."""
+    """The second command reports the first; both exit with 0, and one file went back."""
     shop.put("bad.json", "[]")
     shop.collect()
     assert shop.out("quarantine", "replay", "bad.json").startswith("1 files went back")
     again = shop.out("quarantine", "replay", "bad.json")
-    assert re.match(r"0 files went back to data/sources: bad\.json did already, at 20\d\d-", again)
+    assert re.match(r"0 files went back to data/sources: bad\.json went back already, at 20\d\d-", again)
     assert shop.out("quarantine", "replay").startswith("0 files went back")
     assert len(list((shop.data / "sources/site_web").glob("[!.]*"))) == 1
     assert shop.out("quarantine", "replay", "never.json", expect=2).startswith("error: There is no file never.json")
 
 
-def test_attempts_are_told(shop: Shop) -> None:
-    """Twice replayed unmended: the third reason tells of both."""
+def test_earlier_attempts_are_shown(shop: Shop) -> None:
+    """Replayed twice without a correction: the third reason lists both."""
     shop.put("bad.json", "[]")
     for _ in range(2):
         shop.collect()
         shop.out("quarantine", "replay", "bad.json")
     shop.collect()
-    said = shop.out("quarantine", "show", "bad.json")
-    assert len(re.findall(r"^replayed before: 20.*, was not_an_object $", said, re.MULTILINE)) == 2
+    shown = shop.out("quarantine", "show", "bad.json")
+    assert len(re.findall(r"^replayed before: 20.*, was not_an_object $", shown, re.MULTILINE)) == 2
 
 
-def test_replay_by_code_and_channel(shop: Shop) -> None:
+def test_replay_by_code_and_feed(shop: Shop) -> None:
     """Only those chosen; the others stay."""
     shop.put("a.json", "[]")
     shop.put("b.json", "{}")
-    shop.put("c.json", "[]", channel="boutique_physique")
+    shop.put("c.json", "[]", feed="boutique_physique")
     shop.collect()
-    chosen = ("--code", "not_an_object", "--channel", "boutique_physique")
+    chosen = ("--code", "not_an_object", "--feed", "boutique_physique")
     assert shop.out("quarantine", "replay", *chosen).startswith("1 files went back")
     left = json.loads(shop.out("quarantine", "list", "--format", "json"))
-    assert sorted(one["file"] for one in left) == ["a.json", "b.json"]
+    assert sorted(file["file"] for file in left) == ["a.json", "b.json"]
 
 
 @pytest.mark.parametrize("stand_in", ["link", "folder", "pipe"])
-def test_what_is_no_file_is_shown_without_its_text(shop: Shop, stand_in: str) -> None:
+def test_an_entry_that_is_no_file_is_shown_without_its_text(shop: Shop, stand_in: str) -> None:
     """A link leads nowhere, a pipe blocks nobody."""
     place = shop.data / "sources/site_web/odd.json"
     place.parent.mkdir(parents=True)
@@ -179,27 +178,27 @@ def test_what_is_no_file_is_shown_without_its_text(shop: Shop, stand_in: str) ->
         stand_in
     ]()
     shop.collect()
-    said = shop.out("quarantine", "show", "odd.json")
-    assert said.startswith("site_web/odd.json: not_a_regular_file\n")
-    assert "localhost" not in said
+    shown = shop.out("quarantine", "show", "odd.json")
+    assert shown.startswith("site_web/odd.json: not_a_regular_file\n")
+    assert "localhost" not in shown
 
 
 # --- status -----------------------------------------------------------------------------------
 
 
-def test_status_tells_what_waits_and_how_long_files_waited(shop: Shop) -> None:
-    """Of another process than the one that collected; bytes and ages of what waits by channel."""
-    assert "No process has told yet how long files waited" in shop.out("status")
+def test_status_shows_backlog_and_latency(shop: Shop) -> None:
+    """Reported by another process than the one that collected; the age of the oldest waiting file of each feed."""
+    assert "No latency report yet" in shop.out("status")
     shop.put("1.json", TEXT)
     shop.collect()
     shop.put("2.json", TEXT)
     shop.put("3.json", "[]")
-    said = shop.out("status")
-    size = f"{len(TEXT.encode()) + 2:,}"
-    assert re.search(rf"^ *site_web +2 +{size} +\d+\.\d s *$", said, re.MULTILINE)
-    assert re.search(r"^ *boutique_physique +0 +0 +- *$", said, re.MULTILINE)
-    assert re.search(r"^ *last minute +\d+ s +1 +(\d\.\d{3}) s +\1 s +\1 s +0 *$", said, re.MULTILINE)
-    assert re.search(r"^ *last hour +\d+ s +1 ", said, re.MULTILINE)
+    shown = shop.out("status")
+    assert re.search(r"^ *site_web +3 +2 +\d+\.\d s +1 ", shown, re.MULTILINE)
+    assert re.search(r"^ *boutique_physique +0 +0 +- +0 ", shown, re.MULTILINE)
+    latency = r"p50 (\d\.\d{3}) s, p99 \1 s, max \1 s; 0 of 1 files over 10 s"
+    assert re.search(rf"^Latency, last minute: {latency}", shown, re.MULTILINE)
+    assert re.search(rf"^Latency, last hour: {latency}", shown, re.MULTILINE)
     found = json.loads(shop.out("status", "--format", "json"))
     assert found["channels"][0]["oldest_age_s"] > 0
     assert found["channels"][1]["oldest_age_s"] is None
@@ -214,6 +213,5 @@ def test_a_breach_is_logged_and_shown(shop: Shop) -> None:
     [breach] = [line for line in shop.collect() if line["event"] == "latency.breached"]
     assert (breach["files"], breach["feed"]) == (3, "site_web")
     assert breach["worst_s"] > 0.001
-    said = shop.out("status")
-    assert "Over 0.001 s" in said
-    assert re.search(r"^ *last hour .* 3 *$", said, re.MULTILINE)
+    shown = shop.out("status")
+    assert re.search(r"^Latency, last hour: .*; 3 of 3 files over 0\.001 s", shown, re.MULTILINE)
