@@ -3,28 +3,30 @@
 RFC 8259 leaves open what duplicate keys, lone surrogates and numbers beyond a double mean, and
 Python's json also takes NaN and Infinity. Here each of these is a fault.
 
-Good text is parsed once, by the C scanner. Only a doubtful text is parsed again, with its
-faults kept in place as marks, and walked to the first of them in document order.
+Good text is parsed once, by jiter, the parser of pydantic. Only a doubtful text is parsed again, by Python's json,
+with its faults kept in place as marks, and walked to the first of them in document order.
 """
 
 import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
+
+from jiter import from_json
 
 from multimarket_async.errors import Rejected
 
-INFINITE = (math.inf, -math.inf)
 BOM = b"\xef\xbb\xbf"
 SHOWN_CHARS = 60
 SEGMENT_CHARS = 200
 INT64 = range(-(2**63), 2**63)
 INT64_CHARS = 20
-SURELY_INT64_CHARS = 18
 
-# A \u escape that may be a lone surrogate or a NUL: raw text decoded from UTF-8 holds neither surrogate.
-_RISKY_ESCAPE = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
+# With each digit read as 0: a number of less than 19 digits is an integer of 64 bits or, without an exponent, no
+# infinity. A text that looks like more is a false alarm, and costs a second parse.
+_DIGITS_AS_ZERO = bytes.maketrans(b"123456789E", b"000000000e")
+_MANY_DIGITS, _EXPONENT = b"0" * 19, b"0e0"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 # What a cut can leave of a literal, a number or a \u escape.
@@ -35,16 +37,25 @@ _CUT_TOKEN = re.compile(
 
 
 def loads(content: bytes, max_depth: int = 64) -> Any:
-    """The tree in `content`. max_depth: most objects and lists inside each other, at most a few hundred."""
-    text = _decoded(content)
+    """Parse JSON. max_depth: levels of nested objects and lists, at most 200. Raises Rejected."""
+    content = content.removeprefix(BOM)
     try:
-        tree = _STRICT.decode(text)
-    except (_Doubt, ValueError, RecursionError):
-        raise next(_faults(text, max_depth)) from None
-    if _doubtful(text, max_depth):
-        for fault in _faults(text, max_depth):
+        tree = from_json(content, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        unnamed = Rejected("syntax_error", f"This is not JSON: {error}.", unfinished=True)
+        raise next(_faults(_decoded(content), max_depth), unnamed) from None
+    if _is_doubtful(content, max_depth):
+        for fault in _faults(content.decode(), max_depth):
             raise fault
     return tree
+
+
+def _is_doubtful(content: bytes, max_depth: int) -> bool:
+    """Whether jiter may have accepted a fault: a number too large, a NUL in a key, too many levels."""
+    numbers = content.translate(_DIGITS_AS_ZERO, b"+")
+    if _MANY_DIGITS in numbers or _EXPONENT in numbers or b"\\u0000" in content:
+        return True
+    return content.count(b"{") + content.count(b"[") > max_depth and _is_too_deep(content.decode(), max_depth)
 
 
 def shown(value: Any) -> str:
@@ -75,57 +86,7 @@ def _bounded(text: str, limit: int = SHOWN_CHARS) -> str:
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-# --- The fast path: hooks that stop at the first doubt -------------------------------------
-
-
-class _Doubt(Exception):
-    """Something in the text is at fault; the second parse finds out what and where."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    tree = dict(pairs)
-    if len(tree) != len(pairs):
-        raise _Doubt
-    return tree
-
-
-def _integer(literal: str) -> int:
-    if len(literal) <= SURELY_INT64_CHARS:
-        return int(literal)
-    if len(literal) <= INT64_CHARS and (number := int(literal)) in INT64:
-        return number
-    raise _Doubt(literal)
-
-
-def _float(literal: str) -> float:
-    number = float(literal)
-    if number in INFINITE:
-        raise _Doubt(literal)
-    return number
-
-
-def _constant(literal: str) -> NoReturn:
-    raise _Doubt(literal)
-
-
-_STRICT = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)
-
-
-def _decoded(content: bytes) -> str:
-    """RFC 8259 section 8.1: UTF-8, and a byte order mark may be ignored."""
-    try:
-        return content.removeprefix(BOM).decode()
-    except UnicodeDecodeError as error:
-        raise _not_utf8(content.removeprefix(BOM), error.start) from None
-
-
-def _doubtful(text: str, max_depth: int) -> bool:
-    if "\\u" in text and _RISKY_ESCAPE.search(text):
-        return True
-    return text.count("{") + text.count("[") > max_depth and _pruned(text, max_depth) is not text
-
-
-# --- The slow path: why the text is not accepted -------------------------------------------
+# --- Why a text is not accepted -------------------------------------------------------------
 
 
 class _Mark(NamedTuple):
@@ -140,17 +101,14 @@ class _Members(list[tuple[str, Any]]):
 
 
 def _marked_integer(literal: str) -> int | _Mark:
-    try:
-        return _integer(literal)
-    except _Doubt:
-        return _Mark("integer_out_of_range", literal)
+    if len(literal) <= INT64_CHARS and (number := int(literal)) in INT64:
+        return number
+    return _Mark("integer_out_of_range", literal)
 
 
 def _marked_float(literal: str) -> float | _Mark:
-    try:
-        return _float(literal)
-    except _Doubt:
-        return _Mark("not_a_number", literal)
+    number = float(literal)
+    return number if math.isfinite(number) else _Mark("not_a_number", literal)
 
 
 def _marked_constant(literal: str) -> _Mark:
@@ -165,6 +123,14 @@ _KEEPING_FAULTS = json.JSONDecoder(
 )
 
 
+def _decoded(content: bytes) -> str:
+    """RFC 8259 section 8.1: JSON is UTF-8."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise _not_utf8(content, error.start) from None
+
+
 def _faults(text: str, max_depth: int) -> Iterator[Rejected]:
     """Every fault, in document order. A fault of syntax is the only one of its text."""
     try:
@@ -173,6 +139,10 @@ def _faults(text: str, max_depth: int) -> Iterator[Rejected]:
         yield _not_json(text, error)
     else:
         yield from _in_value(tree, "", max_depth)
+
+
+def _is_too_deep(text: str, max_depth: int) -> bool:
+    return _pruned(text, max_depth) is not text
 
 
 def _pruned(text: str, max_depth: int) -> str:
@@ -206,12 +176,12 @@ def _in_value(value: Any, pointer: str, levels: int) -> Iterator[Rejected]:
 def _in_members(members: _Members, pointer: str, levels: int) -> Iterator[Rejected]:
     seen: set[str] = set()
     for key, value in members:
-        where = pointer + pointer_to(key)
+        member = pointer + pointer_to(key)
         if key in seen:
-            yield Rejected("duplicate_key", f"The key {shown(key)} is given twice in the same object.", where)
+            yield Rejected("duplicate_key", f"The key {shown(key)} is given twice in the same object.", member)
         seen.add(key)
-        yield from _in_key(key, where)
-        yield from _in_value(value, where, levels)
+        yield from _in_key(key, member)
+        yield from _in_value(value, member, levels)
 
 
 def _in_key(key: str, pointer: str) -> Iterator[Rejected]:
@@ -241,12 +211,12 @@ def _not_json(text: str, error: json.JSONDecodeError) -> Rejected:
         return _utf16()
     if _is_cut(text, error):
         return _at("truncated", "The text ends too early", text, len(text))
-    what = error.msg.removesuffix(" at").rstrip(": ").lower()
-    return _at("syntax_error", f"This is not JSON: {what}, found {shown(text[error.pos])}", text, error.pos)
+    fault = error.msg.removesuffix(" at").rstrip(": ").lower()
+    return _at("syntax_error", f"This is not JSON: {fault}, found {shown(text[error.pos])}", text, error.pos)
 
 
 def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether nothing is wrong with the text but that it stops."""
+    """Whether the text is faultless as far as it goes."""
     if error.msg.startswith("Unterminated string") or not text[error.pos :].strip():
         return True
     token = _CUT_TOKEN.search(text)
@@ -271,7 +241,7 @@ def _utf16() -> Rejected:
 
 
 def _at(code: str, sentence: str, text: str, position: int) -> Rejected:
-    """A fault of the text itself: more bytes might still mend it."""
+    """A fault of the text itself, which more bytes may still complete."""
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
     return Rejected(code, f"{sentence}, at line {line}, column {column}.", line=line, column=column, unfinished=True)

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from multimarket_async.clock import Clock
 from multimarket_async.domains import LoadedDomain, Row
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.order import parse, partition
+from multimarket_async.domains.orders.order import parser, partition
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.snapshots import Snapshotter
@@ -31,7 +31,7 @@ async def store(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Store]
 
 
 def order(number: int) -> Encoded:
-    [document] = parse(SIMULATE(1, number, EARLIEST, LATEST).content, "web", SETTINGS)
+    [document] = parser("web", SETTINGS)(SIMULATE(1, number, EARLIEST, LATEST).content)
     return encode({**document, "ingestion": {"partition": partition(document)}})
 
 

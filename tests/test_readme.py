@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from multimarket_async.cli import app
 from multimarket_async.domains import discover, settings_models
-from multimarket_async.domains.orders.order import parse
+from multimarket_async.domains.orders.order import parser
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.settings import fields, load
 
@@ -77,7 +77,7 @@ def test_the_order_of_the_readme_is_accepted() -> None:
     """And comes to two laptops at 8,500.00."""
     text = re.search(r"```json\n(.*?)```", README, re.DOTALL)
     assert text is not None
-    [document] = parse(text[1].encode(), "web", OrderSettings())
+    [document] = parser("web", OrderSettings())(text[1].encode())
     assert json.loads(text[1])["order_id"] == "234"
     assert (document["_id"], document["montant_centimes"]) == ("web:234", 1_700_000)
 

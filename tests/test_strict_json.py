@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multimarket_async.errors import Rejected
-from multimarket_async.strict_json import loads, pointer_to, shown
+from multimarket_async.strict_json import _decoded, _faults, loads, pointer_to, shown
 
 CUT = {"truncated", "empty_file", "not_utf8"}
 
@@ -114,7 +114,7 @@ def test_a_fault_of_the_text_has_line_and_column(
 
 
 def test_the_first_fault_in_document_order_is_reported() -> None:
-    """The fast parse stumbles over the inner duplicate first; the reader of the file meets NaN first."""
+    """A parser that stops early may meet the inner duplicate first; the reader of the file meets NaN first."""
     assert rejection(b'{"a": NaN, "b": {"k": 1, "k": 2}, "c": 99999999999999999999}').pointer == "/a"
 
 
@@ -192,7 +192,7 @@ JSON_VALUES = st.recursive(
         st.lists(inner)
         | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), inner)
     ),
-    max_leaves=12,
+    max_leaves=6,
 )
 OBJECTS = st.dictionaries(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), JSON_VALUES)
 
@@ -224,11 +224,17 @@ FRAGMENTS = st.sampled_from(
         "\\",
         '"a":',
         '"a"',
+        '"\\u0061"',
+        '"\\ud83d\\ude00"',
         "\\ud800",
         "\\u0000",
         "NaN",
         "-",
         "1e999",
+        "1E+0400",
+        "1.5e3",
+        "-0",
+        "0" * 20,
         "9" * 20,
         "1",
         " ",
@@ -239,15 +245,28 @@ FRAGMENTS = st.sampled_from(
 )
 
 
-@given(st.binary() | st.lists(FRAGMENTS).map(lambda application: "".join(application).encode()))
+TEXTS = st.lists(FRAGMENTS, max_size=12).map(lambda parts: "".join(parts).encode())
+
+
+@given(st.binary(max_size=40) | TEXTS)
 def test_any_bytes_are_a_tree_or_rejected(content: bytes) -> None:
-    """And what is taken holds nothing that BSON cannot, or that makes every sum NaN."""
+    """An accepted tree holds nothing that BSON cannot, or that makes every sum NaN."""
     try:
         tree = loads(content, max_depth=8)
     except Rejected:
         return
     bson.encode({"tree": tree})
     assert all(math.isfinite(number) for number in _floats(tree))
+
+
+@given(TEXTS | TEXTS.map(lambda text: b'{"a":' + text + b"}"))
+def test_the_accepting_and_the_explaining_parser_agree(content: bytes) -> None:
+    """A text is accepted if and only if it has no fault, and its tree is that of Python's json."""
+    faults = list(_faults(_decoded(content), max_depth=4))
+    if faults:
+        assert str(rejection(content, max_depth=4)) == str(faults[0])
+    else:
+        assert repr(loads(content, max_depth=4)) == repr(json.loads(content))
 
 
 def _floats(tree: Any) -> list[float]:

@@ -16,7 +16,7 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["multimarket_async.strict_json", "multimarket_async.domains.orders", "json"]):
-    from multimarket_async.domains.orders.order import parse
+    from multimarket_async.domains.orders.order import parser
     from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
     from multimarket_async.errors import Rejected
     from multimarket_async.store import encode
@@ -68,7 +68,7 @@ def _reason(fault: Rejected) -> tuple[Any, ...]:
 
 
 def _documents(content: bytes, canal: str) -> list[bytes]:
-    documents = parse(content, canal, SETTINGS)
+    documents = parser(canal, SETTINGS)(content)
     for document in documents:
         assert document["_id"] == f"{canal}:{document['order_id']}"
         assert document["montant_centimes"] == sum(document["lignes_centimes"]) >= 0

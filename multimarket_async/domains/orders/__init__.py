@@ -9,8 +9,7 @@ from multimarket_async.domains.orders.followup import lifecycle
 from multimarket_async.domains.orders.french import french
 from multimarket_async.domains.orders.kpis import kpis
 from multimarket_async.domains.orders.listings import listings
-from multimarket_async.domains.orders.order import partition
-from multimarket_async.domains.orders.plain import parser
+from multimarket_async.domains.orders.order import parser, partition
 from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.domains.orders.simulator.invalid import corruptions

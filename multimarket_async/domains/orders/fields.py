@@ -1,15 +1,15 @@
-"""What the files of orders have in common: their fields, the place of ours among them, and words for what is wrong."""
+"""What the files of orders have in common: their fields, and words for what is wrong with one."""
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, tzinfo
-from typing import Annotated, Any, NamedTuple, cast
+from datetime import UTC, datetime
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import ConfigDict, Field, GetPydanticSchema, PlainValidator, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
-from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings, listed
+from multimarket_async.domains.orders.settings import CHANNELS, listed
 from multimarket_async.errors import Rejected
 from multimarket_async.strict_json import pointer_to, shown
 
@@ -24,82 +24,60 @@ DATE_AND_TIME = re.compile(
 )
 
 
-class Channel(NamedTuple):
-    """What the validators of fields ask: whose file this is, and what its orders may say."""
-
-    canal: str
-    settings: OrderSettings
-
-
-def _channel(info: ValidationInfo) -> Channel:
-    return cast("Channel", info.context)
-
-
-def _identifier(value: Any) -> str:
-    if type(value) is int:
-        return str(value)
-    if not isinstance(value, str):
-        raise PydanticCustomError("wrong_type", "must be a text or a whole number")
-    if not value.strip():
-        raise PydanticCustomError("empty_text", "must not be empty")
-    if len(value) > ID_CHARS or "\0" in value:
-        raise PydanticCustomError("out_of_range", "must have at most 200 characters and no NUL among them")
-    return value
-
-
-def _instant(value: Any, info: ValidationInfo) -> datetime:
-    if not isinstance(value, str):
-        raise PydanticCustomError("wrong_type", "must be a date in text, such as 2025-04-26T14:00:00")
-    try:
-        found = instant(value, ZoneInfo(_channel(info).settings.timezone))
-    except (ValueError, OverflowError):
-        raise PydanticCustomError("bad_date", "must be a date and a time such as 2025-04-26T14:00:00") from None
-    if found < EARLIEST:
-        raise PydanticCustomError("bad_date", "must not be before 1970")
-    return found
-
-
-def instant(text: str, zone: tzinfo) -> datetime:
-    """The UTC instant of a date, to the millisecond; a naive one is in `zone`. Raises ValueError, OverflowError.
-
-    Each date goes through that zone, so that its month there is known to exist too.
-    """
-    moment = datetime.fromisoformat(text if DATE_AND_TIME.fullmatch(text) else "")
-    local = moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
-    found = local.astimezone(UTC)
-    return found.replace(microsecond=found.microsecond // 1000 * 1000) if found.microsecond else found
-
-
-def _canal(value: str, info: ValidationInfo) -> str:
-    own = _channel(info).canal
-    if value == own:
-        return value
-    if value in CHANNELS.values():
-        raise PydanticCustomError("wrong_channel", "must be '{own}' in this folder", {"own": own})
-    raise PydanticCustomError("unknown_channel", "must be one of {words}", {"words": listed(CHANNELS.values())})
-
-
-def _status(value: str, info: ValidationInfo) -> str:
-    return _one_of(_channel(info).settings.order_statuses, value)
-
-
-def _state(value: str, info: ValidationInfo) -> str:
-    return _one_of(_channel(info).settings.followup_statuses, value)
-
-
-def _one_of(accepted: Iterable[str], value: str) -> str:
-    if value not in accepted:
-        raise PydanticCustomError("unknown_status", "must be one of {words}", {"words": listed(accepted)})
-    return value
-
-
+# An identifier is a text that is not blank and holds no NUL, or a whole number, which becomes a text. pydantic-core
+# decides it without calling Python; `_identifier_fault` says what is wrong with another value.
+_NOT_BLANK = r"^[^\x00]*[^\s\x00\x1c-\x1f][^\x00]*$"
+_IDENTIFIER = core_schema.union_schema(
+    [
+        core_schema.str_schema(strict=True, pattern=_NOT_BLANK, max_length=ID_CHARS),
+        core_schema.no_info_after_validator_function(str, core_schema.int_schema(strict=True)),
+    ],
+    mode="left_to_right",
+    custom_error_type="identifier",
+    custom_error_message="must be an identifier",
+)
+Identifier = Annotated[str, GetPydanticSchema(lambda *_: _IDENTIFIER)]
 Text = Annotated[str, Field(pattern=r"\S")]
-Identifier = Annotated[str, PlainValidator(_identifier)]
-Instant = Annotated[datetime, PlainValidator(_instant)]
-Canal = Annotated[str, AfterValidator(_canal)]
-Status = Annotated[str, AfterValidator(_status)]
-State = Annotated[str, AfterValidator(_state)]
 AS_DELIVERED = ConfigDict(extra="allow", strict=True)
+
+
+def one_of(words: Iterable[str], code: str, demand: str) -> GetPydanticSchema:
+    """A text that is one of these words; another text is rejected with this code and demand."""
+    among = core_schema.custom_error_schema(core_schema.literal_schema([*words]), code, custom_error_message=demand)
+    return GetPydanticSchema(lambda source, handler: core_schema.chain_schema([handler(source), among]))
+
+
+def channel(canal: str) -> GetPydanticSchema:
+    """The channel whose folder this is."""
+    return one_of([canal], "wrong_channel", f"must be '{canal}' in this folder")
+
+
+def status(accepted: Iterable[str]) -> GetPydanticSchema:
+    """One of the accepted statuses."""
+    return one_of(accepted, "unknown_status", f"must be one of {listed(accepted)}")
+
+
+def instant_in(timezone: str) -> PlainValidator:
+    """A date and time as a UTC instant, to the millisecond; a naive one is in this time zone.
+
+    Each goes through that zone, so that its month there is known to exist too.
+    """
+    zone = UTC if timezone == "UTC" else ZoneInfo(timezone)  # UTC by itself takes less time
+
+    def instant(value: Any) -> datetime:
+        if not isinstance(value, str):
+            raise PydanticCustomError("wrong_type", "must be a date in text, such as 2025-04-26T14:00:00")
+        try:
+            moment = datetime.fromisoformat(value if DATE_AND_TIME.fullmatch(value) else "")
+            local = moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
+            utc = local.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise PydanticCustomError("bad_date", "must be a date and a time such as 2025-04-26T14:00:00") from None
+        if utc < EARLIEST:
+            raise PydanticCustomError("bad_date", "must not be before 1970")
+        return utc.replace(microsecond=utc.microsecond // 1000 * 1000) if utc.microsecond else utc
+
+    return PlainValidator(instant)
 
 
 # --- Faults ---------------------------------------------------------------------------------
@@ -141,6 +119,19 @@ def _named(place: tuple[str | int, ...]) -> str:
 
 
 def _code_and_demand(fault: ErrorDetails) -> tuple[str, str]:
-    if fault["loc"] == ("livraison",) and (fault["type"] == "missing" or fault["input"] is None):
+    given = fault["input"]
+    if fault["loc"] == ("livraison",) and (fault["type"] == "missing" or given is None):
         return "delivery_missing", "must be given: orders of this channel are delivered"
+    if fault["type"] == "wrong_channel" and given not in CHANNELS.values():
+        return "unknown_channel", f"must be one of {listed(CHANNELS.values())}"
+    if fault["type"] == "identifier":
+        return _identifier_fault(given)
     return _FAULTS.get(fault["type"], (fault["type"], fault["msg"]))
+
+
+def _identifier_fault(value: Any) -> tuple[str, str]:
+    if not isinstance(value, str):
+        return "wrong_type", "must be a text or a whole number"
+    if not value.strip():
+        return "empty_text", "must not be empty"
+    return "out_of_range", f"must have at most {ID_CHARS} characters and no NUL among them"

@@ -1,6 +1,9 @@
 """The contract: what a valid order is, its key, and the document it becomes."""
 
-from typing import Annotated, Any, NotRequired, Required, TypeVar
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, NotRequired, Required
 
 from pydantic import Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -10,45 +13,49 @@ from multimarket_async.domains.orders.amounts import amounts
 from multimarket_async.domains.orders.fields import (
     AS_DELIVERED,
     LARGEST_QUANTITY,
-    Canal,
-    Channel,
     Identifier,
-    Instant,
-    Status,
     Text,
+    channel,
+    instant_in,
     rejected,
+    status,
 )
-from multimarket_async.domains.orders.followup import SUIVI, follow_up
+from multimarket_async.domains.orders.followup import SUIVI, follow_up_parser
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Rejected
 from multimarket_async.strict_json import loads, shown
 
-T = TypeVar("T")
 OWN_FIELDS = frozenset(
     {"_id", "montant_total", "montant_centimes", "lignes_centimes", "ingestion", "champs_livres", SUIVI}
 )
 
 
-def parse(content: bytes, canal: str, settings: OrderSettings) -> list[Document | FollowUp]:
-    """The order in one file that came through the channel `canal`, or the follow-up of one. Raises Rejected."""
-    tree = loads(content)
-    if not isinstance(tree, dict):
-        raise Rejected("not_an_object", f"A file must hold one order, an object, and not {shown(tree)}.")
-    # No order is without lines, so nothing that was an order before there were follow-ups is taken for one.
-    if SUIVI in tree and "produits" not in tree:
-        return [follow_up(tree, canal, settings)]
-    return [_document(tree, canal, settings)]
+@cache
+def parser(canal: str, settings: OrderSettings) -> Callable[[bytes], list[Document | FollowUp]]:
+    """The parser of one channel's files, each an order or a follow-up of one. It raises Rejected."""
+    validate, follow_up = _adapter(canal, settings).validator.validate_python, follow_up_parser(canal, settings)
+
+    def parse(content: bytes) -> list[Document | FollowUp]:
+        tree = loads(content)
+        if not isinstance(tree, dict):
+            raise Rejected("not_an_object", f"A file must hold one order, an object, and not {shown(tree)}.")
+        # No order is without lines, so nothing that was an order before there were follow-ups is taken for one.
+        if SUIVI in tree and "produits" not in tree:
+            return [follow_up(tree)]
+        return [_document(tree, canal, validate)]
+
+    return parse
 
 
-def _document(tree: dict[str, Any], canal: str, settings: OrderSettings) -> Document:
+def _document(tree: dict[str, Any], canal: str, validate: Callable[[Any], dict[str, Any]]) -> Document:
     """Fields as delivered, the unknown ones too, but a few in one form.
 
     Identifiers are strings, prices doubles, and `date_commande` is a UTC instant to the millisecond, as BSON
     keeps it. A delivered field with a name of ours is kept under `champs_livres`.
     """
-    own, delivered = _apart(tree)
+    own, delivered = _split(tree)
     try:
-        order = _adapter(canal, settings).validate_python(delivered, context=Channel(canal, settings))
+        order = validate(delivered)
     except ValidationError as error:
         raise rejected(error) from None
     return {"_id": f"{canal}:{order['order_id']}", **order, **amounts(order["produits"]), **own}
@@ -59,7 +66,7 @@ def partition(document: Document) -> str:
     return f"{document['date_commande'].date()}/{document['canal']}"
 
 
-def _apart(tree: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split(tree: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Delivered fields that bear our names, as kept; and the others."""
     if OWN_FIELDS.isdisjoint(tree):
         return {}, tree
@@ -85,43 +92,29 @@ class Delivery(TypedDict):
     ville: str
 
 
-@with_config(AS_DELIVERED)
-class Order(TypedDict):
-    """An order of a channel where a delivery may be given or not."""
-
-    order_id: Identifier
-    client_id: Identifier
-    # At the first bad line the others are left: a million of them would take seconds to list.
-    produits: Annotated[list[Line], Field(min_length=1, fail_fast=True)]
-    date_commande: Instant
-    canal: Canal
-    statut_commande: Status
-    livraison: NotRequired[Delivery | None]
-
-
-@with_config(AS_DELIVERED)
-class DeliveredOrder(Order):
-    """An order of a channel where each one is delivered."""
-
-    livraison: Required[Delivery]  # type: ignore[misc]  # narrower than in Order
-
-
-@with_config(AS_DELIVERED)
-class CollectedOrder(Order):
-    """An order of a channel where none is delivered."""
-
-    livraison: NotRequired[None]  # type: ignore[misc]  # narrower than in Order
-
-
-_EITHER, _DELIVERED, _COLLECTED = (TypeAdapter[Any](form) for form in (Order, DeliveredOrder, CollectedOrder))
-
-
-def of_channel(canal: str, settings: OrderSettings, *, either: T, delivered: T, collected: T) -> T:
-    """What these rules make of the three in this channel."""
-    if canal in settings.delivery_required:
-        return delivered
-    return collected if canal in settings.delivery_forbidden else either
-
-
 def _adapter(canal: str, settings: OrderSettings) -> TypeAdapter[Any]:
-    return of_channel(canal, settings, either=_EITHER, delivered=_DELIVERED, collected=_COLLECTED)
+    """The order of one channel, where each is delivered, none is, or either."""
+    own_channel = channel(canal)
+
+    @with_config(AS_DELIVERED)
+    class Order(TypedDict):
+        order_id: Identifier
+        client_id: Identifier
+        # At the first bad line the others are left: a million of them would take seconds to list.
+        produits: Annotated[list[Line], Field(min_length=1, fail_fast=True)]
+        date_commande: Annotated[datetime, instant_in(settings.timezone)]
+        canal: Annotated[str, own_channel]
+        statut_commande: Annotated[str, status(settings.order_statuses)]
+        livraison: NotRequired[Delivery | None]
+
+    @with_config(AS_DELIVERED)
+    class DeliveredOrder(Order):
+        livraison: Required[Delivery]  # type: ignore[misc]  # narrower than in Order
+
+    @with_config(AS_DELIVERED)
+    class CollectedOrder(Order):
+        livraison: NotRequired[None]  # type: ignore[misc]  # narrower than in Order
+
+    if canal in settings.delivery_required:
+        return TypeAdapter(DeliveredOrder)
+    return TypeAdapter(CollectedOrder if canal in settings.delivery_forbidden else Order)

@@ -11,7 +11,7 @@ import pytest
 from multimarket_async.domains import Audit, Row
 from multimarket_async.domains.orders.audit import OrderAudit
 from multimarket_async.domains.orders.kpis import kpis
-from multimarket_async.domains.orders.order import parse
+from multimarket_async.domains.orders.order import parser
 from multimarket_async.domains.orders.settings import OrderSettings
 
 Measure = Callable[..., Awaitable[dict[str, list[Row]]]]
@@ -173,7 +173,7 @@ async def test_audit_and_pipelines_agree(computed: Measure, timezone: str, order
     audit, documents = OrderAudit(settings), []
     for canal, content in _random_orders(Random(orders), orders):
         audit.add(content)
-        documents += parse(content, canal, settings)
+        documents += parser(canal, settings)(content)
     measured = await computed(documents, timezone=timezone, delivery_required=())
     assert repr(audit.rows()) == repr(_plain(measured))
 

@@ -11,7 +11,7 @@ from bson import Int64
 
 from multimarket_async.domains import Document, Row
 from multimarket_async.domains.orders.audit import OrderAudit
-from multimarket_async.domains.orders.order import parse
+from multimarket_async.domains.orders.order import parser
 from multimarket_async.domains.orders.settings import OrderSettings
 
 Measure = Callable[..., Awaitable[dict[str, list[Row]]]]
@@ -195,7 +195,7 @@ async def test_amounts_are_rounded_half_up_line_by_line(
     produits = [{"produit_id": "P", "nom": nom, "quantite": n, "prix_unitaire": prix} for nom, n, prix in lines]
     order: dict[str, Any] = {"order_id": 1, "client_id": 2, "canal": "boutique", "statut_commande": "payée"}
     content = json.dumps({**order, "date_commande": "2025-05-10T12:00:00", "produits": produits}).encode()
-    rows = await computed(parse(content, "boutique", OrderSettings()))
+    rows = await computed(parser("boutique", OrderSettings())(content))
     audit = OrderAudit(OrderSettings())
     audit.add(content)
     for told in (rows, audit.rows()):

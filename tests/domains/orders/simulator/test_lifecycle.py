@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from multimarket_async.domains import FollowUp
-from multimarket_async.domains.orders.order import parse
+from multimarket_async.domains.orders.order import parser
 from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.domains.orders.simulator.lifecycle import followups_of, simulate_follow_ups
@@ -29,7 +29,7 @@ def lives(orders: int) -> list[list[FollowUp]]:
     for number in range(orders):
         followed = order(number)
         files = followups_of(followed, 1, SETTINGS)
-        found.append([one for file in files for one in parse(file.delivery.content, "web", SETTINGS)])
+        found.append([one for file in files for one in parser("web", SETTINGS)(file.delivery.content)])
         assert {one.key for one in found[-1]} <= {f"web:{followed['order_id']}"}
     return found
 

@@ -11,7 +11,7 @@ import faker
 import pytest
 
 from multimarket_async.domains import Delivery
-from multimarket_async.domains.orders.order import parse
+from multimarket_async.domains.orders.order import parser
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.errors import WrongSettings
@@ -100,7 +100,7 @@ def test_every_delivery_has_exactly_the_fields_of_the_format():
 def test_the_contract_accepts_every_order(canal: str, settings: OrderSettings):
     """Under its key, and dated between the two instants once it is read back."""
     for number in range(500):
-        [document] = parse(delivery(canal, number, settings=settings).content, canal, settings)
+        [document] = parser(canal, settings)(delivery(canal, number, settings=settings).content)
         assert document["_id"] == f"{canal}:{10**9 + number + 1}"
         assert EARLIEST <= document["date_commande"] <= LATEST
 
