@@ -3,40 +3,46 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from os import PathLike
 
 import typer
 
-from multimarket_async.cli.bi import add_bi
-from multimarket_async.cli.flow import add_flow
-from multimarket_async.cli.health import add_health
-from multimarket_async.cli.history import add_history
-from multimarket_async.cli.kpi import add_kpi
-from multimarket_async.cli.produce import add_produce
-from multimarket_async.cli.quarantine import add_quarantine
-from multimarket_async.cli.report import add_report
-from multimarket_async.cli.top import add_top
-from multimarket_async.cli.torture import add_torture
+from multimarket_async.cli import bi, flow, health, history, kpi, produce, quarantine, report, top, torture
+from multimarket_async.cli.options import FAULTS, FOLLOW_UPS, PACE, SEED, TIME_SCALE, command
 from multimarket_async.errors import CannotContinue, Unavailable
 from multimarket_async.memory import keep_one_small_heap
 
 app = typer.Typer(
     name="multimarket-async",
-    help="Three sales channels, one asyncio process, MongoDB, KPI snapshots.",
+    help="Collect order files into MongoDB, and measure KPIs.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # boxes cut the names of options at 80 columns
     pretty_exceptions_enable=False,
 )
-add_flow(app)
-add_produce(app)
-add_history(add_kpi(app))
-for add in (add_bi, add_health, add_quarantine, add_report, add_top, add_torture):
-    add(app)
+command(app, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")(flow.run)
+command(app, SEED, FAULTS, FOLLOW_UPS)(flow.demo)
+command(app, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")(produce.produce)
+command(app, log_to="stdout")(flow.collect)
+command(app, SEED)(torture.torture)
+COMMANDS: dict[str, list[Callable[..., None]]] = {
+    "": [health.verify, health.status, health.doctor, report.report, top.top, bi.bi],
+    "kpi": [kpi.list_all, kpi.refresh, kpi.rebuild, kpi.show, history.history, history.diff],
+    "quarantine": [quarantine.list_all, quarantine.show, quarantine.replay],
+    "config": [health.show_settings],
+}
+HELP = {"kpi": "Show, refresh and compare KPIs.", "quarantine": "Rejected files.", "config": "Settings."}
+for group, commands in COMMANDS.items():
+    parent = typer.Typer(help=HELP[group], no_args_is_help=True) if group else app
+    for work in commands:
+        command(parent)(work)
+    if group:
+        app.add_typer(parent, name=group)
 
 
 def main() -> None:
-    """Run the command line; what a user can mend is said in a sentence, without a traceback."""
+    """Run the command line; an error that a user can correct is a sentence, without a traceback."""
     keep_one_small_heap()
     try:
         app()
@@ -44,7 +50,7 @@ def main() -> None:
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
         cause = _cause(error)
-        if isinstance(cause, BrokenPipeError):  # whoever read our output has seen enough
+        if isinstance(cause, BrokenPipeError):  # the reader of our output has closed it
             os._exit(CannotContinue.exit_code)
         sentence = _sentence(cause)
         if sentence is None:
@@ -54,17 +60,17 @@ def main() -> None:
 
 
 def _cause(error: Exception) -> Exception:
-    """The first error of a task group, where it is one: the others were cancelled because of it."""
+    """The first error of a task group: the other tasks were cancelled because of it."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 def _sentence(error: Exception) -> str | None:
-    """What is wrong and what to do; None for what only a developer can mend."""
+    """The error and its remedy; None for an error in the program."""
     match error:
         case CannotContinue() | Unavailable():
             return str(error)
         case OSError(filename=str() | bytes() | PathLike()):
-            return f"{error.filename}: {error.strerror}. Mend that, or choose another folder with --data-dir."
+            return f"{error.filename}: {error.strerror}. Correct that, or choose another folder with --data-dir."
     return None

@@ -8,16 +8,11 @@ import typer
 from multimarket_async.app import Application
 from multimarket_async.cli.addresses import http_address
 from multimarket_async.cli.kpi import measured
-from multimarket_async.cli.options import command, connected
+from multimarket_async.cli.options import connected
 from multimarket_async.readers.bi import kit
 from multimarket_async.settings import Loaded, Settings
 
 OWN_MONGODB = "mongo_uri is set: create a user with the role read for BI tools in your MongoDB."
-
-
-def add_bi(app: typer.Typer) -> None:
-    """Add this command."""
-    command(app)(bi)
 
 
 def bi(

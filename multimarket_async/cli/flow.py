@@ -1,4 +1,4 @@
-"""run, demo, collect: orders on the move."""
+"""run, demo, collect."""
 
 import logging
 import sys
@@ -14,15 +14,9 @@ from multimarket_async import app as composition
 from multimarket_async import logs, scenarios
 from multimarket_async.cli.addresses import http_address, this_python
 from multimarket_async.cli.options import (
-    FAULTS,
-    FOLLOW_UPS,
-    PACE,
-    SEED,
-    TIME_SCALE,
     FeedNames,
     Until,
     chosen,
-    command,
     finish,
 )
 from multimarket_async.demo import demo as demonstrate
@@ -52,20 +46,16 @@ Lesson = Annotated[
 ]
 
 
-def add_flow(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")(run)
-    command(app, SEED, FAULTS, FOLLOW_UPS)(demo)
-    command(app, log_to="stdout")(collect)
-
-
 def run(
     loaded: Loaded,
-    seconds: Annotated[float | None, typer.Option("--for", min=0, help="Stop by itself after so many seconds.")] = None,
-    no_produce: Annotated[bool, typer.Option("--no-produce", help="Leave the dropping to real systems.")] = False,
+    seconds: Annotated[float | None, typer.Option("--for", min=0, help="Stop after so many seconds.")] = None,
+    no_produce: Annotated[bool, typer.Option("--no-produce", help="Without simulated deliveries.")] = False,
     no_http: Annotated[bool, typer.Option("--no-http", help="Without the page and the HTTP API.")] = False,
 ) -> None:
-    """Produce, collect and measure until stopped (Ctrl-C: collect what waits, measure it, exit 0)."""
+    """Produce, collect, measure and serve until stopped.
+
+    After Ctrl-C it collects the waiting files, publishes a last KPI generation and exits with 0.
+    """
 
     async def work() -> None:
         if not no_http:
@@ -141,10 +131,10 @@ def _performed(
 
 def collect(
     loaded: Loaded,
-    until_empty: Annotated[bool, typer.Option("--until-empty", help="Exit when no file waits any more.")] = False,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="Exit when no file waits.")] = False,
     feeds: FeedNames = None,
 ) -> None:
-    """Store what lands: landing directories to MongoDB, without producing or measuring."""
+    """Store the files that arrive, until stopped; nothing else."""
 
     async def work() -> None:
         async with composition.opened(chosen(loaded, feeds)) as application:

@@ -12,7 +12,7 @@ from multimarket_async import app as composition
 from multimarket_async.app import Application
 from multimarket_async.cli.flow import FOUND_WRONG
 from multimarket_async.cli.manifest import Manifests, verify_manifests
-from multimarket_async.cli.options import Format, OutputFormat, command, connected, finish
+from multimarket_async.cli.options import Format, OutputFormat, connected, finish
 from multimarket_async.errors import CannotContinue
 from multimarket_async.readers import status as reading
 from multimarket_async.readers import tables
@@ -22,16 +22,6 @@ from multimarket_async.readers.terminal import early_lines, feeds_table, progres
 from multimarket_async.readers.verify import Report
 from multimarket_async.readers.verify import verify as compare
 from multimarket_async.settings import Loaded, shown
-
-
-def add_health(app: typer.Typer) -> None:
-    """Add these commands."""
-    command(app)(verify)
-    command(app)(status)
-    command(app)(doctor)
-    config = typer.Typer(help="Settings: show.", no_args_is_help=True)
-    command(config, name="show")(show_config)
-    app.add_typer(config, name="config")
 
 
 def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFormat.TABLE) -> None:
@@ -99,7 +89,7 @@ def doctor(loaded: Loaded) -> None:
         sys.exit(CannotContinue.exit_code)
 
 
-def show_config(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
+def show_settings(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
     """Show every setting: its value and its origin, without passwords."""
     values = shown(loaded)
     if output is OutputFormat.JSON:

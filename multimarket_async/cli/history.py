@@ -7,16 +7,10 @@ from rich.text import Text
 
 from multimarket_async.app import Application
 from multimarket_async.cli.kpi import measured, named
-from multimarket_async.cli.options import command, connected
+from multimarket_async.cli.options import connected
 from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import ledger, tables
 from multimarket_async.settings import Loaded
-
-
-def add_history(group: typer.Typer) -> None:
-    """Add these commands to `kpi`."""
-    command(group)(history)
-    command(group)(diff)
 
 
 def history(

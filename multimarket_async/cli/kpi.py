@@ -6,24 +6,13 @@ from typing import Annotated, Literal
 import typer
 
 from multimarket_async.app import Application
-from multimarket_async.cli.options import GenerationNumber, command, connected
+from multimarket_async.cli.options import GenerationNumber, connected
 from multimarket_async.domains import Kpi, discover
 from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import ledger, tables
 from multimarket_async.readers.terminal import progress
 from multimarket_async.settings import Loaded
 from multimarket_async.snapshots import Generation
-
-
-def add_kpi(app: typer.Typer) -> typer.Typer:
-    """Add these commands; returns the group `kpi`."""
-    group = typer.Typer(help="KPIs: list, refresh, rebuild, show, history, diff.", no_args_is_help=True)
-    command(group, name="list")(list_all)
-    command(group)(refresh)
-    command(group)(rebuild)
-    command(group)(show)
-    app.add_typer(group, name="kpi")
-    return group
 
 
 def list_all(loaded: Loaded) -> None:

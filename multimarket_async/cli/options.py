@@ -77,10 +77,11 @@ def chosen(loaded: Loaded, feeds: str | None) -> Workspace:
 
 
 def command(
-    app: typer.Typer, *flags: inspect.Parameter, name: str | None = None, log_to: LogTo = "stderr"
+    app: typer.Typer, *flags: inspect.Parameter, log_to: LogTo = "stderr"
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command: its first argument is the settings, and it has the common options besides its own.
 
+    Its name is the first word of its function's: list_all is `list`.
     A command that prints data (log_to="stderr") logs warnings and errors only, and not into the data folder.
     """
 
@@ -99,7 +100,7 @@ def command(
         parameters = [*keyword_only, *settings_flags]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        return app.command(name)(run)
+        return app.command(work.__name__.partition("_")[0])(run)
 
     return register
 

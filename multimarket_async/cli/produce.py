@@ -15,15 +15,9 @@ from rich.text import Text
 from multimarket_async import app as composition
 from multimarket_async.app import Workspace
 from multimarket_async.cli.options import (
-    FAULTS,
-    FOLLOW_UPS,
-    PACE,
-    SEED,
-    TIME_SCALE,
     FeedNames,
     Until,
     chosen,
-    command,
     finish,
 )
 from multimarket_async.clock import beats
@@ -35,11 +29,6 @@ from multimarket_async.settings import Loaded
 log = structlog.get_logger()
 
 LOOK_EVERY_S = 0.1
-
-
-def add_produce(app: typer.Typer) -> None:
-    """Add it."""
-    command(app, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")(produce)
 
 
 def produce(

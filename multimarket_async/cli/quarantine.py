@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from multimarket_async.app import Workspace
-from multimarket_async.cli.options import Format, OutputFormat, chosen, command
+from multimarket_async.cli.options import Format, OutputFormat, chosen
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import Landing, QuarantinedFile
 from multimarket_async.landing.waiting import printable
@@ -21,15 +21,6 @@ Changed = Annotated[bool, typer.Option("--changed", help="Only files that were c
 FileName = Annotated[str, typer.Argument(help="Name of the file, as in `quarantine list`.")]
 
 REPLAY_CHANGED = "`quarantine replay --changed` sends back the files that were changed since."
-
-
-def add_quarantine(app: typer.Typer) -> None:
-    """Add these commands."""
-    group = typer.Typer(help="Rejected files: list, show, replay.", no_args_is_help=True)
-    command(group, name="list")(list_all)
-    command(group)(show)
-    command(group)(replay)
-    app.add_typer(group, name="quarantine")
 
 
 def list_all(

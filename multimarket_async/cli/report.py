@@ -7,15 +7,10 @@ from zoneinfo import ZoneInfo
 import typer
 
 from multimarket_async.app import Application
-from multimarket_async.cli.options import GenerationNumber, command, connected
+from multimarket_async.cli.options import GenerationNumber, connected
 from multimarket_async.readers import ledger
 from multimarket_async.readers import report as writing
 from multimarket_async.settings import Loaded
-
-
-def add_report(app: typer.Typer) -> None:
-    """Add this command."""
-    command(app)(report)
 
 
 def report(

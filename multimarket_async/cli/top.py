@@ -11,17 +11,12 @@ from rich.live import Live
 from multimarket_async import app as composition
 from multimarket_async.app import Application
 from multimarket_async.cli.health import read_status
-from multimarket_async.cli.options import command, connected
+from multimarket_async.cli.options import connected
 from multimarket_async.clock import pause
 from multimarket_async.readers import tables
 from multimarket_async.readers.terminal import status_lines, status_screen
 from multimarket_async.readers.top import Observer, Reading
 from multimarket_async.settings import Loaded
-
-
-def add_top(app: typer.Typer) -> None:
-    """Add this command."""
-    command(app)(top)
 
 
 def top(

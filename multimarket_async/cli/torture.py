@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from multimarket_async.cli.flow import FOUND_WRONG
-from multimarket_async.cli.options import SEED, OutputFormat, command, finish
+from multimarket_async.cli.options import OutputFormat, finish
 from multimarket_async.errors import WrongSettings
 from multimarket_async.readers.tables import escape_control_chars
 from multimarket_async.settings import Loaded, Settings
@@ -26,11 +26,6 @@ Rounds = Annotated[int, typer.Option(min=1, help="How many rounds.")]
 FirstRound = Annotated[int, typer.Option(min=0, help="Number of the first round: replay one with --rounds 1.")]
 Bug = Annotated[str | None, typer.Option(hidden=True, help="Plant this bug: it has to be found.")]
 Format = Annotated[OutputFormat, typer.Option("--format", help="table or json.")]
-
-
-def add_torture(app: typer.Typer) -> None:
-    """Add this command."""
-    command(app, SEED)(torture)
 
 
 def torture(  # noqa: PLR0917 - options, which `command` makes keyword-only
