@@ -1,17 +1,19 @@
 """run, demo, collect."""
 
 import logging
+import shlex
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from multimarket_async import app as composition
-from multimarket_async import logs, scenarios
+from multimarket_async import logs
 from multimarket_async.cli.addresses import http_address, this_python
 from multimarket_async.cli.options import (
     FeedNames,
@@ -19,30 +21,25 @@ from multimarket_async.cli.options import (
     chosen,
     finish,
 )
-from multimarket_async.demo import demo as demonstrate
-from multimarket_async.demo import next_steps
 from multimarket_async.errors import WrongSettings
+from multimarket_async.proving.demo import perform, under
+from multimarket_async.proving.lessons import LESSONS
 from multimarket_async.proving.manifest import recording
 from multimarket_async.readers import tables
 from multimarket_async.settings import Loaded, Settings
 
 FOUND_WRONG = 4
-ORDERS_PER_CHANNEL = 500
 PerChannel = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help=f"How many orders each channel delivers. (default: {ORDERS_PER_CHANNEL}, or as the scenario says)",
+        help=f"Number of orders of each channel. (default: {LESSONS['burst'].orders_per_channel}, or the lesson's)",
         show_default=False,
     ),
 ]
-Lesson = Annotated[
+LessonName = Annotated[
     str | None,
-    typer.Option(
-        "--scenario",
-        help="A lesson instead: one that --list-scenarios names, or your own lesson.toml.",
-        show_default=False,
-    ),
+    typer.Option("--lesson", help="Perform this lesson instead: one that --list-lessons names.", show_default=False),
 ]
 
 
@@ -73,60 +70,61 @@ def demo(
     loaded: Loaded,
     orders_per_channel: PerChannel = None,
     until: Until = None,
-    scenario: Lesson = None,
-    list_scenarios: Annotated[bool, typer.Option("--list-scenarios", help="Name the scenarios, and end.")] = False,
+    lesson: LessonName = None,
+    list_lessons: Annotated[bool, typer.Option("--list-lessons", help="List the lessons, and exit.")] = False,
 ) -> None:
-    """Drop a burst into every channel, follow it into the KPI tables, and verify all of it; or perform a scenario."""
+    """Deliver a burst into every channel, follow it into the KPI tables, and verify all of it; or perform a lesson."""
     console = tables.console()
-    if list_scenarios:
+    if list_lessons:
         console.print(_listed())
         return
-    if scenario:
-        right, steps = _performed(loaded, scenario, orders_per_channel, until, console)
-    else:
-        right, steps = _demonstrated(loaded, orders_per_channel, until, console), {}
+    if lesson:
+        _check_lesson(lesson, orders_per_channel, until)
+        logs.configure(loaded.of(Settings).log_format, sys.stderr, None, logging.ERROR)  # faults are the lesson
+    chosen_lesson = LESSONS[lesson or "burst"]
+
+    async def work() -> tuple[bool, dict[str, str]]:
+        async with composition.opened(composition.workspace(under(chosen_lesson, loaded))) as application:
+            return await perform(chosen_lesson, application, console, orders_per_channel, until=until)
+
+    right, steps = finish(work())
     if not right:
         sys.exit(FOUND_WRONG)
     settings = loaded.of(Settings)
     data_dir = settings.data_dir if loaded.sources["data_dir"] == "--data-dir" else None
-    for line in next_steps(this_python(), http_address(settings), data_dir, steps):
+    for line in _next_steps(http_address(settings), data_dir, steps):
         typer.echo(line)
 
 
+def _check_lesson(name: str, orders_per_channel: int | None, until: datetime | None) -> None:
+    if name not in LESSONS:
+        raise WrongSettings(f"There is no lesson {name}; there are {', '.join(LESSONS)}.")
+    if until and name != "burst":
+        raise WrongSettings("A lesson has days of its own: leave out --until.")
+    if orders_per_channel == 0:
+        raise WrongSettings("A lesson without orders shows nothing: give --orders-per-channel a larger number.")
+
+
 def _listed() -> Table:
-    table = tables.plain("Scenario", "What happens")
-    for one in scenarios.every():
-        table.add_row(one.name, one.title)
+    table = tables.plain("Lesson", "What happens")
+    for name, lesson in LESSONS.items():
+        table.add_row(name, lesson.title)
     return table
 
 
-def _demonstrated(loaded: Loaded, orders_per_channel: int | None, until: datetime | None, console: Console) -> bool:
-    files = ORDERS_PER_CHANNEL if orders_per_channel is None else orders_per_channel
-
-    async def work() -> bool:
-        async with composition.opened(composition.workspace(loaded)) as application:
-            return (await demonstrate(application, files, console, until)).right
-
-    return finish(work())
-
-
-def _performed(
-    loaded: Loaded, name: str, orders_per_channel: int | None, until: datetime | None, console: Console
-) -> tuple[bool, dict[str, str]]:
-    if until:
-        raise WrongSettings("A scenario has days of its own: leave out --until.")
-    if orders_per_channel == 0:
-        raise WrongSettings("A scenario without orders shows nothing: give --orders-per-channel a larger number.")
-    scenario = scenarios.find(name)
-    if orders_per_channel:
-        scenario = scenario.model_copy(update={"orders_per_channel": orders_per_channel})
-
-    async def work() -> tuple[bool, dict[str, str]]:
-        async with composition.opened(composition.workspace(scenario.under(loaded))) as application:
-            return await scenarios.Play(scenario, application, console).perform()
-
-    logs.configure(loaded.of(Settings).log_format, sys.stderr, None, logging.ERROR)  # what goes wrong is the lesson
-    return finish(work())
+def _next_steps(address: str, data_dir: Path | None, first: Mapping[str, str]) -> Iterator[str]:
+    """Commands to continue with, with the data folder if a flag named it."""
+    where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
+    steps = {
+        **first,
+        "run": f"orders keep coming; the page that shows it all is at {address}",
+        "top": "the same flow in a second terminal",
+        "report": "every KPI with its chart in one file, report.html",
+    }
+    yield "Where to look next:"
+    for command_line, purpose in steps.items():
+        yield f"  {this_python()} -m multimarket_async {command_line}{where}"
+        yield f"      {purpose}"
 
 
 def collect(

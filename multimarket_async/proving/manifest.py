@@ -19,7 +19,7 @@ from typing import Any, Self
 from pydantic_core import to_json
 
 from multimarket_async.app import Workspace
-from multimarket_async.domains import STORED, Delivery, LoadedDomain
+from multimarket_async.domains import STORED, Delivery, LoadedDomain, Row
 from multimarket_async.errors import WrongSettings
 from multimarket_async.producer import Producer
 from multimarket_async.readers.audit import Audit
@@ -32,7 +32,8 @@ class Manifest:
     """The manifest of a run in progress, shared by its producers; thread-safe.
 
     domains: those whose KPIs the last line gives; none: the checker computes them from the archived files.
-    expected: number of delivered files by feed and outcome: "stored", "duplicate" or a quarantine code.
+    expected: number of delivered files by feed and outcome: "stored", "duplicate" or a quarantine code; documents:
+        of those that become a new document; faults: by fault. kpis: expected rows by KPI, after the end.
     The last line is written if the context ends without an error.
     """
 
@@ -40,6 +41,9 @@ class Manifest:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.expected: dict[str, Counter[str]] = defaultdict(Counter)
+        self.faults: Counter[str] = Counter()
+        self.documents = 0
+        self.kpis: dict[str, list[Row]] = {}
         self._file = path.open("xb", buffering=0)  # a written line survives the end of this process
         self._digest = hashlib.sha256()
         self._lock = Lock()
@@ -59,15 +63,21 @@ class Manifest:
         yield
         with self._lock:
             self._write([{"received": feed}])
-            self.expected[feed].update(delivery.expected for delivery in deliveries)
-            if audit := self._audits.get(feed):
-                for delivery in deliveries:
-                    if delivery.expected == STORED:
-                        audit.add(feed, delivery.name, delivery.content)
+            for delivery in deliveries:
+                self._count(feed, delivery)
+
+    def _count(self, feed: str, delivery: Delivery) -> None:
+        self.expected[feed][delivery.expected] += 1
+        self.faults[delivery.fault] += 1
+        if delivery.expected == STORED:
+            self.documents += not delivery.follows
+            if feed in self._audits:
+                self._audits[feed].add(feed, delivery.name, delivery.content)
 
     def _end(self) -> None:
-        kpis = {name: rows for audit in dict.fromkeys(self._audits.values()) for name, rows in audit.rows().items()}
-        self._write([{"end": {"files": self.expected, "kpis": kpis, "sha256": self._digest.hexdigest()}}])
+        for audit in set(self._audits.values()):
+            self.kpis |= audit.rows()
+        self._write([{"end": {"files": self.expected, "kpis": self.kpis, "sha256": self._digest.hexdigest()}}])
 
     def _write(self, lines: Sequence[Mapping[str, Any]]) -> None:
         text = memoryview(b"".join(to_json(line) + b"\n" for line in lines))

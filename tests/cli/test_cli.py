@@ -695,52 +695,34 @@ def test_demo_ends_with_where_to_look_next(shell: Shell) -> None:
     assert "http://127.0.0.1:8123\n" in last
 
 
-LESSON = """
-title = "A lesson"
-watch = "Look."
-why = "So it is."
-orders_per_channel = 20
-first_day = 2026-03-02
-days = [1, 1]
-seconds_a_day = 0.05
-example = "not_a_number"
-[settings]
-faults = "nan=0.2"
-[expect]
-stored = "orders"
-[next]
-"quarantine show {example}" = "why"
-"""
-
-
-def test_a_scenario_ends_with_why_it_is_right_and_what_to_do_next(shell: Shell) -> None:
+def test_a_lesson_ends_with_why_it_is_right_and_what_to_do_next(shell: Shell) -> None:
     """0, nothing beside it; its own commands come first, and can be typed as they are. The log is silent."""
-    (shell.folder / "lesson.toml").write_text(LESSON)
-    out = shell.out("demo", "--scenario", "lesson.toml", "--data-dir", "here")
-    assert out.index("What was seen") < out.index("Why it is right\nSo it is.\n") < out.index("Where to look next:")
+    out = shell.out("demo", "--lesson", "bad-supplier", "--orders-per-channel", "40", "--data-dir", "here")
+    assert out.index("What was seen") < out.index("Why it is right\nEach file") < out.index("Where to look next:")
     [file] = re.findall(r"^  python -m multimarket_async quarantine show (\S+) --data-dir here$", out, re.MULTILINE)
-    assert "not_a_number at /produits/" in shell.seen("quarantine", "show", file, "--data-dir", "here")
+    code = re.search(r"^For example .*\n(\w+)", out, re.MULTILINE)
+    assert code is not None
+    assert code[1] in shell.seen("quarantine", "show", file, "--data-dir", "here")
     assert "Right" in shell.seen("verify", "--data-dir", "here")
 
 
-def test_a_scenario_that_sees_something_else_than_it_expected(shell: Shell) -> None:
-    """4, and what differs."""
-    (shell.folder / "lesson.toml").write_text(LESSON.replace('stored = "orders"', "stored = 7"))
-    done = shell.run("demo", "--scenario", "lesson.toml", "--orders-per-channel", "5")
+def test_a_lesson_that_sees_something_else_than_it_expected(shell: Shell) -> None:
+    """4, and what differs: no file can be as fast as this budget."""
+    done = shell.run("demo", "--lesson", "black-friday", "--orders-per-channel", "5", LATENCY_BUDGET_S="0.000001")
     assert (done.returncode, done.stderr.strip()) == (4, "")
-    assert re.search(r"^WRONG orders stored: \d+, expected 7$", done.stdout, re.MULTILINE)
+    assert re.search(r"^WRONG files that waited longer than the budget: \d+, expected 0$", done.stdout, re.MULTILINE)
 
 
-def test_the_scenarios_are_listed(shell: Shell) -> None:
-    """Name and title; and a name that is not among them is told so."""
-    out = shell.seen("demo", "--list-scenarios")
+def test_the_lessons_are_listed(shell: Shell) -> None:
+    """Name and title; an unknown name is refused."""
+    out = shell.seen("demo", "--list-lessons")
     assert re.search(r"^ *outage +Outage: MongoDB goes away", out, re.MULTILINE)
-    done = shell.look("demo", "--scenario", "nope")
+    done = shell.look("demo", "--lesson", "nope")
     assert done.returncode == 2
-    assert "There is no scenario nope; there are bad-supplier, black-friday, double-charge, outage" in done.stderr
-    done = shell.look("demo", "--scenario", "outage", "--until", "2026-01-01")
+    assert "There is no lesson nope; there are burst, bad-supplier, black-friday, double-charge, outage" in done.stderr
+    done = shell.look("demo", "--lesson", "outage", "--until", "2026-01-01")
     assert (done.returncode, "leave out --until" in done.stderr) == (2, True)
-    done = shell.look("demo", "--scenario", "outage", "--orders-per-channel", "0")
+    done = shell.look("demo", "--lesson", "outage", "--orders-per-channel", "0")
     assert (done.returncode, "without orders" in done.stderr) == (2, True)
 
 

@@ -1,0 +1,209 @@
+"""Performs a lesson and prints it: day by day the place of every file, what was seen beside what must be, and why."""
+
+import shlex
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from rich.console import Console
+from rich.text import Text
+
+from multimarket_async.app import Application
+from multimarket_async.domains import DUPLICATE, STORED, Kpi
+from multimarket_async.errors import WrongSettings
+from multimarket_async.landing import QuarantinedFile
+from multimarket_async.landing.waiting import printable
+from multimarket_async.proving.checker import summary
+from multimarket_async.proving.lessons import Lesson, Run
+from multimarket_async.proving.lessons.run import DayEnd, own_server
+from multimarket_async.readers.source_excerpt import excerpt
+from multimarket_async.readers.tables import escape_control_chars, plain, show
+from multimarket_async.settings import Loaded, Settings
+
+PAGE_CHARS = 96
+HEADING = "Day          came  so far = waiting + archived + quarantined   peak   wait"
+LEGEND = "peak: most files waiting at the same time; wait: the longest of the day"
+WIDEST_BAR, NOTE_CHARS = 24, 12
+EXAMPLE = "{example}"
+
+
+def under(lesson: Lesson, loaded: Loaded) -> Loaded:
+    """The settings with those of the lesson. Raises WrongSettings where a flag contradicts it."""
+    if lesson.settings is None:
+        return loaded
+    for name in ("faults", "follow_ups"):
+        if loaded.sources[name].startswith("--"):
+            flag = name.replace("_", "-")
+            raise WrongSettings(f"A lesson itself says what goes wrong: leave out --{flag}.")
+    changes = {"faults": "", "follow_ups": False, **lesson.settings}
+    return replace(loaded, models={**loaded.models, "": loaded.of(Settings).model_copy(update=changes)})
+
+
+async def perform(
+    lesson: Lesson,
+    application: Application,
+    console: Console,
+    orders_per_channel: int | None = None,
+    *,
+    until: datetime | None = None,
+    day_s: float = 1.0,
+) -> tuple[bool, dict[str, str]]:
+    """Perform a lesson: whether everything expected was seen, and the commands to continue with.
+
+    Raises WrongSettings where the lesson stops a MongoDB that is not ours, or is not alone; CannotContinue.
+    """
+    if lesson.stops_mongodb or (lesson.settings is not None and application.server):
+        own_server(application)
+    run = Run(application, orders_per_channel or lesson.orders_per_channel, until=until, day_s=day_s)
+    with _opening(console, lesson, run):
+        await lesson.perform(run)
+    wrong = [str(finding) for finding in run.findings if not finding.right]
+    run.report.differences += [*wrong, *run.comparison.differences]
+    for kpi in _kpis(application, lesson):
+        _show_kpi(console, kpi, run)
+    _show_quarantined(console, run)
+    example = _example(lesson, run)
+    if example:
+        _show_example(console, example)
+    if lesson.why:
+        _show_findings(console, run)
+        if run.report.right:
+            _heading(console, "Why it is right")
+            _prose(console, lesson.why)
+            _lines(console, [""])
+    _lines(console, _verdict(run))
+    return run.report.right, dict(_next(lesson, example))
+
+
+def _kpis(application: Application, lesson: Lesson) -> Iterator[Kpi]:
+    for domain in application.domains:
+        for kpi in domain.kpis:
+            if kpi.name in lesson.kpis or (kpi.headline and not lesson.why):
+                yield kpi
+
+
+@contextmanager
+def _opening(console: Console, lesson: Lesson, run: Run) -> Iterator[None]:
+    """The title; then a line for each day when it is over, and on a terminal what happens at this moment."""
+    _heading(console, f"\n{lesson.title}")
+    width = max(0, min(WIDEST_BAR, console.width - len(HEADING) - NOTE_CHARS - 3))
+    run.on_day = lambda end: _lines(console, [_day_line(end, width, run)])
+    if lesson.watch:
+        _prose(console, lesson.watch)
+        _lines(console, ["", HEADING])
+    with console.status("") as status:
+        run.on_sample = lambda: status.update(f"{run.delivered:,} received, {run.waiting:,} waiting")
+        yield
+    _lines(console, [LEGEND, ""] if lesson.watch else [""])
+
+
+def _day_line(end: DayEnd, width: int, run: Run) -> str:
+    places, wait = end.places, f"{end.longest_s:.1f} s" if end.longest_s else "-"
+    sums = f"{sum(places):>8,} ={places.waiting:>8,} +{places.archived:>9,} +{places.quarantined:>12,}"
+    bar = "█" * round(width * min(1.0, end.peak / run.files))
+    begins = f"{end.day.period.earliest:%a %d %b}"
+    return f"{begins}{end.delivered:>7,}{sums}{end.peak:>7,}{wait:>7}  {bar:<{width}} {end.note}".rstrip()
+
+
+def _show_kpi(console: Console, kpi: Kpi, run: Run) -> None:
+    """The table of a KPI: of rows that begin a period, those within the period of the run."""
+    earliest, latest = run.backfill.period.earliest, run.backfill.period.latest
+    rows = [row for row in run.kpis[kpi.name] if earliest <= row.get("period_start", earliest) < latest]
+    show(console, kpi, rows)
+
+
+def _show_quarantined(console: Console, run: Run) -> None:
+    """The number of files in quarantine by reason, and the number that had to be."""
+    expected = Counter({code: files for code, files in run.expected.items() if code not in (STORED, DUPLICATE)})
+    if not (codes := run.quarantined | expected):
+        return
+    _heading(console, f"{run.quarantined.total():,} files in quarantine, by reason")
+    table = plain("Code")
+    for heading in ("Files", "Expected"):
+        table.add_column(heading, justify="right")
+    for code in sorted(codes, key=lambda code: (-codes[code], code)):
+        table.add_row(Text(escape_control_chars(code)), f"{run.quarantined[code]:,}", f"{expected[code]:,}")
+    console.print(table)
+
+
+def _example(lesson: Lesson, run: Run) -> QuarantinedFile | None:
+    """A file that was quarantined in this run: one of the lesson's code, or else any."""
+    if not lesson.example:
+        return None
+    files = [
+        file
+        for (_, landing), before, now in zip(run.parts.channels, run.before, run.report.channels, strict=True)
+        for file in landing.quarantine.newest(now.quarantined.total() - before.quarantined.total())
+    ]
+    matching = (file for file in files if file.reason["code"] == lesson.example)
+    return next(matching, files[0] if files else None)
+
+
+def _show_example(console: Console, file: QuarantinedFile) -> None:
+    """The sentence, and the place of the error in the text."""
+    reason, name = file.reason, escape_control_chars(printable(file.path.name))
+    where = f" at {escape_control_chars(str(reason['pointer']))}" if reason.get("pointer") else ""
+    _heading(console, f"For example {reason.get('feed', '')}/{name}")
+    digests = [f"{fact}: {escape_control_chars(str(reason[fact]))}" for fact in reason if fact.startswith("sha256_")]
+    drawn = [*excerpt(file.content(), reason), ""]
+    sentence = escape_control_chars(reason["sentence"])
+    _lines(console, [f"{reason['code']}{where}", sentence, *digests, *([""] if drawn[1:] else []), *drawn])
+
+
+def _show_findings(console: Console, run: Run) -> None:
+    """What was seen beside what was expected."""
+    _heading(console, "What was seen")
+    table = plain("", "What")
+    table.add_column("Seen", justify="right", no_wrap=True)
+    table.add_column("Expected", overflow="fold")
+    for finding in run.findings:
+        mark = Text("right", style="green") if finding.right else Text("WRONG", style="bold red")
+        table.add_row(mark, finding.title, finding.seen, finding.expected)
+    console.print(table)
+
+
+def _verdict(run: Run) -> Iterator[str]:
+    """The deliveries with their digest, the sum that must hold, and the differences, if any.
+
+    Two people who see the same digest have delivered the same bytes.
+    """
+    manifest, backfill = run.manifest, run.backfill
+    made_of = ", ".join(f"{name} {value}" for name, value in backfill.made_of.items())
+    dates = f"{backfill.period.earliest:%Y-%m-%d} to {backfill.period.latest:%Y-%m-%d}"
+    yield f"{manifest.documents:,} orders in {backfill.files:,} files of {made_of}, {dates}: digest {backfill.digest}"
+    received, quarantined = run.gained(lambda channel: channel.received), run.quarantined.total()
+    sign = "=" if received == run.stored + run.duplicates + quarantined else "is not"
+    sums = f"{run.stored:,} stored + {run.duplicates:,} duplicate + {quarantined:,} in quarantine"
+    yield f"{received:,} received {sign} {sums}"
+    if run.report.right:
+        yield f"KPIs recomputed from the archived files agree to the cent (generation {run.report.generation})."
+    yield from (f"WRONG {escape_control_chars(difference)}" for difference in run.report.differences)
+    yield from summary(run.comparison)
+
+
+def _next(lesson: Lesson, example: QuarantinedFile | None) -> Iterator[tuple[str, str]]:
+    """Commands to continue with; those about the example only if there is one."""
+    name = shlex.quote(printable(example.path.name)) if example else None
+    for command, purpose in lesson.next.items():
+        if name or EXAMPLE not in command:
+            yield command.replace(EXAMPLE, name or ""), purpose
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print(Text(text, style="bold"))
+
+
+def _lines(console: Console, texts: Iterable[str]) -> None:
+    """Print lines as they are, never cut."""
+    for text in texts:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _prose(console: Console, text: str) -> None:
+    """Print paragraphs, separated by empty lines, at most as wide as a page."""
+    width = min(PAGE_CHARS, console.width)
+    paragraphs = (textwrap.fill(" ".join(paragraph.split()), width) for paragraph in text.strip().split("\n\n"))
+    _lines(console, ["\n\n".join(paragraphs)])

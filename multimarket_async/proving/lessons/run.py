@@ -1,0 +1,290 @@
+"""One run of a lesson: deliveries day by day beside a collector, scans of all places, and what must have been seen."""
+
+import asyncio
+import operator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple, TypeAlias
+
+from multimarket_async.app import Application, side_task
+from multimarket_async.clock import beats
+from multimarket_async.collector.tally import Latency, measured
+from multimarket_async.domains import DUPLICATE, STORED, Row
+from multimarket_async.errors import CannotContinue, WrongSettings
+from multimarket_async.producer import History, Period, write_backfill
+from multimarket_async.proving.checker import check
+from multimarket_async.proving.manifest import recording
+from multimarket_async.readers.accounting import Channel, counted, on_disk
+from multimarket_async.readers.verify import verify
+from multimarket_async.store import EmbeddedServer
+
+NOT_ALONE = (
+    "A lesson accounts for every file of its data folder, so it must be alone there: end the other commands on it, "
+    "such as run or top, or name another folder with --data-dir."
+)
+NOT_OURS = "This lesson stops MongoDB, so it must be an embedded one: leave out --mongo-uri."
+PORT_TAKEN = "Another program took the port of MongoDB meanwhile. No file is lost; try again."
+Number: TypeAlias = int | float | Decimal
+SAMPLE_EVERY_S = 0.02
+SCANS, RESCAN_AFTER_S = 20, 0.1  # a file on its way is in two places for a moment
+
+
+class LessonDay(NamedTuple):
+    """A day of a lesson. files: for each channel."""
+
+    period: Period
+    files: int
+
+
+class Places(NamedTuple):
+    """Number of files by place, all channels together."""
+
+    waiting: int
+    archived: int
+    quarantined: int
+
+
+class DayEnd(NamedTuple):
+    """The end of a day. peak: most files waiting at the same time. longest_s: longest wait of a file that left."""
+
+    day: LessonDay
+    note: str
+    delivered: int
+    peak: int
+    longest_s: float
+    places: Places
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An expectation and what was seen, as texts."""
+
+    title: str
+    seen: str
+    expected: str
+    right: bool
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.seen}, expected {self.expected}"
+
+
+class Run:
+    """A run of a lesson on a data folder, which may hold orders already.
+
+    until: end of the period of a burst. day_s: duration of a day. torn_for_s: duration of half-written files.
+    waits_s: of each file. peak: most files waiting at the same time. missing: most files in no place, or in two, at
+    any scan. on_day, on_sample: called at the end of each day, and several times a second.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        orders_per_channel: int,
+        *,
+        until: datetime | None = None,
+        day_s: float = 1.0,
+    ) -> None:
+        self.parts = application
+        self.orders_per_channel = orders_per_channel
+        self.until = until
+        self.day_s = day_s
+        self.torn_for_s = 0.0
+        self.waits_s: list[float] = []
+        self.peak = self._peak_today = self.missing = 0
+        self.findings: list[Finding] = []
+        self.on_day: Callable[[DayEnd], None] = lambda _: None
+        self.on_sample: Callable[[], None] = lambda: None
+        self._collector = application.collector()
+        self._producers = application.producers()
+        self._backfills: list[History] = []
+
+    @property
+    def delivered(self) -> int:
+        """Files so far."""
+        return sum(producer.delivered for producer in self._producers)
+
+    @property
+    def files(self) -> int:
+        """Files that all channels deliver, but for copies and follow-ups."""
+        return max(1, self.orders_per_channel * len(self._producers))
+
+    @property
+    def waiting(self) -> int:
+        """Files delivered and not yet filed away."""
+        return self.delivered - self._collector.tally.total()
+
+    @asynccontextmanager
+    async def collecting(self) -> AsyncIterator[None]:
+        """Collect what waits already; then record and collect all deliveries until no file waits any more."""
+        await self.parts.collector().until_empty()
+        self.before = await counted(self.parts.channels, self.parts.store)
+        self._places_before = await asyncio.to_thread(_on_disk, self.parts)
+        for producer in self._producers:
+            producer.torn_for_s = self.torn_for_s
+        ended = asyncio.Event()
+        with recording(self.parts, "demo", self._producers) as self.manifest:
+            async with asyncio.TaskGroup() as group, side_task(self._sample(), "sample"):
+                group.create_task(self._collector.run(ended), name="collector")
+                yield
+                ended.set()
+        await self._collector.until_empty()
+        self.waits_s += self._collector.tally.waits()
+        await self.scan()
+
+    def days(self, first: date, busy: Sequence[float]) -> Iterator[LessonDay]:
+        """Successive days that share the orders in proportion to how busy they are."""
+        midnight = datetime.combine(first, time(), UTC)
+        sums = [round(self.orders_per_channel * part / sum(busy)) for part in accumulate(busy, initial=0.0)]
+        for number, (before, after) in enumerate(pairwise(sums)):
+            begins = midnight + timedelta(days=number)
+            yield LessonDay(Period(begins, begins + timedelta(days=1)), after - before)
+
+    async def live(self, day: LessonDay, note: str = "") -> Places:
+        """Deliver the files of a day, which takes at least `day_s`; the places of all files at its end."""
+        before, self._peak_today = self.delivered, self.waiting
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(self.day_s))
+            group.create_task(self.deliver(day.files, day.period))
+        self._sample_once()
+        waits_s = self._collector.tally.waits()
+        self.waits_s += waits_s
+        places = await self.scan()
+        longest_s = max(waits_s, default=0.0)
+        self.on_day(DayEnd(day, note, self.delivered - before, self._peak_today, longest_s, places))
+        return places
+
+    async def deliver(self, files: int, period: Period) -> None:
+        """Deliver files into every channel at full speed, dated over the period."""
+        self._backfills.append(await write_backfill(dict.fromkeys(self._producers, files), period))
+
+    @property
+    def backfill(self) -> History:
+        """All deliveries together."""
+        first, last = self._backfills[0].period, self._backfills[-1].period
+        return replace(self._backfills[-1], period=Period(first.earliest, last.latest))
+
+    async def scan(self) -> Places:
+        """The places of all files of this run; counts those that are in none of them, or in two."""
+        for _ in range(SCANS):
+            now = await asyncio.to_thread(_on_disk, self.parts)
+            places = Places(*map(operator.sub, now, self._places_before))
+            if not (missing := abs(self.delivered - sum(places))):
+                return places
+            await asyncio.sleep(RESCAN_AFTER_S)
+        self.missing = max(self.missing, missing)
+        return places
+
+    async def _sample(self) -> None:
+        async for _ in beats(SAMPLE_EVERY_S, asyncio.Event()):
+            self._sample_once()
+            self.on_sample()
+
+    def _sample_once(self) -> None:
+        waiting = self.waiting
+        self._peak_today, self.peak = max(self._peak_today, waiting), max(self.peak, waiting)
+
+    async def stop_mongodb(self) -> None:
+        """Stop the embedded server."""
+        await own_server(self.parts).stop()
+
+    async def start_mongodb(self) -> None:
+        """Start it again, under the same address. Raises CannotContinue."""
+        if (server := self.parts.server) and server.uri != await server.start():
+            raise CannotContinue(PORT_TAKEN)
+
+    async def refresh(self) -> dict[str, list[Row]]:
+        """Publish a generation: its rows by KPI."""
+        self.generation = await self.parts.snapshotter().refresh()
+        return {name: kpi["rows"] for name, kpi in self.generation["kpis"].items()}
+
+    async def measure(self) -> None:
+        """Publish a generation, verify everything, and expect what every lesson must show."""
+        parts = self.parts
+        self.kpis = await self.refresh()
+        self.report = await verify(parts.domains, parts.channels, parts.store, self.generation)
+        self.comparison = await check(parts, [self.manifest.path], self.generation)
+        self.expected = sum(self.manifest.expected.values(), Counter[str]())
+        self.stored, self.duplicates = (
+            self.gained(lambda channel: channel.stored),
+            self.gained(lambda channel: channel.duplicates),
+        )
+        before = sum((channel.quarantined for channel in self.before), Counter[str]())
+        self.quarantined = sum((channel.quarantined for channel in self.report.channels), Counter[str]()) - before
+        self.waits = measured(self.waits_s, parts.settings.latency_budget_s) or Latency(0, 0.0, 0.0, 0.0, 0)
+        self.expect("good files stored", self.stored, equals=self.expected[STORED])
+        self.expect("files that are not where they must be", self.comparison.wrong, equals=0)
+        self.expect("files missing, at any scan", self.missing, equals=0)
+        self.expect("files that still wait", sum(channel.waiting for channel in self.report.channels), equals=0)
+
+    def gained(self, count: Callable[[Channel], int]) -> int:
+        """The increase of a count since the run began, all channels together."""
+        return sum(map(count, self.report.channels)) - sum(map(count, self.before))
+
+    @property
+    def bad(self) -> int:
+        """Delivered files that had to be quarantined."""
+        return self.expected.total() - self.expected[STORED] - self.expected[DUPLICATE]
+
+    def expect(
+        self,
+        title: str,
+        seen: Number,
+        *,
+        equals: Number | None = None,
+        at_least: Number | None = None,
+        at_most: Number | None = None,
+    ) -> None:
+        """Note what was seen beside what must be seen."""
+        bounds = (
+            ("", equals, operator.eq),
+            ("at least ", at_least, operator.ge),
+            ("at most ", at_most, operator.le),
+        )
+        for words, bound, holds in bounds:
+            if bound is not None:
+                self.findings.append(Finding(title, _text(seen), words + _text(bound), holds(seen, bound)))
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson.
+
+    title: what happens. watch: what to look at. why: why what was seen is right. orders_per_channel: the default.
+    settings: of the program; None: as the user gave them. kpis: those to show, of the days of the lesson.
+    example: the code of a quarantined file to show. next: commands to continue with; {example} is that file.
+    """
+
+    title: str
+    perform: Callable[[Run], Awaitable[None]]
+    orders_per_channel: int
+    watch: str = ""
+    why: str = ""
+    settings: Mapping[str, Any] | None = None
+    stops_mongodb: bool = False
+    kpis: Sequence[str] = ()
+    example: str = ""
+    next: Mapping[str, str] = field(default_factory=dict)
+
+
+def own_server(application: Application) -> EmbeddedServer:
+    """The embedded server that this process started. Raises WrongSettings if there is none."""
+    if application.server is None:
+        raise WrongSettings(NOT_OURS)
+    if not application.server.owned:
+        raise WrongSettings(NOT_ALONE)
+    return application.server
+
+
+def _on_disk(application: Application) -> Places:
+    channels = [on_disk(landing, stored=0) for _, landing in application.channels]
+    counts = [(channel.waiting, channel.archived, channel.quarantined.total()) for channel in channels]
+    return Places(*map(sum, zip(*counts, strict=True)))
+
+
+def _text(number: Number) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.2f}"
