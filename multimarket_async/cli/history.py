@@ -9,7 +9,7 @@ from multimarket_async.app import Application
 from multimarket_async.cli.kpi import measured, named
 from multimarket_async.cli.options import connected
 from multimarket_async.errors import WrongSettings
-from multimarket_async.readers import ledger, tables
+from multimarket_async.readers import generations, tables
 from multimarket_async.settings import Loaded
 
 
@@ -24,8 +24,8 @@ def history(
     if by not in numbers:
         raise WrongSettings(f"{name} has no number {by} to follow. There are: {', '.join(numbers)}.")
 
-    async def work(application: Application) -> list[ledger.Step]:
-        return [step async for step in ledger.history(application.store, kpi, by)]
+    async def work(application: Application) -> list[generations.Step]:
+        return [step async for step in generations.history(application.store, kpi, by)]
 
     table = tables.plain("Generation", "As of", "Row", by, title=kpi.title)
     for step in connected(loaded, work):
@@ -44,7 +44,7 @@ def diff(
     old, new, entered = connected(loaded, lambda application: _compared(application, before, after))
     table = tables.plain("KPI", "Row", "Changed", title=f"Generation {before} -> {after}")
     for kpi in measured(loaded):
-        for change in ledger.changes(kpi, old, new):
+        for change in generations.changes(kpi, old, new):
             table.add_row(change.kpi, _text(_words(change.key)), _text("; ".join(change.columns())))
     tables.console().print(table)
     for name, found in entered.items():
@@ -59,10 +59,10 @@ def diff(
 
 async def _compared(
     application: Application, before: int, after: int
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, ledger.Entered]]:
-    old, new = [await ledger.generation(application.store, number) for number in (before, after)]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, generations.Entered]]:
+    old, new = [await generations.generation(application.store, number) for number in (before, after)]
     cubes = [(domain.name, cube) for domain in application.domains for cube in domain.cubes]
-    return old, new, {name: await ledger.entered(application.store, cube, old, new) for name, cube in cubes}
+    return old, new, {name: await generations.entered(application.store, cube, old, new) for name, cube in cubes}
 
 
 def _words(key: tuple[Any, ...]) -> str:

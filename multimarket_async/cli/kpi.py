@@ -9,7 +9,7 @@ from multimarket_async.app import Application
 from multimarket_async.cli.options import GenerationNumber, connected
 from multimarket_async.domains import Kpi, discover
 from multimarket_async.errors import WrongSettings
-from multimarket_async.readers import ledger, tables
+from multimarket_async.readers import generations, tables
 from multimarket_async.readers.terminal import progress
 from multimarket_async.settings import Loaded
 from multimarket_async.snapshots import Generation
@@ -48,10 +48,10 @@ def show(
 ) -> None:
     """Show the rows of a KPI, of the newest generation or an older one."""
     kpi, moment = named(loaded, name), _moment(at)
-    generation = connected(loaded, lambda application: ledger.generation(application.store, number, moment))
-    rows = ledger.rows(kpi, generation)
+    generation = connected(loaded, lambda application: generations.generation(application.store, number, moment))
+    rows = generations.rows(kpi, generation)
     if output == "json":
-        typer.echo(tables.as_json(kpi, generation, rows))
+        typer.echo(tables.terminal_safe_json(tables.as_object(kpi, generation, rows)))
     elif output == "csv":
         typer.echo(tables.as_csv(kpi, rows), nl=False)
     else:

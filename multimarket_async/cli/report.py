@@ -8,7 +8,7 @@ import typer
 
 from multimarket_async.app import Application
 from multimarket_async.cli.options import GenerationNumber, connected
-from multimarket_async.readers import ledger
+from multimarket_async.readers import generations
 from multimarket_async.readers import report as writing
 from multimarket_async.settings import Loaded
 
@@ -22,7 +22,7 @@ def report(
     """Write the KPIs of a generation, with charts, into an HTML file to mail or print."""
 
     async def work(parts: Application) -> str:
-        generation = await ledger.generation(parts.store, number)
+        generation = await generations.generation(parts.store, number)
         language = writing.FRENCH if lang == "fr" else writing.ENGLISH
         return writing.report(parts.domains, generation, language, ZoneInfo(parts.settings.timezone))
 

@@ -1,7 +1,4 @@
-"""A KPI's rows as Parquet: typed columns, times in UTC, what may be missing nullable.
-
-Written by DuckDB: a third of the size of pyarrow, without dependencies, and the one thing wanted of it is this file.
-"""
+"""A KPI's rows as Parquet, written by DuckDB: typed columns, times in UTC, nullable where a value can be missing."""
 
 import tempfile
 from collections.abc import Sequence
@@ -24,7 +21,7 @@ ROWS_A_STATEMENT = 100
 
 def as_parquet(kpi: Kpi, rows: Sequence[Row]) -> bytes:
     """The rows as one Parquet file (zstd); blocks for some milliseconds, so call it in a thread."""
-    import duckdb  # noqa: PLC0415 - 13 MB that only who asks for such a file pays
+    import duckdb  # noqa: PLC0415 - 13 MB, loaded for the first such file
 
     with tempfile.TemporaryDirectory() as folder, duckdb.connect(":memory:", config=OFFLINE) as database:
         database.execute(f"CREATE TABLE kpi ({', '.join(map(_declared, kpi.columns))})")
@@ -35,11 +32,11 @@ def as_parquet(kpi: Kpi, rows: Sequence[Row]) -> bytes:
 
 
 def _insert(database: "duckdb.DuckDBPyConnection", kpi: Kpi, rows: Sequence[Row]) -> None:
-    one = f"({', '.join('?' for _ in kpi.columns)})"
+    row_values = f"({', '.join('?' for _ in kpi.columns)})"
     for start in range(0, len(rows), ROWS_A_STATEMENT):
         chunk = rows[start : start + ROWS_A_STATEMENT]
         values = [row.get(column.name) for row in chunk for column in kpi.columns]
-        database.execute(f"INSERT INTO kpi VALUES {', '.join(one for _ in chunk)}", values)  # noqa: S608 - no text of theirs
+        database.execute(f"INSERT INTO kpi VALUES {', '.join(row_values for _ in chunk)}", values)  # noqa: S608 - placeholders only
 
 
 def _declared(column: Column) -> str:

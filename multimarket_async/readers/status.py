@@ -10,7 +10,7 @@ from typing import Any
 from multimarket_async.domains import Feed
 from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import Channel, counted
-from multimarket_async.readers.freshness import freshness
+from multimarket_async.readers.generations import freshness
 from multimarket_async.store import Store
 
 

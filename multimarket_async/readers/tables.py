@@ -20,24 +20,33 @@ from multimarket_async.domains import Column, Kpi, Row
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers.charts import drawing
 
-__all__ = ["as_csv", "as_json", "as_table", "console", "escape_control_chars", "plain", "show", "terminal_safe_json"]
+__all__ = [
+    "as_csv",
+    "as_object",
+    "as_table",
+    "console",
+    "escape_control_chars",
+    "iso",
+    "plain",
+    "show",
+    "terminal_safe_json",
+]
 
 WIDE = 200
 NARROWEST_BAR, WIDEST_BAR, BESIDE_BAR = 10, 30, 2
-# What a terminal obeys; line ends and tabs are left to the format, which quotes them.
+# Control characters of a terminal; line ends and tabs are quoted by the format.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_json(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row]) -> str:
-    """One object: name, generation, computed_at, as_of, rows."""
-    head = {"name": kpi.name, "generation": generation["_id"]}
-    times = {name: generation[name] for name in ("computed_at", "as_of")}
-    return terminal_safe_json({**head, **times, "rows": rows})
+def as_object(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
+    """The contract of a KPI in JSON: name, generation, computed_at, as_of, rows."""
+    times = {name: iso(generation[name]) for name in ("computed_at", "as_of")}
+    return {"name": kpi.name, "generation": generation["_id"], **times, "rows": rows}
 
 
 def as_csv(kpi: Kpi, rows: Sequence[Row]) -> str:
-    """A header and a line a row; text that a spreadsheet would run as a formula is quoted (OWASP, CSV injection)."""
+    """A header, a line per row; text that a spreadsheet would run as a formula is quoted (OWASP: CSV injection)."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180; a bare CR inside a text is quoted then
     writer.writerow(column.name for column in kpi.columns)
@@ -46,7 +55,7 @@ def as_csv(kpi: Kpi, rows: Sequence[Row]) -> str:
 
 
 def show(to: Console, kpi: Kpi, rows: Sequence[Row]) -> None:
-    """Print the table; with bars where a terminal has the room, and rows are there to be compared."""
+    """Print the table; on a terminal that is wide enough, with bars to compare its rows."""
     table = as_table(kpi, rows)
     room = to.width - to.measure(table).maximum - BESIDE_BAR
     if to.is_terminal and room >= NARROWEST_BAR and len(rows) > 1:
@@ -55,9 +64,9 @@ def show(to: Console, kpi: Kpi, rows: Sequence[Row]) -> None:
 
 
 def as_table(kpi: Kpi, rows: Sequence[Row], bar_width: int = 0) -> Table:
-    """The columns people read; exact minor units and period starts are for machines. Digits are never cut.
+    """A table without the columns for machines (minor units, period starts). Digits are never cut.
 
-    bar_width: of a bar in each row that shows what the KPI measures, characters; 0 for none.
+    bar_width: characters of the bar in each row that shows the measure; 0: no bars.
     """
     shown = [column for column in kpi.columns if column.type != "date" and not column.name.endswith("_minor")]
     table = plain(title=kpi.title)
@@ -79,13 +88,13 @@ def _add_columns(table: Table, columns: Sequence[Column], cells: Sequence[Sequen
         if column.type == "string":
             table.add_column(Text(heading), overflow="fold")
         else:
-            # rich takes room from columns that may wrap: the heading is wrapped here, to what the digits need.
+            # rich narrows columns that may wrap: the heading is wrapped here, to the width of the digits.
             width = max(widest, *map(len, heading.split()))
             table.add_column(Text(textwrap.fill(heading, width)), justify="right", no_wrap=True)
 
 
 def _bars(rows: Sequence[Row], measure: Column, width: int) -> Iterator[tuple[Bar]]:
-    """A bar a row, the longest for the largest value."""
+    """One bar per row, the longest for the largest value."""
     values = [max(0.0, row[measure.name] or 0.0) for row in rows]
     most = max(values, default=0.0) or 1.0
     for value in values:
@@ -93,7 +102,7 @@ def _bars(rows: Sequence[Row], measure: Column, width: int) -> Iterator[tuple[Ba
 
 
 def plain(*headings: str, title: str | None = None) -> Table:
-    """An empty table in the house style; long words are folded, never cut."""
+    """An empty table in the common style; long words are folded, never cut."""
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title_justify="left", title_style="bold")
     for heading in headings:
         table.add_column(heading, overflow="fold")
@@ -102,13 +111,13 @@ def plain(*headings: str, title: str | None = None) -> Table:
 
 def console() -> Console:
     """Standard output: as wide as the terminal, or wide enough for any table where there is none."""
-    found = Console()
-    return found if found.is_terminal else Console(width=WIDE)
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=WIDE)
 
 
 def terminal_safe_json(data: Any) -> str:
-    """JSON for people and programs: letters as they are, but escaped what could move a terminal's cursor."""
-    text = json.dumps(data, default=_iso, ensure_ascii=False, indent=2)
+    """JSON for a terminal: letters as they are, control characters escaped."""
+    text = json.dumps(data, default=iso, ensure_ascii=False, indent=2)
     return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
@@ -124,12 +133,13 @@ def _shown(column: Column, value: Any) -> str:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
-        return _iso(value)
+        return iso(value)
     if not isinstance(value, str):
         return value
-    shown = CONTROL.sub(lambda found: escape_control_chars(found[0]), value)
+    shown = CONTROL.sub(lambda match: escape_control_chars(match[0]), value)
     return "'" + shown if shown.startswith(FORMULA_STARTS) else shown
 
 
-def _iso(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
+    """ISO 8601 with Z for UTC."""
     return moment.isoformat().replace("+00:00", "Z")

@@ -1,8 +1,9 @@
-"""What the page is made of; tests/browser opens it."""
+"""The files and routes of the page; tests/browser opens it."""
 
 import re
 from pathlib import Path
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from multimarket_async.domains import discover, settings_models
@@ -16,22 +17,26 @@ STATIC = Path(page.__file__).with_name("static")
 def test_the_page_knows_how_each_kpi_is_drawn_and_what_it_is_called_in_french() -> None:
     loaded = load(settings_models(), {}, {}, Path("/nowhere"))
     domains = [domain.under(loaded) for domain in discover()]
-    told = about(domains, loaded.of(Settings))
+    declarations = about(domains, loaded.of(Settings))
     kpis = [kpi for domain in domains for kpi in domain.kpis]
-    assert [*told["drawings"]] == [kpi.name for kpi in kpis]
-    assert {kpi.title for kpi in kpis} <= {*told["french"]}
-    assert told["drawings"]["top_products"] == {"kind": "bars", "x": "product", "y": "quantity", "series": None}
+    assert [*declarations["drawings"]] == [kpi.name for kpi in kpis]
+    assert {kpi.title for kpi in kpis} <= {*declarations["french"]}
+    assert declarations["drawings"]["top_products"] == {"kind": "bars", "x": "product", "y": "quantity", "series": None}
+
+
+def request(etag: str = "") -> Request:
+    return Request({"type": "http", "headers": [(b"if-none-match", etag.encode())]})
 
 
 async def test_the_chart_library_is_made_once_and_kept(tmp_path: Path) -> None:
     library = Library(tmp_path / "cache")
-    made = await library.sent(None)
+    made = await library.response(request())
     assert b"vegaEmbed" in made.body
     [kept] = (tmp_path / "cache").iterdir()
     kept.write_bytes(b"kept")
-    assert (await library.sent(None)).body == made.body
-    assert (await Library(tmp_path / "cache").sent(None)).body == b"kept"
-    known: Response = await library.sent(made.headers["etag"])
+    assert (await library.response(request())).body == made.body
+    assert (await Library(tmp_path / "cache").response(request())).body == b"kept"
+    known: Response = await library.response(request(made.headers["etag"]))
     assert (known.status_code, known.body) == (304, b"")
 
 

@@ -56,7 +56,7 @@ def as_csv(*rows: dict[str, Any]) -> list[list[str]]:
 def test_json_is_one_object_with_a_head_and_the_rows() -> None:
     """As the contract of `kpi show` says; times in ISO 8601 with Z."""
     generation = {"_id": 7, "computed_at": AT, "as_of": AT, "seconds": 1}
-    assert json.loads(tables.as_json(SALES, generation, [row("Thé", 2, 3.5)])) == {
+    assert json.loads(tables.terminal_safe_json(tables.as_object(SALES, generation, [row("Thé", 2, 3.5)]))) == {
         "name": "sales",
         "generation": 7,
         "computed_at": "2026-05-20T12:00:00.250000Z",
@@ -76,7 +76,7 @@ def test_json_is_one_object_with_a_head_and_the_rows() -> None:
 def test_json_of_nothing_measured() -> None:
     """An empty list, and null for a mean over nothing."""
     generation = {"_id": 1, "computed_at": AT, "as_of": AT}
-    assert json.loads(tables.as_json(SALES, generation, []))["rows"] == []
+    assert tables.as_object(SALES, generation, [])["rows"] == []
 
 
 # --- CSV ------------------------------------------------------------------------------------

@@ -1,80 +1,66 @@
-"""Looking something up once for everybody who asks for it."""
+"""A value that is read once for all who ask for it; an answer that is not sent to a client that has it."""
 
 import asyncio
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Generic, TypeVar
 
-K = TypeVar("K", bound=Hashable)
+from starlette.requests import Request
+from starlette.responses import Response
+
 T = TypeVar("T")
 
 
 class Fresh(Generic[T]):
-    """A value that is looked up at most every `every_s` seconds, when somebody asks.
+    """A value that is read on demand, at most once in `every_s` seconds.
 
-    stale_s: a value at most this old is given at once, while a new one is looked up behind the scenes.
+    stale_s: a value at most this old is returned immediately, while a new one is read in the background.
     """
 
-    def __init__(self, look: Callable[[], Awaitable[T]], every_s: float, stale_s: float = 0.0) -> None:
+    def __init__(self, read: Callable[[], Awaitable[T]], every_s: float, stale_s: float = 0.0) -> None:
         self.every_s = every_s
-        self._look = look
+        self._read = read
         self._stale_s = stale_s
-        self._found: tuple[float, T] | None = None
+        self._value: tuple[float, T] | None = None
         self._task: asyncio.Task[T] | None = None
 
     async def get(self) -> T:
-        """The value. Raises what looking it up raises."""
-        age_s = time.monotonic() - self._found[0] if self._found else None
-        if self._found and age_s is not None and age_s <= self.every_s:
-            return self._found[1]
-        task = self._looking()
-        if self._found and age_s is not None and age_s <= self._stale_s:
-            return self._found[1]
-        return await asyncio.shield(task)  # one who goes away takes nothing from the others
+        """The value. Raises what reading it raises."""
+        age_s = time.monotonic() - self._value[0] if self._value else None
+        if self._value and age_s is not None and age_s <= self.every_s:
+            return self._value[1]
+        task = self._reading()
+        if self._value and age_s is not None and age_s <= self._stale_s:
+            return self._value[1]
+        return await asyncio.shield(task)  # a client that disconnects cancels nothing for the others
 
     def expire(self) -> None:
-        """Look again next time."""
-        self._found = None
+        """Read again next time."""
+        self._value = None
         self._task = None
 
-    def _looking(self) -> asyncio.Task[T]:
+    def _reading(self) -> asyncio.Task[T]:
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._looked())
+            self._task = asyncio.create_task(self._measured())
             self._task.add_done_callback(_retrieved)
         return self._task
 
-    async def _looked(self) -> T:
+    async def _measured(self) -> T:
         task, began = asyncio.current_task(), time.monotonic()
-        value = await self._look()
-        if self._task is task:  # else it was expired meanwhile, and may say what is no longer so
-            self._found = (began, value)
+        value = await self._read()
+        if self._task is task:  # else it expired meanwhile and may be out of date
+            self._value = (began, value)
         return value
 
 
-class Memo(Generic[K, T]):
-    """What was made for a key, for the `most` keys asked for last; made once, however many ask at the same time."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._made: OrderedDict[K, asyncio.Future[T]] = OrderedDict()
-
-    async def get(self, key: K, make: Callable[[], Awaitable[T]]) -> T:
-        """The value of this key. What `make` raises is raised to all who wait, and not kept."""
-        if key not in self._made:
-            self._made[key] = asyncio.ensure_future(make())
-            self._made[key].add_done_callback(lambda done: self._forget_failed(key, done))
-            while len(self._made) > self._most:
-                self._made.popitem(last=False)
-        self._made.move_to_end(key)
-        return await asyncio.shield(self._made[key])
-
-    def _forget_failed(self, key: K, done: "asyncio.Future[T]") -> None:
-        if (done.cancelled() or done.exception()) and self._made.get(key) is done:
-            del self._made[key]
-
-
 def _retrieved(task: "asyncio.Task[T]") -> None:
-    """DirtyMark a failure as seen: where nobody waits for it any more, the next one asks anew."""
+    """Mark a failure as retrieved: nobody may be waiting for it any more."""
     if not task.cancelled():
         task.exception()
+
+
+def not_modified(request: Request, headers: dict[str, str]) -> Response | None:
+    """304 for a client whose If-None-Match names the ETag of these headers."""
+    tags = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers) if {headers["ETag"], "*"} & tags else None

@@ -13,7 +13,7 @@ from typing import Any
 from multimarket_async.clock import pause
 from multimarket_async.errors import CannotContinue, Unavailable
 from multimarket_async.readers.accounting import Channel, on_disk, stored_files, waiting_in
-from multimarket_async.readers.freshness import freshness
+from multimarket_async.readers.generations import freshness
 from multimarket_async.readers.http.cache import Fresh
 from multimarket_async.readers.http.minutes import Minutes
 from multimarket_async.readers.http.sources import Sources

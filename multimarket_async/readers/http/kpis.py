@@ -1,8 +1,8 @@
-"""/api/kpis: what there is, and each KPI as JSON, CSV and Parquet. Everything comes from the declarations."""
+"""/api/kpis: the list of KPIs, and each KPI as JSON, CSV and Parquet, from the declarations of the domains."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+import json
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -10,24 +10,25 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
 from multimarket_async.domains import Column, Kpi, Row
-from multimarket_async.readers import ledger, tables
+from multimarket_async.readers import generations, tables
 from multimarket_async.readers.http import filters
-from multimarket_async.readers.http.cache import Memo
-from multimarket_async.readers.http.generations import Generations
+from multimarket_async.readers.http.cache import Fresh, not_modified
 from multimarket_async.readers.http.problems import Problem, responses
 from multimarket_async.readers.http.sources import Sources
 from multimarket_async.readers.parquet import as_parquet
 
-JSON, CSV, PARQUET = "application/json", "text/csv; charset=utf-8", "application/vnd.apache.parquet"
-MEDIA_TYPES = {"json": JSON, "csv": CSV, "parquet": PARQUET}
-MOST_BODIES = 256
-KINDS = {"enum": [*MEDIA_TYPES]}
-WHICH = ("generation", "at")
-WHICH_PARAMETERS = [
+MEDIA_TYPES = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+FORMATS = {"enum": [*MEDIA_TYPES]}
+CHOICES = (Column("generation", "integer", ""), Column("at", "date", ""))
+CHOICE_PARAMETERS = [
     filters.query("generation", "Number of a generation; without it, the newest.", filters.NUMBER),
     filters.query("at", "The newest at this time (UTC where it has no zone).", filters.JSON_TYPES["date"]),
 ]
-BROKEN = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+ERRORS = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class ColumnResponse(BaseModel):
@@ -37,32 +38,31 @@ class ColumnResponse(BaseModel):
     type: str = Field(description="string, integer (64 bits), double, or date (an instant, UTC)")
     title: str
     unit: str = Field(description="empty where the number is a plain count or a name")
-    nullable: bool = Field(description="whether it is null in some rows: a rate over nothing")
+    nullable: bool = Field(description="true if it can be null: a rate over nothing")
 
 
 class Links(BaseModel):
-    """Where to get it."""
+    """Addresses of the rows, by format."""
 
     json_: str = Field(alias="json")
     csv: str
     parquet: str
-    history: str
 
 
 class KpiResponse(BaseModel):
-    """What a KPI is."""
+    """A KPI: its definition and columns."""
 
     name: str
     title: str
     unit: str
     definition: str
-    headline: bool = Field(description="one of the few to show first")
+    headline: bool = Field(description="one of the few main figures")
     columns: list[ColumnResponse]
     links: Links
 
 
 class KpiListResponse(BaseModel):
-    """What is measured, and the newest generation; its three fields are null before the first."""
+    """The KPIs, and the newest generation, whose three fields are null before the first."""
 
     generation: int | None
     computed_at: AwareDatetime | None
@@ -70,24 +70,26 @@ class KpiListResponse(BaseModel):
     kpis: list[KpiResponse]
 
 
-def routes(sources: Sources, generations: Generations) -> APIRouter:
-    """One operation a KPI and format."""
-    router, bodies = APIRouter(tags=["KPIs"]), Bodies(generations)
+def routes(sources: Sources, newest: Fresh[dict[str, Any]]) -> APIRouter:
+    """The list, and two operations a KPI."""
+    router = APIRouter(tags=["KPIs"])
 
-    @router.get("/api/kpis", summary="What is measured", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
+    @router.get("/api/kpis", summary="The KPIs", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
     async def kpis() -> KpiListResponse:
-        """Every KPI with its definition, its columns (type, unit), and where to get it."""
-        newest = await generations.newest() or {}
-        told = [_told(kpi) for kpi in sources.kpis]
+        """Every KPI with its definition, its columns (type, unit), and the addresses of its rows."""
+        try:
+            found = await newest.get()
+        except generations.NotKept:
+            found = {}
         return KpiListResponse(
-            generation=newest.get("_id"),
-            computed_at=newest.get("computed_at"),
-            as_of=newest.get("as_of"),
-            kpis=told,
+            generation=found.get("_id"),
+            computed_at=found.get("computed_at"),
+            as_of=found.get("as_of"),
+            kpis=[_described(kpi) for kpi in sources.kpis],
         )
 
     for kpi in sources.kpis:
-        _add(router, kpi, bodies)
+        _add(router, kpi, sources, newest)
     names = ", ".join(kpi.name for kpi in sources.kpis)
 
     @router.get("/api/kpis/{name:path}", include_in_schema=False)
@@ -97,36 +99,31 @@ def routes(sources: Sources, generations: Generations) -> APIRouter:
     return router
 
 
-def _told(kpi: Kpi) -> KpiResponse:
-    here = f"/api/kpis/{kpi.name}"
-    columns = [
-        ColumnResponse(name=one.name, type=one.type, title=one.title, unit=one.unit, nullable=one.nullable)
-        for one in kpi.columns
-    ]
-    links = Links(json=f"{here}.json", csv=f"{here}.csv", parquet=f"{here}.parquet", history=f"{here}/history")
+def _described(kpi: Kpi) -> KpiResponse:
+    path = f"/api/kpis/{kpi.name}"
     return KpiResponse(
         name=kpi.name,
         title=kpi.title,
         unit=kpi.unit,
         definition=kpi.definition,
         headline=kpi.headline,
-        columns=columns,
-        links=links,
+        columns=[ColumnResponse.model_validate(column, from_attributes=True) for column in kpi.columns],
+        links=Links(json=f"{path}.json", csv=f"{path}.csv", parquet=f"{path}.parquet"),
     )
 
 
-def _add(router: APIRouter, kpi: Kpi, bodies: "Bodies") -> None:
-    async def accepted(request: Request) -> Response:
-        return await _answer(kpi, bodies, _accepted(request.headers.get("accept", "")), request)
+def _add(router: APIRouter, kpi: Kpi, sources: Sources, newest: Fresh[dict[str, Any]]) -> None:
+    async def as_json(request: Request) -> Response:
+        return await _answer(kpi, "json", request, sources, newest)
 
-    async def formatted(kind: Annotated[str, Path(json_schema_extra=KINDS)], request: Request) -> Response:
-        if kind not in MEDIA_TYPES:
+    async def formatted(format: Annotated[str, Path(json_schema_extra=FORMATS)], request: Request) -> Response:  # noqa: A002 - the name in the address
+        if format not in MEDIA_TYPES:
             raise Problem(
-                HTTPStatus.NOT_FOUND, f"There is no format {kind[:100]}. There are: {', '.join(MEDIA_TYPES)}."
+                HTTPStatus.NOT_FOUND, f"There is no format {format[:100]}. There are: {', '.join(MEDIA_TYPES)}."
             )
-        return await _answer(kpi, bodies, kind, request)
+        return await _answer(kpi, format, request, sources, newest)
 
-    endpoints: dict[str, Callable[..., Any]] = {"": accepted, ".{kind}": formatted}
+    endpoints: dict[str, Callable[..., Any]] = {"": as_json, ".{format}": formatted}
     for ending, endpoint in endpoints.items():
         router.add_api_route(
             f"/api/kpis/{kpi.name}{ending}",
@@ -135,17 +132,19 @@ def _add(router: APIRouter, kpi: Kpi, bodies: "Bodies") -> None:
             operation_id=f"{kpi.name}_as" if ending else kpi.name,
             summary=f"{kpi.title}, in a format" if ending else kpi.title,
             description=f"{kpi.definition}\n\nFilters: any of several values of a column; from and to are included.",
-            openapi_extra={"parameters": [*WHICH_PARAMETERS, *filters.parameters(kpi.columns)]},
+            openapi_extra={"parameters": [*CHOICE_PARAMETERS, *filters.parameters(kpi.columns)]},
             response_class=Response,
-            responses={**_ok(kpi), **responses(*BROKEN)},
+            responses={**_ok(kpi, [*MEDIA_TYPES] if ending else ["json"]), **responses(*ERRORS)},
         )
 
 
-def _ok(kpi: Kpi) -> dict[int | str, dict[str, Any]]:
+def _ok(kpi: Kpi, formats: Sequence[str]) -> dict[int | str, dict[str, Any]]:
     schemas = {"json": _rows_schema(kpi), "csv": {"type": "string"}, "parquet": {"type": "string", "format": "binary"}}
-    content = {MEDIA_TYPES[kind].partition(";")[0]: {"schema": schema} for kind, schema in schemas.items()}
-    same = "What `If-None-Match` names is what there is."
-    return {200: {"description": "The rows.", "content": content}, 304: {"description": same}}
+    content = {MEDIA_TYPES[name].partition(";")[0]: {"schema": schemas[name]} for name in formats}
+    return {
+        200: {"description": "The rows.", "content": content},
+        304: {"description": "`If-None-Match` names these rows."},
+    }
 
 
 def _rows_schema(kpi: Kpi) -> dict[str, Any]:
@@ -155,74 +154,34 @@ def _rows_schema(kpi: Kpi) -> dict[str, Any]:
     return {"type": "object", "required": [*head, "rows"], "properties": {**head, "rows": rows}}
 
 
-async def _answer(kpi: Kpi, bodies: "Bodies", kind: str, request: Request) -> Response:
+async def _answer(kpi: Kpi, name: str, request: Request, sources: Sources, newest: Fresh[dict[str, Any]]) -> Response:
     query = request.query_params.multi_items()
-    etag, render = await bodies.of(kpi, kind, query)
-    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept"}
-    if etag in request.headers.get("if-none-match", ""):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    if kind != "json":
-        headers["Content-Disposition"] = f'attachment; filename="{kpi.name}.{kind}"'
-    return Response(await render(), media_type=MEDIA_TYPES[kind], headers=headers)
+    asked = filters.asked(query, kpi.columns, *(choice.name for choice in CHOICES))
+    generation = await _chosen(dict(query), sources, newest)
+    rows = generations.rows(kpi, generation)
+    measured_ms = int(generation["computed_at"].timestamp() * 1000)  # numbers begin again in a new database
+    etag = f'"{generation["_id"]}-{generation.get("definition", "")}-{measured_ms}-{name}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if unchanged := not_modified(request, headers):
+        return unchanged
+    if name != "json":
+        headers["Content-Disposition"] = f'attachment; filename="{kpi.name}.{name}"'
+    body = await asyncio.to_thread(rendered, kpi, generation, asked.of(rows), name)
+    return Response(body, media_type=MEDIA_TYPES[name], headers=headers)
 
 
-def _accepted(header: str) -> str:
-    """The format that an Accept header likes best; JSON where it does not say."""
-    likings = {"json": 0.0, "csv": 0.0, "parquet": 0.0}
-    for part in header.split(","):
-        media_type, *parameters = (word.strip() for word in part.split(";"))
-        for kind, name in MEDIA_TYPES.items():
-            if media_type == name.partition(";")[0]:
-                likings[kind] = max(likings[kind], _liking(parameters))
-    return max(likings, key=likings.__getitem__)
+async def _chosen(query: dict[str, str], sources: Sources, newest: Fresh[dict[str, Any]]) -> dict[str, Any]:
+    number, at = (filters.value(choice, query[choice.name]) if choice.name in query else None for choice in CHOICES)
+    if at is None and number in (None, (await newest.get())["_id"]):
+        return await newest.get()
+    return await generations.generation(sources.store, number, at)
 
 
-def _liking(parameters: Sequence[str]) -> float:
-    given = [one.removeprefix("q=") for one in parameters if one.startswith("q=")]
-    try:
-        return float(given[0]) if given else 1.0
-    except ValueError:
-        return 0.0
-
-
-class Bodies:
-    """Responses that were made lately: a generation never changes, so each is made once."""
-
-    def __init__(self, generations: Generations) -> None:
-        self._generations = generations
-        self._made: Memo[tuple[str, ...], bytes] = Memo(MOST_BODIES)
-
-    async def of(
-        self, kpi: Kpi, kind: str, query: Sequence[tuple[str, str]]
-    ) -> tuple[str, Callable[[], Awaitable[bytes]]]:
-        """The entity tag, and how to get the body. Raises Problem, NotKept, Unavailable."""
-        wanted, which = filters.asked(query, kpi.columns, *WHICH), dict(query)
-        generation = await self._generations.get(*_which(which))
-        rows = ledger.rows(kpi, generation)
-        measured_ms = int(generation["computed_at"].timestamp() * 1000)  # numbers begin again in a new database
-        etag = f'"{generation["_id"]}-{generation.get("definition", "")}-{measured_ms}-{kind}"'
-        key = (kpi.name, etag, *sorted(f"{name}={text}" for name, text in query if name not in WHICH))
-
-        async def render() -> bytes:
-            return await self._made.get(
-                key, lambda: asyncio.to_thread(lambda: rendered(kpi, generation, wanted.of(rows), kind))
-            )
-
-        return etag, render
-
-
-def rendered(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row], kind: str) -> bytes:
-    """These rows in a format; every declared column, also in a generation from before it was declared."""
+def rendered(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row], name: str) -> bytes:
+    """These rows in a format, with every declared column, also those declared after the generation was measured."""
     whole = [{column.name: row.get(column.name) for column in kpi.columns} for row in rows]
-    if kind == "parquet":
+    if name == "parquet":
         return as_parquet(kpi, whole)
-    return (tables.as_csv(kpi, whole) if kind == "csv" else tables.as_json(kpi, generation, whole)).encode()
-
-
-def _which(given: dict[str, str]) -> tuple[int | None, datetime | None]:
-    number = given.get("generation")
-    at = given.get("at")
-    return (
-        filters.value(Column("generation", "integer", ""), number) if number is not None else None,
-        filters.value(Column("at", "date", ""), at) if at is not None else None,
-    )
+    if name == "csv":
+        return tables.as_csv(kpi, whole).encode()
+    return json.dumps(tables.as_object(kpi, generation, whole), default=tables.iso, ensure_ascii=False).encode()

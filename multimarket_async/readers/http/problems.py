@@ -10,11 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.readers.ledger import NotKept
+from multimarket_async.readers.generations import NotKept
 
 MEDIA_TYPE = "application/problem+json"
 AWAY = "MongoDB does not answer just now; nothing is lost. Try again."
-GUARDED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.TOO_MANY_REQUESTS)
+GUARDED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.MISDIRECTED_REQUEST)
 SCHEMA = {
     "type": "object",
     "description": "What is wrong (RFC 9457).",

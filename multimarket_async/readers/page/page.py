@@ -1,11 +1,10 @@
-"""What the page is served: its files, what the domains declare, and the chart library."""
+"""Routes of the page: its files, the declarations of the domains, and the chart library."""
 
 import asyncio
 import contextlib
 import sys
 import tempfile
 from collections.abc import Sequence
-from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,12 @@ from starlette.types import Scope
 
 from multimarket_async.domains import Kpi, LoadedDomain
 from multimarket_async.readers.charts import drawing
+from multimarket_async.readers.http.cache import not_modified
 from multimarket_async.settings import Settings
 
-# Always asked for again (304 if unchanged): else a browser mixes files of two versions.
+# Revalidated each time (304 if unchanged): else a browser would mix files of two versions.
 NO_CACHE = {"Cache-Control": "no-cache"}
-# In a process of its own: the V8 engine in it would take 150 MiB of ours for ever.
+# In a process of its own: V8 would keep 150 MiB of this one for ever.
 BUNDLE = "import sys, vl_convert; sys.stdout.write(vl_convert.javascript_bundle())"
 
 
@@ -37,26 +37,23 @@ def files() -> StaticFiles:
 
 
 def routes(domains: Sequence[LoadedDomain], settings: Settings) -> APIRouter:
-    """What is no file."""
-    router, library, told = (
-        APIRouter(include_in_schema=False),
-        Library(settings.data_dir / "cache"),
-        about(domains, settings),
-    )
+    """Routes that are computed: /about.json and /vega.js."""
+    router, library = APIRouter(include_in_schema=False), Library(settings.data_dir / "cache")
+    declarations = about(domains, settings)
 
     @router.get("/about.json")
     async def about_json() -> dict[str, Any]:
-        return told
+        return declarations
 
     @router.get("/vega.js")
     async def vega_js(request: Request) -> Response:
-        return await library.sent(request.headers.get("if-none-match"))
+        return await library.response(request)
 
     return router
 
 
 class Library:
-    """Vega-Lite's JavaScript, made when it is first asked for, and kept in this folder for the next process."""
+    """Vega-Lite's JavaScript: bundled when first asked for, and kept in a folder for the next process."""
 
     def __init__(self, cache: Path) -> None:
         made_by = version("vl-convert-python")
@@ -64,13 +61,13 @@ class Library:
         self._headers = {"ETag": f'"{made_by}"', **NO_CACHE}
         self._bundle: asyncio.Task[bytes] | None = None
 
-    async def sent(self, known: str | None) -> Response:
-        """The script, or 304 to who knows this version."""
-        if known == self._headers["ETag"]:
-            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=self._headers)
+    async def response(self, request: Request) -> Response:
+        """The script, or 304."""
+        if unchanged := not_modified(request, self._headers):
+            return unchanged
         if self._bundle is None or (self._bundle.done() and self._bundle.exception()):
             self._bundle = asyncio.create_task(_kept(self._file))
-        script = await asyncio.shield(self._bundle)  # who goes away does not stop it for the others
+        script = await asyncio.shield(self._bundle)  # a client that disconnects does not cancel it for the others
         return Response(script, media_type="text/javascript", headers=self._headers)
 
 
@@ -83,7 +80,7 @@ async def _kept(file: Path) -> bytes:
 
 
 def _keep(file: Path, script: bytes) -> None:
-    """Whole or not at all; it is made again where it cannot be kept."""
+    """Write it atomically; where that fails it is bundled again next time."""
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
@@ -100,7 +97,7 @@ async def _bundled() -> bytes:
 
 
 def about(domains: Sequence[LoadedDomain], settings: Settings) -> dict[str, Any]:
-    """What the page must know of the domains besides /api/kpis: charts, French words, on which clock it is."""
+    """What the page needs of the domains besides /api/kpis: time zone, charts, French words."""
     return {
         "timezone": settings.timezone,
         "drawings": {kpi.name: _drawing(kpi) for domain in domains for kpi in domain.kpis},

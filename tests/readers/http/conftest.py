@@ -21,7 +21,6 @@ from multimarket_async.events import publish_logged
 from multimarket_async.landing import Landing
 from multimarket_async.readers.http import Sources
 from multimarket_async.readers.http.api import Api
-from multimarket_async.readers.http.guard import Limits
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import Store
@@ -50,9 +49,8 @@ class Shop:
         await self.collector.until_empty()
         await self.snapshotter.refresh()
 
-    def client(self, limits: Limits | None = None, **headers: str) -> httpx.AsyncClient:
-        api = Api(self.sources, limits or Limits(burst=10**6))
-        return httpx.AsyncClient(transport=httpx.ASGITransport(api.asgi), base_url=HERE, headers=headers)
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.ASGITransport(Api(self.sources).asgi), base_url=HERE, headers=headers)
 
 
 @pytest.fixture(autouse=True)

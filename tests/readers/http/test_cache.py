@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from multimarket_async.readers.http.cache import Fresh, Memo
+from multimarket_async.readers.http.cache import Fresh
 
 
 class Looked:
@@ -47,14 +47,13 @@ async def test_many_askers_one_look() -> None:
 async def test_a_failure_is_told_and_not_kept() -> None:
     """The next one looks again."""
     looked = Looked()
-    fresh, memo = Fresh(looked, every_s=100), Memo[str, int](2)
+    fresh = Fresh(looked, every_s=100)
     looked.error = KeyError("away")
-    for get in (fresh.get, lambda: memo.get("a", looked)):
-        for task in await asking(looked, get, 2):
-            with pytest.raises(KeyError):
-                await task
+    for task in await asking(looked, fresh.get, 2):
+        with pytest.raises(KeyError):
+            await task
     looked.error = None
-    assert await fresh.get() == await memo.get("a", looked) - 1
+    assert await fresh.get() == 2
 
 
 async def test_what_was_expired_meanwhile_is_not_kept() -> None:
@@ -78,11 +77,3 @@ async def test_an_old_value_is_given_while_a_new_one_is_looked_up() -> None:
     assert [await fresh.get(), await fresh.get()] == [1, 1]
     await asyncio.sleep(0)
     assert looked.times == 2
-
-
-async def test_only_the_last_keys_are_kept() -> None:
-    """In the order in which they were asked for."""
-    looked = Looked()
-    looked.may_end.set()
-    memo = Memo[str, int](2)
-    assert [await memo.get(key, looked) for key in ("a", "b", "a", "c", "a", "b")] == [1, 2, 1, 3, 1, 4]

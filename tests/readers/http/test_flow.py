@@ -84,7 +84,7 @@ async def test_without_mongodb_the_disk_is_told(open_shop: Any) -> None:
         assert found["mongo"]["ok"] is False
         assert [(one["waiting"], one["stored"], one["received"]) for one in found["channels"]] == [(2, None, 2)] * 3
         assert found["conservation"]["holds"] is None
-        for path in ("/api/kpis", "/api/kpis/top_products", "/api/orders", "/api/kpis/top_products/history?by=rank"):
+        for path in ("/api/kpis", "/api/kpis/top_products", "/api/orders"):
             answer = await client.get(path)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
             assert "27017" not in answer.text

@@ -1,12 +1,10 @@
-"""What stands before the API: who may ask, how, and how often; what every answer carries."""
+"""The guard before the API: methods, host names, token, limits of a request; headers of every response."""
 
 import json
 from typing import Any
 
 import httpx
 import pytest
-
-from multimarket_async.readers.http.guard import Guard, Limits, Rates
 
 TOKEN = "0123456789abcdef-secret"
 KPIS = "/api/kpis"
@@ -166,64 +164,9 @@ async def test_a_request_has_no_body(shop: Any) -> None:
         assert (await client.request("GET", KPIS, headers={"Transfer-Encoding": "chunked"})).status_code == 413
 
 
-async def test_who_asks_too_often_waits(shop: Any) -> None:
-    """And is told how long."""
-    async with shop.client(Limits(burst=3, rate_per_s=0.001)) as client:
-        statuses = [(await client.get("/livez")).status_code for _ in range(4)]
-        assert statuses == [200, 200, 200, 429]
-        assert (await client.get("/livez")).headers["retry-after"] == "1"
-
-
-def test_each_client_has_its_own_share() -> None:
-    """It fills again with time, up to the burst; and clients that went are forgotten."""
-    now = [0.0]
-    rates = Rates(Limits(burst=2, rate_per_s=1, clients=2), lambda: now[0])
-    assert [rates.allow("a") for _ in range(3)] == [True, True, False]
-    assert rates.allow("b")
-    now[0] = 1.0
-    assert [rates.allow("a") for _ in range(2)] == [True, False]
-    now[0] = 100.0
-    assert [rates.allow("a") for _ in range(3)] == [True, True, False]
-    for client in ("c", "d"):
-        rates.allow(client)
-    assert rates.allow("a")  # it came back as a stranger
-
-
-async def test_too_many_at_the_same_time() -> None:
-    """The one more is refused; when one is done there is room again, also after a failure."""
-    inside: list[Any] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        inside.append(await one_more())
-        raise RuntimeError
-
-    guard = Guard(app, None, limits=Limits(at_once=1))
-
-    async def one_more() -> int:
-        answers: list[Any] = []
-
-        async def send(message: Any) -> None:
-            answers.append(message)
-
-        scope = {
-            "type": "http",
-            "method": "GET",
-            "path": "/",
-            "query_string": b"",
-            "headers": [(b"host", b"localhost")],
-        }
-        await guard(scope, None, send)  # type: ignore[arg-type]
-        return int(answers[0]["status"])
-
-    for _ in range(2):
-        with pytest.raises(RuntimeError):
-            await one_more()
-    assert inside == [503, 503]
-
-
 async def test_a_mistake_of_ours_tells_nothing_of_our_inside(shop: Any, monkeypatch: Any) -> None:
     """500 as a problem; the log has the rest."""
-    monkeypatch.setattr("multimarket_async.readers.http.kpis._told", lambda _: 1 / 0)
+    monkeypatch.setattr("multimarket_async.readers.http.kpis._described", lambda _: 1 / 0)
     async with shop.client() as client:
         client._transport.raise_app_exceptions = False  # type: ignore[attr-defined]
         answer = await client.get(KPIS)

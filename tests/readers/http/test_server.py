@@ -19,7 +19,6 @@ import pytest
 
 from multimarket_async.readers.http import server, stream
 from multimarket_async.readers.http.api import Api
-from multimarket_async.readers.http.guard import Limits
 
 COMMAND = [sys.executable, "-m", "multimarket_async"]
 
@@ -28,7 +27,7 @@ COMMAND = [sys.executable, "-m", "multimarket_async"]
 async def served(shop: Any) -> AsyncIterator[str]:
     """The address of a real server on this shop, which is stopped at the end."""
     with server.bound("127.0.0.1", 0) as listener:
-        task = asyncio.create_task(server.serve(shop.sources, Api(shop.sources, Limits(burst=10**6)), listener))
+        task = asyncio.create_task(server.serve(shop.sources, Api(shop.sources), listener))
         try:
             yield server.url(listener).rstrip("/")
         finally:

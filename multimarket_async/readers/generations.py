@@ -1,0 +1,129 @@
+"""The stored KPI generations: one of them, the age of the newest, a column over all, the changes between two."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from multimarket_async.domains import Cube, Kpi, Row, Stage
+from multimarket_async.errors import CannotContinue
+from multimarket_async.store import GENERATIONS, Store
+from multimarket_async.store.dirty import DIRTY
+
+MAX_KEYS = 20
+
+
+class NotKept(CannotContinue):
+    """Stop: this was not measured, or is not kept any more."""
+
+
+async def generation(store: Store, number: int | None = None, at: datetime | None = None) -> dict[str, Any]:
+    """The generation of this number, or the newest at that time, or the newest. Raises NotKept."""
+    condition: dict[str, Any] = {} if number is None else {"_id": number}
+    if at is not None:
+        condition["as_of"] = {"$lte": at}
+    stages: list[Stage] = [{"$match": condition}, {"$sort": {"_id": -1}}, {"$limit": 1}]
+    async for document in store.aggregate(GENERATIONS, stages):
+        return dict(document)
+    if condition:
+        raise NotKept("No such generation is kept: `kpi history` shows which are.")
+    raise NotKept("Nothing has been measured yet. `kpi refresh` measures what is stored.")
+
+
+def rows(kpi: Kpi, document: dict[str, Any]) -> list[Row]:
+    """The rows of a KPI in a generation. Raises NotKept."""
+    if kpi.name not in document["kpis"]:
+        raise NotKept(f"Generation {document['_id']} has no {kpi.name}: it was not measured then.")
+    return list(document["kpis"][kpi.name]["rows"])
+
+
+async def freshness(store: Store, now: datetime, stale_after_s: float) -> dict[str, Any] | None:
+    """The newest generation: number, as_of, age_s, and more; None before the first.
+
+    behind_s: since when the oldest dirty partition waits for a generation. A quiet night makes numbers old, not
+    stale: they are stale when a document stored more than `stale_after_s` ago is not in them.
+    """
+    newest = await store.newest(GENERATIONS)
+    if newest is None:
+        return None
+    oldest = [mark["at"] async for mark in store.aggregate(DIRTY, [{"$sort": {"at": 1}}, {"$limit": 1}])]
+    behind_s = round((now - oldest[0]).total_seconds(), 1) if oldest else 0.0
+    event = newest.get("newest_event")
+    return {
+        "number": newest["_id"],
+        "as_of": newest["as_of"].isoformat(),
+        "age_s": round((now - newest["as_of"]).total_seconds(), 1),
+        "newest_event": event.isoformat() if event else None,
+        **{name: newest.get(name) for name in ("seconds", "definition", "quarantined", "drift")},
+        "behind_s": behind_s,
+        "stale": behind_s > stale_after_s,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A row's value in a generation, where it differs from the generation before; None: the row has gone."""
+
+    generation: int
+    as_of: datetime
+    key: tuple[Any, ...]
+    value: Any
+
+
+async def history(store: Store, kpi: Kpi, column: str) -> AsyncIterator[Step]:
+    """The steps of one column, row by row, over all generations that are kept."""
+    fields: Stage = {"$project": {"as_of": 1, "rows": f"$kpis.{kpi.name}.rows"}}
+    before: dict[tuple[Any, ...], Any] = {}
+    async for document in store.aggregate(GENERATIONS, [{"$sort": {"_id": 1}}, fields]):
+        now = {kpi.row_key(row): row[column] for row in document.get("rows", [])}
+        for key in [*now, *(before.keys() - now.keys())]:
+            if key not in before or before[key] != now.get(key):
+                yield Step(document["_id"], document["as_of"], key, now.get(key))
+        before = now
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A row that differs between two generations; before or after is None where it is absent."""
+
+    kpi: str
+    key: tuple[Any, ...]
+    before: Row | None
+    after: Row | None
+
+    def columns(self) -> Iterator[str]:
+        """Each column that differs, in words."""
+        old, new = self.before or {}, self.after or {}
+        for name in new or old:
+            if old.get(name) != new.get(name):
+                yield f"{name} {old.get(name, '-')} -> {new.get(name, '-')}"
+
+
+def changes(kpi: Kpi, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+    """Row by row, in the order of the later generation; then the rows that it lacks."""
+    old, new = (_by_key(kpi, document) for document in (before, after))
+    for key in [*new, *(key for key in old if key not in new)]:
+        if old.get(key) != new.get(key):
+            yield Change(kpi.name, key, old.get(key), new.get(key))
+
+
+def _by_key(kpi: Kpi, document: dict[str, Any]) -> dict[tuple[Any, ...], Row]:
+    return {kpi.row_key(row): row for row in document["kpis"].get(kpi.name, {"rows": []})["rows"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Documents that were ingested between two generations: their number, and the first of them by key."""
+
+    documents: int
+    keys: list[str]
+
+
+async def entered(store: Store, cube: Cube, before: dict[str, Any], after: dict[str, Any]) -> Entered:
+    """By the time of ingestion: a batch in flight at one of the two instants may be counted on the other side."""
+    between = {"ingestion.ingested_at": {"$gt": before["as_of"], "$lte": after["as_of"]}}
+    keys = [{"$sort": {"_id": 1}}, {"$limit": MAX_KEYS}, {"$project": {"_id": 1}}]
+    stages: list[Stage] = [{"$match": between}, {"$facet": {"count": [{"$count": "documents"}], "keys": keys}}]
+    [facets] = [document async for document in store.aggregate(cube.collection, stages)]
+    documents = facets["count"][0]["documents"] if facets["count"] else 0
+    return Entered(documents, [document["_id"] for document in facets["keys"]])
