@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 import structlog
 
 from multimarket_async.clock import Clock, pause
-from multimarket_async.collector import Collector, LatencyReporter, report_sharing
+from multimarket_async.collector import Collector, LatencyReporter
 from multimarket_async.domains import Feed, LoadedDomain, discover
 from multimarket_async.errors import Unavailable
+from multimarket_async.files_io import atomic_write
 from multimarket_async.landing import Landing
 from multimarket_async.meters import Meters
 from multimarket_async.producer import LAST_24_MONTHS, ArrivalProcess, Faults, History, Period, Producer, write_backfill
@@ -174,7 +175,7 @@ async def run(
     collector, snapshotter = application.collector(), application.snapshotter()
     reporter = application.latency_reporter(collector)
     arrivals = ArrivalProcess.of(application.settings)
-    async with report_sharing(landing for _, landing in application.channels), asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:
         stages = [
             *(group.create_task(producer.live(stop, arrivals), name=producer.name) for producer in producers),
             group.create_task(collector.run(stop), name="collector"),
@@ -233,11 +234,9 @@ async def _serve_http(application: Application, meters: Meters, stop: asyncio.Ev
 @contextmanager
 def _told(at: Workspace, url: str) -> Iterator[None]:
     """Other commands find the address in a file meanwhile."""
-    hidden = at.http_file.with_name(f".{at.http_file.name}.{os.getpid()}")
     with suppress(OSError):  # a full disk keeps nobody from looking
         at.http_file.parent.mkdir(parents=True, exist_ok=True)
-        hidden.write_text(json.dumps({"url": url, "pid": os.getpid()}))
-        hidden.replace(at.http_file)  # nobody reads half of it
+        atomic_write(at.http_file, json.dumps({"url": url, "pid": os.getpid()}).encode())
     log.info("http.listening", url=url)
     try:
         yield
@@ -251,12 +250,11 @@ async def collect(application: Application, stop: asyncio.Event, *, until_empty:
     collector = application.collector()
     reporter = application.latency_reporter(collector)
     await _tell_changed(application)
-    async with report_sharing(landing for _, landing in application.channels):
-        if until_empty:
-            await collector.until_empty()
-        else:
-            async with side_task(_report_latency(reporter, stop), "latency"):
-                await collector.run(stop)
+    if until_empty:
+        await collector.until_empty()
+    else:
+        async with side_task(_report_latency(reporter, stop), "latency"):
+            await collector.run(stop)
     reporter.tell()
     log.info("collection.ended", **collector.tally.by_outcome())
 

@@ -2,7 +2,6 @@
 
 from multimarket_async.collector.collector import Collector
 from multimarket_async.collector.latency import LatencyReporter
-from multimarket_async.collector.sharing import report_sharing
 from multimarket_async.collector.tally import Breaches, Latency, Tally
 
-__all__ = ["Breaches", "Collector", "Latency", "LatencyReporter", "Tally", "report_sharing"]
+__all__ = ["Breaches", "Collector", "Latency", "LatencyReporter", "Tally"]

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ import structlog
 from multimarket_async.clock import Clock
 from multimarket_async.collector.tally import Latency, Tally, measured
 from multimarket_async.errors import Unavailable
+from multimarket_async.files_io import atomic_write
 from multimarket_async.landing import WaitingFile
 
 log = structlog.get_logger()
@@ -92,11 +92,9 @@ class LatencyReporter:
             "last_minute": newest and {"seconds": round(self._slices[-1].seconds, 1), **asdict(newest)},
             "last_hour": _merged(self._slices),
         }
-        hidden = self._file.with_name(f".{self._file.name}.{os.getpid()}")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            hidden.write_text(json.dumps(report) + "\n", "utf-8")
-            hidden.replace(self._file)
+            atomic_write(self._file, json.dumps(report).encode() + b"\n")
         except OSError as error:  # a full disk stops no collection
             log.warning("latency.report_failed", file=str(self._file), why=error.strerror)
 

@@ -5,7 +5,6 @@ import heapq
 import json
 import os
 import stat
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from multimarket_async.errors import Rejected
+from multimarket_async.files_io import atomic_write
 from multimarket_async.landing.rename import LONGEST_NAME_BYTES, free_names, place, rename_new
 
 REASON = ".reason.json"
@@ -137,14 +137,8 @@ class Quarantine:
         return max((_read(file).get("attempts", []) for file in known), key=len)
 
     def _write_reason(self, name: str, reason: dict[str, Any]) -> None:
-        hidden = self.folder / f".{uuid.uuid4().hex}.part"
         text = json.dumps(reason, ensure_ascii=False, indent=2) + "\n"
-        try:
-            hidden.write_text(text, "utf-8", errors="backslashreplace")
-            hidden.replace(self._reason_of(name))
-        except BaseException:
-            hidden.unlink(missing_ok=True)
-            raise
+        atomic_write(self._reason_of(name), text.encode("utf-8", "backslashreplace"))
 
     def _reason_for(self, name: str) -> dict[str, Any]:
         reason = _read(self._reason_of(name))
@@ -186,7 +180,14 @@ def _read(file: Path) -> dict[str, Any]:
         reason = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return {}
-    return reason if isinstance(reason, dict) else {}
+    return _upgraded(reason) if isinstance(reason, dict) else {}
+
+
+def _upgraded(reason: dict[str, Any]) -> dict[str, Any]:
+    """A reason as it is written today, and its attempts: an earlier version wrote `set_aside_at`."""
+    if isinstance(attempts := reason.get("attempts"), list):
+        reason["attempts"] = [_upgraded(attempt) for attempt in attempts if isinstance(attempt, dict)]
+    return {"quarantined_at" if key == "set_aside_at" else key: value for key, value in reason.items()}
 
 
 def _reason(path: Path, rejected: Rejected, facts: dict[str, Any]) -> dict[str, Any]:

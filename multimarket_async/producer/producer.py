@@ -19,6 +19,7 @@ import structlog
 
 from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.domains import Corruptions, Delivery, Simulate, SimulateFollowUps
+from multimarket_async.files_io import atomic_write
 from multimarket_async.landing import Landing, count_waiting, deliver_all, torn
 from multimarket_async.producer.faults import NO_FAULTS, TORN, Faults, Source
 from multimarket_async.producer.pace import ArrivalProcess
@@ -195,9 +196,7 @@ class Producer:
         with _alone(counter.with_suffix(".lock")):
             used: dict[str, int] = json.loads(counter.read_bytes()) if counter.exists() else {}
             first = used.get(str(self._seed), 0)
-            hidden = counter.with_suffix(".part")
-            hidden.write_text(json.dumps({**used, str(self._seed): first + numbers}))
-            hidden.replace(counter)
+            atomic_write(counter, json.dumps({**used, str(self._seed): first + numbers}).encode())
         return first
 
 

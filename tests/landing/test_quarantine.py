@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,19 +80,18 @@ def test_a_crash_between_reason_and_move_is_repaired(landing: Landing) -> None:
     assert _listed(landing.quarantine.folder) == ["1.json", "1.json.reason.json"]
 
 
-def test_a_disk_too_full_for_the_reason_keeps_the_file_where_it_is(
-    landing: Landing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without its reason written nothing moves."""
-    monkeypatch.setattr(Path, "write_text", _disk_full)
-    with pytest.raises(OSError, match="full"):
-        _quarantine(landing, "1.json")
+def test_a_disk_too_full_for_the_reason_keeps_the_file_where_it_is(landing: Landing) -> None:
+    """Without its reason written nothing moves, and no half reason is left."""
+    (landing.sources / "1.json").touch()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            landing.quarantine.add(landing.sources / "1.json", BAD, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [file.name for file in landing.waiting()] == ["1.json"]
-    assert landing.quarantine.list() == []
-
-
-def _disk_full(*_: object, **__: object) -> int:
-    raise OSError(28, "the disk is full")
+    assert _listed(landing.quarantine.folder) == []
 
 
 def test_a_second_file_of_the_name_stands_beside_the_first(landing: Landing) -> None:
@@ -236,3 +236,17 @@ def test_two_quarantines_set_aside_one_file_once(landing: Landing) -> None:
     with pytest.raises(FileNotFoundError):
         other.add(landing.sources / "1.json", Rejected("late", "came second"), {})
     assert [(one.path, one.reason["code"]) for one in landing.quarantine.list()] == [(path, "syntax_error")]
+
+
+def test_a_reason_of_an_earlier_version_is_read(landing: Landing) -> None:
+    """It says `set_aside_at`, in its attempts too; a data folder written before must work."""
+    path = _quarantine(landing, "1.json")
+    file = path.with_name("1.json.reason.json")
+    attempt = {"code": "truncated", "pointer": "", "set_aside_at": "2025-01-01", "replayed_at": "2025-01-02"}
+    earlier = {"code": "truncated", "sentence": "It ends.", "set_aside_at": "2025-01-03", "attempts": [attempt]}
+    file.write_text(json.dumps(earlier))
+    [one] = landing.quarantine.list()
+    assert (one.reason["quarantined_at"], one.reason["attempts"][0]["quarantined_at"]) == ("2025-01-03", "2025-01-01")
+    landing.quarantine.replay(one, NOW)
+    (landing.sources / "1.json").rename(landing.sources / "2.json")
+    assert landing.quarantine.replayed_at("1.json") == NOW.isoformat()

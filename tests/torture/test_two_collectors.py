@@ -1,7 +1,5 @@
-"""Two collectors on one directory at the same time: harmless, and noticed."""
+"""Two collectors on one directory at the same time: harmless."""
 
-import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +16,7 @@ from multimarket_async.torture.history import History, Parcel, Way
 from multimarket_async.torture.invalid import written
 from multimarket_async.torture.load import QUEUED_NAME, simulated
 from multimarket_async.torture.looks import violations
-from multimarket_async.torture.victim import LOG, Orders, start
+from multimarket_async.torture.victim import Orders, start
 from multimarket_async.torture.writers import Writers
 
 pytestmark = pytest.mark.slow
@@ -66,11 +64,3 @@ async def right(application: Application, history: History) -> None:
     found, channels = await violations(application, history, await generations.ledger_of(application.store))
     assert found == []
     assert [(one.stored, one.duplicates) for one in channels] == [(100, 0)] * 3
-
-
-async def test_a_second_collector_is_noticed_once(orders: Orders) -> None:
-    """The one who comes second says so, in one line a directory at most."""
-    async with two_at_work(orders):
-        await asyncio.sleep(1)
-    events = [json.loads(line)["event"] for line in (orders.data_dir / LOG).read_text().splitlines()]
-    assert events.count("collector.shared") == 1

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import sys
-import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from multimarket_async.domains import Kpi, LoadedDomain
+from multimarket_async.files_io import atomic_write
 from multimarket_async.readers.charts import drawing
 from multimarket_async.readers.http.cache import not_modified
 from multimarket_async.settings import Settings
@@ -83,9 +83,7 @@ def _keep(file: Path, script: bytes) -> None:
     """Write it atomically; where that fails it is bundled again next time."""
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as part:
-            part.write(script)
-        Path(part.name).replace(file)
+        atomic_write(file, script)
 
 
 async def _bundled() -> bytes:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from multimarket_async.errors import CannotContinue
+from multimarket_async.files_io import atomic_write
 
 if sys.platform != "win32":
     import fcntl
@@ -72,11 +73,11 @@ class Folder:
         """Create what mongod needs before its first start, as the owner; returns the passwords."""
         (self.path / "db").mkdir(mode=0o700, exist_ok=True)
         if not (self.path / "keyfile").exists():
-            self._write("keyfile", secrets.token_hex(64))
+            atomic_write(self.path / "keyfile", secrets.token_hex(64).encode(), private=True)
         passwords = self.passwords()
         if passwords is None:
             passwords = Passwords(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
-            self._write("passwords.json", json.dumps(asdict(passwords)))
+            atomic_write(self.path / "passwords.json", json.dumps(asdict(passwords)).encode(), private=True)
         return passwords
 
     def passwords(self) -> Passwords | None:
@@ -101,7 +102,7 @@ class Folder:
 
     def record(self, address: Address) -> None:
         """Write the address down for other processes and for the next start."""
-        self._write("server.json", json.dumps(asdict(address)))
+        atomic_write(self.path / "server.json", json.dumps(asdict(address)).encode(), private=True)
 
     def log_is_long(self) -> bool:
         """True if mongod's log should be rotated."""
@@ -113,16 +114,6 @@ class Folder:
         """Keep one older log."""
         with suppress(FileNotFoundError):
             (self.path / "mongod.log").replace(self.path / "mongod.log.1")
-
-    def _write(self, name: str, text: str) -> None:
-        """Write a file atomically and durably, private from its first byte."""
-        new = self.path / f".{name}.new"
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.path / name)
         self._sync()
 
     def _sync(self) -> None:
