@@ -93,11 +93,11 @@ def show_settings(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
     """Show every setting: its value and its origin, without passwords."""
     values = shown(loaded)
     if output is OutputFormat.JSON:
-        typer.echo(json.dumps([asdict(value) for value in values], ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
         return
     table = tables.plain("Setting", "Value", "From", "Meaning")
     for value in values:
-        table.add_row(value.name, Text(value.text), Text(value.source), Text(value.description))
+        table.add_row(*map(Text, value.values()))
     tables.console().print(table)
 
 

@@ -47,7 +47,7 @@ def load(
 ) -> Loaded:
     """Layer the four sources and validate the engine's settings and each domain's. Raises WrongSettings."""
     names = fields(domains)
-    values = {**_from_file(file, domains), **_from_environment(environ, names, domains), **_from_flags(flags)}
+    values = {**_from_file(file, domains), **_from_environment(environ, names), **_from_flags(flags)}
     for name, value in values.items():
         if name not in names:
             raise WrongSettings(_unknown(name, value.source, names))
@@ -79,20 +79,13 @@ def _from_file(file: Path, domains: Container[str]) -> dict[str, Value]:
     return {name: Value(value, str(file)) for name, value in values.items()}
 
 
-def _from_environment(environ: Mapping[str, str], names: Iterable[str], domains: Iterable[str]) -> dict[str, Value]:
+def _from_environment(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, Value]:
     by_variable = {PREFIX + name.replace(".", "_").upper(): name for name in names}
     return {
-        by_variable.get(variable) or _name(variable, domains): Value(text, variable)
+        by_variable.get(variable, variable.removeprefix(PREFIX).lower()): Value(text, variable)
         for variable, text in environ.items()
         if variable.startswith(PREFIX) and not _is_service_link(variable, text)
     }
-
-
-def _name(variable: str, domains: Iterable[str]) -> str:
-    """An unknown variable as a setting, for the message."""
-    name = variable.removeprefix(PREFIX).lower()
-    domain = next((domain for domain in domains if name.startswith(f"{domain}_")), None)
-    return f"{domain}.{name.removeprefix(f'{domain}_')}" if domain else name
 
 
 def _is_service_link(variable: str, text: str) -> bool:
@@ -134,23 +127,13 @@ def _given(name: str, value: Value, field: FieldInfo) -> str:
     return f"{name} = {given} (from {value.source})"
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A line of `config show`."""
-
-    name: str
-    text: str
-    source: str
-    description: str
-
-
-def shown(loaded: Loaded) -> list[Shown]:
-    """Every setting in force, without its secrets."""
-    lines = []
-    for name, field in fields({domain: type(model) for domain, model in loaded.models.items() if domain}).items():
+def shown(loaded: Loaded) -> list[dict[str, str]]:
+    """Every setting in force, as `config show` prints it: name, text (without secrets), source and description."""
+    infos, lines = fields({domain: type(model) for domain, model in loaded.models.items() if domain}), []
+    for name, field in infos.items():
         domain, _, own = name.rpartition(".")
-        text = as_text(getattr(loaded.models[domain], own))
-        lines.append(Shown(name, text, loaded.sources[name], field.description or ""))
+        text, description = as_text(getattr(loaded.models[domain], own)), field.description or ""
+        lines.append({"name": name, "text": text, "source": loaded.sources[name], "description": description})
     return lines
 
 
