@@ -1,4 +1,4 @@
-"""Time as an argument: stages are handed a clock, and only app.py knows the real one."""
+"""Time as an argument: only app.py has the real clock."""
 
 import asyncio
 import time
@@ -21,14 +21,14 @@ class Clock:
 
 
 async def pause(seconds: float | None, stop: asyncio.Event) -> None:
-    """Sleep for `seconds` (None: for ever), or until `stop` is set."""
+    """Sleep for `seconds` (None: without end), or until `stop` is set."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
 
 
 async def beats(every_s: float, stop: asyncio.Event) -> AsyncIterator[None]:
-    """Beat at once and then every `every_s` seconds, until `stop` is set."""
+    """Yield immediately and then after each pause of `every_s` seconds, until `stop` is set."""
     while not stop.is_set():
         yield
         await pause(every_s, stop)

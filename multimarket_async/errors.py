@@ -1,4 +1,4 @@
-"""What can go wrong, grouped by what happens next: skip this file, retry, or stop."""
+"""Errors by their consequence: skip this file, retry, or stop."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 
 @dataclass(eq=False)
 class Rejected(Exception):
-    """Skip this file: it is set aside with this reason.
+    """Skip this file: it is quarantined with this reason.
 
     code: a stable snake_case name, to count and filter by.
-    sentence: what is wrong and where, for a human.
+    sentence: the fault and its place, for people.
     pointer: the JSON pointer (RFC 6901) of the value at fault; "" is the whole document.
-    line, column: 1-based place in the text, where the fault is one of syntax.
-    unfinished: more bytes could still mend it, so a young file is left to its writer.
-    facts: anything more that helps to mend it (both digests of a conflict, say).
+    line, column: place in the text (from 1), for a fault of syntax.
+    unfinished: more bytes could complete it, so a young file is deferred.
+    facts: anything else that helps to correct it, such as both digests of a conflict.
     """
 
     code: str
@@ -29,16 +29,16 @@ class Rejected(Exception):
 
 
 class Unavailable(Exception):
-    """Retry: something outside is away for now, and nothing is lost by waiting."""
+    """Retry: an external system is unavailable, and nothing is lost by waiting."""
 
 
 class CannotContinue(Exception):
-    """Stop: the message says what is wrong, where, and what to do about it."""
+    """Stop: the message says what is wrong, where, and what to do."""
 
     exit_code = 3
 
 
 class WrongSettings(CannotContinue):
-    """Stop: a setting has a value that cannot be used."""
+    """Stop: a setting or an argument has an invalid value."""
 
     exit_code = 2

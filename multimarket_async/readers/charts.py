@@ -1,4 +1,4 @@
-"""How a KPI is best drawn, from what it declares: who draws (report, page) decides only with what."""
+"""The chart of a KPI, derived from its declaration; the report and the page draw it with their own means."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MOST_BARS, MOST_SERIES = 15, 8
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A chart in words.
+    """A chart of a KPI.
 
     kind: "time" (columns over periods, stacked by `series`), "grid" (a cell for each `x` and
         `series`, the darker the more) or "bars" (one for each `x`).
@@ -26,7 +26,7 @@ class Drawing:
 
 
 def drawing(kpi: Kpi) -> Drawing | None:
-    """The chart of this KPI; None where it has nothing to measure or to measure by."""
+    """The chart of this KPI; None if it has no measure or no key."""
     measure = measured(kpi)
     names = [column for column in kpi.columns if column.name in kpi.key or column.type == "string"]
     if measure is None or not names:
@@ -39,13 +39,13 @@ def drawing(kpi: Kpi) -> Drawing | None:
 
 
 def measured(kpi: Kpi) -> Column | None:
-    """The column that the KPI is about: the first number in the KPI's unit, or of its name."""
+    """The main column of the KPI: the first number with the KPI's unit, or with that name."""
     numbers = [column for column in kpi.columns if column.type in MEASURES and column.name not in kpi.key]
     return next((column for column in numbers if kpi.unit in (column.unit, column.name)), None)
 
 
 def legible(drawn: Drawing, rows: Sequence[Row]) -> tuple[Drawing, Sequence[Row]]:
-    """No more than an eye can follow: the first bars; of too many series, the newest period as bars."""
+    """At most MOST_BARS bars; with more than MOST_SERIES series, bars of the newest period instead."""
     if drawn.kind == "time" and drawn.series and len({row[drawn.series.name] for row in rows}) > MOST_SERIES:
         newest = max(row[drawn.x.name] for row in rows)
         drawn, rows = Drawing("bars", drawn.series, drawn.y), [row for row in rows if row[drawn.x.name] == newest]

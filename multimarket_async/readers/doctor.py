@@ -1,4 +1,4 @@
-"""What this machine has and lacks."""
+"""Checks of this machine: what `run` needs, and what to do where it is missing."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ ENOUGH_FREE_BYTES = 2 << 30
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at; where it is not ok, `found` says what to do."""
+    """The result of a check; if it is not ok, `found` says what to do."""
 
     check: str
     ok: bool
@@ -29,19 +29,19 @@ class Finding:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Everything that has to be right before `run` can work."""
+    """Everything that must be in place before `run` can work."""
     uri = settings.mongo_uri
     mongodb = _your_mongodb(uri, settings) if uri else asyncio.to_thread(_mongod)
-    return [_python(), _speed(), _writable(settings.data_dir), _free(settings.data_dir), await mongodb]
+    return [_python(), _file_operations(), _writable(settings.data_dir), _free(settings.data_dir), await mongodb]
 
 
 def _python() -> Finding:
     return Finding("Python", ok=True, found=f"{platform.python_version()} on {platform.system()} {platform.machine()}")
 
 
-def _speed() -> Finding:
-    advice = "in Python, at half the speed: have a C compiler and Python's headers, and install multimarket-async again"
-    return Finding("work on files", ok=True, found="compiled" if compiled() else advice)
+def _file_operations() -> Finding:
+    advice = "in Python, at half the speed: install a C compiler and Python's headers, and multimarket-async again"
+    return Finding("file operations", ok=True, found="compiled" if compiled() else advice)
 
 
 def _writable(folder: Path) -> Finding:
@@ -69,12 +69,12 @@ async def _your_mongodb(uri: SecretStr, settings: Settings) -> Finding:
 
 
 def _mongod() -> Finding:
-    """Whether a mongod is found and its libraries are there: it can tell its version."""
+    """A mongod that prints its version has its shared libraries, too."""
     try:
         binary = find_mongod()
-        told = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)  # noqa: S603 - our mongod
+        version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False)  # noqa: S603 - our mongod
     except (CannotContinue, OSError) as trouble:
         return Finding("MongoDB", ok=False, found=str(trouble))
-    if told.returncode:
-        return Finding("MongoDB", ok=False, found=f"{binary} does not start: {told.stderr.strip()}")
-    return Finding("MongoDB", ok=True, found=f"embedded, {told.stdout.splitlines()[0]}, {binary}")
+    if version.returncode:
+        return Finding("MongoDB", ok=False, found=f"{binary} does not start: {version.stderr.strip()}")
+    return Finding("MongoDB", ok=True, found=f"embedded, {version.stdout.splitlines()[0]}, {binary}")

@@ -1,6 +1,6 @@
-"""The place of a fault in the text of a bad file: found by line and column or by JSON pointer, with a caret under it.
+"""Excerpts of rejected files: the lines around a fault, with a caret under it.
 
-The text need not be good JSON: what the parser refuses (NaN, a key given twice) is found all the same.
+The fault is located by line and column, or by JSON pointer in text that need not be valid JSON (NaN, duplicate keys).
 """
 
 import json
@@ -14,22 +14,22 @@ from rich.cells import cell_len
 from multimarket_async.readers.tables import escape_control_chars
 from multimarket_async.strict_json import BOM, pointer_to
 
-WIDTH_CHARS, BEFORE_CHARS = 100, 60  # of a long line: how much is shown, and how much of it before the place
+WIDTH_CHARS, BEFORE_CHARS = 100, 60  # the part of a long line that is shown; its share before the place
 LINES_BEFORE, LINES_AFTER = 2, 1
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
-_FAULTS_OF_KEYS = {"duplicate_key": 2, "nul_in_key": 1}  # which of the members of that name is at fault
+_FAULTS_OF_KEYS = {"duplicate_key": 2, "nul_in_key": 1}  # the member of that name that is at fault
 
 
 class Span(NamedTuple):
-    """From here to there, in characters."""
+    """A range of characters."""
 
     start: int
     end: int
 
 
 class Member(NamedTuple):
-    """A direct member of an object or a list: its step in a JSON pointer, and where it is."""
+    """A direct member of an object or a list: its step in a JSON pointer, and the ranges of its key and value."""
 
     step: str
     key: Span
@@ -37,7 +37,7 @@ class Member(NamedTuple):
 
 
 def excerpt(content: bytes, reason: Mapping[str, Any]) -> list[str]:
-    """The lines around the place that the reason names; none where it means the file as a whole."""
+    """The lines around the place in the reason; empty if the reason is about the file as a whole."""
     text = content.removeprefix(BOM).decode("utf-8", "backslashreplace")
     if isinstance(reason.get("line"), int) and isinstance(reason.get("column"), int):
         return _drawn(text, _at(text, reason["line"], reason["column"]))
@@ -47,7 +47,7 @@ def excerpt(content: bytes, reason: Mapping[str, Any]) -> list[str]:
 
 
 def locate(text: str, pointer: str, code: str = "") -> Span:
-    """Where the value at this pointer is (for a fault of a key: the key); if it is missing, where it should be in."""
+    """The range of the value at this pointer, or of its key for a fault of a key; of its parent if it is missing."""
     found, steps = _span(_TOKEN.search(text)), pointer.split("/")[1:]
     for number, step in enumerate(steps, 1):
         of_key = _FAULTS_OF_KEYS.get(code) if number == len(steps) else None
@@ -63,7 +63,7 @@ def _named(text: str, parent: Span, step: str) -> Iterator[Member]:
 
 
 def _members(text: str, opened_at: int) -> Iterator[Member]:
-    """The direct members of the object or list that opens there; none where a simple value stands."""
+    """The direct members of the object or list that opens there; none for a simple value."""
     is_object, depth, index = text[opened_at : opened_at + 1] == "{", 0, 0
     key: re.Match[str] | None = None
     for token in _TOKEN.finditer(text, opened_at):
@@ -90,13 +90,13 @@ def _span(token: re.Match[str] | None) -> Span:
 
 
 def _at(text: str, line: int, column: int) -> Span:
-    before = sum(len(one) + 1 for one in text.split("\n")[: line - 1])
-    start = min(before + column - 1, len(text))
+    offset = sum(len(line_before) + 1 for line_before in text.split("\n")[: line - 1])
+    start = min(offset + column - 1, len(text))
     return Span(start, start + 1)
 
 
 def _drawn(text: str, place: Span) -> list[str]:
-    """The line of the place and its neighbours, all cut alike, and the caret."""
+    """The line of the place and its neighbours, cut to the same columns, and the caret."""
     lines = text.split("\n")
     number = text.count("\n", 0, place.start)
     column = place.start - text.rfind("\n", 0, place.start) - 1
@@ -114,7 +114,7 @@ def _cut(line: str, first: int) -> str:
 
 
 def _caret(line: str, first: int, column: int, length: int) -> str:
-    """Under what is shown, which may be wider than what is meant: a control character is shown as four."""
+    """The caret, as wide as the text is shown: a control character takes four columns."""
     before = ("…" if first else "") + escape_control_chars(line[first:column])
     meant = escape_control_chars(line[column : min(column + length, first + WIDTH_CHARS)])
     return " " * cell_len(before) + "^" * max(1, cell_len(meant))

@@ -1,4 +1,4 @@
-"""doctor: what this machine lacks, and what to do about it; never a password."""
+"""doctor: findings say what is missing and what to do, and never show a password."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ class Usage(NamedTuple):
 
 
 async def findings(folder: Path, **settings: Any) -> dict[str, Finding]:
-    return {one.check: one for one in await examine(Settings(data_dir=folder, **settings))}
+    return {finding.check: finding for finding in await examine(Settings(data_dir=folder, **settings))}
 
 
 @pytest.fixture
@@ -38,29 +38,29 @@ def program(folder: Path, script: str) -> None:
 async def test_your_own_mongodb_answers(tmp_path: Path, mongo_uri: str) -> None:
     """Everything is there."""
     found = await findings(tmp_path, mongo_uri=mongo_uri)
-    assert [one.check for one in found.values() if not one.ok] == []
+    assert [finding.check for finding in found.values() if not finding.ok] == []
     assert found["MongoDB"].found.endswith(" answers")
-    assert set(found) == {"Python", "work on files", "data folder", "disk space", "MongoDB"}
+    assert set(found) == {"Python", "file operations", "data folder", "disk space", "MongoDB"}
 
 
-async def test_whether_the_work_on_files_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No fault where it is not, but told."""
-    assert (await findings(tmp_path))["work on files"].found == "compiled"
+async def test_compiled_file_operations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not an error where they are not, but shown."""
+    assert (await findings(tmp_path))["file operations"].found == "compiled"
     monkeypatch.setattr(bulk, "_bulk", None)
-    found = (await findings(tmp_path))["work on files"]
+    found = (await findings(tmp_path))["file operations"]
     assert found.ok
-    assert "have a C compiler" in found.found
+    assert "install a C compiler" in found.found
 
 
 async def test_your_own_mongodb_does_not_answer(tmp_path: Path) -> None:
-    """Which one it is, without its password, and why."""
+    """Its URI without the password, and the reason."""
     found = (await findings(tmp_path, mongo_uri=f"mongodb://shop:{PASSWORD}@127.0.0.1:1/"))["MongoDB"]
     assert not found.ok
     assert found.found.startswith("mongodb://***@127.0.0.1:1/ does not answer: ")
     assert PASSWORD not in found.found
 
 
-async def test_the_embedded_mongod_tells_its_version(tmp_path: Path, bin_folder: Path) -> None:
+async def test_the_version_of_the_embedded_mongod(tmp_path: Path, bin_folder: Path) -> None:
     """Of the program that would be started."""
     program(bin_folder, "echo 'db version v6.0.5'; echo more")
     found = (await findings(tmp_path))["MongoDB"]
@@ -68,7 +68,7 @@ async def test_the_embedded_mongod_tells_its_version(tmp_path: Path, bin_folder:
 
 
 async def test_a_mongod_that_lacks_a_library_is_found(tmp_path: Path, bin_folder: Path) -> None:
-    """What the loader says is what has to be mended."""
+    """The message of the loader is shown."""
     program(bin_folder, "echo 'error while loading shared libraries: libcurl.so.4' >&2; exit 127")
     found = (await findings(tmp_path))["MongoDB"]
     assert not found.ok

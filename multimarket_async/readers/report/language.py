@@ -1,4 +1,4 @@
-"""How a report says things: words, numbers and times, in English or French."""
+"""Languages of a report: words, numbers and times, in English or French."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -30,9 +30,9 @@ WEEKDAYS = {
 
 @dataclass(frozen=True)
 class Language:
-    """code: BCP 47, as HTML has it. words: by their English text; what is missing stays English.
+    """A language. code: BCP 47, for HTML. words: by their English text; a missing one stays English.
 
-    thousands, decimal: what separates digits. moments: strftime format.
+    thousands, decimal: separators of digits. moments: format of strftime.
     """
 
     code: str
@@ -42,20 +42,20 @@ class Language:
     moments: str
     words: Mapping[str, str] = field(default_factory=dict)
 
-    def knowing(self, words: Mapping[str, str]) -> "Language":
-        """The same with a domain's words; English has them already."""
+    def extended(self, words: Mapping[str, str]) -> "Language":
+        """The same language with the words of a domain; English needs none."""
         return self if self.code == "en" else replace(self, words={**self.words, **words})
 
     def say(self, text: str) -> str:
-        """The same text in the language."""
+        """The text in this language."""
         return self.words.get(text, text)
 
     def heading(self, column: Column) -> str:
-        """Its title, and its unit where it has one."""
+        """Title and unit of a column."""
         return self.say(column.title) + (f" ({self.say(column.unit)})" if column.unit else "")
 
     def shown(self, column: Column, row: Row) -> str:
-        """A cell for people; amounts from their exact minor units, where the row has these."""
+        """A cell for people; an amount from its exact minor units, if the row has them."""
         value = row.get(column.name)
         if value is None:
             return UNKNOWN
@@ -66,11 +66,11 @@ class Language:
         return self.number(f"{value:,}") if column.type == "integer" else str(value)
 
     def number(self, text: str) -> str:
-        """A number as Python formats it with commas, in the digits' habits of the language."""
+        """A number as Python formats it with commas, with the separators of this language."""
         return text.translate({ord(","): self.thousands, ord("."): self.decimal})
 
     def moment(self, at: datetime | None, zone: ZoneInfo) -> str:
-        """A time on the clocks of this zone, which is named."""
+        """A local time with the name of its zone."""
         return f"{at.astimezone(zone):{self.moments}} ({zone.key})" if at else UNKNOWN
 
 

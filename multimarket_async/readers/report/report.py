@@ -1,4 +1,4 @@
-"""What is in a report, and the file it becomes: report.html.j2, filled in."""
+"""The content of a report, and its HTML by report.html.j2."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from multimarket_async.readers.charts import Drawing, drawing, legible
 from multimarket_async.readers.report.language import Language
 from multimarket_async.readers.report.plots import svg
 
-MOST_ROWS = 40  # of a table that is open at once; a longer one is opened by who wants it, and then printed too
+MOST_ROWS = 40  # of an open table; a longer one is folded, and printed if the reader opens it
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rollups as text. numeric: which columns are numbers, by position."""
+    """Cells as text. numeric: whether each column holds numbers."""
 
     headings: list[str]
     numeric: list[bool]
@@ -26,13 +26,13 @@ class Table:
 
     @property
     def is_long(self) -> bool:
-        """Too long to be read from one end to the other."""
+        """Longer than MOST_ROWS."""
         return len(self.rows) > MOST_ROWS
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One KPI, in words of the report's language."""
+    """A KPI, in the language of the report."""
 
     name: str
     title: str
@@ -43,10 +43,10 @@ class Section:
 
 
 def report(domains: Iterable[LoadedDomain], generation: dict[str, Any], language: Language, zone: ZoneInfo) -> str:
-    """A generation, as the ledger has it, as HTML: no script, nothing to fetch, all text escaped."""
+    """A stored generation as HTML: no script, nothing to fetch, all text escaped."""
     measured = generation["kpis"]
     sections = [
-        _section(kpi, measured[kpi.name]["rows"], language.knowing(domain.french))
+        _section(kpi, measured[kpi.name]["rows"], language.extended(domain.french))
         for domain in domains
         for kpi in domain.kpis
         if kpi.name in measured
@@ -79,7 +79,7 @@ def _section(kpi: Kpi, rows: Sequence[Row], language: Language) -> Section:
 
 
 def _caption(plan: Drawing, drawn: Drawing, rows: Sequence[Row], shown: Sequence[Row], language: Language) -> str:
-    """What is drawn, and of what, where it is not all."""
+    """The measure; the period or the number of bars, if the chart does not show all rows."""
     parts = [language.heading(drawn.y)]
     if plan.kind != drawn.kind:
         parts.append(str(shown[0][plan.x.name]))
@@ -89,7 +89,7 @@ def _caption(plan: Drawing, drawn: Drawing, rows: Sequence[Row], shown: Sequence
 
 
 def _table(kpi: Kpi, rows: Sequence[Row], language: Language) -> Table:
-    """The columns people read: no minor units, whose amounts are there, and no instants a period starts at."""
+    """Columns for people: without minor units and the starts of periods, which other columns show."""
     columns = [column for column in kpi.columns if column.type != "date" and not column.name.endswith("_minor")]
     return Table(
         [language.heading(column) for column in columns],
@@ -99,7 +99,7 @@ def _table(kpi: Kpi, rows: Sequence[Row], language: Language) -> Table:
 
 
 def _crossed(down: Column, grid: Drawing, rows: Sequence[Row], language: Language) -> Table:
-    """A line for each value of `down`, a column for each `x`, as it is drawn; where there is no row, 0."""
+    """A line for each value of `down` and a column for each `x`, as in the chart; 0 without a row."""
     cells = {(row[down.name], row[grid.x.name]): row for row in rows}
     lines, across = (sorted({key[place] for key in cells}) for place in (0, 1))
     nothing = {grid.y.name: 0}
