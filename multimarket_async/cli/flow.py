@@ -1,6 +1,7 @@
 """run, demo, collect."""
 
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,13 +15,7 @@ from rich.table import Table
 
 from multimarket_async import app as composition
 from multimarket_async import logs
-from multimarket_async.cli.addresses import http_address, this_python
-from multimarket_async.cli.options import (
-    FeedNames,
-    Until,
-    chosen,
-    finish,
-)
+from multimarket_async.cli.options import FeedNames, Until, chosen, finish, http_address
 from multimarket_async.errors import WrongSettings
 from multimarket_async.proving.demo import perform, under
 from multimarket_async.proving.lessons import LESSONS
@@ -92,7 +87,7 @@ def demo(
         sys.exit(FOUND_WRONG)
     settings = loaded.of(Settings)
     data_dir = settings.data_dir if loaded.sources["data_dir"] == "--data-dir" else None
-    for line in _next_steps(http_address(settings), data_dir, steps):
+    for line in _next_steps(http_address(loaded), data_dir, steps):
         typer.echo(line)
 
 
@@ -114,6 +109,8 @@ def _listed() -> Table:
 
 def _next_steps(address: str, data_dir: Path | None, first: Mapping[str, str]) -> Iterator[str]:
     """Commands to continue with, with the data folder if a flag named it."""
+    here = Path(sys.executable)
+    python = os.path.relpath(here) if here.is_relative_to(Path.cwd()) else "python"
     where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     steps = {
         **first,
@@ -123,7 +120,7 @@ def _next_steps(address: str, data_dir: Path | None, first: Mapping[str, str]) -
     }
     yield "Where to look next:"
     for command_line, purpose in steps.items():
-        yield f"  {this_python()} -m multimarket_async {command_line}{where}"
+        yield f"  {python} -m multimarket_async {command_line}{where}"
         yield f"      {purpose}"
 
 

@@ -547,6 +547,18 @@ def test_bi_with_your_own_mongodb(shop: Shell) -> None:
     assert "the role read" in done.stderr
 
 
+def test_bi_gives_out_the_address_of_a_run_until_it_is_killed(shell: Shell) -> None:
+    """A killed run leaves its address behind, and nobody listens there."""
+    with shell.started("run", "--no-produce", HTTP_PORT="0") as process:
+        entries = map(json.loads, iter(process.stdout.readline, ""))
+        url = next(entry["url"] for entry in entries if entry["event"] == "http.listening")
+        assert shell.look("bi", HTTP_PORT="8123").stdout == f"{url.rstrip('/')}/api/kpis\n"
+        process.kill()
+        process.wait()
+    assert (shell.folder / "data/logs/http.json").exists()
+    assert shell.look("bi", HTTP_PORT="8123").stdout == "http://127.0.0.1:8123/api/kpis\n"
+
+
 def test_bi_writes_its_files(shell: Shell, shop: Shell) -> None:
     """With the address that is in force, without asking MongoDB."""
     told = shop.seen("bi", "--write", str(shell.folder / "bi"), HTTP_PORT="8123", MONGO_URI=NOBODY)
