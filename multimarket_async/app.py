@@ -8,7 +8,6 @@ import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +20,7 @@ from multimarket_async.errors import Unavailable
 from multimarket_async.files_io import atomic_write
 from multimarket_async.landing import Landing
 from multimarket_async.meters import Meters
-from multimarket_async.producer import LAST_24_MONTHS, ArrivalProcess, Faults, History, Period, Producer, write_backfill
+from multimarket_async.producer import ArrivalProcess, Producer
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.snapshots import Retention, Snapshotter
 from multimarket_async.store import EmbeddedServer, Store
@@ -65,22 +64,9 @@ class Workspace:
             return None
 
     def producers(self) -> list[Producer]:
-        """One for each feed that can be simulated."""
-        faults = Faults.of(self.settings.faults)
-        return [
-            Producer(
-                feed.simulate,
-                landing,
-                self.settings.seed,
-                self.clock,
-                later=feed.simulate_follow_ups if self.settings.follow_ups else None,
-                faults=faults,
-                corruptions=feed.corruptions,
-                max_backlog_files=self.settings.max_backlog_files,
-            )
-            for feed, landing in self.channels
-            if feed.simulate
-        ]
+        """A producer for each feed that can be simulated."""
+        simulated = [(feed, landing) for feed, landing in self.channels if feed.simulate]
+        return [Producer(feed, landing, self.settings, self.clock) for feed, landing in simulated]
 
 
 @dataclass(frozen=True)
@@ -257,12 +243,6 @@ async def collect(application: Application, stop: asyncio.Event, *, until_empty:
             await collector.run(stop)
     reporter.tell()
     log.info("collection.ended", **collector.tally.by_outcome())
-
-
-async def burst(producers: Iterable[Producer], files_per_channel: int, until: datetime | None = None) -> History:
-    """So many deliveries into every channel, at once, dated over the 24 months before then, or before now."""
-    period = Period.before(until or Clock().now(), LAST_24_MONTHS)
-    return await write_backfill(dict.fromkeys(producers, files_per_channel), period)
 
 
 async def produce(producers: Iterable[Producer], stop: asyncio.Event, arrivals: ArrivalProcess) -> None:

@@ -1,4 +1,4 @@
-"""When the next simulated delivery comes."""
+"""Arrival process: the instants at which simulated deliveries arrive."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +10,10 @@ from multimarket_async.settings import Pace, Settings
 
 @dataclass(frozen=True, slots=True)
 class ArrivalProcess:
-    """How deliveries follow each other. Pauses are in simulated seconds; `time_scale` of them pass in a real one.
+    """Pauses between arrivals, in simulated seconds, of which `time_scale` pass in a real one.
 
-    A Poisson process whose rate follows the day is thinned out from one at the highest rate: whoever comes then stays
-    with the probability of rate over highest rate (Lewis and Shedler, 1979).
+    A Poisson process whose rate follows the day is thinned from one at the highest rate: an arrival is kept with the
+    probability rate / highest rate (Lewis and Shedler, 1979).
     """
 
     pace: Pace
@@ -24,12 +24,12 @@ class ArrivalProcess:
 
     @classmethod
     def of(cls, settings: Settings) -> "ArrivalProcess":
-        """The one that the settings ask for."""
+        """The arrival process of the settings."""
         pauses_s = settings.pause_min_s, settings.pause_max_s
         return cls(settings.pace, *pauses_s, settings.burst_files, settings.time_scale)
 
     def files(self, rng: Random, simulate: Simulate, at: datetime) -> int:
-        """How many deliveries come at that instant of simulated time."""
+        """Number of deliveries at an instant of simulated time."""
         match self.pace:
             case Pace.DAY:
                 return int(rng.random() * simulate.peak < simulate.busyness(at))
@@ -39,7 +39,7 @@ class ArrivalProcess:
                 return 1
 
     def pause_s(self, rng: Random, simulate: Simulate) -> float:
-        """Real seconds until the next instant at which some may come."""
+        """Real seconds until the next instant."""
         mean_s = (self.shortest_s + self.longest_s) / 2
         match self.pace:
             case Pace.RANDOM:

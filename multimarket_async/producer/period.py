@@ -1,4 +1,4 @@
-"""What a history covers: so many months, weeks or days before a midnight."""
+"""Period of a backfill: a number of months, weeks or days before a midnight."""
 
 import calendar
 import re
@@ -21,7 +21,7 @@ class Period:
 
     @classmethod
     def before(cls, latest: datetime, length: str) -> "Period":
-        """So long, "24months" or "90 days", up to the midnight (UTC) before `latest`. Raises WrongSettings."""
+        """A length such as "24months" or "90 days", up to the midnight (UTC) before `latest`. Raises WrongSettings."""
         midnight = latest.replace(tzinfo=latest.tzinfo or UTC).astimezone(UTC)
         midnight = midnight.replace(hour=0, minute=0, second=0, microsecond=0)
         found = re.fullmatch(r"([1-9]\d{0,4}) *(day|week|month|year)s?", length.strip())
@@ -34,7 +34,7 @@ class Period:
 
 
 def _earlier(day: datetime, number: int, unit: str) -> datetime:
-    """Months ago it was the same day of the month, or the last one of a shorter month."""
+    """The same day of an earlier month, or the last day of a shorter month."""
     if unit in DAYS:
         return day - timedelta(days=number * DAYS[unit])
     year, month = divmod(day.year * 12 + day.month - 1 - number * MONTHS[unit], 12)

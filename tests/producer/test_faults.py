@@ -14,16 +14,16 @@ from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Rejected, WrongSettings
 from multimarket_async.landing import Landing, bulk
-from multimarket_async.producer import Faults, Period, Producer
+from multimarket_async.producer import Period, Producer
 from multimarket_async.producer.faults import Source
+from multimarket_async.settings import Settings
 
 FEEDS = {feed.name: feed for feed in ORDERS.feeds(OrderSettings())}
 PERIOD = Period.before(datetime(2026, 5, 1, tzinfo=UTC), "24months")
 
 
 def source(text: str, feed: str = "site_web", seed: int = 1) -> Source:
-    one = FEEDS[feed]
-    return Source(one.name, one.simulate, seed, faults=Faults.of(text), corruptions=one.corruptions, later=None)
+    return Source(FEEDS[feed], Settings(seed=seed, faults=text))
 
 
 def deliveries(text: str, count: int, **which: Any) -> list[tuple[Delivery, Delivery | None]]:
@@ -121,7 +121,7 @@ def test_wrong_rates_are_refused_in_a_sentence(text: str, told: str) -> None:
 def producer(folder: Path, text: str) -> Producer:
     landing, feed = Landing(folder, "site_web"), FEEDS["site_web"]
     landing.prepare()
-    return Producer(feed.simulate, landing, 1, Clock(), faults=Faults.of(text), corruptions=feed.corruptions)
+    return Producer(feed, landing, Settings(faults=text), Clock())
 
 
 async def test_a_struck_burst_is_dropped_and_counted(tmp_path: Path) -> None:

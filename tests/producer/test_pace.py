@@ -24,9 +24,9 @@ class Shop:
         return {20: 3.0, 3: 0.0}.get(at.hour, 1.0)
 
 
-def pauses(rhythm: ArrivalProcess, count: int = 20_000, seed: int = 1) -> list[float]:
+def pauses(arrivals: ArrivalProcess, count: int = 20_000, seed: int = 1) -> list[float]:
     rng: Any = Random(seed)
-    return [rhythm.pause_s(rng, Shop()) for _ in range(count)]
+    return [arrivals.pause_s(rng, Shop()) for _ in range(count)]
 
 
 @pytest.mark.parametrize(("pace", "mean_s"), [("random", 3.5), ("poisson", 3.5), ("day", 3.5 / 3), ("burst", 350)])
@@ -44,10 +44,10 @@ def test_pauses_of_a_poisson_process_have_no_memory() -> None:
 
 def test_the_day_is_followed() -> None:
     """Three times as many in the evening, none at night, the mean in the mean hour."""
-    rhythm, rng, now, came = ArrivalProcess(Pace.DAY, 2, 5), Random(1), MIDNIGHT, Counter[int]()
+    arrivals, rng, now, came = ArrivalProcess(Pace.DAY, 2, 5), Random(1), MIDNIGHT, Counter[int]()
     while now < MIDNIGHT + timedelta(days=1):
-        came[now.hour] += rhythm.files(rng, Shop(), now)
-        now += timedelta(seconds=rhythm.pause_s(rng, Shop()))
+        came[now.hour] += arrivals.files(rng, Shop(), now)
+        now += timedelta(seconds=arrivals.pause_s(rng, Shop()))
     assert came[3] == 0
     assert came[12] == pytest.approx(3600 / 3.5, rel=0.1)
     assert came[20] == pytest.approx(3 * 3600 / 3.5, rel=0.1)

@@ -12,16 +12,17 @@ from pathlib import Path
 import pytest
 
 from multimarket_async.clock import Clock, beats
-from multimarket_async.domains import Delivery, Simulate
+from multimarket_async.domains import Delivery, Feed, Simulate
 from multimarket_async.landing import Landing
-from multimarket_async.producer import ArrivalProcess, Faults, Period, Producer
-from multimarket_async.settings import Pace
+from multimarket_async.producer import ArrivalProcess, Period, Producer
+from multimarket_async.settings import Pace, Settings
 
 NOW = datetime(2026, 5, 20, 13, 45, 7, 250_000, tzinfo=UTC)
 TODAY, TWO_YEARS_AGO = datetime(2026, 5, 20, tzinfo=UTC), datetime(2024, 5, 20, tzinfo=UTC)
 
 
-AT_ONCE = ArrivalProcess(Pace.RANDOM, 0, 0)
+CLOCK = Clock(now=lambda: NOW)
+WITHOUT_PAUSES = ArrivalProcess(Pace.RANDOM, 0, 0)
 PERIOD = Period(TWO_YEARS_AGO, TODAY)
 
 
@@ -59,8 +60,11 @@ def landing(tmp_path: Path) -> Landing:
     return place
 
 
-def producer(landing: Landing, seed: int = 1, simulate: Simulate = delivery) -> Producer:
-    return Producer(simulate, landing, seed, Clock(now=lambda: NOW))
+def producer(
+    landing: Landing, seed: int = 1, simulate: Simulate = delivery, clock: Clock = CLOCK, **settings: object
+) -> Producer:
+    feed = Feed(landing.feed, "things", lambda _: [], simulate)
+    return Producer(feed, landing, Settings(seed=seed, **settings), clock)
 
 
 def delivered(landing: Landing) -> list[dict[str, str | int]]:
@@ -134,7 +138,7 @@ async def test_a_crash_between_reserving_and_dropping_repeats_no_number(landing:
 async def test_live_deliveries_crash_alike(landing: Landing) -> None:
     """The number is written down before the file is delivered."""
     with pytest.raises(KeyboardInterrupt):
-        await producer(landing, simulate=breaks_at(0)).live(asyncio.Event(), AT_ONCE)
+        await producer(landing, simulate=breaks_at(0)).live(asyncio.Event(), WITHOUT_PAUSES)
     await producer(landing).burst(1)
     assert numbers(landing) == [1]
 
@@ -143,7 +147,7 @@ async def test_burst_and_live_share_the_numbers(landing: Landing) -> None:
     """Or the orders of one would be duplicates of the other's."""
     await producer(landing).burst(2)
     stop = asyncio.Event()
-    await producer(landing, simulate=then_stops(stop, files=2)).live(stop, AT_ONCE)
+    await producer(landing, simulate=then_stops(stop, files=2)).live(stop, WITHOUT_PAUSES)
     assert numbers(landing) == [0, 1, 2, 3]
 
 
@@ -164,7 +168,7 @@ async def test_a_burst_is_dated_over_the_last_24_months(landing: Landing) -> Non
 async def test_a_live_delivery_is_dated_now(landing: Landing) -> None:
     """Neither earlier nor later."""
     stop = asyncio.Event()
-    await producer(landing, simulate=then_stops(stop, files=1)).live(stop, AT_ONCE)
+    await producer(landing, simulate=then_stops(stop, files=1)).live(stop, WITHOUT_PAUSES)
     [file] = delivered(landing)
     assert (NOW.isoformat(), NOW.isoformat()) == (file["earliest"], file["latest"])
 
@@ -183,7 +187,7 @@ async def test_live_does_nothing_where_stop_is_set(landing: Landing) -> None:
     """Not even the first delivery."""
     stop = asyncio.Event()
     stop.set()
-    await producer(landing).live(stop, AT_ONCE)
+    await producer(landing).live(stop, WITHOUT_PAUSES)
     assert landing.waiting() == []
 
 
@@ -229,7 +233,7 @@ async def test_a_period_may_be_given(landing: Landing) -> None:
 async def test_simulated_time_runs_faster(landing: Landing) -> None:
     """At speed 60, a minute later by the clock is an hour later in the orders."""
     stop, times = asyncio.Event(), iter([NOW, NOW, NOW + timedelta(minutes=1)])
-    one = Producer(then_stops(stop, files=2), landing, 1, Clock(now=lambda: next(times)))
+    one = producer(landing, simulate=then_stops(stop, files=2), clock=Clock(now=lambda: next(times)))
     await one.live(stop, ArrivalProcess(Pace.RANDOM, 0, 0, time_scale=60))
     dates = [datetime.fromisoformat(str(file["earliest"])) for file in delivered(landing)]
     assert dates == [NOW, NOW + timedelta(hours=1)]
@@ -238,8 +242,8 @@ async def test_simulated_time_runs_faster(landing: Landing) -> None:
 async def test_a_burst_of_the_pace_comes_at_once(landing: Landing) -> None:
     """So many files, then a pause."""
     stop = asyncio.Event()
-    rhythm = ArrivalProcess(Pace.BURST, 3600, 3600, burst_files=7)
-    await producer(landing, simulate=then_stops(stop, files=7)).live(stop, rhythm)
+    arrivals = ArrivalProcess(Pace.BURST, 3600, 3600, burst_files=7)
+    await producer(landing, simulate=then_stops(stop, files=7)).live(stop, arrivals)
     assert numbers(landing) == list(range(7))
 
 
@@ -256,9 +260,14 @@ async def test_a_burst_waits_for_a_collector_where_that_is_asked_for(
                 file.path.unlink()
         return found
 
-    for name, value in (("AT_ONCE", 5), ("ROOM_EVERY", 10), ("ROOM_AGAIN_S", 0), ("count_waiting", collected)):
+    for name, value in (
+        ("TURN_FILES", 5),
+        ("CHECK_BACKLOG_EVERY_FILES", 10),
+        ("RECHECK_AFTER_S", 0),
+        ("count_waiting", collected),
+    ):
         monkeypatch.setattr(f"multimarket_async.producer.producer.{name}", value)
-    one = Producer(delivery, landing, 1, Clock(now=lambda: NOW), max_backlog_files=10)
+    one = producer(landing, max_backlog_files=10)
     await one.burst(25)
     assert one.delivered == 25
     assert counted == [0, 10, 10, 0, 10, 10, 0]
@@ -266,7 +275,7 @@ async def test_a_burst_waits_for_a_collector_where_that_is_asked_for(
 
 async def test_torn_files_of_a_burst_stay_unfinished_for_a_while(landing: Landing) -> None:
     """They are there, half written, for as long as was asked for; then they are whole."""
-    torn = Producer(delivery, landing, 1, Clock(now=lambda: NOW), faults=Faults({"torn": 1.0}))
+    torn = producer(landing, faults="torn=1")
     torn.torn_for_s = 60.0
     task = asyncio.create_task(torn.burst(3, PERIOD))
     try:

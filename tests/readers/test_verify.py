@@ -53,7 +53,7 @@ async def world(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> As
     store = Store(mongo_uri, database.name)
     for feed, landing in channels:
         landing.prepare()
-        await Producer(feed.simulate, landing, 1, Clock()).burst(ORDERS_PER_CHANNEL)
+        await Producer(feed, landing, Settings(), Clock()).burst(ORDERS_PER_CHANNEL)
     one = World(domain, channels, store, loaded.of(Settings))
     await one.collect()
     await Snapshotter([domain], store, Clock()).refresh()

@@ -16,7 +16,7 @@ from multimarket_async.clock import beats
 from multimarket_async.collector.tally import Latency, measured
 from multimarket_async.domains import DUPLICATE, STORED, Row
 from multimarket_async.errors import CannotContinue, WrongSettings
-from multimarket_async.producer import History, Period, write_backfill
+from multimarket_async.producer import Backfill, Period, write_backfill
 from multimarket_async.proving.checker import check
 from multimarket_async.proving.manifest import recording
 from multimarket_async.readers.accounting import Channel, counted, on_disk
@@ -101,7 +101,7 @@ class Run:
         self.on_sample: Callable[[], None] = lambda: None
         self._collector = application.collector()
         self._producers = application.producers()
-        self._backfills: list[History] = []
+        self._backfills: list[Backfill] = []
 
     @property
     def delivered(self) -> int:
@@ -163,7 +163,7 @@ class Run:
         self._backfills.append(await write_backfill(dict.fromkeys(self._producers, files), period))
 
     @property
-    def backfill(self) -> History:
+    def backfill(self) -> Backfill:
         """All deliveries together."""
         first, last = self._backfills[0].period, self._backfills[-1].period
         return replace(self._backfills[-1], period=Period(first.earliest, last.latest))

@@ -1,30 +1,37 @@
-"""A history: shared out between channels, the same bytes whatever runs beside."""
+"""A backfill: divided among channels by their shares, the same bytes whatever runs beside."""
 
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from multimarket_async.clock import Clock
+from multimarket_async.domains import Feed
 from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.landing import Landing
-from multimarket_async.producer import ArrivalProcess, History, Period, Producer, shared_out, write_backfill
-from multimarket_async.settings import Pace
+from multimarket_async.producer import ArrivalProcess, Backfill, Period, Producer, by_share, write_backfill
+from multimarket_async.settings import Pace, Settings
 
 PERIOD = Period.before(datetime(2026, 5, 1, tzinfo=UTC), "24months")
 
 
+def no_documents(_: bytes) -> list[dict[str, Any]]:
+    return []
+
+
 def producers(folder: Path, seed: int = 1) -> list[Producer]:
     made = []
-    for feed, canal in CHANNELS.items():
-        landing = Landing(folder, feed)
+    for name, canal in CHANNELS.items():
+        landing = Landing(folder, name)
         landing.prepare()
-        made.append(Producer(Simulator(canal, OrderSettings()), landing, seed, Clock()))
+        feed = Feed(name, "orders", no_documents, Simulator(canal, OrderSettings()))
+        made.append(Producer(feed, landing, Settings(seed=seed), Clock()))
     return made
 
 
-async def delivered(folder: Path, files: int, seed: int = 1) -> History:
-    return await write_backfill(shared_out(producers(folder, seed), files), PERIOD)
+async def delivered(folder: Path, files: int, seed: int = 1) -> Backfill:
+    return await write_backfill(by_share(producers(folder, seed), files), PERIOD)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -66,7 +73,7 @@ async def test_channels_have_their_shares(tmp_path: Path) -> None:
     await delivered(tmp_path, 1001)
     found = [len(list((tmp_path / "sources" / feed).glob("*.json"))) for feed in CHANNELS]
     assert found == [500, 301, 200]
-    assert sum(shared_out(producers(tmp_path), 7).values()) == 7
+    assert sum(by_share(producers(tmp_path), 7).values()) == 7
 
 
 async def test_live_goes_on_where_the_history_ended(tmp_path: Path) -> None:
