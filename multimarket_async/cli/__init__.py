@@ -8,7 +8,7 @@ from os import PathLike
 
 import typer
 
-from multimarket_async.cli import bi, flow, health, history, kpi, produce, quarantine, report, top, torture
+from multimarket_async.cli import bi, flow, health, kpi, produce, quarantine, report, top, torture
 from multimarket_async.cli.options import FAULTS, FOLLOW_UPS, PACE, SEED, TIME_SCALE, command
 from multimarket_async.errors import CannotContinue, Unavailable
 from multimarket_async.memory import keep_one_small_heap
@@ -28,7 +28,7 @@ command(app, log_to="stdout")(flow.collect)
 command(app, SEED)(torture.torture)
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     "": [health.verify, health.status, health.doctor, report.report, top.top, bi.bi],
-    "kpi": [kpi.list_all, kpi.refresh, kpi.rebuild, kpi.show, history.history, history.diff],
+    "kpi": [kpi.list_all, kpi.refresh, kpi.rebuild, kpi.show, kpi.history, kpi.diff],
     "quarantine": [quarantine.list_all, quarantine.show, quarantine.replay],
     "config": [health.show_settings],
 }

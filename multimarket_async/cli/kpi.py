@@ -1,9 +1,10 @@
-"""kpi list, refresh, rebuild, show."""
+"""kpi list, refresh, rebuild, show, history, diff."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from rich.text import Text
 
 from multimarket_async.app import Application
 from multimarket_async.cli.options import GenerationNumber, connected
@@ -39,11 +40,12 @@ def show(
     loaded: Loaded,
     name: Annotated[str, typer.Argument(help="Name of the KPI, as in `kpi list`.")],
     output: Annotated[
-        Literal["table", "json", "csv"], typer.Option("--format", help="Output format: table, json or csv.")
+        Literal["table", "json", "csv"], typer.Option("--format", help="Format of the output.")
     ] = "table",
     number: GenerationNumber = None,
     at: Annotated[
-        str | None, typer.Option(help="Show the newest generation of this time, UTC.", show_default=False)
+        str | None,
+        typer.Option(help="Show the generation of this time, such as 2026-05-01T12:00 (UTC).", show_default=False),
     ] = None,
 ) -> None:
     """Show the rows of a KPI, of the newest generation or an older one."""
@@ -56,6 +58,65 @@ def show(
         typer.echo(tables.as_csv(kpi, rows), nl=False)
     else:
         tables.show(tables.console(), kpi, rows)
+
+
+def history(
+    loaded: Loaded,
+    name: Annotated[str, typer.Argument(help="Name of the KPI.")],
+    by: Annotated[str, typer.Option("--by", help="A column of the KPI with numbers.")],
+) -> None:
+    """Show the changes of a column over the kept generations."""
+    kpi = named(loaded, name)
+    numbers = [column.name for column in kpi.columns if column.type in ("integer", "double")]
+    if by not in numbers:
+        raise WrongSettings(f"{name} has no number {by} to follow. There are: {', '.join(numbers)}.")
+
+    async def work(application: Application) -> list[generations.Step]:
+        return [step async for step in generations.history(application.store, kpi, by)]
+
+    table = tables.plain("Generation", "As of", "Row", by, title=kpi.title)
+    for step in connected(loaded, work):
+        table.add_row(
+            f"{step.generation}", f"{step.as_of:%Y-%m-%d %H:%M:%S}", _text(_words(step.key)), _text(step.value)
+        )
+    tables.console().print(table)
+
+
+def diff(
+    loaded: Loaded,
+    before: Annotated[int, typer.Argument(help="Number of a generation.", metavar="A")],
+    after: Annotated[int, typer.Argument(help="Number of a later generation.", metavar="B")],
+) -> None:
+    """Show the rows that differ between two generations, and the documents that came in between."""
+    old, new, entered = connected(loaded, lambda application: _compared(application, before, after))
+    table = tables.plain("KPI", "Row", "Changed", title=f"Generation {before} -> {after}")
+    for kpi in measured(loaded):
+        for change in generations.changes(kpi, old, new):
+            table.add_row(change.kpi, _text(_words(change.key)), _text("; ".join(change.columns())))
+    tables.console().print(table)
+    for name, documents in entered.items():
+        dots = ", ..." if documents.documents > len(documents.keys) else ""
+        keys = f": {', '.join(documents.keys)}{dots}" if documents.keys else ""
+        typer.echo(tables.escape_control_chars(f"{documents.documents:,} {name} came in between{keys}"))
+        grown = new.get(name, 0) - old.get(name, 0)
+        if grown != documents.documents:
+            typer.echo(f"The generations count {grown:,} more: a batch was in flight at one of the two instants.")
+
+
+async def _compared(
+    application: Application, before: int, after: int
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, generations.Entered]]:
+    old, new = [await generations.generation(application.store, number) for number in (before, after)]
+    cubes = [(domain.name, cube) for domain in application.domains for cube in domain.cubes]
+    return old, new, {name: await generations.entered(application.store, cube, old, new) for name, cube in cubes}
+
+
+def _words(key: tuple[Any, ...]) -> str:
+    return ", ".join(map(str, key)) or "all"
+
+
+def _text(value: Any) -> Text:
+    return Text("-" if value is None else tables.escape_control_chars(str(value)))
 
 
 async def _rebuilt(application: Application) -> Generation:

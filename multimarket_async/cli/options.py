@@ -41,7 +41,7 @@ def _flag(setting: str) -> inspect.Parameter:
     """The flag of a setting of the engine, with the meaning and the default that are declared there."""
     field = Settings.model_fields[setting]
     meaning, default = field.description or "", as_text(field.default)
-    help_text = meaning[:1].upper() + meaning[1:] + (f" (default: {default})" if default else "")
+    help_text = meaning[:1].upper() + meaning[1:] + (f" (default: {default})" if field.default else "")
     kind: Any = str if SecretStr in get_args(field.annotation) else field.annotation
     annotation = Annotated[kind | None, typer.Option(help=help_text, show_default=False)]
     return inspect.Parameter(setting, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
@@ -50,13 +50,13 @@ def _flag(setting: str) -> inspect.Parameter:
 COMMON = tuple(map(_flag, ("data_dir", "mongo_uri", "log_format")))
 SEED, FOLLOW_UPS, FAULTS, PACE, TIME_SCALE = map(_flag, ("seed", "follow_ups", "faults", "pace", "time_scale"))
 
-Format = Annotated[OutputFormat, typer.Option("--format", help="Output format: table or json.")]
+Format = Annotated[OutputFormat, typer.Option("--format", help="Format of the output.")]
 GenerationNumber = Annotated[
     int | None, typer.Option("--generation", help="Number of a generation. (default: the newest)", show_default=False)
 ]
 FeedNames = Annotated[
     str | None,
-    typer.Option("--feeds", help="These feeds only, with commas. (default: all)", show_default=False),
+    typer.Option("--feeds", help="Names of feeds, with commas. (default: all)", show_default=False),
 ]
 Until = Annotated[
     datetime | None,

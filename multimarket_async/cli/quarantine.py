@@ -30,7 +30,7 @@ def list_all(
     changed: Changed = False,
     output: Format = OutputFormat.TABLE,
 ) -> None:
-    """List the files in quarantine, oldest first."""
+    """List the files in quarantine, by feed and time."""
     files = [(landing.feed, file) for landing, file in _files(chosen(loaded, feed), code=code, changed=changed)]
     if output is OutputFormat.JSON:
         typer.echo(tables.terminal_safe_json([reason_data(*file) for file in files]))

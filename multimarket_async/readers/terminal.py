@@ -108,7 +108,7 @@ def _latency(report: Mapping[str, Any] | None) -> Iterator[Text]:
         if window := report[name]:
             waits = ", ".join(f"{share} {window[f'{share}_s']:,.3f} s" for share in ("p50", "p99", "max"))
             late = f"{window['breaches']:,} of {window['files']:,} files over {report['budget_s']:g} s"
-            text = f"Latency, {name.replace('_', ' ')}: {waits}; {late} ({report['age_s']:,.0f} s ago)."
+            text = f"Latency, {name.replace('_', ' ')}: {waits}; {late} (reported {report['age_s']:,.0f} s ago)."
             yield Text(text, _alarm(window["breaches"]))
 
 

@@ -33,7 +33,7 @@ def status(stored: int = 30, **differing: Any) -> Status:
     return replace(Status([channel], GENERATION, AT, REPORT), **differing)
 
 
-def on_screen(reading: Reading, width: int = 100) -> str:
+def on_screen(reading: Reading, width: int = 120) -> str:
     out = io.StringIO()
     Console(file=out, width=width).print(status_screen(reading.status, reading.rates, reading.outage))
     return out.getvalue()
@@ -68,7 +68,7 @@ def test_the_screen_shows_all_of_it() -> None:
     text = on_screen(Reading(status(), Counter({"site_web": 21})))
     row = next(line for line in text.splitlines() if "site_web" in line)
     assert row.split() == ["site_web", "21", "2", "12.0", "s", "30", "1", "4"]
-    latency = "p50 0.250 s, p99 1.500 s, max 2.000 s; 0 of 40 files over 10 s (5 s ago)."
+    latency = "p50 0.250 s, p99 1.500 s, max 2.000 s; 0 of 40 files over 10 s (reported 5 s ago)."
     assert f"Latency, last minute: {latency}" in text
     assert f"Latency, last hour: {latency}" in text
     assert "KPI generation 7 is as of 2026-05-20T12:00:00+00:00, 3 s ago." in text
