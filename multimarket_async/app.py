@@ -1,12 +1,11 @@
-"""Composition root: settings -> parts -> one TaskGroup. Only this module knows the real time and places."""
+"""Composition root: settings -> parts -> one TaskGroup. Real time and places enter here only."""
 
 import asyncio
 import importlib
-import json
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,9 +15,8 @@ import structlog
 from multimarket_async.clock import Clock, pause
 from multimarket_async.collector import Collector, LatencyReporter
 from multimarket_async.domains import Feed, LoadedDomain, discover
-from multimarket_async.errors import Unavailable
-from multimarket_async.files_io import atomic_write
-from multimarket_async.landing import Landing
+from multimarket_async.errors import CannotContinue, Unavailable
+from multimarket_async.landing import Landing, report_changed
 from multimarket_async.meters import Meters
 from multimarket_async.producer import ArrivalProcess, Producer
 from multimarket_async.settings import Loaded, Settings
@@ -33,7 +31,7 @@ HTTP = "multimarket_async.readers.http.server"
 
 @dataclass(frozen=True)
 class Workspace:
-    """What needs no database: the domains and the directories of their feeds."""
+    """Parts that need no database: the domains and the directories of their feeds."""
 
     settings: Settings
     domains: tuple[LoadedDomain, ...]
@@ -41,27 +39,13 @@ class Workspace:
     clock: Clock
 
     def only(self, names: Sequence[str]) -> "Workspace":
-        """The same, but for these feeds only."""
+        """The same with these feeds only."""
         return replace(self, channels=tuple(channel for channel in self.channels if channel[0].name in names))
 
     @property
     def latency_file(self) -> Path:
-        """Where a collecting process leaves its last latency report, for `status`."""
+        """The last latency report of a collecting process, for `status`."""
         return self.settings.data_dir / "logs" / "latency.json"
-
-    @property
-    def http_file(self) -> Path:
-        """Where a `run` that serves HTTP leaves its address."""
-        return self.settings.data_dir / "logs" / "http.json"
-
-    def http_address(self) -> str | None:
-        """Where the `run` on this data folder serves HTTP, as http://host:port; None if none does."""
-        try:
-            told = json.loads(self.http_file.read_bytes())
-            os.kill(told["pid"], 0)
-            return str(told["url"]).rstrip("/")
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
 
     def producers(self) -> list[Producer]:
         """A producer for each feed that can be simulated."""
@@ -71,7 +55,7 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Application(Workspace):
-    """Everything a command may need, connected."""
+    """A workspace with its database."""
 
     store: Store
     server: EmbeddedServer | None
@@ -81,7 +65,7 @@ class Application(Workspace):
         return Collector(self.channels, self.store, self.settings, self.clock)
 
     def latency_reporter(self, collector: Collector) -> LatencyReporter:
-        """What tells how long that collector's files waited."""
+        """Reports of the latency of that collector's files."""
         return LatencyReporter(collector.tally, collector.waiting, self.latency_file, self.clock)
 
     def snapshotter(self) -> Snapshotter:
@@ -110,7 +94,7 @@ def workspace(loaded: Loaded) -> Workspace:
 
 @asynccontextmanager
 async def opened(at: Workspace) -> AsyncIterator[Application]:
-    """Connect to MongoDB: your own, or the embedded server, which is watched for that time and then stopped."""
+    """Connect to MongoDB: your own, or the embedded server, which is supervised meanwhile and stopped in the end."""
     async with (
         _mongodb(at.settings) as (uri, server),
         aclosing(Store(uri, at.settings.mongo_database, at.settings.mongo_driver)) as store,
@@ -133,7 +117,7 @@ async def _mongodb(settings: Settings) -> AsyncIterator[tuple[str, EmbeddedServe
 
 
 def embedded(settings: Settings) -> EmbeddedServer:
-    """The MongoDB of our own, under the data folder."""
+    """The embedded MongoDB under the data folder."""
     folder = settings.data_dir / "mongo"
     return EmbeddedServer(
         folder, database=settings.mongo_database, port=settings.mongo_port, cache_gb=settings.mongo_cache_gb
@@ -142,7 +126,7 @@ def embedded(settings: Settings) -> EmbeddedServer:
 
 @asynccontextmanager
 async def side_task(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
-    """Do something else meanwhile; if that fails, this fails."""
+    """Run a task beside the body; if one fails, both end."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(work, name=name)
         yield
@@ -157,7 +141,7 @@ async def run(
     producers: Sequence[Producer] = (),
     http: bool = False,
 ) -> None:
-    """Everything until stopped: then no more producing, collect what waits, publish a last generation."""
+    """All stages until stopped; then collect the waiting files and publish a last generation."""
     collector, snapshotter = application.collector(), application.snapshotter()
     reporter = application.latency_reporter(collector)
     arrivals = ArrivalProcess.of(application.settings)
@@ -167,23 +151,23 @@ async def run(
             group.create_task(collector.run(stop), name="collector"),
             group.create_task(snapshotter.run(application.settings.snapshot_every_s, stop), name="snapshotter"),
             group.create_task(_report_latency(reporter, stop), name="latency"),
-            group.create_task(_tell_changed(application), name="quarantine"),
+            group.create_task(_report_changed(application), name="quarantine"),
         ]
         if http:
-            group.create_task(_serve_http(application, collector.tally.meters, stop), name="http")
+            group.create_task(_serve_beside(application, stop, collector.tally.meters), name="http")
         log.info("run.started", tasks=[stage.get_name() for stage in stages])
         await pause(seconds, stop)
         stop.set()
-        await _wind_up(application, stages, collector, snapshotter)
+        await _shut_down(application, stages, collector, snapshotter)
     log.info("run.ended", waiting=reporter.tell(), **collector.tally.by_outcome())
 
 
-async def _wind_up(
+async def _shut_down(
     application: Application, stages: list[asyncio.Task[None]], collector: Collector, snapshotter: Snapshotter
 ) -> None:
-    """Let the stages end their step, collect what waits, measure it. What takes longer stays for the next start."""
+    """Let the stages finish, collect and measure the rest; after shutdown_timeout_s, leave it to the next start."""
     within_s, clock = application.settings.shutdown_timeout_s, application.clock
-    half_way = clock.monotonic() + within_s / 2  # the other half is for a last generation
+    half_way = clock.monotonic() + within_s / 2  # the second half is for the last generation
     try:
         async with asyncio.timeout(within_s):
             await asyncio.wait(stages)
@@ -196,46 +180,48 @@ async def _wind_up(
 
 
 def load_http_ahead() -> None:
-    """Begin to load the HTTP server in a thread, while MongoDB starts; who serves then finds it loaded."""
+    """Import the HTTP server in a thread while MongoDB starts."""
     asyncio.get_running_loop().run_in_executor(None, importlib.import_module, HTTP)
 
 
-async def _serve_http(application: Application, meters: Meters, stop: asyncio.Event) -> None:
-    """The page and the API. Whatever becomes of them, orders are collected."""
-    settings = application.settings
-    try:
-        await asyncio.to_thread(importlib.import_module, HTTP)
-        from multimarket_async.readers.http import Sources, server  # noqa: PLC0415 - 0.2 s that only `run` pays
+async def serve(application: Application, stop: asyncio.Event, meters: Meters | None = None) -> None:
+    """The page and the API, until stopped. meters: those of the collector, if it runs in this process."""
+    await asyncio.to_thread(importlib.import_module, HTTP)
+    from multimarket_async.readers.http import Sources, server  # noqa: PLC0415 - 0.2 s, for servers only
 
-        seen = (application.domains, application.channels, application.store, settings, application.clock)
-        sources = Sources(*seen, meters, application.latency_file, stop)
-        api = await asyncio.to_thread(server.Api, sources)
-        with server.bound(settings.http_host, settings.http_port) as listener, _told(application, server.url(listener)):
-            await server.serve(sources, api, listener)
+    await server.run(
+        Sources(
+            domains=application.domains,
+            channels=application.channels,
+            store=application.store,
+            settings=application.settings,
+            clock=application.clock,
+            meters=meters or Meters(),
+            latency_file=application.latency_file,
+            stop=stop,
+        )
+    )
+
+
+async def _serve_beside(application: Application, stop: asyncio.Event, meters: Meters) -> None:
+    """Serve; a failure is logged and stops nothing else."""
+    try:
+        await serve(application, stop, meters)
     except Exception as error:
-        known = isinstance(error, OSError)  # a port or an address that is not to be had
-        log.error("http.failed", why=str(error) or type(error).__name__, exc_info=not known)  # noqa: TRY400
+        expected = isinstance(error, CannotContinue)  # an address that cannot be bound
+        log.error("http.failed", why=str(error) or type(error).__name__, exc_info=not expected)  # noqa: TRY400
 
 
-@contextmanager
-def _told(at: Workspace, url: str) -> Iterator[None]:
-    """Other commands find the address in a file meanwhile."""
-    with suppress(OSError):  # a full disk keeps nobody from looking
-        at.http_file.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(at.http_file, json.dumps({"url": url, "pid": os.getpid()}).encode())
-    log.info("http.listening", url=url)
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            at.http_file.unlink()
+async def measure(application: Application, stop: asyncio.Event) -> None:
+    """KPI generations of what is stored, until stopped."""
+    await application.snapshotter().run(application.settings.snapshot_every_s, stop)
 
 
 async def collect(application: Application, stop: asyncio.Event, *, until_empty: bool) -> None:
-    """Landing to MongoDB only: until stopped, or until nothing waits."""
+    """Landing to MongoDB, until stopped or until no file waits."""
     collector = application.collector()
     reporter = application.latency_reporter(collector)
-    await _tell_changed(application)
+    await _report_changed(application)
     if until_empty:
         await collector.until_empty()
     else:
@@ -246,19 +232,19 @@ async def collect(application: Application, stop: asyncio.Event, *, until_empty:
 
 
 async def produce(producers: Iterable[Producer], stop: asyncio.Event, arrivals: ArrivalProcess) -> None:
-    """Live deliveries and nothing else, until stopped."""
+    """Simulated deliveries, until stopped."""
     async with asyncio.TaskGroup() as group:
         for producer in producers:
             group.create_task(producer.live(stop, arrivals), name=producer.name)
 
 
 def stop_on_signals(server: EmbeddedServer | None) -> asyncio.Event:
-    """Set by the first SIGTERM or Ctrl-C; the second one ends the process at once, and loses nothing."""
+    """Set by the first SIGTERM or Ctrl-C; the second one ends the process immediately, and loses nothing."""
     stop = asyncio.Event()
 
     def signalled(name: str) -> None:
         if stop.is_set():
-            _leave_now(server)
+            _exit_now(server)
         log.info("stop.requested", signal=name)
         stop.set()
 
@@ -267,7 +253,7 @@ def stop_on_signals(server: EmbeddedServer | None) -> asyncio.Event:
     return stop
 
 
-def _leave_now(server: EmbeddedServer | None) -> NoReturn:
+def _exit_now(server: EmbeddedServer | None) -> NoReturn:
     if server:
         server.kill_now()
     os._exit(128 + signal.SIGINT)
@@ -276,16 +262,9 @@ def _leave_now(server: EmbeddedServer | None) -> NoReturn:
 async def _report_latency(reporter: LatencyReporter, stop: asyncio.Event) -> None:
     while not stop.is_set():
         await pause(REPORT_EVERY_S, stop)
-        if not stop.is_set():  # who stops tells the last waits himself
+        if not stop.is_set():  # the last report is made after the last batch
             await asyncio.to_thread(reporter.tell)
 
 
-async def _tell_changed(at: Workspace) -> None:
-    """Files that a foreign writer ended after they were set aside, or that somebody mended in quarantine."""
-    try:
-        changed = await asyncio.to_thread(lambda: sum(landing.quarantine.changed() for _, landing in at.channels))
-    except OSError as error:  # a folder that cannot be listed now is no reason not to collect
-        log.warning("quarantine.unreadable", why=f"{error.filename}: {error.strerror}")
-        return
-    if changed:
-        log.warning("quarantine.changed", files=changed, to_do="quarantine replay --changed")
+async def _report_changed(at: Workspace) -> None:
+    await asyncio.to_thread(report_changed, [landing.quarantine for _, landing in at.channels])

@@ -24,7 +24,8 @@ app = typer.Typer(
 command(app, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")(flow.run)
 command(app, SEED, FAULTS, FOLLOW_UPS)(flow.demo)
 command(app, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")(produce.produce)
-command(app, log_to="stdout")(flow.collect)
+for stage in (flow.collect, flow.measure, flow.serve):
+    command(app, log_to="stdout")(stage)
 command(app, SEED)(torture.torture)
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     "": [health.verify, health.status, health.doctor, report.report, top.top, bi.bi],

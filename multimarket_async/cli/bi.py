@@ -7,9 +7,10 @@ import typer
 
 from multimarket_async.app import Application
 from multimarket_async.cli.kpi import measured
-from multimarket_async.cli.options import connected, http_address
+from multimarket_async.cli.options import connected
 from multimarket_async.readers.bi import kit
-from multimarket_async.settings import Loaded
+from multimarket_async.readers.http.address import http_address
+from multimarket_async.settings import Loaded, Settings
 
 OWN_MONGODB = "mongo_uri is set: create a user with the role read for BI tools in your MongoDB."
 
@@ -31,7 +32,7 @@ def bi(
         typer.echo(uri)
     else:
         typer.echo(OWN_MONGODB, err=True)
-    typer.echo(f"{http_address(loaded)}/api/kpis")
+    typer.echo(f"{http_address(loaded.of(Settings))}/api/kpis")
 
 
 async def _reader_uri(application: Application) -> str | None:
@@ -39,7 +40,7 @@ async def _reader_uri(application: Application) -> str | None:
 
 
 def _write(folder: Path, loaded: Loaded) -> None:
-    for name, text in kit(measured(loaded), http_address(loaded)).items():
+    for name, text in kit(measured(loaded), http_address(loaded.of(Settings))).items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")

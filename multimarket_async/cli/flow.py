@@ -1,10 +1,11 @@
-"""run, demo, collect."""
+"""run, demo, and the stages alone: collect, measure, serve."""
 
+import asyncio
 import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +16,14 @@ from rich.table import Table
 
 from multimarket_async import app as composition
 from multimarket_async import logs
-from multimarket_async.cli.options import FeedNames, Until, chosen, finish, http_address
+from multimarket_async.app import Application
+from multimarket_async.cli.options import FeedNames, Until, chosen, finish
 from multimarket_async.errors import WrongSettings
 from multimarket_async.proving.demo import perform, under
 from multimarket_async.proving.lessons import LESSONS
 from multimarket_async.proving.manifest import recording
 from multimarket_async.readers import tables
+from multimarket_async.readers.http.address import http_address
 from multimarket_async.settings import Loaded, Settings
 
 FOUND_WRONG = 4
@@ -87,7 +90,7 @@ def demo(
         sys.exit(FOUND_WRONG)
     settings = loaded.of(Settings)
     data_dir = settings.data_dir if loaded.sources["data_dir"] == "--data-dir" else None
-    for line in _next_steps(http_address(loaded), data_dir, steps):
+    for line in _next_steps(http_address(loaded.of(Settings)), data_dir, steps):
         typer.echo(line)
 
 
@@ -135,5 +138,23 @@ def collect(
         async with composition.opened(chosen(loaded, feeds)) as application:
             stop = composition.stop_on_signals(application.server)
             await composition.collect(application, stop, until_empty=until_empty)
+
+    finish(work())
+
+
+def measure(loaded: Loaded) -> None:
+    """Publish KPI generations of what is stored, until stopped; nothing else."""
+    _until_stopped(loaded, composition.measure)
+
+
+def serve(loaded: Loaded) -> None:
+    """Serve the page and the HTTP API, until stopped; nothing else."""
+    _until_stopped(loaded, composition.serve)
+
+
+def _until_stopped(loaded: Loaded, stage: Callable[[Application, asyncio.Event], Awaitable[None]]) -> None:
+    async def work() -> None:
+        async with composition.opened(composition.workspace(loaded)) as application:
+            await stage(application, composition.stop_on_signals(application.server))
 
     finish(work())

@@ -76,13 +76,6 @@ def chosen(loaded: Loaded, feeds: str | None) -> Workspace:
     return workspace.only(names)
 
 
-def http_address(loaded: Loaded) -> str:
-    """The address of the `run` on this data folder; without one, the address it would have. No slash at its end."""
-    settings = loaded.of(Settings)
-    host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
-    return composition.workspace(loaded).http_address() or f"http://{host}:{settings.http_port}"
-
-
 def command(
     app: typer.Typer, *flags: inspect.Parameter, log_to: LogTo = "stderr"
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:

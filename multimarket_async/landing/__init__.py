@@ -2,7 +2,7 @@
 
 from multimarket_async.landing.bulk import Moved, compiled, count_waiting, deliver_all, torn
 from multimarket_async.landing.directory import Landing, is_content, read
-from multimarket_async.landing.quarantine import Quarantine, QuarantinedFile
+from multimarket_async.landing.quarantine import Quarantine, QuarantinedFile, report_changed
 from multimarket_async.landing.waiting import WaitingFile
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "deliver_all",
     "is_content",
     "read",
+    "report_changed",
     "torn",
 ]

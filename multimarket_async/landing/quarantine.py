@@ -6,16 +6,20 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from multimarket_async.errors import Rejected
 from multimarket_async.files_io import atomic_write
 from multimarket_async.landing.rename import LONGEST_NAME_BYTES, free_names, place, rename_new
+
+log = structlog.get_logger()
 
 REASON = ".reason.json"
 LONGEST = LONGEST_NAME_BYTES - len("." + REASON)
@@ -151,6 +155,17 @@ class Quarantine:
 
     def _history_of(self, name: str) -> Path:
         return self.folder / f".{name}{REASON}"
+
+
+def report_changed(quarantines: Iterable["Quarantine"]) -> None:
+    """Log the number of quarantined files that were written to since: finished late, or corrected in place."""
+    try:
+        changed = sum(quarantine.changed() for quarantine in quarantines)
+    except OSError as error:  # a folder that cannot be listed does not prevent collecting
+        log.warning("quarantine.unreadable", why=f"{error.filename}: {error.strerror}")
+        return
+    if changed:
+        log.warning("quarantine.changed", files=changed, to_do="quarantine replay --changed")
 
 
 def _is_content(name: str) -> bool:

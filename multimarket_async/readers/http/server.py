@@ -1,4 +1,4 @@
-"""uvicorn within our event loop: it stops when we do, and has no say about signals or the log."""
+"""uvicorn in the event loop of the process, which keeps signals and logging to itself."""
 
 import asyncio
 import contextlib
@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
 
+from multimarket_async.errors import CannotContinue
+from multimarket_async.readers.http.address import announced
 from multimarket_async.readers.http.api import Api
 from multimarket_async.readers.http.sources import Sources
 
-__all__ = ["Api", "bound", "serve", "url"]
+__all__ = ["Api", "bound", "run", "serve", "url"]
 
 TRIED_PORTS = 100
 GRACE_S = 1
@@ -22,8 +24,20 @@ MOST_CONNECTIONS = 500
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the process's."""
+        """Leave signals to the process."""
         yield
+
+
+async def run(sources: Sources) -> None:
+    """Listen on the port of the settings until stopped. Raises CannotContinue."""
+    settings = sources.settings
+    api = await asyncio.to_thread(Api, sources)
+    try:
+        listener = bound(settings.http_host, settings.http_port)
+    except OSError as error:
+        raise CannotContinue(f"{settings.http_host}, port {settings.http_port}: {error.strerror}.") from error
+    with listener, announced(settings, url(listener)):
+        await serve(sources, api, listener)
 
 
 async def serve(sources: Sources, api: Api, listener: socket.socket) -> None:
@@ -41,7 +55,7 @@ async def serve(sources: Sources, api: Api, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=16 << 10,
     )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells its own start and end
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # else it logs its start and end
     server = _Server(config)
     async with api.live(), _ended_by(sources.stop, server):
         await server.serve([listener])
@@ -61,13 +75,13 @@ async def _ended_by(stop: asyncio.Event, server: uvicorn.Server) -> AsyncIterato
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket that listens on this port, or on the next free one; 0: any. Raises OSError."""
+    """A socket that listens on this port or the next free one; 0: any free port. Raises OSError."""
     last = min(port + TRIED_PORTS, 65535) if port else 0
-    for one in range(port, last + 1):
+    for candidate in range(port, last + 1):
         try:
-            return _bound(host, one)
+            return _bound(host, candidate)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or one == last:
+            if error.errno != errno.EADDRINUSE or candidate == last:
                 raise
     raise AssertionError("the last port was tried")
 
@@ -87,6 +101,6 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def url(listener: socket.socket) -> str:
-    """Where a browser on this machine finds it."""
+    """The address for a browser on this machine."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

@@ -18,7 +18,9 @@ import httpx
 import pytest
 
 from multimarket_async.readers.http import server, stream
+from multimarket_async.readers.http.address import announced, http_address
 from multimarket_async.readers.http.api import Api
+from multimarket_async.settings import Settings
 
 COMMAND = [sys.executable, "-m", "multimarket_async"]
 
@@ -168,11 +170,11 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Start `run` with these settings."""
     started = []
 
-    def start(*words: str, **settings: Any) -> Run:
+    def start(*words: str, stage: str = "run", **settings: Any) -> Run:
         environ = {**os.environ, **{f"MULTIMARKET_{name.upper()}": str(value) for name, value in settings.items()}}
-        log = tmp_path / "log"
+        log = tmp_path / f"{stage}.log"
         with log.open("wb") as out:
-            command = [*COMMAND, "run", *words, "--data-dir", str(tmp_path / "data")]
+            command = [*COMMAND, stage, *words, "--data-dir", str(tmp_path / "data")]
             started.append(subprocess.Popen(command, stdout=out, stderr=out, env=environ))
         return Run(tmp_path / "data", started[-1], log)
 
@@ -198,6 +200,48 @@ def test_a_run_serves_and_ends_with_its_listeners(run: Callable[..., Run], shop_
     assert one.events("run.ended")
     assert not one.events("shutdown.timed_out")
     assert not (one.data / "logs/http.json").exists()
+
+
+def test_each_stage_alone(run: Callable[..., Run]) -> None:
+    """`collect`, `measure` and `serve` side by side: the page's numbers come from the database and the folders."""
+    serving = run(stage="serve", http_port=0)
+    url = serving.until(lambda: serving.events("http.listening"))[0]["url"]
+    stages = [run(stage="collect"), run(stage="measure", snapshot_every_s=0.2)]
+    subprocess.run(
+        [*COMMAND, "produce", "--orders-per-channel", "5", "--data-dir", str(serving.data)], check=True, timeout=60
+    )
+    with httpx.Client(base_url=url) as client:
+        serving.until(lambda: client.get("api/status").json()["conservation"]["sum"]["stored"] == 15)
+        serving.until(lambda: sum(row["orders"] for row in _months(client)) == 15)
+    assert [stage.end() for stage in (*stages, serving)] == [0, 0, 0]
+
+
+def _months(client: httpx.Client) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = client.get("api/kpis/revenue_by_month_and_channel").json().get("rows", [])
+    return rows
+
+
+def test_serve_alone_fails_where_it_cannot_listen(run: Callable[..., Run]) -> None:
+    """With exit code 3, in a sentence."""
+    serving = run(stage="serve", http_host="192.0.2.1", http_token="x" * 16)
+    assert serving.process.wait(60) == 3
+    assert "Cannot assign requested address" in serving.log.read_text()
+    assert "Traceback" not in serving.log.read_text()
+
+
+def test_the_address_is_that_of_a_living_server(tmp_path: Path) -> None:
+    """A killed `run` leaves its file behind: then it is the address that the next one would have."""
+    settings = Settings(data_dir=tmp_path, http_port=8123)
+    assert http_address(settings) == "http://127.0.0.1:8123"
+    with announced(settings, "http://127.0.0.1:9000/"):
+        assert http_address(settings) == "http://127.0.0.1:9000"
+        file = tmp_path / "logs" / "http.json"
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        for content in ({"url": "http://127.0.0.1:9001/", "pid": dead.pid}, {"url": "http://127.0.0.1:9001/"}, []):
+            file.write_text(json.dumps(content))
+            assert http_address(settings) == "http://127.0.0.1:8123"
+    assert json.loads(file.read_text()) == []  # another process wrote it meanwhile: it is not ours to remove
 
 
 def test_a_server_that_cannot_be_stops_nobody(run: Callable[..., Run]) -> None:
