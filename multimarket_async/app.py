@@ -20,7 +20,7 @@ from multimarket_async.landing import Landing, report_changed
 from multimarket_async.meters import Meters
 from multimarket_async.producer import ArrivalProcess, Producer
 from multimarket_async.settings import Loaded, Settings
-from multimarket_async.snapshots import Retention, Snapshotter
+from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import EmbeddedServer, Store
 
 log = structlog.get_logger()
@@ -74,9 +74,7 @@ class Application(Workspace):
             self.domains,
             self.store,
             self.clock,
-            full_recompute_every_generations=self.settings.full_recompute_every_generations,
-            stale_after_s=self.settings.stale_after_s,
-            retention=Retention(self.settings.keep_all_days, self.settings.keep_hourly_days),
+            self.settings,
             quarantined=lambda: sum(landing.quarantine.count() for _, landing in self.channels),
         )
 

@@ -22,7 +22,7 @@ from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import GENERATIONS, Store
 
 SETTINGS = OrderSettings()
-KPIS = {kpi.name: kpi for kpi in ORDERS.kpis(SETTINGS)}
+KPIS = {kpi.name: kpi for kpi in ORDERS.declare(SETTINGS).kpis}
 CONTEXT = {"generation": "long", "computed_at": "date", "as_of": "date"}
 BSON_TYPES = {"string": "string", "integer": "long", "double": "double", "date": "date"}
 PANDAS_TYPES = {"string": "object", "integer": "int64", "double": "float64"}
@@ -33,7 +33,7 @@ EARLIEST, LATEST = datetime(2024, 5, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo
 async def measured(mongo_uri: str, database: "Database[Any]") -> AsyncIterator["Database[Any]"]:
     """Two generations of simulated orders, in all of which a channel was cancelled altogether."""
     store = Store(mongo_uri, database.name)
-    domain = LoadedDomain("orders", (), ORDERS.cubes(SETTINGS), ORDERS.kpis(SETTINGS), lambda: ORDERS.audit(SETTINGS))
+    domain = LoadedDomain("orders", (), ORDERS.declare(SETTINGS).kpis)
     for start in (0, 60):
         database["commandes"].insert_many(_orders(start, start + 60))
         await Snapshotter([domain], store, Clock()).rebuild()

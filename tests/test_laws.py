@@ -18,7 +18,7 @@ from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import GENERATIONS, DirtyPartitions, Encoded, Store, encode
 
 SETTINGS = OrderSettings(delivery_required=())
-SUBJECT = LoadedDomain("orders", (), ORDERS.cubes(SETTINGS), ORDERS.kpis(SETTINGS), lambda: ORDERS.audit(SETTINGS))
+SUBJECT = LoadedDomain("orders", (), ORDERS.declare(SETTINGS).kpis)
 SIMULATE = Simulator("web", SETTINGS)
 EARLIEST, LATEST = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)
 

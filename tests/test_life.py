@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ LONG_AGO, LATELY = "2025-01-15T10:00:00", "2026-03-02T10:00:00"
 
 def loaded(folder: Path, **given: Any) -> Loaded:
     return load(
-        [Settings, OrderSettings], {"quiet_period_s": 0, "scan_every_s": 0.001, **given}, {}, folder / "absent.toml"
+        {"orders": OrderSettings}, {"quiet_period_s": 0, "scan_every_s": 0.001, **given}, {}, folder / "absent.toml"
     )
 
 
@@ -66,7 +66,7 @@ class World:
 
     async def verify(self) -> Report:
         generation = await self.snapshotter().refresh()
-        domain = LoadedDomain("orders", self.domain.feeds[:1], self.domain.cubes, self.domain.kpis, self.domain.audit)
+        domain = replace(self.domain, feeds=self.domain.feeds[:1])
         return await verify([domain], [self.channel], self.store, generation)
 
     def quarantined(self) -> list[str]:
@@ -127,7 +127,7 @@ async def test_whether_returned_orders_count_is_a_setting(world: World) -> None:
     await world.deliver("1", order("1"))
     await world.deliver("1 retournée", follow_up("1", "retournée"))
     assert await world.measured() == {"2025-01": (1, 0, MINOR)}
-    world.given = {"cancelled_statuses": ("annulée", "retournée")}
+    world.given = {"orders.cancelled_statuses": ("annulée", "retournée")}
     assert await world.measured() == {"2025-01": (1, 1, 0)}
     assert (await world.verify()).differences == []
 

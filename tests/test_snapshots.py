@@ -16,9 +16,11 @@ from pymongo.write_concern import WriteConcern
 from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Column, Cube, Feed, Kpi, LoadedDomain, Rollup
+from multimarket_async.domains import Column, Facts, Feed, Kpi, LoadedDomain, Rollup
 from multimarket_async.errors import Unavailable
+from multimarket_async.settings import Settings
 from multimarket_async.snapshots import Snapshotter, superseded
+from multimarket_async.snapshots.pipelines import DOCUMENTS
 from multimarket_async.store import GENERATIONS, PLACEHOLDER_PARTITION, DirtyPartitions, Store
 from multimarket_async.store.dirty import DIRTY
 
@@ -27,32 +29,32 @@ Documents = list[dict[str, Any]]
 UNASKED = WriteConcern(w=1, j=False)
 
 
-def kpi(name: str, cells: str, *stages: dict[str, Any], collection: str = "sales") -> Kpi:
+def facts(collection: str = "sales") -> Facts:
+    """A period is the first letter of a shop's name."""
+    return Facts(collection, "at", {"$substrCP": ["$shop", 0, 1]}, {"shop": "$shop"})
+
+
+def kpi(name: str, rollup: Rollup, *stages: dict[str, Any]) -> Kpi:
     columns = (Column("pieces", "integer", "Pieces"),)
     if name == "by_shop":
         columns = (Column("shop", "string", "Shop"), *columns)
-    return Kpi(name, name.title(), "pieces", "Pieces sold.", collection, cells, columns, list(stages))
+    return Kpi(name, name.title(), "pieces", "Pieces sold.", rollup, columns, list(stages))
 
 
-def cube(collection: str = "sales") -> Cube:
-    """Sales by shop and altogether; a period is the first letter of a shop's name."""
-    shops, total = Rollup("shops", {"shop": "$shop"}, {"pieces": 1}), Rollup("total", {}, {"pieces": 1})
-    period = {"$substrCP": ["$shop", 0, 1]}
-    return Cube(collection, "at", period, {"shop": "$shop"}, (shops, total))
+def settings(**given: Any) -> Settings:
+    return Settings.model_validate(given)
 
 
+SHOPS, ALL = (
+    Rollup("shops", facts(), {"shop": "$shop"}, {"pieces": 1}),
+    Rollup("total", facts(), {}, {"pieces": 1}),
+)
 SUM = {"$group": {"_id": None, "pieces": {"$sum": "$pieces"}}}
-TOTAL = kpi("total", "total", SUM, {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}})
+TOTAL = kpi("total", ALL, SUM, {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}})
 BY_SHOP = kpi(
-    "by_shop", "shops", {"$sort": {"shop": 1}}, {"$replaceWith": {"shop": "$shop", "pieces": {"$toLong": "$pieces"}}}
+    "by_shop", SHOPS, {"$sort": {"shop": 1}}, {"$replaceWith": {"shop": "$shop", "pieces": {"$toLong": "$pieces"}}}
 )
-SALES = LoadedDomain(
-    "pieces",
-    (Feed("a", "sales", lambda _: []), Feed("b", "sales", lambda _: [])),
-    (cube(),),
-    (TOTAL, BY_SHOP),
-    lambda: None,
-)
+SALES = LoadedDomain("pieces", (Feed("a", "sales", lambda _: []), Feed("b", "sales", lambda _: [])), (TOTAL, BY_SHOP))
 numbers = itertools.count(1)
 
 
@@ -112,11 +114,13 @@ async def test_a_generation_holds_every_kpi(snapshotter: Snapshotter, database: 
     assert len(published.pop("definition")) == 12
     assert published.pop("newest_event") == NOW.replace(tzinfo=None)
     assert (published.pop("quarantined"), published.pop("drift")) == (0, 0)
+    assert published.pop("rollups") == {"sales": sorted([SHOPS.key, ALL.key])}
     assert published == {
         "_id": 1,
         "computed_at": NOW.replace(tzinfo=None),
         "as_of": NOW.replace(tzinfo=None),
         "pieces": 3,
+        "documents": {"pieces": 3},
         "kpis": {
             "total": {"title": "Total", "unit": "pieces", "rows": [{"pieces": 3}]},
             "by_shop": {
@@ -126,7 +130,7 @@ async def test_a_generation_holds_every_kpi(snapshotter: Snapshotter, database: 
             },
         },
     }
-    assert (type(published["_id"]), type(published["pieces"])) == (Int64, Int64)
+    assert (type(published["_id"]), type(published["documents"]["pieces"])) == (Int64, Int64)
 
 
 async def test_what_refresh_gives_is_what_it_published(snapshotter: Snapshotter, database: "Database[Any]") -> None:
@@ -158,14 +162,13 @@ async def test_a_collection_is_counted_once(snapshotter: Snapshotter, database: 
 
 async def test_subjects_are_measured_together(store: Store, database: "Database[Any]") -> None:
     """One generation over all domains, each with its own collection and count."""
-    returned = kpi("returned", "total", {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}}, collection="returns")
-    returns = LoadedDomain(
-        "returns", (Feed("c", "returns", lambda _: []),), (cube("returns"),), (returned,), lambda: None
-    )
+    rollup = replace(ALL, facts=facts("returns"))
+    returned = kpi("returned", rollup, {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}})
+    returns = LoadedDomain("returns", (Feed("c", "returns", lambda _: []),), (returned,))
     sell(database, "Rabat", "Fès")
     database["returns"].insert_one(sold("Rabat"))
     generation = await Snapshotter([SALES, returns], store, Clock()).refresh()
-    assert (generation["pieces"], generation["returns"]) == (2, 1)
+    assert generation["documents"] == {"pieces": 2, "returns": 1}
     assert generation["kpis"]["returned"]["rows"] == [{"pieces": 1}]
 
 
@@ -204,14 +207,17 @@ async def test_numbers_go_on_after_a_restart(store: Store, snapshotter: Snapshot
 
 
 class Watched(Store):
-    """Remembers what was aggregated, by collection and first stage."""
+    """Records aggregations by collection and first stage."""
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self.asked: list[tuple[str, Any]] = []
+        self.rollups: list[str] = []  # that were computed from documents
 
     def aggregate(self, collection: str, stages: Any, **more: Any) -> Any:
         self.asked.append((collection, stages[0].get("$match")))
+        facets = (stage["$facet"] for stage in stages if "$facet" in stage and collection in {"sales", "returns"})
+        self.rollups += [key for facet in facets for key in facet if key != DOCUMENTS]
         return super().aggregate(collection, stages, **more)
 
     def read(self) -> list[str]:
@@ -237,7 +243,7 @@ async def test_an_unchanged_store_is_not_measured_again(mongo_uri: str, database
 
 
 async def test_only_what_was_touched_is_read(mongo_uri: str, database: "Database[Any]") -> None:
-    """By documents of these partitions, in a new process too; the others are taken from their cells."""
+    """By documents of these partitions, in a new process too; the others are taken from their rollups."""
     store = Watched(mongo_uri, database.name)
     sell(database, "Rabat", "Fès", "Agadir")
     await Snapshotter([SALES], store, Clock()).refresh()
@@ -248,16 +254,133 @@ async def test_only_what_was_touched_is_read(mongo_uri: str, database: "Database
     await store.aclose()
 
 
-async def test_other_definitions_measure_everything_anew(mongo_uri: str, database: "Database[Any]") -> None:
-    """Rollups of two definitions never meet, not even by turns; and the definition is told."""
-    doubled = replace(cube(), rollups=(*cube().rollups[:1], Rollup("total", {}, {"pieces": 2})))
-    store, other = Store(mongo_uri, database.name), replace(SALES, cubes=(doubled,))
+async def test_two_versions_of_a_rollup_never_meet(store: Store, database: "Database[Any]") -> None:
+    """Not even by turns; and the generation names the one it was computed from."""
+    doubled = replace(TOTAL, rollup=replace(ALL, sums={"pieces": 2}))
+    other = replace(SALES, kpis=(doubled, BY_SHOP))
     sell(database, "Rabat", "Fès")
     old, new = Snapshotter([SALES], store, Clock()), Snapshotter([other], store, Clock())
-    generations = [await one.refresh() for one in (old, new, old, new)]
+    generations = [await snapshotter.refresh() for snapshotter in (old, new, old, new)]
     assert totals(database) == [2, 4, 2, 4]
-    assert len({one["definition"] for one in generations}) == 2
+    assert [doubled.rollup.key in generation["rollups"]["sales"] for generation in generations] == [False, True] * 2
+    assert [generation["drift"] for generation in generations] == [0] * 4
+
+
+async def test_a_changed_title_recomputes_nothing(mongo_uri: str, database: "Database[Any]") -> None:
+    """Nor do prose and units; the next generation has the new words."""
+    store = Watched(mongo_uri, database.name)
+    sell(database, "Rabat")
+    await Snapshotter([SALES], store, Clock()).refresh()
+    store.rollups.clear()
+    column = replace(TOTAL.columns[0], title="Sold.", unit="items")
+    renamed = replace(
+        TOTAL, title="Total.", unit="items", definition="All.", columns=(column,), french={"All.": "Tout"}
+    )
+    generation = await Snapshotter([replace(SALES, kpis=(renamed, BY_SHOP))], store, Clock()).refresh()
+    assert (store.rollups, renamed.digest) == ([], TOTAL.digest)
+    assert generation["kpis"]["total"] == {"title": "Total.", "unit": "items", "rows": [{"pieces": 1}]}
     await store.aclose()
+
+
+async def test_a_changed_kpi_recomputes_its_rows_only(mongo_uri: str, database: "Database[Any]") -> None:
+    """From the rollups that are there."""
+    store = Watched(mongo_uri, database.name)
+    sell(database, "Rabat")
+    await Snapshotter([SALES], store, Clock()).refresh()
+    store.rollups.clear()
+    tenfold = replace(TOTAL, pipeline=[SUM, {"$replaceWith": {"pieces": {"$toLong": {"$multiply": ["$pieces", 10]}}}}])
+    generation = await Snapshotter([replace(SALES, kpis=(tenfold, BY_SHOP))], store, Clock()).refresh()
+    assert (store.rollups, generation["kpis"]["total"]["rows"]) == ([], [{"pieces": 10}])
+    await store.aclose()
+
+
+async def test_a_changed_rollup_recomputes_itself_only(mongo_uri: str, database: "Database[Any]") -> None:
+    """The other rollups of the collection stay as they are, and a full recompute finds no drift in what was added."""
+    store = Watched(mongo_uri, database.name)
+    sell(database, "Rabat", "Fès")
+    await Snapshotter([SALES], store, Clock()).refresh()
+    store.rollups.clear()
+    doubled = replace(TOTAL, rollup=replace(ALL, sums={"pieces": 2}))
+    snapshotter = Snapshotter([replace(SALES, kpis=(doubled, BY_SHOP))], store, Clock())
+    assert (await snapshotter.refresh())["kpis"]["total"]["rows"] == [{"pieces": 4}]
+    assert store.rollups == [doubled.rollup.key]
+    assert (await snapshotter.rebuild())["drift"] == 0
+    await store.aclose()
+
+
+async def test_a_rollup_of_one_domain_never_touches_another(mongo_uri: str, database: "Database[Any]") -> None:
+    """Neither its documents nor its rollups are read for it."""
+    store = Watched(mongo_uri, database.name)
+    rollup = replace(ALL, facts=facts("returns"))
+    returned = kpi("returned", rollup, {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}})
+    returns = LoadedDomain("returns", (), (returned,))
+    sell(database, "Rabat")
+    database["returns"].insert_one(sold("Fès"))
+    await Snapshotter([SALES, returns], store, Clock()).refresh()
+    store.rollups.clear()
+    changed = replace(returned, rollup=replace(rollup, sums={"pieces": 3}))
+    generation = await Snapshotter([SALES, replace(returns, kpis=(changed,))], store, Clock()).refresh()
+    assert (store.rollups, generation["kpis"]["returned"]["rows"]) == ([changed.rollup.key], [{"pieces": 3}])
+    await store.aclose()
+
+
+async def test_kpis_agree_though_documents_come_during_a_backfill(mongo_uri: str, database: "Database[Any]") -> None:
+    """A new rollup is computed later than the old ones, and all describe the same documents."""
+    store = Slow(mongo_uri, database.name)
+    sell(database, "Rabat", "Fès")
+    await Snapshotter([replace(SALES, kpis=(BY_SHOP,))], store, Clock()).refresh()
+    sell(database, "Rabat")
+
+    async def meanwhile() -> None:
+        sell(database, "Rabat", "Oujda")
+
+    store.meanwhile = meanwhile
+    generation = await Snapshotter([SALES], store, Clock()).refresh()
+    assert store.meanwhile is None
+    by_shop = [row["pieces"] for row in generation["kpis"]["by_shop"]["rows"]]
+    assert generation["kpis"]["total"]["rows"] == [{"pieces": sum(by_shop)}]
+    assert generation["documents"]["pieces"] == sum(by_shop) == 5
+    await store.aclose()
+
+
+async def test_a_domain_may_be_named_like_a_field_of_a_generation(store: Store, database: "Database[Any]") -> None:
+    """Its count is under `documents`."""
+    sell(database, "Rabat", "Fès")
+    generation = await Snapshotter([replace(SALES, name="drift")], store, Clock()).refresh()
+    assert (generation["drift"], generation["documents"]) == (0, {"drift": 2})
+
+
+async def test_derived_collections_of_earlier_versions_are_removed(store: Store, database: "Database[Any]") -> None:
+    """Their generations stay, numbers go on, and everything is measured from scratch: old marks are not needed."""
+    for name in ("kpi_touched", "kpi_partitions", "kpi_periods"):
+        database[name].insert_one({"_id": "old"})
+    database[GENERATIONS].insert_one({"_id": Int64(7), "computed_at": NOW, "as_of": NOW, "kpis": {}, "definition": "0"})
+    database["sales"].insert_one(sold("Rabat"))
+    generation = await Snapshotter([SALES], store, Clock()).refresh()
+    assert (generation["_id"], generation["documents"], generation["drift"]) == (8, {"pieces": 1}, 0)
+    assert not {"kpi_touched", "kpi_partitions", "kpi_periods"} & set(database.list_collection_names())
+    assert [stored["_id"] for stored in ledger(database)] == [7, 8]
+
+
+@pytest.mark.parametrize(
+    "reader", [{"$match": {"kept": True}}, {"$match": {"$expr": "$kept"}}, {"$set": {"a": "$$ROOT.kept"}}]
+)
+def test_a_rollup_is_another_one_when_a_fact_it_reads_changes(reader: dict[str, Any]) -> None:
+    """In whatever form it is read; facts of other rollups do not matter."""
+
+    def key(**values: Any) -> str:
+        given = replace(facts(), values={"shop": "$shop", "kept": "$kept", **values})
+        return replace(SHOPS, facts=given, prepare=(reader,)).key
+
+    assert key(kept="$sold") != key()
+    assert key(other="$sold") == key()
+
+
+def test_the_rollups_of_a_collection_share_its_facts() -> None:
+    """Else they could not be computed in one pass."""
+    other = replace(BY_SHOP, rollup=replace(SHOPS, facts=replace(facts(), event="later")))
+    with pytest.raises(ValueError, match="the rollups of sales have different facts"):
+        _ = replace(SALES, kpis=(TOTAL, other)).cubes[0].facts
 
 
 async def test_what_waits_for_its_document_is_not_measured(snapshotter: Snapshotter, database: "Database[Any]") -> None:
@@ -318,10 +441,10 @@ async def test_partitions_are_bounded_too(
 
 
 async def test_a_generation_takes_little_memory(store: Store, database: "Database[Any]") -> None:
-    """96 partitions of 100 cells: 0.7 MB at most; 1.9 MB if all are held at once, 1.2 MB if cells are decoded."""
-    pieces = Rollup("pieces", {"number": "$number"}, {"pieces": 1})
-    many = Cube("sales", "at", "$shop", {"number": "$number"}, (pieces,))
-    snapshotter = Snapshotter([replace(SALES, cubes=(many,), kpis=(replace(TOTAL, rollup="pieces"),))], store, Clock())
+    """96 partitions of 100 rows: 0.7 MB at most; 1.9 MB if all are held together, 1.2 MB if rows are decoded."""
+    by_shop = Facts("sales", "at", "$shop", {"number": "$number"})
+    pieces = Rollup("pieces", by_shop, {"number": "$number"}, {"pieces": 1})
+    snapshotter = Snapshotter([replace(SALES, kpis=(replace(TOTAL, rollup=pieces),))], store, Clock())
     await snapshotter.refresh()
     shops = [f"shop {number}" for number in range(96)]
     database["sales"].insert_many({**sold(shop), "number": number} for shop in shops for number in range(100))
@@ -428,7 +551,7 @@ async def _interrupted_insert(store: Store, marks: DirtyPartitions) -> None:
 async def test_drift_is_found_told_and_mended(mongo_uri: str, database: "Database[Any]") -> None:
     """Every third generation here: what nobody touched is compared too."""
     store = Store(mongo_uri, database.name)
-    stage = Snapshotter([SALES], store, Clock(), full_recompute_every_generations=3)
+    stage = Snapshotter([SALES], store, Clock(), settings(full_recompute_every_generations=3))
     sell(database, "Rabat", "Fès")
     await stage.refresh()
     database["sales"].insert_one(sold("Fès"))  # by a hand that leaves no mark
@@ -449,7 +572,8 @@ async def test_drift_of_a_period_is_found(mongo_uri: str, database: "Database[An
     stage = Snapshotter([SALES], store, Clock())
     sell(database, "Rabat", "Fès")
     await stage.refresh()
-    database["kpi_rollups_by_period"].update_one({"_id": {"$regex": "R$"}}, {"$inc": {"cells.total.0.pieces": 7}})
+    altered = {"$inc": {f"rollups.{ALL.key}.0.pieces": 7}}
+    database["kpi_rollups_by_period"].update_one({"_id": {"$regex": "R$"}}, altered)
     assert [(await stage.rebuild())["drift"], (await stage.rebuild())["drift"], totals(database)] == [1, 0, [2, 2, 2]]
     await store.aclose()
 
@@ -469,7 +593,7 @@ async def test_what_was_touched_meanwhile_is_no_drift(mongo_uri: str, database: 
 async def test_a_check_under_fire_finds_no_drift(mongo_uri: str, database: "Database[Any]") -> None:
     """Orders that come while everything is compared are not drift."""
     stop, store = asyncio.Event(), Store(mongo_uri, database.name)
-    stage = Snapshotter([SALES], store, Clock(), full_recompute_every_generations=1)
+    stage = Snapshotter([SALES], store, Clock(), settings(full_recompute_every_generations=1))
     selling = asyncio.create_task(asyncio.to_thread(_sell_until, stop, database))
     drifts = [(await stage.refresh())["drift"] for _ in range(15)]
     stop.set()
@@ -624,7 +748,7 @@ async def test_a_crash_anywhere_leaves_one_truth_and_the_next_refresh_right(
 
 
 class Slow(Store):
-    """Does `meanwhile` once, between reading documents and writing their cells."""
+    """Does `meanwhile` once, between reading documents and writing their rollups."""
 
     meanwhile: Callable[[], Awaitable[Any]] | None = None
 
@@ -635,7 +759,7 @@ class Slow(Store):
         return await super().compare_and_swap(collection, documents)
 
 
-async def test_cells_read_earlier_never_replace_cells_read_later(
+async def test_rollups_read_earlier_never_replace_rollups_read_later(
     mongo_uri: str, snapshotter: Snapshotter, database: "Database[Any]"
 ) -> None:
     """The other one saw more, published it and took the mark away: without versions that would be lost for ever."""
@@ -704,12 +828,12 @@ def test_what_is_kept_by_hand() -> None:
         11: datetime(2026, 5, 19, 12, 0, 1, tzinfo=UTC),
         12: datetime(2026, 5, 20, 11, 59, tzinfo=UTC),
     }
-    assert list(superseded(at.items(), NOW)) == [1, 4, 6, 8]
+    assert list(superseded(at.items(), NOW, settings())) == [1, 4, 6, 8]
 
 
 def test_the_newest_is_kept_however_old() -> None:
     """A system that stood still for a year still has its numbers."""
-    assert list(superseded([(1, NOW - timedelta(days=400)), (2, NOW - timedelta(days=400))], NOW)) == [1]
+    assert list(superseded([(1, NOW - timedelta(days=400)), (2, NOW - timedelta(days=400))], NOW, settings())) == [1]
 
 
 async def test_publishing_forgets_what_is_superseded(snapshotter: Snapshotter, database: "Database[Any]") -> None:

@@ -72,7 +72,7 @@ class Stub:
         """Snapshots of what is not there."""
         raise Unavailable("planted")
 
-    newest = add = remove = define_index = define_schema = define_view = nothing
+    newest = add = remove = drop = define_index = define_schema = define_view = nothing
 
     async def aggregate(self, *_: Any, **__: Any) -> AsyncIterator[Any]:
         await self.nothing()
@@ -269,13 +269,13 @@ class Ledger(Stub):
     async def define(self, *_: Any) -> None:
         """Indexes and views are the database's."""
 
-    define_index = define_schema = define_view = define
+    define_index = define_schema = define_view = drop = define
 
     async def aggregate(self, collection: str, *_: Any, **__: Any) -> AsyncIterator[Any]:
         rows = {
             GENERATIONS: [self.kept[number] for number in sorted(self.kept)],
             "kpi_dirty_partitions": [{"_id": "t", "collection": "c", "partitions": [], "done": True, "at": BEGINS}],
-            "kpi_rollups_by_period": [{"_id": 1, "names": []}],
+            "kpi_rollups_by_period": [{}],
         }
         for row in rows.get(collection, []):
             yield row
@@ -286,7 +286,8 @@ async def test_forty_days_of_generations_are_thinned_out_as_promised(tmp_path: P
     loop = Loop(BEGINS)
     store = Ledger(loop)
     every_s = 30 * MINUTE_S
-    snapshotter = Snapshotter([], cast("Store", store), loop.clock, full_recompute_every_generations=1)
+    settings = Settings.model_validate({"full_recompute_every_generations": 1})
+    snapshotter = Snapshotter([], cast("Store", store), loop.clock, settings)
 
     async def work() -> None:
         stop = asyncio.Event()

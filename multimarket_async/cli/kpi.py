@@ -107,8 +107,8 @@ async def _compared(
     application: Application, before: int, after: int
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, generations.Entered]]:
     old, new = [await generations.generation(application.store, number) for number in (before, after)]
-    cubes = [(domain.name, cube) for domain in application.domains for cube in domain.cubes]
-    return old, new, {name: await generations.entered(application.store, cube, old, new) for name, cube in cubes}
+    store, cubes = application.store, [(domain.name, cube) for domain in application.domains for cube in domain.cubes]
+    return old, new, {name: await generations.entered(store, cube.collection, old, new) for name, cube in cubes}
 
 
 def _words(key: tuple[Any, ...]) -> str:

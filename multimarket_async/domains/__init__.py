@@ -1,17 +1,19 @@
-"""WHAT the company measures. A folder here is a subject area, found by `discover`.
+"""Subject areas: a folder here is a domain, found by `discover`.
 
-A domain declares, as data: its settings, its feeds (directories whose files become
-documents), its cubes (how these are summed up), its KPIs (MongoDB pipelines over the sums),
-an audit (the same KPIs by another path), and how its documents are listed.
-Nothing outside its folder names it.
+A domain declares, as data: its settings, its feeds (directories whose files become documents), its KPIs
+(MongoDB pipelines over rollups of these documents), the same numbers as SQL over the received files, and
+how its documents are listed. Nothing outside its folder imports it.
 """
 
+import hashlib
 import importlib
+import json
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from types import ModuleType
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from multimarket_async.settings import Business, Loaded
@@ -143,35 +145,63 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True)
-class Rollup:
-    """Rollups: sums over the documents of one partition and period, from which KPIs are computed.
+class Facts:
+    """The values of a collection's documents that its rollups add up. Rollups of one collection share them.
 
-    by: what a cell is about, besides its `period`. sums: what is added up in it.
-    prepare: stages over the cube's facts that come before.
-    reduce: stages over all cells of one period that give what the period keeps of them,
-        where keeping them all would cost too much.
-    """
-
-    name: str
-    by: Mapping[str, Expression]
-    sums: Mapping[str, Expression]
-    prepare: tuple[Stage, ...] = ()
-    reduce: tuple[Stage, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Cube:
-    """How the documents of a collection are summed up on the way to KPIs: by partition, then by period.
-
-    period: expression for the business period of a document, as text. event: field that says when it happened.
-    facts: the expressions that rollups build upon, by name.
+    period: expression for the business period of a document, as text. event: the field that says when it happened.
+    values: expressions by name.
     """
 
     collection: str
     event: str
     period: Expression
-    facts: Mapping[str, Expression]
-    rollups: tuple[Rollup, ...]
+    values: Mapping[str, Expression]
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """Sums over the documents of one partition and period, from which KPIs are computed.
+
+    by: the keys of a row, besides its `period`. sums: the facts that are added up.
+    prepare: stages over the facts that come before.
+    reduce: stages over all rows of one period that give what is kept of them, where all would cost too much.
+    """
+
+    name: str
+    facts: Facts
+    by: Mapping[str, Expression]
+    sums: Mapping[str, Expression]
+    prepare: tuple[Stage, ...] = ()
+    reduce: tuple[Stage, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The name and a digest of everything that decides its numbers: a changed rollup is another one."""
+        parts = [self.facts.collection, self.facts.period, self.by, self.sums, self.prepare, self.reduce]
+        text = json.dumps(parts, sort_keys=True)
+        used = {name: value for name, value in self.facts.values.items() if re.search(rf"\b{name}\b", text)}
+        return f"{self.name}_{digest([parts, used])}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """The rollups of a collection, by their keys: computed together, from the same documents."""
+
+    collection: str
+    rollups: Mapping[str, Rollup]
+
+    @property
+    def facts(self) -> Facts:
+        """The facts that they share. Raises ValueError where theirs differ."""
+        facts, *others = (rollup.facts for rollup in self.rollups.values())
+        if any(other != facts for other in others):
+            raise ValueError(f"the rollups of {self.collection} have different facts")
+        return facts
+
+
+def digest(value: Any) -> str:
+    """12 hexadecimal digits that identify a value of JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,28 +217,38 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Kpi:
-    """One table of numbers: what it is called, what its columns are, how it is computed.
+    """One table of numbers: its name, its columns, and two independent ways to compute it.
 
-    pipeline: aggregation stages over the cells of the rollup `rollup` of `collection`'s cube, one
-        or more a period; they give the rows, in their order, each with exactly the declared columns.
-        It runs inside a $facet, so that all KPIs of a generation see the same cells.
+    pipeline: aggregation stages over the rows of `rollup`, one or more a period; they give the rows, in their order,
+        each with exactly the declared columns. It runs inside a $facet: all KPIs of a generation read the same rollups.
+    check: the same rows in SQL (DuckDB) over the tables of the domain's `received`, for `verify`.
+    french: its words by their English text; the definition by the KPI's name.
     headline: one of the few that `demo` shows.
     key: columns that say what a row is about, where that is not its text columns.
+    place: position in lists; those without one come last, by name.
     """
 
     name: str
     title: str
     unit: str
     definition: str
-    collection: str
-    rollup: str
+    rollup: Rollup
     columns: tuple[Column, ...]
     pipeline: list[Stage]
+    check: str = ""
+    french: Mapping[str, str] = field(default_factory=dict)
     headline: bool = False
     key: tuple[str, ...] = ()
+    place: int = 1000
+
+    @property
+    def digest(self) -> str:
+        """Everything that decides its rows; titles and prose do not."""
+        columns = [(column.name, column.type, column.nullable) for column in self.columns]
+        return digest([self.name, self.rollup.key, columns, self.pipeline])
 
     def row_key(self, row: Row) -> tuple[Any, ...]:
-        """What a row is about: the same in every generation that has it."""
+        """The subject of a row: the same in every generation that has it."""
         names = self.key or [column.name for column in self.columns if column.type == "string"]
         return tuple(row[name] for name in names)
 
@@ -245,65 +285,72 @@ class Listing:
         return [one for one in (self.dated, *self.attributes) if not one.personal]
 
 
-class Audit(Protocol):
-    """The KPIs once more, from the archived files, by a path that shares nothing with the pipelines."""
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The received files as tables, in SQL (DuckDB), sharing nothing with the parser or the pipelines.
 
-    def add(self, content: bytes, follow_ups: Sequence[bytes] = ()) -> None:
-        """Count one accepted file as it stands after these follow-ups, which come in any order."""
+    tables: statements over `received (number, feed, name, content)`. They create the tables that KPIs are checked
+        with, and `records (feed, record)`: a name for each document and follow-up, as often as it was delivered.
+    documents: a query for what must be stored: `file`, a document as JSON, and columns that replace fields of it
+        where they are not null; ordered by `_id`.
+    timezone: naive dates are in it; its offsets are in the table `zone`, for the macros of `readers.audit`.
+    """
 
-    def document(self, content: bytes, follow_ups: Sequence[bytes] = ()) -> Document:
-        """What must be stored of that file as it stands after these follow-ups; nothing is counted.
-
-        All of it but `ingestion`, in the document and in its history.
-        """
-
-    def rows(self) -> dict[str, list[Row]]:
-        """Rows by KPI name, as the pipelines would give them."""
+    tables: str
+    documents: str
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedDomain:
-    """A domain under given settings."""
+    """A domain under given settings. `name` is also the word for its documents, in the plural."""
 
     name: str
     feeds: tuple[Feed, ...]
-    cubes: tuple[Cube, ...]
     kpis: tuple[Kpi, ...]
-    audit: Callable[[], Audit]
+    received: Received | None = None
     listings: tuple[Listing, ...] = ()
     french: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def cubes(self) -> tuple[Cube, ...]:
+        """The rollups that the KPIs read, by collection."""
+        rollups = {kpi.rollup.key: kpi.rollup for kpi in self.kpis}
+        collections = sorted({rollup.facts.collection for rollup in rollups.values()})
+        return tuple(
+            Cube(name, {key: rollups[key] for key in sorted(rollups) if rollups[key].facts.collection == name})
+            for name in collections
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Domain(Generic[S]):
-    """A subject area. `name` is also what its documents are called, in the plural.
-
-    french: its titles and units by their English text, and its definitions by the KPI's name; what
-        is missing stays English.
-    """
+    """A subject area: its name, its own settings, and its declarations under these."""
 
     name: str
     settings: type[S]
-    feeds: Callable[[S], Sequence[Feed]]
-    cubes: Callable[[S], Sequence[Cube]]
-    kpis: Callable[[S], Sequence[Kpi]]
-    audit: Callable[[S], Audit]
-    french: Callable[[S], Mapping[str, str]] = lambda _: {}
-    listings: Callable[[S], Sequence[Listing]] = lambda _: ()
+    declare: Callable[[S], LoadedDomain]
 
     def under(self, loaded: Loaded) -> LoadedDomain:
         """The domain with its settings."""
-        settings = loaded.of(self.settings)
-        feeds, cubes, kpis = self.feeds(settings), self.cubes(settings), self.kpis(settings)
-        audit, french, listings = partial(self.audit, settings), self.french(settings), tuple(self.listings(settings))
-        return LoadedDomain(self.name, tuple(feeds), tuple(cubes), tuple(kpis), audit, listings, french)
+        return self.declare(loaded.of(self.settings))
 
 
 def discover() -> list[Domain[Any]]:
     """Every Domain declared by a folder of this package, by folder name."""
-    folders = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
-    modules = [importlib.import_module(f"{__name__}.{folder}") for folder in folders]
+    modules = (importlib.import_module(name) for name in _names(__name__, __path__, folders=True))
     return [value for module in modules for value in vars(module).values() if isinstance(value, Domain)]
+
+
+def kpis_in(package: ModuleType, settings: Business) -> tuple[Kpi, ...]:
+    """The KPIs of a folder, one a module: its function `kpi(settings)`. By `place`, then by name."""
+    modules = (importlib.import_module(name) for name in _names(package.__name__, package.__path__, folders=False))
+    return tuple(sorted((module.kpi(settings) for module in modules), key=lambda kpi: (kpi.place, kpi.name)))
+
+
+def _names(package: str, path: Iterable[str], *, folders: bool) -> list[str]:
+    """Modules or folders of a package, by name."""
+    return sorted(f"{package}.{module.name}" for module in pkgutil.iter_modules(path) if module.ispkg is folders)
 
 
 def settings_models() -> dict[str, type[Business]]:

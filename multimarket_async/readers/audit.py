@@ -1,53 +1,169 @@
-"""Recomputes the documents and the KPIs of a domain from the bytes of its files."""
+"""Recomputes the documents and the KPIs of a domain from the bytes of its files, in SQL (DuckDB)."""
 
-import sqlite3
-from collections.abc import Iterator
+import json
+import tempfile
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
-from multimarket_async.domains import Document, FollowUp, LoadedDomain, Row
+from multimarket_async.domains import Document, LoadedDomain, Received, Row
+
+if TYPE_CHECKING:
+    import duckdb
+
+# In memory at most; the rest is on disk, in a temporary folder.
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "512MB",
+    "threads": 2,
+    "autoinstall_known_extensions": False,
+}
+BATCH_FILES, BATCH_BYTES = 1000, 8_000_000
+DAY_S, LAST_S = 86_400, 230 * 365 * 86_400  # the table of offsets ends in 2199
+# Dates are ISO 8601. A price is the shortest decimal of its double, taken apart into digits and a scale, so that a line
+# is rounded half-up once and exactly, however large or small; 10^37 is beyond twice any digits times any quantity.
+ZONE = """
+CREATE TABLE zone AS
+SELECT unnest(?::TIMESTAMP[]) AS utc_from, unnest(?::TIMESTAMP[]) AS wall_from, unnest(?::INTERVAL[]) AS shift
+"""
+INSERT = """
+INSERT INTO received SELECT unnest(?::BIGINT[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])
+"""
+# Of a domain that does not declare its received files as tables.
+UNDECLARED = Received("CREATE TABLE records (feed VARCHAR, record VARCHAR)", "SELECT '' AS file LIMIT 0")
+MACROS = r"""
+CREATE TABLE received (number BIGINT, feed VARCHAR, name VARCHAR, content VARCHAR);
+CREATE MACRO wall(date) AS
+  (left(date, 10) || ' ' || left(regexp_extract(replace(date, ',', '.'), '^.{11}([0-9:.]+)', 1), 12))::TIMESTAMP;
+CREATE MACRO written_shift(date) AS CASE WHEN right(date, 1) = 'Z' THEN INTERVAL 0 MINUTE ELSE
+  to_minutes(try_cast(regexp_replace(date, '^.{16,}([+-])(\d\d):?(\d\d)?$', '\1\2') AS INT) * 60
+    + coalesce(try_cast(regexp_replace(date, '^.{16,}([+-])\d\d:?(\d\d)$', '\1\2') AS INT), 0)) END;
+CREATE MACRO start_of(day) AS
+  day::TIMESTAMP - (SELECT max_by(shift, wall_from) FROM zone WHERE wall_from <= day::TIMESTAMP);
+CREATE MACRO amount(minor) AS minor * 0.01::DECIMAL(3, 2);
+CREATE MACRO half_up(n, d) AS CASE WHEN d > 0 THEN (2 * n::HUGEINT + d::HUGEINT) // (2 * d::HUGEINT) END;
+CREATE MACRO percent(part, whole) AS amount(half_up(10000 * part::HUGEINT, whole));
+CREATE MACRO power_of_10(n) AS ('1' || repeat('0', n::BIGINT))::HUGEINT;
+CREATE MACRO scaled(n, scale) AS CASE
+  WHEN scale > 37 THEN 0 WHEN scale > 0 THEN half_up(n, power_of_10(scale)) ELSE n * power_of_10(-scale) END;
+CREATE MACRO decimals(price) AS
+  length(split_part(split_part(price, 'e', 1), '.', 2)) - coalesce(try_cast(split_part(price, 'e', 2) AS INT), 0);
+CREATE MACRO cents(quantity, price) AS
+  scaled(quantity * replace(split_part(price::DOUBLE::VARCHAR, 'e', 1), '.', '')::HUGEINT,
+    decimals(price::DOUBLE::VARCHAR) - 2);
+"""
 
 
 class Audit:
     """Takes every accepted file, in any order; duplicates change nothing, and the first content of a key counts.
 
-    SQLite keeps the files in a temporary file of its own and a few MB of memory. Threads may use it in turn.
+    All files must be added before the first result is asked for. Threads may use it in turn.
     """
 
     def __init__(self, domain: LoadedDomain) -> None:
-        self._domain = domain
-        self._feeds = {feed.name: feed for feed in domain.feeds}
-        self._files = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._files.execute("CREATE TABLE documents (key TEXT PRIMARY KEY, content BLOB)")
-        self._files.execute("CREATE TABLE follow_ups (key TEXT, event TEXT, content BLOB, PRIMARY KEY (key, event))")
-        self._files.execute("BEGIN")  # never committed: nothing has to survive
+        self._kpis = domain.kpis
+        self._received = domain.received or UNDECLARED
+        self._opened = ExitStack()
+        self._batch: list[tuple[int, str, str, str]] = []
+        self._batch_bytes = self._files = 0
+        self._loaded = False
 
-    def add(self, feed: str, name: str, content: bytes) -> None:  # noqa: ARG002  # the name is for messages
+    @cached_property
+    def _database(self) -> "duckdb.DuckDBPyConnection":
+        import duckdb  # noqa: PLC0415 - 13 MB that only a command that verifies pays
+
+        folder = self._opened.enter_context(tempfile.TemporaryDirectory())
+        database = self._opened.enter_context(duckdb.connect(Path(folder) / "audit", config=CONFIG))
+        database.execute(ZONE, [list(column) for column in zip(*_offsets(self._received.timezone), strict=True)])
+        database.execute(MACROS)
+        return database
+
+    def add(self, feed: str, name: str, content: bytes) -> None:
         """Take the accepted file `name` of a feed."""
-        declared = self._feeds[feed]
-        for record in declared.parse(content):
-            if not isinstance(record, FollowUp):
-                self._files.execute("INSERT OR IGNORE INTO documents VALUES (?, ?)", (record["_id"], content))
-            elif life := declared.life:
-                event = f"{record.event[life.state]}\0{record.event[life.at]}"
-                self._files.execute("INSERT OR IGNORE INTO follow_ups VALUES (?, ?, ?)", (record.key, event, content))
+        self._batch.append((self._files, feed, name, content.decode("utf-8-sig")))
+        self._files += 1
+        self._batch_bytes += len(content)
+        if len(self._batch) >= BATCH_FILES or self._batch_bytes >= BATCH_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._batch:
+            self._database.execute(INSERT, [list(column) for column in zip(*self._batch, strict=True)])
+        self._batch, self._batch_bytes = [], 0
+
+    def _load(self) -> None:
+        """Turn the received files into the domain's tables, once."""
+        if not self._loaded:
+            self._flush()
+            self._database.execute(self._received.tables)
+        self._loaded = True
 
     def rows(self) -> dict[str, list[Row]]:
-        """The rows of each KPI by its name, as they must be published."""
-        audit = self._domain.audit()
-        for _, content, follow_ups in self._stored():
-            audit.add(content, follow_ups)
-        return audit.rows()
+        """The rows of each KPI that declares a check, by its name, as they must be published."""
+        self._load()
+        return {kpi.name: list(self._query(kpi.check)) for kpi in self._kpis if kpi.check}
 
     def documents(self) -> Iterator[tuple[str, Document]]:
         """The key and the document that must be stored, without `ingestion`, in the order of the keys."""
-        audit = self._domain.audit()
-        for key, content, follow_ups in self._stored():
-            yield key, audit.document(content, follow_ups)
+        self._load()
+        for row in self._query(self._received.documents):
+            fields = {name: value for name, value in row.items() if value is not None and name != "file"}
+            document = {**json.loads(row["file"]), **fields}
+            yield document["_id"], document
 
-    def _stored(self) -> Iterator[tuple[str, bytes, list[bytes]]]:
-        follow_ups = "SELECT content FROM follow_ups WHERE key = ?"
-        for key, content in self._files.execute("SELECT key, content FROM documents ORDER BY key"):
-            yield key, content, [row[0] for row in self._files.execute(follow_ups, (key,))]
+    def records(self) -> dict[str, int]:
+        """The number of distinct documents and follow-ups of each feed."""
+        self._load()
+        counts = self._query("SELECT feed, count(DISTINCT record) AS records FROM records GROUP BY feed")
+        return {row["feed"]: row["records"] for row in counts}
+
+    def _query(self, select: str) -> Iterator[Row]:
+        result = self._database.cursor().execute(select)
+        names = [column[0] for column in result.description or ()]
+        while rows := result.fetchmany(1000):
+            yield from (dict(zip(names, map(_plain, row), strict=True)) for row in rows)
 
     def close(self) -> None:
-        """Remove the temporary file."""
-        self._files.close()
+        """Remove the temporary files."""
+        self._opened.close()
+
+
+def _plain(value: Any) -> Any:
+    """A value of SQL as it is published: amounts as the nearest double, instants in UTC."""
+    match value:
+        case Decimal():
+            return float(value)
+        case datetime():
+            return value.replace(tzinfo=UTC)
+        case list():
+            return [_plain(item) for item in value]
+        case Mapping():
+            return {name: _plain(item) for name, item in value.items()}
+    return value
+
+
+@cache
+def _offsets(zone: str) -> list[tuple[datetime, datetime, timedelta]]:
+    """The offsets of a time zone: the instant and the clock time from which each holds, and the offset.
+
+    Clock times that are skipped have the old offset, and repeated ones mean the first time (PEP 495, fold 0).
+    """
+    place, start = ZoneInfo(zone), datetime(1970, 1, 1, tzinfo=UTC)
+
+    def offset(seconds: int) -> timedelta:
+        return (start + timedelta(seconds=seconds)).astimezone(place).utcoffset() or timedelta()
+
+    first = datetime(1, 1, 1)  # noqa: DTZ001 - TIMESTAMP has no zone
+    offsets = [(first, first, offset(0))]
+    for day in range(0, LAST_S, DAY_S):
+        old, new = offsets[-1][2], offset(day + DAY_S)
+        if new != old:
+            seconds = bisect_left(range(day, day + DAY_S), True, key=lambda at: offset(at) != offsets[-1][2])
+            instant = (start + timedelta(seconds=day + seconds)).replace(tzinfo=None)
+            offsets.append((instant, instant + max(old, new), new))
+    return offsets

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from multimarket_async.domains import Cube, Kpi, Row, Stage
+from multimarket_async.domains import Kpi, Row, Stage
 from multimarket_async.errors import CannotContinue
 from multimarket_async.store import GENERATIONS, Store
 from multimarket_async.store.dirty import DIRTY
@@ -119,11 +119,11 @@ class Entered:
     keys: list[str]
 
 
-async def entered(store: Store, cube: Cube, before: dict[str, Any], after: dict[str, Any]) -> Entered:
+async def entered(store: Store, collection: str, before: dict[str, Any], after: dict[str, Any]) -> Entered:
     """By the time of ingestion: a batch in flight at one of the two instants may be counted on the other side."""
     between = {"ingestion.ingested_at": {"$gt": before["as_of"], "$lte": after["as_of"]}}
     keys = [{"$sort": {"_id": 1}}, {"$limit": MAX_KEYS}, {"$project": {"_id": 1}}]
     stages: list[Stage] = [{"$match": between}, {"$facet": {"count": [{"$count": "documents"}], "keys": keys}}]
-    [facets] = [document async for document in store.aggregate(cube.collection, stages)]
+    [facets] = [document async for document in store.aggregate(collection, stages)]
     documents = facets["count"][0]["documents"] if facets["count"] else 0
     return Entered(documents, [document["_id"] for document in facets["keys"]])

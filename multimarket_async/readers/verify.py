@@ -1,21 +1,19 @@
-"""Is it right? Conservation, archived = stored, and the KPIs once more from the archived files."""
+"""Checks that archive, store and KPIs agree: every archived file is stored, and the KPIs follow from the files."""
 
 import asyncio
 import hashlib
-import sqlite3
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from multimarket_async.audits import Lives
 from multimarket_async.domains import Document, Feed, FollowUp, LoadedDomain, Row, Stage
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, is_content
 from multimarket_async.readers.accounting import Channel, counted
+from multimarket_async.readers.audit import Audit
 from multimarket_async.store import Store, compared_by, digest_of, digests_of
 
 CHUNK_FILES = 1000
@@ -23,16 +21,16 @@ CHUNK_FILES = 1000
 
 @dataclass
 class Report:
-    """What was looked at, and every difference found: none means right."""
+    """The checked generation, the files of each channel, and every difference."""
 
     generation: int
-    channels: list[Channel]
+    channels: list[Channel] = field(default_factory=list)
     kpis: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
 
     @property
     def right(self) -> bool:
-        """Nothing differs."""
+        """No difference."""
         return not self.differences
 
 
@@ -46,73 +44,62 @@ class _Archived:
     follow_ups: list[tuple[FollowUp, str]]
 
 
-class Seen:
-    """Which keys have been seen. SQLite keeps them in a temporary file of its own and a few MB of memory."""
-
-    def __init__(self) -> None:
-        # The pieces of the archive are read in threads, one after the other.
-        self._keys = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._keys.execute("CREATE TABLE seen (key TEXT PRIMARY KEY) WITHOUT ROWID")
-        self._keys.execute("BEGIN")  # never committed: nothing has to survive
-
-    def first_time(self, keys: Iterable[str]) -> bool:
-        """Whether none of them was seen before; all of them are now."""
-        added = [self._keys.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount for key in keys]
-        return all(added)
-
-    def close(self) -> None:
-        """Remove the temporary file."""
-        self._keys.close()
-
-
 class Verifier:
     """Reads every archived file once, in bounded memory."""
 
-    def __init__(self, store: Store, counted_one: Callable[[int], None]) -> None:
+    def __init__(self, store: Store, report: Report, progress: Callable[[int], None]) -> None:
         self._store = store
-        self._counted = counted_one
-        self._seen = Seen()
-        self._distinct: Counter[str] = Counter()
-        self.differences: list[str] = []
+        self._report = report
+        self._progress = progress
 
-    async def compare(self, domain: LoadedDomain, landings: dict[str, Landing], generation: dict[str, Any]) -> None:
-        """Compare one domain's archive with its collections and with its KPIs of this generation."""
-        with closing(Lives(domain.audit())) as audit:
+    async def compare(
+        self, domain: LoadedDomain, landings: dict[str, Landing], generation: dict[str, Any]
+    ) -> dict[str, int]:
+        """Compare one domain's archive with its collections and with its KPIs of this generation.
+
+        Gives the number of distinct documents and follow-ups of each feed in the archive.
+        """
+        with closing(Audit(domain)) as audit:
             for feed in domain.feeds:
                 await self._compare_feed(feed, landings[feed.name], audit)
-            expected = await asyncio.to_thread(audit.rows)
+            expected, records = await asyncio.to_thread(lambda: (audit.rows(), audit.records()))
         for name, rows in expected.items():
-            self.differences += different_rows(name, rows, generation["kpis"][name]["rows"])
+            self._report.differences += different_rows(name, rows, generation["kpis"][name]["rows"])
+        return {feed.name: records.get(feed.name, 0) for feed in domain.feeds} if domain.received else {}
 
-    async def _compare_feed(self, feed: Feed, landing: Landing, audit: Lives) -> None:
+    def conserved(self, archived: dict[str, int]) -> None:
+        """Every stored record has its archived file, and every archived file its record."""
+        for channel in self._report.channels:
+            if channel.stored != (distinct := archived.get(channel.feed, channel.stored)):
+                self._differs(channel.feed, f"{channel.stored} stored, but the archive holds {distinct} different ones")
+
+    def _differs(self, feed: str, sentence: str) -> None:
+        self._report.differences.append(f"{feed}: {sentence}")
+
+    async def _compare_feed(self, feed: Feed, landing: Landing, audit: Audit) -> None:
         files = landing.archive_files()
         while paths := await asyncio.to_thread(lambda: list(islice(files, CHUNK_FILES))):
-            archived = await asyncio.to_thread(self._read, feed, paths)
+            archived = await asyncio.to_thread(self._read, feed, paths, audit)
             await self._compare_stored(feed, archived)
-            followed_up = await self._compare_histories(feed, archived)
-            await asyncio.to_thread(self._audit, audit, feed, archived, followed_up)
-            self._counted(len(paths))
+            await self._compare_histories(feed, archived)
+            self._progress(len(paths))
 
-    def close(self) -> None:
-        """Forget which keys were seen."""
-        self._seen.close()
+    def _read(self, feed: Feed, paths: list[Path], audit: Audit) -> list[_Archived]:
+        return [archived for path in paths if (archived := self._read_one(feed, path, audit))]
 
-    def _read(self, feed: Feed, paths: list[Path]) -> list[_Archived]:
-        return [archived for path in paths if (archived := self._read_one(feed, path))]
-
-    def _read_one(self, feed: Feed, path: Path) -> _Archived | None:
+    def _read_one(self, feed: Feed, path: Path, audit: Audit) -> _Archived | None:
         try:
             content = path.read_bytes()
-            said = feed.parse(content)
+            records = feed.parse(content)
         except (OSError, Rejected) as error:
-            self.differences.append(f"{feed.name}: archived file {path.name} is not valid any more: {error}")
+            self._differs(feed.name, f"archived file {path.name} is not valid any more: {error}")
             return None
-        documents = [one for one in said if not isinstance(one, FollowUp)]
+        audit.add(feed.name, path.name, content)
+        documents = [record for record in records if not isinstance(record, FollowUp)]
         digests = digests_of(documents, hashlib.sha256(content).hexdigest())
-        by_key = {one["_id"]: digest for one, digest in zip(documents, digests, strict=True)}
-        return _Archived(
-            path, content, by_key, [(one, digest_of(one.event)) for one in said if isinstance(one, FollowUp)]
-        )
+        by_key = {document["_id"]: digest for document, digest in zip(documents, digests, strict=True)}
+        follow_ups = [(record, digest_of(record.event)) for record in records if isinstance(record, FollowUp)]
+        return _Archived(path, content, by_key, follow_ups)
 
     async def _compare_stored(self, feed: Feed, archived: list[_Archived]) -> None:
         keys = [key for file in archived for key in file.documents]
@@ -120,54 +107,28 @@ class Verifier:
         for file in archived:
             for key, digest in file.documents.items():
                 if key not in stored:
-                    self.differences.append(f"{feed.name}: {file.path.name} is archived, but {key} is not stored")
+                    self._differs(feed.name, f"{file.path.name} is archived, but {key} is not stored")
                 elif stored[key] != digest and not is_content(file.content, stored[key]):
-                    self.differences.append(f"{feed.name}: {file.path.name} differs from what is stored as {key}")
+                    self._differs(feed.name, f"{file.path.name} differs from what is stored as {key}")
 
-    async def _compare_histories(self, feed: Feed, archived: list[_Archived]) -> set[str]:
-        """Every follow-up is in its document; the keys of documents that have any."""
-        if feed.life is None:
-            return set()
-        keys = {key for file in archived for key in (*file.documents, *(one.key for one, _ in file.follow_ups))}
-        known = {"_id": {"$in": list(keys)}, feed.life.history: {"$exists": True}}
-        stages: list[Stage] = [{"$match": known}, {"$project": {feed.life.history: 1}}]
-        stored = {one["_id"]: one async for one in self._store.aggregate(feed.collection, stages)}
+    async def _compare_histories(self, feed: Feed, archived: list[_Archived]) -> None:
+        """Every follow-up is in the history of its document."""
+        keys = {follow_up.key for file in archived for follow_up, _ in file.follow_ups}
+        if feed.life is None or not keys:
+            return
+        stages: list[Stage] = [{"$match": {"_id": {"$in": list(keys)}}}, {"$project": {feed.life.history: 1}}]
+        histories = {
+            document["_id"]: _digests(document.get(feed.life.history, []))
+            async for document in self._store.aggregate(feed.collection, stages)
+        }
         for file in archived:
             for follow_up, digest in file.follow_ups:
-                if digest not in _digests(stored.get(follow_up.key, {}).get(feed.life.history, [])):
-                    what = f"{file.path.name} is archived, but {follow_up.key} has no such follow-up"
-                    self.differences.append(f"{feed.name}: {what}")
-        return set(stored)
-
-    def _audit(self, audit: Lives, feed: Feed, archived: list[_Archived], followed_up: set[str]) -> None:
-        """Count each document's file once, however often it was delivered."""
-        for file in archived:
-            names = [_name(feed, one) for one, _ in file.follow_ups]
-            if not self._seen.first_time([*file.documents, *names]):
-                continue
-            self._distinct[feed.name] += 1
-            for follow_up, _ in file.follow_ups:
-                audit.follow_up(follow_up.key, file.content)
-            if keys := list(file.documents):
-                audit.add(file.content, keys, followed_up=not followed_up.isdisjoint(keys))
-
-    def conserved(self, channel: Channel) -> None:
-        """Every stored document has its archived file, and every archived file its document."""
-        distinct = self._distinct[channel.feed]
-        if channel.stored != distinct:
-            self.differences.append(
-                f"{channel.feed}: {channel.stored} stored, but the archive holds {distinct} different ones"
-            )
+                if digest not in histories.get(follow_up.key, set()):
+                    self._differs(feed.name, f"{file.path.name} is archived, but {follow_up.key} has no such follow-up")
 
 
 def _digests(history: Sequence[Document]) -> set[str]:
     return {compared_by(event.get("ingestion")) for event in history}
-
-
-def _name(feed: Feed, follow_up: FollowUp) -> str:
-    """What tells a follow-up from the others of its document."""
-    life = feed.life
-    return "\0".join([follow_up.key, *(str(follow_up.event[name]) for name in (life.state, life.at))]) if life else ""
 
 
 async def verify(
@@ -175,28 +136,27 @@ async def verify(
     channels: Sequence[tuple[Feed, Landing]],
     store: Store,
     generation: dict[str, Any],
-    counted_one: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Compare the archive, the collections and this generation; `counted_one(n)` after every n files."""
-    verifier = Verifier(store, counted_one)
-    landings = {feed.name: landing for feed, landing in channels}
-    with closing(verifier):
-        for domain in domains:
-            await verifier.compare(domain, landings, generation)
-    places = await counted(channels, store)
-    for channel in places:
-        verifier.conserved(channel)
-    return Report(generation["_id"], places, list(generation["kpis"]), verifier.differences)
+    """Compare the archive, the collections and this generation; `progress(n)` after every n files."""
+    report = Report(generation["_id"], kpis=list(generation["kpis"]))
+    verifier = Verifier(store, report, progress)
+    landings, archived = {feed.name: landing for feed, landing in channels}, dict[str, int]()
+    for domain in domains:
+        archived |= await verifier.compare(domain, landings, generation)
+    report.channels = await counted(channels, store)
+    verifier.conserved(archived)
+    return report
 
 
 def different_rows(
     name: str, expected: Sequence[Row], published: Sequence[Row], says: str = "the archived files give"
 ) -> Iterator[str]:
-    """One sentence a row that is not as expected."""
+    """One sentence for each row that is not as expected."""
     if len(expected) != len(published):
         yield f"{name}: {len(published)} rows published, {says} {len(expected)}"
-    for number, (want, have) in enumerate(zip(expected, published, strict=False), start=1):
-        if want != have:
-            fields = (key for key in want.keys() | have.keys() if want.get(key) != have.get(key))
-            told = ", ".join(f"{key} {have.get(key)!r} instead of {want.get(key)!r}" for key in sorted(fields))
-            yield f"{name} row {number}: {told}"
+    for number, (right, row) in enumerate(zip(expected, published, strict=False), start=1):
+        if right != row:
+            columns = sorted(key for key in right.keys() | row.keys() if right.get(key) != row.get(key))
+            differences = (f"{key} {row.get(key)!r} instead of {right.get(key)!r}" for key in columns)
+            yield f"{name} row {number}: {', '.join(differences)}"

@@ -1,6 +1,6 @@
 """store -> KPI generations -> store: documents are summed by partition, partitions by period, periods into KPIs."""
 
-from multimarket_async.snapshots.generations import Generation, Retention, flat, superseded
+from multimarket_async.snapshots.generations import Generation, flat, superseded
 from multimarket_async.snapshots.snapshotter import Snapshotter
 
-__all__ = ["Generation", "Retention", "Snapshotter", "flat", "superseded"]
+__all__ = ["Generation", "Snapshotter", "flat", "superseded"]

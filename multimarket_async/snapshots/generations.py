@@ -1,13 +1,13 @@
-"""Generations in the ledger: their views, and how long they are kept."""
+"""Stored generations: their views, and their retention."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from multimarket_async.domains import Kpi, Stage
+from multimarket_async.settings import Settings
 
-TOLD_ONLY = {"_id", "computed_at", "as_of", "seconds", "quarantined", "drift"}
+NOT_CONTENT = {"_id", "computed_at", "as_of", "seconds", "quarantined", "drift"}
 
 Generation: TypeAlias = dict[str, Any]
 
@@ -25,24 +25,16 @@ def flat(kpi: Kpi) -> list[Stage]:
 
 
 def history(kpi: Kpi) -> list[Stage]:
-    """The same over all generations that are kept, for charts of how a number grew."""
+    """The same over all stored generations, for charts of a number over time."""
     return [{"$sort": {"_id": 1}}, *flat(kpi)[2:]]
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Every generation is kept for `all_days`, then the last of each hour for `hourly_days`, then of each day."""
+def superseded(dated: Iterable[tuple[int, datetime]], now: datetime, settings: Settings) -> Iterator[int]:
+    """The generations to delete, of (number, computed at) in ascending order.
 
-    all_days: float = 1.0
-    hourly_days: float = 31.0
-
-
-def superseded(
-    dated: Iterable[tuple[int, datetime]], now: datetime, retention: Retention | None = None
-) -> Iterator[int]:
-    """The generations to forget, of (number, computed at) in ascending order."""
-    keep = retention or Retention()
-    keep_all, keep_hourly = timedelta(days=keep.all_days), timedelta(days=keep.hourly_days)
+    Every generation is kept for `keep_all_days`, then the last of each hour for `keep_hourly_days`, then of each day.
+    """
+    keep_all, keep_hourly = timedelta(days=settings.keep_all_days), timedelta(days=settings.keep_hourly_days)
     kept: dict[str, int] = {}
     for number, at in dated:
         if now - at <= keep_all:
@@ -54,5 +46,5 @@ def superseded(
 
 
 def content(generation: Generation) -> Generation:
-    """What a generation says, without when it was said."""
-    return {key: value for key, value in generation.items() if key not in TOLD_ONLY}
+    """The numbers and words of a generation, without its number and times."""
+    return {key: value for key, value in generation.items() if key not in NOT_CONTENT}

@@ -1,98 +1,89 @@
-"""The aggregations from documents to cells of partitions, to cells of periods, to rows of KPIs."""
+"""The aggregations from documents to rollups of partitions, to rollups of periods, to rows of KPIs."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from multimarket_async.domains import Cube, Expression, Kpi, Rollup, Stage
 
-# A partial that every cube has: how many documents, and when the latest of them happened.
+# A rollup that every cube has: the number of documents, and the time of the latest event.
 DOCUMENTS = "_documents"
 
 
-def definition_of(cubes: Iterable[Cube], kpis: Iterable[Kpi]) -> str:
-    """A digest of all that decides what the numbers are: cells of one definition never meet those of another."""
-    said = json.dumps([list(map(asdict, cubes)), list(map(asdict, kpis))], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
-
-
-def of_partitions(cube: Cube, keys: Sequence[str | None]) -> list[Stage]:
-    """One document a partition that has any: `_id`, `periods`, and `cells` by name of the partial.
+def of_partitions(cube: Cube, rollups: Iterable[str], partitions: Sequence[str | None]) -> list[Stage]:
+    """One document a partition that has documents: `_id`, `periods`, and the rows of these `rollups` by key.
 
     All rollups of a partition come from one pass over its documents, so they count the same ones.
     """
-    given = {"partition": "$ingestion.partition", "period": cube.period, "event": f"${cube.event}"}
-    facets = {partial.name: _cells(partial) for partial in cube.rollups}
+    given = {"partition": "$ingestion.partition", "period": cube.facts.period, "event": f"${cube.facts.event}"}
+    facets = {key: _rows(key, cube.rollups[key]) for key in rollups}
     facets[DOCUMENTS] = _grouped(DOCUMENTS, {}, {"documents": {"$sum": {"$toLong": 1}}, "latest": {"$max": "$event"}})
     return [
-        {"$match": {"ingestion.partition": {"$in": list(keys)}}},
-        {"$project": {"_id": 0, **given, **cube.facts}},
+        {"$match": {"ingestion.partition": {"$in": list(partitions)}}},
+        {"$project": {"_id": 0, **given, **cube.facts.values}},
         {"$facet": facets},
-        {"$project": {"all": {"$concatArrays": [f"${name}" for name in facets]}}},
+        {"$project": {"all": {"$concatArrays": [f"${key}" for key in facets]}}},
         {"$unwind": "$all"},
-        {"$group": {"_id": "$all._id", "cells": {"$push": {"k": "$all.name", "v": "$all.cells"}}}},
-        {"$project": {"cells": {"$arrayToObject": "$cells"}}},
-        {"$set": {"periods": f"$cells.{DOCUMENTS}.period"}},
+        {"$group": {"_id": "$all._id", "rollups": {"$push": {"k": "$all.key", "v": "$all.rows"}}}},
+        {"$project": {"rollups": {"$arrayToObject": "$rollups"}}},
+        {"$set": {"periods": f"$rollups.{DOCUMENTS}.period"}},
     ]
 
 
-def _cells(partial: Rollup) -> list[Stage]:
-    sums = {name: {"$sum": number} for name, number in partial.sums.items()}
-    return [*partial.prepare, *_grouped(partial.name, partial.by, sums)]
+def _rows(key: str, rollup: Rollup) -> list[Stage]:
+    sums = {name: {"$sum": number} for name, number in rollup.sums.items()}
+    return [*rollup.prepare, *_grouped(key, rollup.by, sums)]
 
 
-def _grouped(name: str, by: Mapping[str, Expression], sums: Mapping[str, Expression]) -> list[Stage]:
-    """The cells of each partition, in an order that does not depend on how they were found."""
-    cell = {**_fields("$_id.", ["period", *by]), **_fields("$", sums)}
+def _grouped(key: str, by: Mapping[str, Expression], sums: Mapping[str, Expression]) -> list[Stage]:
+    """The rows of each partition, in an order that does not depend on that of the documents."""
+    row = {**_fields("$_id.", ["period", *by]), **_fields("$", sums)}
     return [
         {"$group": {"_id": {"partition": "$partition", "period": "$period", **by}, **sums}},
         {"$sort": {"_id": 1}},
-        {"$group": {"_id": "$_id.partition", "cells": {"$push": cell}}},
-        {"$set": {"name": name}},
+        {"$group": {"_id": "$_id.partition", "rows": {"$push": row}}},
+        {"$set": {"key": key}},
     ]
 
 
-def of_period(cube: Cube, mine: Mapping[str, str], period: str) -> list[Stage]:
-    """The cells of a period by name of the partial, in one document, from the partitions that have any of it."""
-    facets = {partial.name: _summed(partial, period) for partial in cube.rollups}
+def of_period(cube: Cube, period: str) -> list[Stage]:
+    """The rows of a period by key of the rollup, in one document, from the partitions that have any of it."""
+    facets = {key: _summed(key, rollup, period) for key, rollup in cube.rollups.items()}
     total = {"_id": "$period", "documents": {"$sum": "$documents"}, "latest": {"$max": "$latest"}}
     facets[DOCUMENTS] = [*_unfolded(DOCUMENTS), {"$match": {"period": period}}, {"$group": total}]
-    return [{"$match": {**mine, "periods": period}}, {"$facet": facets}]
+    return [{"$match": {"collection": cube.collection, "periods": period}}, {"$facet": facets}]
 
 
-def _summed(partial: Rollup, period: str) -> list[Stage]:
-    sums = {name: {"$sum": f"${name}"} for name in partial.sums}
-    cell = {"period": {"$literal": period}, **_fields("$_id.", partial.by), **_fields("$", sums)}
+def _summed(key: str, rollup: Rollup, period: str) -> list[Stage]:
+    sums = {name: {"$sum": f"${name}"} for name in rollup.sums}
+    row = {"period": {"$literal": period}, **_fields("$_id.", rollup.by), **_fields("$", sums)}
     return [
-        *_unfolded(partial.name),
+        *_unfolded(key),
         {"$match": {"period": period}},
-        {"$group": {"_id": _fields("$", partial.by), **sums}},
+        {"$group": {"_id": _fields("$", rollup.by), **sums}},
         {"$sort": {"_id": 1}},
-        {"$replaceWith": cell},
-        *partial.reduce,
+        {"$replaceWith": row},
+        *rollup.reduce,
     ]
 
 
-def of_kpis(cubes: Iterable[Cube], kpis: Iterable[Kpi], definition: str) -> list[Stage]:
+def of_kpis(cubes: Iterable[Cube], kpis: Iterable[Kpi]) -> list[Stage]:
     """The rows of all KPIs by name, and of each collection its number of documents and its latest event.
 
-    One pass over the periods: all KPIs of a generation come from the same cells.
+    One pass over the periods: all KPIs of a generation read the same rollups.
     """
-    facets = {kpi.name: [*_of(kpi.collection, kpi.rollup), *kpi.pipeline] for kpi in kpis}
+    facets = {kpi.name: [*_of(kpi.rollup.facts.collection, kpi.rollup.key), *kpi.pipeline] for kpi in kpis}
     total = {"_id": None, "documents": {"$sum": "$documents"}, "latest": {"$max": "$latest"}}
     for cube in cubes:
         facets[f"{DOCUMENTS}_{cube.collection}"] = [*_of(cube.collection, DOCUMENTS), {"$group": total}]
-    return [{"$match": {"definition": definition}}, {"$facet": facets}]
+    return [{"$facet": facets}]
 
 
-def _of(collection: str, partial: str) -> list[Stage]:
-    return [{"$match": {"collection": collection}}, *_unfolded(partial)]
+def _of(collection: str, key: str) -> list[Stage]:
+    return [{"$match": {"collection": collection}}, *_unfolded(key)]
 
 
-def _unfolded(partial: str) -> list[Stage]:
-    return [{"$unwind": f"$cells.{partial}"}, {"$replaceWith": f"$cells.{partial}"}]
+def _unfolded(key: str) -> list[Stage]:
+    return [{"$unwind": f"$rollups.{key}"}, {"$replaceWith": f"$rollups.{key}"}]
 
 
 def _fields(prefix: str, names: Iterable[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The shape that MongoDB demands of a generation: every column in every row, one type a column for ever."""
+"""The schema that MongoDB enforces on generations: every column in every row, one type a column for ever."""
 
 from collections.abc import Iterable
 from typing import Any, TypeAlias
@@ -9,10 +9,11 @@ Schema: TypeAlias = dict[str, Any]
 BSON_TYPES = {"string": "string", "integer": "long", "double": "double", "date": "date"}
 
 
-def shape(kpis: Iterable[Kpi], definition: str) -> Schema:
+def schema(kpis: Iterable[Kpi], definition: str) -> Schema:
     """A $jsonSchema. Rows are checked where the generation is of this definition: another version has other KPIs."""
     tables = {kpi.name: _table(kpi) for kpi in kpis}
-    ours = {"kpis": _object(tables), "definition": {"enum": [definition]}, "orders": {"bsonType": "long"}}
+    documents = {"bsonType": "object", "additionalProperties": {"bsonType": "long"}}
+    ours = {"kpis": _object(tables), "definition": {"enum": [definition]}, "documents": documents}
     theirs = {"definition": {"not": {"enum": [definition]}}}
     always = {"_id": "long", "as_of": "date", "computed_at": "date", "kpis": "object"}
     return {

@@ -176,7 +176,7 @@ async def test_a_wrong_code_is_found(world: World) -> None:
     assert found.differences == [f"site_web: {aside.path.name} {what}"]
 
 
-@pytest.mark.parametrize("kpi", [kpi.name for kpi in ORDERS.kpis(OrderSettings())])
+@pytest.mark.parametrize("kpi", [kpi.name for kpi in ORDERS.declare(OrderSettings()).kpis])
 async def test_an_altered_number_is_found_in_every_kpi(
     world: World, database: "Database[Any]", manifest: Path, kpi: str
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bson.int64 import Int64
 from pymongo.database import Database
 
-from multimarket_async.domains import Column, Cube, Kpi
+from multimarket_async.domains import Column, Facts, Kpi, Rollup
 from multimarket_async.errors import CannotContinue
 from multimarket_async.readers.generations import (
     Change,
@@ -23,9 +23,11 @@ from multimarket_async.readers.generations import (
 from multimarket_async.store import GENERATIONS, Store
 from multimarket_async.store.dirty import DIRTY
 
+ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
+
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 COLUMNS = (Column("shop", "string", "Shop"), Column("pieces", "integer", "Pieces"))
-BY_SHOP = Kpi("by_shop", "By shop", "pieces", "Pieces.", "sales", "shops", COLUMNS, [])
+BY_SHOP = Kpi("by_shop", "By shop", "pieces", "Pieces.", ROLLUP, COLUMNS, [])
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ async def test_what_came_in_between(store: Store, database: "Database[Any]") -> 
     """After the first, until the second; the first keys are named."""
     sales = [{"_id": f"{hour:02}", "ingestion": {"ingested_at": NOW + timedelta(hours=hour)}} for hour in range(30)]
     database["sales"].insert_many(sales)
-    found = await entered(store, Cube("sales", "at", "", {}, ()), one(1), one(25))
+    found = await entered(store, "sales", one(1), one(25))
     assert found == Entered(24, [f"{hour:02}" for hour in range(2, 22)])
 
 

@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from multimarket_async.domains import Column, Kpi, LoadedDomain
+from multimarket_async.domains import Column, Facts, Kpi, LoadedDomain, Rollup
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers.report import ENGLISH, FRENCH, Language, report
+
+ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
 
 SETTINGS = OrderSettings()
 AT = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
@@ -25,9 +27,7 @@ MOST_ROWS = {
     "repeat_customers_by_month": 10 * 12,
     "revenue_by_city": 50,
 }
-SUBJECT = LoadedDomain(
-    "orders", (), (), ORDERS.kpis(SETTINGS), lambda: ORDERS.audit(SETTINGS), french=ORDERS.french(SETTINGS)
-)
+SUBJECT = ORDERS.declare(SETTINGS)
 
 
 class Page(HTMLParser):
@@ -178,8 +178,8 @@ def test_a_kpi_without_rows_says_so() -> None:
 def test_a_kpi_that_cannot_be_drawn_has_its_table() -> None:
     """A new KPI needs no word about charts."""
     columns = (Column("n", "integer", "Number", "pieces"),)
-    kpi = Kpi("n", "Numbers", "EUR", "Some numbers.", "c", "p", columns, [])
-    text = written({"n": [{"n": 5}]}, domain=LoadedDomain("s", (), (), (kpi,), lambda: ORDERS.audit(SETTINGS)))
+    kpi = Kpi("n", "Numbers", "EUR", "Some numbers.", ROLLUP, columns, [])
+    text = written({"n": [{"n": 5}]}, domain=LoadedDomain("s", (), (kpi,)))
     assert "Number (pieces)" in Page(text).cells
     assert "<svg" not in text
 

@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders.kpis import kpis
+from multimarket_async.domains import Column, Facts, Kpi, Rollup
+from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers import tables
+
+ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
 
 AT = datetime(2026, 5, 20, 12, 0, 0, 250_000, tzinfo=UTC)
 COLUMNS = (
@@ -25,7 +27,7 @@ COLUMNS = (
     Column("revenue", "double", "Revenue", "EUR"),
     Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
 )
-SALES = Kpi("sales", "Sales", "EUR", "What was sold.", "orders", "sold", COLUMNS, [])
+SALES = Kpi("sales", "Sales", "EUR", "What was sold.", ROLLUP, COLUMNS, [])
 
 
 def row(product: str | None = "Lamp", quantity: int = 1, revenue: float | None = 0.0) -> dict[str, Any]:
@@ -176,12 +178,12 @@ def of_a_large_shop(kpi: Kpi) -> dict[str, Any]:
 @pytest.mark.parametrize("width", [80, 72])
 def test_no_amount_of_a_large_shop_is_cut(width: int) -> None:
     """Revenue by month: two amounts, two counts, and headings that are longer than both."""
-    revenue = kpis(OrderSettings())[0]
+    revenue = ORDERS.declare(OrderSettings()).kpis[0]
     text = plain_text(drawn(tables.as_table(revenue, [of_a_large_shop(revenue)]), width))
     assert text.count("987,654,321.99") == 2
 
 
-@pytest.mark.parametrize("kpi", kpis(OrderSettings())[1:], ids=lambda kpi: kpi.name)
+@pytest.mark.parametrize("kpi", ORDERS.declare(OrderSettings()).kpis[1:], ids=lambda kpi: kpi.name)
 def test_the_other_kpis_of_a_large_shop_fit_80_columns(kpi: Kpi) -> None:
     """Every amount and every count."""
     text = plain_text(drawn(tables.as_table(kpi, [of_a_large_shop(kpi)])))

@@ -15,7 +15,7 @@ from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.landing import Landing
 from multimarket_async.producer import Producer
-from multimarket_async.readers.verify import Report, Seen, different_rows, verify
+from multimarket_async.readers.verify import Report, different_rows, verify
 from multimarket_async.settings import Settings, load
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import GENERATIONS, Int64, Store
@@ -177,7 +177,7 @@ async def test_a_document_that_borrows_a_digest_is_found_once_measured(world: Wo
     assert "cancellation_rate_by_channel" in " ".join((await world.verify()).differences)
 
 
-@pytest.mark.parametrize("kpi", [kpi.name for kpi in ORDERS.kpis(OrderSettings())])
+@pytest.mark.parametrize("kpi", [kpi.name for kpi in ORDERS.declare(OrderSettings()).kpis])
 async def test_an_altered_number_is_found_in_every_kpi(world: World, database: "Database[Any]", kpi: str) -> None:
     """By KPI, row and column, with what it is and what it should be."""
     row = database[GENERATIONS].find_one()["kpis"][kpi]["rows"][0]
@@ -207,13 +207,3 @@ def test_a_row_too_many_and_a_column_too_many_are_told() -> None:
         "k: 2 rows published, the archived files give 1",
         "k row 1: b 5 instead of None",
     ]
-
-
-def test_a_key_is_seen_for_the_first_time_once() -> None:
-    """Also where one file brings several; a file that brings an old one with a new one is not counted again."""
-    seen = Seen()
-    assert seen.first_time(["web:1"])
-    assert seen.first_time(["web:2", "web:3"])
-    assert not seen.first_time(["web:1"])
-    assert not seen.first_time(["web:4", "web:3"])
-    seen.close()

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from multimarket_async.domains import Domain, Feed
-from multimarket_async.domains.orders.audit import OrderAudit
-from multimarket_async.domains.orders.cube import COLLECTION, cubes
+from multimarket_async.domains import Domain, Feed, LoadedDomain, Received, kpis_in
+from multimarket_async.domains.orders import kpis
+from multimarket_async.domains.orders.expressions import FRENCH
 from multimarket_async.domains.orders.followup import lifecycle
-from multimarket_async.domains.orders.french import french
-from multimarket_async.domains.orders.kpis import kpis
 from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import parser, partition
+from multimarket_async.domains.orders.received import DOCUMENTS, tables
+from multimarket_async.domains.orders.rollups import COLLECTION
 from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.domains.orders.simulator.invalid import corruptions
@@ -17,7 +17,7 @@ from multimarket_async.domains.orders.simulator.lifecycle import simulate_follow
 
 
 def _feeds(settings: OrderSettings) -> list[Feed]:
-    """A directory for each channel; `canal` is how its orders name it."""
+    """A directory for each channel; `canal` is the channel's name in its orders."""
     return [
         Feed(
             name=directory,
@@ -33,4 +33,12 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
     ]
 
 
-ORDERS = Domain("orders", OrderSettings, _feeds, cubes, kpis, OrderAudit, french, listings)
+def declare(settings: OrderSettings) -> LoadedDomain:
+    """Every declaration of the domain."""
+    measured = kpis_in(kpis, settings)
+    french = {english: word for words in (FRENCH, *(kpi.french for kpi in measured)) for english, word in words.items()}
+    received = Received(tables(settings), DOCUMENTS, settings.timezone)
+    return LoadedDomain("orders", tuple(_feeds(settings)), measured, received, listings(settings), french)
+
+
+ORDERS = Domain("orders", OrderSettings, declare)

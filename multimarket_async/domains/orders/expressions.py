@@ -1,9 +1,34 @@
-"""What the KPIs of orders have in common: dates, amounts, rates and ranks, written for MongoDB."""
+"""Columns and MongoDB expressions shared by the KPIs of orders: dates, amounts, rates and ranks."""
 
 from multimarket_async.domains import Column, Expression, Stage
 
 CHANNEL = Column("channel", "string", "Channel")
+ALL_ORDERS = Column("orders", "integer", "Orders, cancelled included")
+CANCELLED_ORDERS = Column("cancelled_orders", "integer", "Cancelled orders")
 ORDERS = Column("orders", "integer", "Orders, without cancelled")
+RANK = Column("rank", "integer", "Rank")
+PRODUCT = Column("product", "string", "Product")
+QUANTITY = Column("quantity", "integer", "Quantity", "pieces")
+FRENCH = {
+    "Cancelled orders": "Commandes annulées",
+    "Channel": "Canal",
+    "Day": "Jour",
+    "Month": "Mois",
+    "Orders, cancelled included": "Commandes, annulées comprises",
+    "Orders, without cancelled": "Commandes, hors annulées",
+    "Product": "Produit",
+    "Quantity": "Quantité",
+    "Rank": "Rang",
+    "Revenue": "Chiffre d'affaires",
+    "Revenue in minor units": "Chiffre d'affaires en centimes",
+    "Share of orders": "Part des commandes",
+    "Start of the day": "Début du jour",
+    "Start of the month": "Début du mois",
+    "customers": "clients",
+    "minor units": "centimes",
+    "orders": "commandes",
+    "pieces": "articles",
+}
 
 
 def period_columns(unit: str) -> tuple[Column, Column]:
@@ -12,7 +37,7 @@ def period_columns(unit: str) -> tuple[Column, Column]:
 
 
 def revenue_columns(currency: str) -> tuple[Column, Column]:
-    """As `money("revenue")` gives them."""
+    """The columns of `money("revenue")`."""
     return (
         Column("revenue", "double", "Revenue", currency),
         Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
@@ -25,7 +50,7 @@ def share(part: Expression, whole: Expression) -> Expression:
 
 
 def first_instant(unit: str, date: Expression, timezone: str) -> Expression:
-    """When the month or day of this date, as text, began; where clocks skip midnight, as $dateTrunc has it."""
+    """The start of the month or day of this date, which is text; where clocks skip midnight, the first instant."""
     inside = {"$dateFromString": {"dateString": date, "timezone": timezone}}
     return {"$dateTrunc": {"date": inside, "unit": unit, "timezone": timezone}}
 
@@ -37,7 +62,7 @@ def money(name: str, minor: Expression = None) -> dict[str, Expression]:
 
 
 def hundredths(numerator: Expression, denominator: Expression) -> Expression:
-    """How many hundredths numerator / denominator is, rounded half-up; null over nothing. Both are >= 0.
+    """The quotient, rounded half-up to 2 decimals; null over nothing. Both numbers are >= 0.
 
     $round is half-even. floor((2n + d) / 2d) is half-up, and exact in Decimal128: its 34
     digits are more than any two int64 can need, where a double would lose units above 2**53.
@@ -59,13 +84,13 @@ def sums_of(*names: str) -> dict[str, Expression]:
 
 
 def latest(field: str, most: int) -> list[Stage]:
-    """Only rows whose `field` has one of the highest values."""
+    """The rows whose `field` has one of the `most` highest values."""
     age = {"sortBy": {field: -1}, "output": {"age": {"$denseRank": {}}}}
     return [{"$setWindowFields": age}, {"$match": {"age": {"$lte": most}}}]
 
 
 def first(most_of: Expression, name: Expression, most: int, within: Expression = None) -> list[Stage]:
-    """The rows with most of something, equal ones by name; numbered in `rank` from 1."""
+    """The rows with the highest numbers, equal ones by name; numbered in `rank` from 1."""
     # Numbering wants one field to sort by.
     order = {"$set": {"order": {"less": {"$multiply": [-1, most_of]}, "name": name}}}
     numbered = {"partitionBy": within, "sortBy": {"order": 1}, "output": {"rank": {"$documentNumber": {}}}}
@@ -78,5 +103,5 @@ def with_totals(*names: str) -> Stage:
 
 
 def month_start(month: Expression, timezone: str) -> Expression:
-    """When this month began."""
+    """The start of this month."""
     return first_instant("month", {"$concat": [month, "-15"]}, timezone)

@@ -1,7 +1,7 @@
 """How orders are listed one by one, and what in them is personal."""
 
 from multimarket_async.domains import Attribute, Column, Listing
-from multimarket_async.domains.orders.cube import COLLECTION
+from multimarket_async.domains.orders.rollups import COLLECTION
 from multimarket_async.domains.orders.settings import OrderSettings
 
 

@@ -31,9 +31,7 @@ async def computed(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Mea
         if documents:
             database["commandes"].insert_many(documents)
         settings = OrderSettings(**given)
-        domain = LoadedDomain(
-            "orders", (), ORDERS.cubes(settings), ORDERS.kpis(settings), lambda: ORDERS.audit(settings)
-        )
+        domain = LoadedDomain("orders", (), ORDERS.declare(settings).kpis)
         await Snapshotter([domain], store, Clock()).rebuild()
         return {kpi.name: _published(database, kpi.name, extra) for kpi in domain.kpis}
 

@@ -1,23 +1,28 @@
-"""The audit: the KPIs from the delivered bytes, by hand and against MongoDB."""
+"""The audit in SQL: KPIs and documents from the delivered bytes, by hand and against MongoDB."""
 
+import itertools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import pytest
 
-from multimarket_async.domains import Audit, Row
-from multimarket_async.domains.orders.audit import OrderAudit
-from multimarket_async.domains.orders.kpis import kpis
+from multimarket_async.domains import Document, FollowUp, Row
+from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.order import parser
 from multimarket_async.domains.orders.settings import OrderSettings
+from multimarket_async.readers.audit import Audit
 
 Measure = Callable[..., Awaitable[dict[str, list[Row]]]]
 STATUSES = ("payée", "payée", "en attente", "confirmée", "annulée")
 NAMES = ("Lampe", "lampe", "Étagère", "Etagère", "Table 🪑", "=cmd|' /C calc'!A0", "$nom", "Z", "a", "b", "c", "d", "e")
 PRICES = (0, 0.0, 0.005, 0.015, 1.005, 2.675, 8500, 8500.0, 19.99, 33.333, 1e3, 0.1, 999.995)
+
+
+numbers = itertools.count(1)
 
 
 def delivered(
@@ -27,15 +32,26 @@ def delivered(
     produits = [
         {"produit_id": "P1", "nom": nom, "quantite": quantite, "prix_unitaire": prix} for nom, quantite, prix in lines
     ]
-    order = {"order_id": "1", "client_id": 7, "canal": canal, "statut_commande": statut, "date_commande": at}
+    order = {"order_id": next(numbers), "client_id": 7, "canal": canal, "statut_commande": statut, "date_commande": at}
     return json.dumps(order | {"produits": produits}, ensure_ascii=False).encode()
 
 
+@contextmanager
+def audit_of(*contents: bytes, **settings: Any) -> Iterator[Audit]:
+    with closing(Audit(ORDERS.declare(OrderSettings(**settings)))) as audit:
+        for number, content in enumerate(contents):
+            audit.add("site_web", f"{number}.json", content)
+        yield audit
+
+
 def audited(*contents: bytes, **settings: Any) -> dict[str, list[Row]]:
-    audit: Audit = OrderAudit(OrderSettings(**settings))
-    for content in contents:
-        audit.add(content)
-    return audit.rows()
+    with audit_of(*contents, **settings) as audit:
+        return audit.rows()
+
+
+def documents(*contents: bytes, **settings: Any) -> dict[str, Document]:
+    with audit_of(*contents, **settings) as audit:
+        return dict(audit.documents())
 
 
 def test_the_four_kpis_by_hand() -> None:
@@ -137,7 +153,7 @@ def test_a_byte_order_mark_is_no_part_of_the_order() -> None:
 
 def test_nothing_added_gives_no_rows() -> None:
     """But every KPI is named."""
-    expected: dict[str, list[Row]] = {kpi.name: [] for kpi in kpis(OrderSettings())}
+    expected: dict[str, list[Row]] = {kpi.name: [] for kpi in ORDERS.declare(OrderSettings()).kpis}
     assert expected == audited()
 
 
@@ -170,12 +186,10 @@ def _date(rng: Random) -> str:
 async def test_audit_and_pipelines_agree(computed: Measure, timezone: str, orders: int) -> None:
     """To the cent, to the row, to the order of the columns."""
     settings = OrderSettings(timezone=timezone, delivery_required=())
-    audit, documents = OrderAudit(settings), []
-    for canal, content in _random_orders(Random(orders), orders):
-        audit.add(content)
-        documents += parser(canal, settings)(content)
-    measured = await computed(documents, timezone=timezone, delivery_required=())
-    assert repr(audit.rows()) == repr(_plain(measured))
+    files = _random_orders(Random(orders), orders)
+    parsed = [document for canal, content in files for document in parser(canal, settings)(content)]
+    measured = await computed(parsed, timezone=timezone, delivery_required=())
+    assert repr(audited(*(content for _, content in files), timezone=timezone)) == repr(_plain(measured))
 
 
 def _plain(measured: dict[str, list[Row]]) -> dict[str, list[Row]]:
@@ -189,3 +203,80 @@ def _own(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     return int(value) if isinstance(value, int) else value
+
+
+# --- duplicates, follow-ups, documents ------------------------------------------------------
+
+
+def told(order: bytes, state: str, at: str) -> bytes:
+    """A follow-up of this order."""
+    delivered_order = json.loads(order)
+    notice = {"order_id": delivered_order["order_id"], "canal": delivered_order["canal"]}
+    return json.dumps(notice | {"suivi": {"etat": state, "date_etat": at}}, ensure_ascii=False).encode()
+
+
+def cancelled(rows: dict[str, list[Row]]) -> list[int]:
+    return [row["cancelled_orders"] for row in rows["cancellation_rate_by_channel"]]
+
+
+def test_the_first_content_of_a_key_counts_and_duplicates_change_nothing() -> None:
+    """Each order once."""
+    order = delivered("web", ("Lampe", 2, 10))
+    conflict = order.replace(b'"quantite": 2', b'"quantite": 9')
+    assert audited(order, order, conflict, order) == audited(order)
+
+
+@pytest.mark.parametrize(
+    ("follow_ups", "expected"),
+    [
+        ([("annulée", "2025-05-11T12:00:00")], 1),
+        ([("annulée", "2025-05-11T12:00:00"), ("payée", "2025-05-12T12:00:00")], 0),
+        ([("annulée", "2025-05-01T12:00:00")], 0),  # older than the order itself
+        ([("annulée", "2025-05-10T12:00:00")], 1),  # at the same instant the later state of the list counts
+        ([("annulée", "2025-05-11T12:00:00+02:00"), ("livrée", "2025-05-11T11:00:00Z")], 0),
+    ],
+)
+@pytest.mark.parametrize("order_first", [True, False])
+def test_the_newest_state_counts_in_whatever_order_files_come(
+    follow_ups: list[tuple[str, str]], expected: int, order_first: bool
+) -> None:
+    order = delivered("web", ("Lampe", 1, 1))
+    files = [order, *(told(order, *follow_up) for follow_up in follow_ups)]
+    assert cancelled(audited(*(files if order_first else reversed(files)))) == [expected]
+
+
+def test_a_follow_up_without_its_order_counts_nothing() -> None:
+    order = delivered("web", ("Lampe", 1, 1))
+    assert audited(told(order, "annulée", "2025-05-11T12:00:00")) == audited()
+    assert documents(told(order, "annulée", "2025-05-11T12:00:00")) == {}
+
+
+def test_states_in_the_hour_that_clocks_repeat_are_ordered_by_instant() -> None:
+    """01:01 UTC is 02:01 in Paris, after 00:07 UTC, which is 02:07 there."""
+    order = delivered("web", ("Lampe", 1, 1), at="2025-10-26T00:07:01Z")
+    confirmed = told(order, "confirmée", "2025-10-26T01:01:24Z")
+    [document] = documents(order, confirmed, timezone="Europe/Paris").values()
+    assert [event["etat"] for event in document["suivi"]] == ["payée", "confirmée"]
+
+
+def test_records_are_counted_once_by_feed() -> None:
+    """Orders and follow-ups, whatever was delivered twice."""
+    order = delivered("web", ("Lampe", 1, 1))
+    follow_up = told(order, "livrée", "2025-05-11T12:00:00")
+    same_instant = told(order, "livrée", "2025-05-11T12:00:00.000Z")
+    with audit_of(order, order, follow_up, follow_up, same_instant, delivered("web", ("Lampe", 1, 1))) as audit:
+        assert audit.records() == {"site_web": 3}
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Europe/Paris"])
+def test_documents_are_those_of_the_contract(timezone: str) -> None:
+    """Field by field, unknown fields included, by a path that shares nothing with it."""
+    settings = OrderSettings(timezone=timezone, delivery_required=())
+    expected: dict[str, Document] = {}
+    contents = []
+    for canal, content in _random_orders(Random(5), 300):
+        contents.append(content.replace(b'"client_id"', b'"z": {"y": [1.50, 1e2, null]}, "client_id"'))
+        [document] = parser(canal, settings)(contents[-1])
+        assert not isinstance(document, FollowUp)
+        expected[document["_id"]] = document
+    assert documents(*contents, timezone=timezone) == expected

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 from bson import Int64
 
 from multimarket_async.domains import Document, Row
-from multimarket_async.domains.orders.audit import OrderAudit
+from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.order import parser
 from multimarket_async.domains.orders.settings import OrderSettings
+from multimarket_async.readers.audit import Audit
 
 Measure = Callable[..., Awaitable[dict[str, list[Row]]]]
 MAY = datetime(2025, 5, 10, 12, tzinfo=UTC)  # a Saturday
@@ -196,9 +198,10 @@ async def test_amounts_are_rounded_half_up_line_by_line(
     order: dict[str, Any] = {"order_id": 1, "client_id": 2, "canal": "boutique", "statut_commande": "payée"}
     content = json.dumps({**order, "date_commande": "2025-05-10T12:00:00", "produits": produits}).encode()
     rows = await computed(parser("boutique", OrderSettings())(content))
-    audit = OrderAudit(OrderSettings())
-    audit.add(content)
-    for told in (rows, audit.rows()):
+    with closing(Audit(ORDERS.declare(OrderSettings()))) as audit:
+        audit.add("boutique_physique", "1.json", content)
+        audited = audit.rows()
+    for told in (rows, audited):
         assert told["revenue_by_month_and_channel"][0]["revenue_minor"] == cents
         assert sum(row["revenue_minor"] for row in told["basket_size_distribution"]) == cents
         assert len(told["top_products"]) == min(10, len(lines))

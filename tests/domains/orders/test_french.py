@@ -1,11 +1,11 @@
 """The orders domain in French: nothing is left in English."""
 
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.french import french
 from multimarket_async.domains.orders.settings import OrderSettings
 
 SETTINGS = OrderSettings(timezone="Africa/Casablanca")
-KPIS = ORDERS.kpis(SETTINGS)
+DOMAIN = ORDERS.declare(SETTINGS)
+KPIS = DOMAIN.kpis
 SAME_IN_BOTH = {"", "%", SETTINGS.currency}
 
 
@@ -13,12 +13,12 @@ def test_every_title_unit_and_definition_is_said_in_french() -> None:
     """And no word is left over from a KPI that is gone."""
     titles = {kpi.title for kpi in KPIS} | {column.title for kpi in KPIS for column in kpi.columns}
     units = {kpi.unit for kpi in KPIS} | {column.unit for kpi in KPIS for column in kpi.columns}
-    assert set(french(SETTINGS)) == titles | (units - SAME_IN_BOTH) | {kpi.name for kpi in KPIS}
+    assert set(DOMAIN.french) == titles | (units - SAME_IN_BOTH) | {kpi.name for kpi in KPIS}
 
 
 def test_a_french_definition_names_the_same_time_zone() -> None:
     """Where the English one does."""
-    words = french(SETTINGS)
+    words = DOMAIN.french
     assert ["Africa/Casablanca" in words[kpi.name] for kpi in KPIS] == [
         "Africa/Casablanca" in kpi.definition for kpi in KPIS
     ]

@@ -9,7 +9,7 @@ import pytest
 from bson import Int64
 
 from multimarket_async.domains import Row
-from multimarket_async.domains.orders.kpis import kpis
+from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 
 MAY = datetime(2025, 5, 10, 12, tzinfo=UTC)
@@ -223,7 +223,7 @@ async def test_what_counts_as_cancelled_is_a_setting(computed: Measure) -> None:
 
 async def test_nothing_stored_gives_no_rows(computed: Measure) -> None:
     """And no row of zeros or nulls."""
-    expected: dict[str, list[Row]] = {kpi.name: [] for kpi in kpis(OrderSettings())}
+    expected: dict[str, list[Row]] = {kpi.name: [] for kpi in ORDERS.declare(OrderSettings()).kpis}
     assert expected == await computed([])
 
 
@@ -235,7 +235,7 @@ async def test_each_column_has_its_one_bson_type_and_its_place(
     """Whatever the size of the numbers; only an average of nothing is null."""
     always = stored("boutique", ("Chaise", 1, 1))
     rows = await computed([always, stored("web", line, statut=statut)], (TYPES_OF_ROW,))
-    for kpi in kpis(OrderSettings()):
+    for kpi in ORDERS.declare(OrderSettings()).kpis:
         expected = [(column.name, BSON_TYPES[column.type]) for column in kpi.columns]
         for row in rows[kpi.name]:
             assert expected == [(name, declared_unless_null(name, given)) for name, given in row.items()]
@@ -247,6 +247,6 @@ def declared_unless_null(name: str, given: str) -> str:
 
 def test_each_kpi_explains_itself() -> None:
     """Title, unit and definition are there for every reader, and a title for every column."""
-    for kpi in kpis(OrderSettings()):
+    for kpi in ORDERS.declare(OrderSettings()).kpis:
         assert all([kpi.title, kpi.unit, kpi.definition, *(column.title for column in kpi.columns)])
-        assert kpi.collection == "commandes"
+        assert kpi.rollup.facts.collection == "commandes"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from multimarket_async.domains import Attribute, Column, Cube, Document, Feed, Kpi, Listing, LoadedDomain, Rollup
+from multimarket_async.domains import Attribute, Column, Document, Facts, Feed, Kpi, Listing, LoadedDomain, Rollup
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.settings import Loaded, Settings
@@ -18,20 +18,13 @@ def parse(content: bytes) -> list[Document]:
     return [{"_id": visit["id"], "at": datetime.fromisoformat(visit["at"]), "who": visit["who"]}]
 
 
-CUBE = Cube(
-    "visits",
-    "at",
-    {"$dateToString": {"date": "$at", "format": "%Y-%m"}},
-    {"shop": "here"},
-    (Rollup("visits", by={}, sums={"visits": 1}),),
-)
+FACTS = Facts("visits", "at", {"$dateToString": {"date": "$at", "format": "%Y-%m"}}, {"shop": "here"})
 BY_MONTH = Kpi(
     name="visits_by_month",
     title="Visits by month",
     unit="",
     definition="How often a shop was entered.",
-    collection="visits",
-    rollup="visits",
+    rollup=Rollup("visits", FACTS, by={}, sums={"visits": 1}),
     columns=(Column("month", "string", "Month"), Column("visits", "integer", "Visits")),
     pipeline=[{"$project": {"_id": 0, "month": "$period", "visits": {"$toLong": "$visits"}}}, {"$sort": {"month": 1}}],
 )
@@ -45,7 +38,7 @@ LISTED = Listing(
         Attribute(Column("feed", "string", "Door"), "ingestion.feed", filtered=True),
     ),
 )
-VISITS = LoadedDomain("visits", (Feed("doors", "visits", parse),), (CUBE,), (BY_MONTH,), lambda: None, (LISTED,))  # type: ignore[arg-type,return-value]
+VISITS = LoadedDomain("visits", (Feed("doors", "visits", parse),), (BY_MONTH,), None, (LISTED,))
 
 
 async def test_a_new_subject_area_is_everywhere(open_shop: Any) -> None:

@@ -15,7 +15,7 @@ from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers import generations, tables
 from multimarket_async.readers.http.api import Api
 
-KPIS = {kpi.name: kpi for kpi in ORDERS.kpis(OrderSettings())}
+KPIS = {kpi.name: kpi for kpi in ORDERS.declare(OrderSettings()).kpis}
 REVENUE = "/api/kpis/revenue_by_month_and_channel"
 
 

@@ -1,0 +1,55 @@
+"""Average order value by channel."""
+
+from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains.orders.expressions import ALL_ORDERS, CHANNEL, ORDERS, hundredths, sums_of
+from multimarket_async.domains.orders.rollups import orders
+from multimarket_async.domains.orders.settings import OrderSettings
+
+
+def kpi(settings: OrderSettings) -> Kpi:
+    """One row a channel."""
+    kept = {"$subtract": ["$orders", "$cancelled_orders"]}
+    row = {
+        "channel": "$_id",
+        "orders": {"$toLong": kept},
+        "average_order_value": hundredths("$revenue_minor", kept),
+        "gross_orders": {"$toLong": "$orders"},
+        "gross_average_order_value": hundredths("$gross_revenue_minor", "$orders"),
+    }
+    sums = sums_of("orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor")
+    return Kpi(
+        name="average_order_value_by_channel",
+        title="Average order value by channel",
+        unit=settings.currency,
+        definition=(
+            "Revenue of the channel divided by its orders, both without cancelled orders, rounded half-up to 2 "
+            "decimals; empty where all were cancelled. The gross figures count every order."
+        ),
+        rollup=orders(settings),
+        columns=(
+            CHANNEL,
+            ORDERS,
+            Column("average_order_value", "double", "Average order value", settings.currency, nullable=True),
+            Column("gross_orders", "integer", ALL_ORDERS.title),
+            Column(
+                "gross_average_order_value", "double", "Gross average order value", settings.currency, nullable=True
+            ),
+        ),
+        pipeline=[{"$group": {"_id": "$channel", **sums}}, {"$sort": {"_id": 1}}, {"$replaceWith": row}],
+        check="""
+            SELECT channel, count(*) FILTER (NOT cancelled) AS orders,
+              amount(half_up(sum(revenue_minor), orders)) AS average_order_value, count(*) AS gross_orders,
+              amount(half_up(sum(minor), gross_orders)) AS gross_average_order_value
+            FROM commandes GROUP BY channel ORDER BY channel""",
+        french={
+            "Average order value": "Panier moyen",
+            "Average order value by channel": "Panier moyen par canal",
+            "Gross average order value": "Panier moyen brut",
+            "average_order_value_by_channel": (
+                "Chiffre d'affaires du canal divisé par ses commandes, hors commandes annulées, arrondi à 2 décimales "
+                "; vide si toutes ont été annulées. Les montants bruts comptent toutes les commandes."
+            ),
+        },
+        headline=True,
+        place=4,
+    )

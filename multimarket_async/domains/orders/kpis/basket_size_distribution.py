@@ -1,0 +1,63 @@
+"""Basket sizes."""
+
+from itertools import pairwise
+
+from multimarket_async.domains import Column, Kpi, Rollup
+from multimarket_async.domains.orders.expressions import ORDERS, money, revenue_columns, share, sums_of, with_totals
+from multimarket_async.domains.orders.rollups import KEPT, KEPT_SUMS, facts
+from multimarket_async.domains.orders.settings import OrderSettings
+
+# Smallest number of pieces in each class of baskets, and the names of the classes.
+FROM = [1, 2, 3, 4, 5, 6, 11, 21, 51]
+NAMES = [*(f"{low}" if high == low + 1 else f"{low}-{high - 1}" for low, high in pairwise(FROM)), f"{FROM[-1]}+"]
+
+
+def kpi(settings: OrderSettings) -> Kpi:
+    """One row a class."""
+    row = {
+        "basket": {"$arrayElemAt": [NAMES, {"$indexOfArray": [FROM, "$_id"]}]},
+        "pieces_from": {"$toLong": "$_id"},
+        "orders": {"$toLong": "$orders"},
+        "orders_share_pct": share("$orders", "$all_orders"),
+        **money("revenue"),
+    }
+    pieces_from = {"$max": {"$filter": {"input": FROM, "cond": {"$lte": ["$$this", "$pieces"]}}}}
+    return Kpi(
+        name="basket_size_distribution",
+        title="Basket sizes",
+        unit="orders",
+        definition=(
+            "Orders by how many pieces they hold, all lines together, without cancelled orders; their share of all."
+        ),
+        rollup=Rollup("baskets", facts(settings), {"pieces_from": pieces_from}, KEPT_SUMS, KEPT),
+        columns=(
+            Column("basket", "string", "Pieces in the basket"),
+            Column("pieces_from", "integer", "Fewest pieces", "pieces"),
+            ORDERS,
+            Column("orders_share_pct", "double", "Share of orders", "%"),
+            *revenue_columns(settings.currency),
+        ),
+        pipeline=[
+            {"$group": {"_id": "$pieces_from", **sums_of("orders", "revenue_minor")}},
+            with_totals("orders"),
+            {"$sort": {"_id": 1}},
+            {"$replaceWith": row},
+        ],
+        check=f"""
+            SELECT basket, pieces_from, count(*) AS orders,
+              percent(count(*), sum(count(*)) OVER ()) AS orders_share_pct,
+              amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
+            FROM commandes ASOF JOIN (SELECT unnest({NAMES}) AS basket, unnest({FROM}) AS pieces_from)
+              ON pieces >= pieces_from
+            WHERE NOT cancelled GROUP BY basket, pieces_from ORDER BY pieces_from""",
+        french={
+            "Basket sizes": "Taille des paniers",
+            "Fewest pieces": "Articles, au moins",
+            "Pieces in the basket": "Articles dans le panier",
+            "basket_size_distribution": (
+                "Commandes selon le nombre d'articles, toutes lignes confondues, hors commandes annulées ; leur part "
+                "dans le total."
+            ),
+        },
+        place=8,
+    )

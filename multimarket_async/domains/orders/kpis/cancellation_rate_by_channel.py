@@ -1,0 +1,47 @@
+"""Cancellation rate by channel."""
+
+from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains.orders.expressions import ALL_ORDERS, CANCELLED_ORDERS, CHANNEL, share, sums_of
+from multimarket_async.domains.orders.rollups import orders
+from multimarket_async.domains.orders.settings import OrderSettings
+
+
+def kpi(settings: OrderSettings) -> Kpi:
+    """One row a channel."""
+    row = {
+        "channel": "$_id",
+        "orders": {"$toLong": "$orders"},
+        "cancelled_orders": {"$toLong": "$cancelled_orders"},
+        "cancellation_rate_pct": share("$cancelled_orders", "$orders"),
+    }
+    return Kpi(
+        name="cancellation_rate_by_channel",
+        title="Cancellation rate by channel",
+        unit="%",
+        definition="Cancelled orders out of all orders of the channel, in percent, rounded half-up to 2 decimals.",
+        rollup=orders(settings),
+        columns=(
+            CHANNEL,
+            ALL_ORDERS,
+            CANCELLED_ORDERS,
+            Column("cancellation_rate_pct", "double", "Cancellation rate", "%", nullable=True),
+        ),
+        pipeline=[
+            {"$group": {"_id": "$channel", **sums_of("orders", "cancelled_orders")}},
+            {"$sort": {"_id": 1}},
+            {"$replaceWith": row},
+        ],
+        check="""
+            SELECT channel, count(*) AS orders, count(*) FILTER (cancelled) AS cancelled_orders,
+              percent(cancelled_orders, orders) AS cancellation_rate_pct
+            FROM commandes GROUP BY channel ORDER BY channel""",
+        french={
+            "Cancellation rate": "Taux d'annulation",
+            "Cancellation rate by channel": "Taux d'annulation par canal",
+            "cancellation_rate_by_channel": (
+                "Part des commandes annulées dans toutes les commandes du canal, en pour cent, arrondie à 2 décimales."
+            ),
+        },
+        headline=True,
+        place=3,
+    )

@@ -1,0 +1,68 @@
+"""Orders by day and channel."""
+
+from multimarket_async.domains import Kpi
+from multimarket_async.domains.orders.expressions import (
+    ALL_ORDERS,
+    CANCELLED_ORDERS,
+    CHANNEL,
+    first_instant,
+    latest,
+    money,
+    period_columns,
+    revenue_columns,
+    sums_of,
+)
+from multimarket_async.domains.orders.rollups import orders
+from multimarket_async.domains.orders.settings import OrderSettings
+
+DAYS = 92
+
+
+def kpi(settings: OrderSettings) -> Kpi:
+    """One row a day and channel."""
+    row = {
+        "day": "$_id.day",
+        "period_start": first_instant("day", {"$concat": ["$_id.day", "T12:00:00"]}, settings.timezone),
+        "channel": "$_id.channel",
+        "orders": {"$toLong": "$orders"},
+        "cancelled_orders": {"$toLong": "$cancelled_orders"},
+        **money("revenue"),
+    }
+    sums = sums_of("orders", "cancelled_orders", "revenue_minor")
+    return Kpi(
+        name="orders_by_day_and_channel",
+        title="Orders by day and channel",
+        unit=settings.currency,
+        definition=(
+            f"Orders, cancelled orders and revenue without them of each channel and day ({settings.timezone}), "
+            f"for the {DAYS} latest days that have orders."
+        ),
+        rollup=orders(settings),
+        columns=(
+            *period_columns("day"),
+            CHANNEL,
+            ALL_ORDERS,
+            CANCELLED_ORDERS,
+            *revenue_columns(settings.currency),
+        ),
+        pipeline=[
+            {"$group": {"_id": {"day": "$day", "channel": "$channel"}, **sums}},
+            *latest("_id.day", DAYS),
+            {"$sort": {"_id.day": 1, "_id.channel": 1}},
+            {"$replaceWith": row},
+        ],
+        check=f"""
+            SELECT day, start_of(day) AS period_start, channel, count(*) AS orders,
+              count(*) FILTER (cancelled) AS cancelled_orders, amount(sum(revenue_minor)) AS revenue,
+              sum(revenue_minor) AS revenue_minor
+            FROM commandes WHERE day IN (SELECT DISTINCT day FROM commandes ORDER BY day DESC LIMIT {DAYS})
+            GROUP BY day, channel ORDER BY day, channel""",
+        french={
+            "Orders by day and channel": "Commandes par jour et par canal",
+            "orders_by_day_and_channel": (
+                f"Commandes, dont annulées, et chiffre d'affaires sans celles-ci, de chaque canal et jour "
+                f"({settings.timezone}) des {DAYS} derniers jours avec des commandes."
+            ),
+        },
+        place=5,
+    )

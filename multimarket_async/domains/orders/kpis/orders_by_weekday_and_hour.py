@@ -1,0 +1,53 @@
+"""Orders by weekday and hour."""
+
+from multimarket_async.domains import Column, Kpi, Rollup
+from multimarket_async.domains.orders.expressions import ORDERS, money, revenue_columns, sums_of
+from multimarket_async.domains.orders.rollups import KEPT, KEPT_SUMS, facts
+from multimarket_async.domains.orders.settings import OrderSettings
+
+
+def kpi(settings: OrderSettings) -> Kpi:
+    """One row a weekday and hour."""
+    row = {
+        "weekday": {"$toLong": "$_id.weekday"},
+        "hour": {"$toLong": "$_id.hour"},
+        "orders": {"$toLong": "$orders"},
+        **money("revenue"),
+    }
+    keys = {"weekday": "$weekday", "hour": "$hour"}
+    return Kpi(
+        name="orders_by_weekday_and_hour",
+        title="Orders by weekday and hour",
+        unit="orders",
+        definition=(
+            f"Orders and revenue by day of the week (1 is Monday) and hour of the day ({settings.timezone}), "
+            "without cancelled orders, over all time."
+        ),
+        rollup=Rollup("hours", facts(settings), keys, KEPT_SUMS, KEPT),
+        columns=(
+            Column("weekday", "integer", "Weekday, 1 is Monday"),
+            Column("hour", "integer", "Hour"),
+            ORDERS,
+            *revenue_columns(settings.currency),
+        ),
+        pipeline=[
+            {"$group": {"_id": keys, **sums_of("orders", "revenue_minor")}},
+            {"$sort": {"_id.weekday": 1, "_id.hour": 1}},
+            {"$replaceWith": row},
+        ],
+        check="""
+            SELECT isodow(local) AS weekday, hour(local) AS hour, count(*) AS orders,
+              amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
+            FROM commandes WHERE NOT cancelled GROUP BY ALL ORDER BY weekday, hour""",
+        french={
+            "Orders by weekday and hour": "Commandes par jour de la semaine et par heure",
+            "Weekday, 1 is Monday": "Jour de la semaine (1 = lundi)",
+            "Hour": "Heure",
+            "orders_by_weekday_and_hour": (
+                f"Commandes et chiffre d'affaires par jour de la semaine (1 = lundi) et heure ({settings.timezone}), "
+                "hors commandes annulées, sur toute la période."
+            ),
+        },
+        key=("weekday", "hour"),
+        place=9,
+    )

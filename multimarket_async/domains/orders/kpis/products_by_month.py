@@ -1,0 +1,69 @@
+"""Products by month."""
+
+from multimarket_async.domains import Kpi
+from multimarket_async.domains.orders.expressions import (
+    PRODUCT,
+    QUANTITY,
+    RANK,
+    first,
+    latest,
+    money,
+    month_start,
+    period_columns,
+    revenue_columns,
+    sums_of,
+)
+from multimarket_async.domains.orders.rollups import products
+from multimarket_async.domains.orders.settings import OrderSettings
+
+MONTHS, PRODUCTS = 13, 20
+
+
+def kpi(settings: OrderSettings) -> Kpi:
+    """One row a month and product."""
+    row = {
+        "month": "$_id.month",
+        "period_start": month_start("$_id.month", settings.timezone),
+        "rank": {"$toLong": "$rank"},
+        "product": "$_id.product",
+        "quantity": {"$toLong": "$quantity"},
+        **money("revenue"),
+    }
+    return Kpi(
+        name="products_by_month",
+        title="Products by month",
+        unit="pieces",
+        definition=(
+            f"Pieces sold and revenue of the {PRODUCTS} products, by name, of which most pieces were sold in "
+            f"each calendar month ({settings.timezone}), without cancelled orders; equal quantities rank by name. "
+            f"The {MONTHS} latest months in which something was sold."
+        ),
+        rollup=products(settings),
+        columns=(*period_columns("month"), RANK, PRODUCT, QUANTITY, *revenue_columns(settings.currency)),
+        pipeline=[
+            {"$group": {"_id": {"month": "$period", "product": "$product"}, **sums_of("quantity", "revenue_minor")}},
+            {"$match": {"quantity": {"$gt": 0}}},
+            *latest("_id.month", MONTHS),
+            *first("$quantity", "$_id.product", PRODUCTS, within="$_id.month"),
+            {"$sort": {"_id.month": 1, "rank": 1}},
+            {"$replaceWith": row},
+        ],
+        check=f"""
+            WITH sold AS (
+              SELECT month, product, sum(l.quantity) AS quantity, sum(l.minor) AS revenue_minor
+              FROM lines l JOIN commandes USING (number) WHERE NOT cancelled GROUP BY month, product)
+            SELECT month, start_of(month || '-01') AS period_start,
+              row_number() OVER (PARTITION BY month ORDER BY quantity DESC, product) AS rank,
+              product, quantity, amount(revenue_minor) AS revenue, revenue_minor
+            FROM sold WHERE month IN (SELECT DISTINCT month FROM sold ORDER BY month DESC LIMIT {MONTHS})
+            QUALIFY rank <= {PRODUCTS} ORDER BY month, rank""",
+        french={
+            "Products by month": "Produits par mois",
+            "products_by_month": (
+                f"Articles vendus et chiffre d'affaires des {PRODUCTS} produits, par nom, les plus vendus du mois "
+                f"({settings.timezone}), hors commandes annulées ; à quantité égale, par ordre de nom. Les {MONTHS} "
+                "derniers mois avec des ventes."
+            ),
+        },
+        place=6,
+    )

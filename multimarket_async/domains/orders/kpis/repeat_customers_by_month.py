@@ -1,0 +1,62 @@
+"""Repeat customers by month."""
+
+from multimarket_async.domains import Column, Kpi, Rollup
+from multimarket_async.domains.orders.expressions import month_start, period_columns, share, sums_of
+from multimarket_async.domains.orders.rollups import KEPT, facts
+from multimarket_async.domains.orders.settings import OrderSettings
+
+
+def kpi(settings: OrderSettings) -> Kpi:
+    """One row a month."""
+    row = {
+        "month": "$_id",
+        "period_start": month_start("$_id", settings.timezone),
+        "customers": {"$toLong": "$customers"},
+        "repeat_customers": {"$toLong": "$repeat_customers"},
+        "repeat_rate_pct": share("$repeat_customers", "$customers"),
+    }
+    return Kpi(
+        name="repeat_customers_by_month",
+        title="Repeat customers by month",
+        unit="customers",
+        definition=(
+            f"Customers of each calendar month ({settings.timezone}), over all channels, without cancelled orders; "
+            "those who ordered twice or more in that month; and these in percent of all."
+        ),
+        rollup=_customers(settings),
+        columns=(
+            *period_columns("month"),
+            Column("customers", "integer", "Customers"),
+            Column("repeat_customers", "integer", "Repeat customers"),
+            Column("repeat_rate_pct", "double", "Repeat rate", "%"),
+        ),
+        pipeline=[
+            {"$group": {"_id": "$period", **sums_of("customers", "repeat_customers")}},
+            {"$sort": {"_id": 1}},
+            {"$replaceWith": row},
+        ],
+        check="""
+            SELECT month, start_of(month || '-01') AS period_start, count(*) AS customers,
+              count(*) FILTER (orders > 1) AS repeat_customers, percent(repeat_customers, customers) AS repeat_rate_pct
+            FROM (SELECT month, customer, count(*) AS orders FROM commandes WHERE NOT cancelled GROUP BY ALL)
+            GROUP BY month ORDER BY month""",
+        french={
+            "Repeat customers by month": "Clients fidèles par mois",
+            "Customers": "Clients",
+            "Repeat customers": "Clients fidèles",
+            "Repeat rate": "Taux de fidélité",
+            "repeat_customers_by_month": (
+                f"Clients de chaque mois ({settings.timezone}), tous canaux confondus, hors commandes annulées ; ceux "
+                "qui ont commandé au moins deux fois dans le mois ; et leur part en pour cent."
+            ),
+        },
+        place=10,
+    )
+
+
+def _customers(settings: OrderSettings) -> Rollup:
+    """A month keeps the number of its customers, not their names: else a generation would cost all orders ever."""
+    counts = {"customers": {"$sum": 1}, "repeat_customers": {"$sum": {"$cond": [{"$gt": ["$orders", 1]}, 1, 0]}}}
+    row = {"period": "$_id", "customers": "$customers", "repeat_customers": "$repeat_customers"}
+    reduce = ({"$group": {"_id": "$period", **counts}}, {"$replaceWith": row})
+    return Rollup("customers", facts(settings), {"customer": "$customer"}, {"orders": 1}, KEPT, reduce)

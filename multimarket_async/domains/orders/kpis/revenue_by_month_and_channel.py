@@ -1,0 +1,70 @@
+"""Revenue by month and channel."""
+
+from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains.orders.expressions import (
+    ALL_ORDERS,
+    CANCELLED_ORDERS,
+    CHANNEL,
+    money,
+    month_start,
+    period_columns,
+    revenue_columns,
+    sums_of,
+)
+from multimarket_async.domains.orders.rollups import orders
+from multimarket_async.domains.orders.settings import OrderSettings
+
+
+def kpi(settings: OrderSettings) -> Kpi:
+    """One row a month and channel."""
+    counts = {"orders": {"$toLong": "$orders"}, "cancelled_orders": {"$toLong": "$cancelled_orders"}}
+    row = {
+        "month": "$_id.month",
+        "period_start": month_start("$_id.month", settings.timezone),
+        "channel": "$_id.channel",
+        **counts,
+        **money("revenue"),
+        **money("gross_revenue"),
+    }
+    sums = sums_of("orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor")
+    return Kpi(
+        name="revenue_by_month_and_channel",
+        title="Revenue by month and channel",
+        unit=settings.currency,
+        definition=(
+            f"Sum of the order totals of each channel and calendar month ({settings.timezone}), without cancelled "
+            "orders. The gross figures count every order."
+        ),
+        rollup=orders(settings),
+        columns=(
+            *period_columns("month"),
+            CHANNEL,
+            ALL_ORDERS,
+            CANCELLED_ORDERS,
+            *revenue_columns(settings.currency),
+            Column("gross_revenue", "double", "Gross revenue", settings.currency),
+            Column("gross_revenue_minor", "integer", "Gross revenue in minor units", "minor units"),
+        ),
+        pipeline=[
+            {"$group": {"_id": {"month": "$period", "channel": "$channel"}, **sums}},
+            {"$sort": {"_id.month": 1, "_id.channel": 1}},
+            {"$replaceWith": row},
+        ],
+        check="""
+            SELECT month, start_of(month || '-01') AS period_start, channel, count(*) AS orders,
+              count(*) FILTER (cancelled) AS cancelled_orders, amount(sum(revenue_minor)) AS revenue,
+              sum(revenue_minor) AS revenue_minor, amount(sum(minor)) AS gross_revenue,
+              sum(minor) AS gross_revenue_minor
+            FROM commandes GROUP BY month, channel ORDER BY month, channel""",
+        french={
+            "Revenue by month and channel": "Chiffre d'affaires par mois et par canal",
+            "Gross revenue": "Chiffre d'affaires brut",
+            "Gross revenue in minor units": "Chiffre d'affaires brut en centimes",
+            "revenue_by_month_and_channel": (
+                f"Somme des commandes de chaque canal et mois ({settings.timezone}), hors commandes annulées. "
+                "Les montants bruts comptent toutes les commandes."
+            ),
+        },
+        headline=True,
+        place=1,
+    )

@@ -1,0 +1,64 @@
+"""Share of each channel."""
+
+from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains.orders.expressions import (
+    CHANNEL,
+    ORDERS,
+    money,
+    revenue_columns,
+    share,
+    sums_of,
+    with_totals,
+)
+from multimarket_async.domains.orders.rollups import orders
+from multimarket_async.domains.orders.settings import OrderSettings
+
+
+def kpi(settings: OrderSettings) -> Kpi:
+    """One row a channel."""
+    kept = {"$subtract": ["$orders", "$cancelled_orders"]}
+    row = {
+        "channel": "$_id",
+        "orders": {"$toLong": "$orders"},
+        "orders_share_pct": share("$orders", "$all_orders"),
+        **money("revenue"),
+        "revenue_share_pct": share("$revenue_minor", "$all_revenue_minor"),
+    }
+    return Kpi(
+        name="share_by_channel",
+        title="Share of each channel",
+        unit="%",
+        definition=(
+            "Orders and revenue of each channel out of those of all channels, in percent, without cancelled orders; "
+            "empty where there are none."
+        ),
+        rollup=orders(settings),
+        columns=(
+            CHANNEL,
+            ORDERS,
+            Column("orders_share_pct", "double", "Share of orders", "%", nullable=True),
+            *revenue_columns(settings.currency),
+            Column("revenue_share_pct", "double", "Share of revenue", "%", nullable=True),
+        ),
+        pipeline=[
+            {"$group": {"_id": "$channel", "orders": {"$sum": kept}, **sums_of("revenue_minor")}},
+            with_totals("orders", "revenue_minor"),
+            {"$sort": {"_id": 1}},
+            {"$replaceWith": row},
+        ],
+        check="""
+            SELECT channel, count(*) FILTER (NOT cancelled) AS orders,
+              percent(orders, sum(count(*) FILTER (NOT cancelled)) OVER ()) AS orders_share_pct,
+              amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor,
+              percent(sum(revenue_minor), sum(sum(revenue_minor)) OVER ()) AS revenue_share_pct
+            FROM commandes GROUP BY channel ORDER BY channel""",
+        french={
+            "Share of each channel": "Part de chaque canal",
+            "Share of revenue": "Part du chiffre d'affaires",
+            "share_by_channel": (
+                "Commandes et chiffre d'affaires de chaque canal, en pour cent de tous les canaux, hors commandes "
+                "annulées ; vide s'il n'y en a pas."
+            ),
+        },
+        place=7,
+    )

@@ -1,0 +1,69 @@
+"""Top products."""
+
+from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains.orders.expressions import (
+    PRODUCT,
+    QUANTITY,
+    RANK,
+    first,
+    money,
+    revenue_columns,
+    sums_of,
+)
+from multimarket_async.domains.orders.rollups import products
+from multimarket_async.domains.orders.settings import OrderSettings
+
+PRODUCTS = 10
+
+
+def kpi(settings: OrderSettings) -> Kpi:
+    """One row a product."""
+    row = {
+        "rank": {"$toLong": "$rank"},
+        "product": "$_id",
+        "quantity": {"$toLong": "$quantity"},
+        "gross_quantity": {"$toLong": "$gross_quantity"},
+        **money("revenue"),
+    }
+    return Kpi(
+        name="top_products",
+        title="Top products",
+        unit="pieces",
+        definition=(
+            f"The {PRODUCTS} products, by name, of which most pieces were ordered without cancelled orders; equal "
+            "quantities rank by name. A product found in cancelled orders only sold nothing and is not ranked."
+        ),
+        rollup=products(settings),
+        columns=(
+            RANK,
+            PRODUCT,
+            QUANTITY,
+            Column("gross_quantity", "integer", "Quantity, cancelled included", "pieces"),
+            *revenue_columns(settings.currency),
+        ),
+        pipeline=[
+            {"$group": {"_id": "$product", **sums_of("quantity", "gross_quantity", "revenue_minor")}},
+            {"$match": {"quantity": {"$gt": 0}}},
+            *first("$quantity", "$_id", PRODUCTS),
+            {"$sort": {"rank": 1}},
+            {"$replaceWith": row},
+        ],
+        check=f"""
+            SELECT row_number() OVER (ORDER BY quantity DESC, product) AS rank, product, quantity, gross_quantity,
+              amount(revenue_minor) AS revenue, revenue_minor
+            FROM (SELECT product, sum(l.quantity) FILTER (NOT cancelled) AS quantity, sum(l.quantity) AS gross_quantity,
+                    sum(l.minor) FILTER (NOT cancelled) AS revenue_minor
+                  FROM lines l JOIN commandes USING (number) GROUP BY product)
+            WHERE quantity > 0 ORDER BY rank LIMIT {PRODUCTS}""",
+        french={
+            "Top products": "Meilleures ventes",
+            "Quantity, cancelled included": "Quantité, annulées comprises",
+            "top_products": (
+                f"Les {PRODUCTS} produits, par nom, dont le plus d'articles ont été commandés, hors commandes annulées "
+                "; à quantité égale, par ordre de nom. Un produit qui ne figure que dans des commandes annulées n'est "
+                "pas classé."
+            ),
+        },
+        headline=True,
+        place=2,
+    )

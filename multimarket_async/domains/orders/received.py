@@ -1,0 +1,62 @@
+"""The files of orders as SQL tables (DuckDB), with money exact to the cent and follow-ups applied.
+
+It shares nothing with the order contract or the pipelines: an error in these shows as a difference.
+"""
+
+from collections.abc import Iterable
+
+from multimarket_async.domains.orders.settings import OrderSettings
+
+
+def tables(settings: OrderSettings) -> str:
+    """Statements for `commandes` and its `lines`, one row an order and a line, whatever was delivered twice."""
+    return f"""
+CREATE MACRO ranked(moment, state) AS
+  {{'moment': moment, 'rank': coalesce(list_position({_texts(settings.followup_statuses)}, state), 0), 'state': state}};
+CREATE TABLE deliveries AS
+WITH read AS (
+  SELECT number, feed, content::JSON AS file, (file->>'canal') || ':' || (file->>'order_id') AS key,
+    json_exists(file, '$.produits') AS is_order, coalesce(file->>'$.suivi.date_etat', file->>'date_commande') AS written
+  FROM received)
+SELECT number, feed, file, key, is_order, wall(written) - coalesce(written_shift(written), shift) AS moment,
+  ranked(moment, CASE WHEN is_order THEN file->>'statut_commande' ELSE file->>'$.suivi.etat' END) AS state
+FROM read ASOF JOIN zone ON wall(written) >= wall_from;
+CREATE VIEW records AS SELECT feed, CASE WHEN is_order THEN key ELSE concat_ws(chr(0), key, state) END AS record
+FROM deliveries;
+CREATE TABLE histories AS
+SELECT key, list(DISTINCT state) AS states FROM deliveries WHERE NOT is_order GROUP BY key;
+CREATE TABLE lines AS
+SELECT number, line, json->>'nom' AS product, (json->>'quantite')::BIGINT AS quantity,
+  cents(quantity, json->>'prix_unitaire') AS minor
+FROM (
+  SELECT number, unnest((file->'produits')::JSON[]) AS json, generate_subscripts((file->'produits')::JSON[], 1) AS line
+  FROM deliveries WHERE number IN (SELECT min(number) FROM deliveries WHERE is_order GROUP BY key));
+CREATE TABLE commandes AS
+WITH sums AS (SELECT number, sum(quantity) AS pieces, sum(minor) AS minor FROM lines GROUP BY number)
+SELECT number, key, file->>'canal' AS channel, file->>'client_id' AS customer, file->>'$.livraison.ville' AS city,
+  moment + shift AS local, strftime(local, '%Y-%m') AS month, strftime(local, '%Y-%m-%d') AS day, pieces, minor,
+  CASE WHEN states IS NOT NULL THEN list_append(states, state) END AS history,
+  list_max(coalesce(history, [state])).state AS status,
+  status IN {_texts(settings.cancelled_statuses)} AS cancelled,
+  CASE WHEN cancelled THEN 0 ELSE minor END AS revenue_minor
+FROM deliveries JOIN sums USING (number) LEFT JOIN histories USING (key) ASOF JOIN zone ON moment >= utc_from;
+"""
+
+
+DOCUMENTS = """
+SELECT json_merge_patch(file, json_object('_id', key, 'order_id', file->>'order_id', 'client_id', customer, 'produits',
+    list_transform((file->'produits')::JSON[],
+                   lambda line: json_merge_patch(line, json_object('produit_id', line->>'produit_id'))))) AS file,
+  moment AS date_commande, status AS statut_commande, amount(minor) AS montant_total, minor AS montant_centimes,
+  cents AS lignes_centimes,
+  list_transform(list_sort(history), lambda event: {'etat': event.state, 'date_etat': event.moment}) AS suivi
+FROM commandes JOIN deliveries USING (number, key)
+  JOIN (SELECT number, list(minor ORDER BY line) AS cents FROM lines GROUP BY number) USING (number)
+ORDER BY key
+"""
+
+
+def _texts(words: Iterable[str]) -> str:
+    """A list of texts in SQL."""
+    quoted = ("'" + word.replace("'", "''") + "'" for word in words)
+    return f"[{', '.join(quoted)}]::VARCHAR[]"
