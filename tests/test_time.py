@@ -118,7 +118,7 @@ class Site:
             await asyncio.sleep(every_s)
 
     def quarantined(self) -> dict[str, float]:
-        """When each was set aside, in virtual seconds."""
+        """When each file was quarantined, in virtual seconds."""
         listed = self.landing.quarantine.list()
         return {
             one.path.name: (datetime.fromisoformat(one.reason["quarantined_at"]) - BEGINS).total_seconds()
@@ -139,7 +139,7 @@ def events(logs: Sequence[Any], name: str) -> list[Any]:
 async def test_the_budget_is_broken_after_10_seconds(
     tmp_path: Path, takes_s: float, breaches: list[tuple[int, float]]
 ) -> None:
-    """Landed an eighth of a second before a look: exactly 10 s are in time, and a millisecond more is told."""
+    """Landed an eighth of a second before a scan: exactly 10 s are in time, and a millisecond more is a breach."""
     site = Site(tmp_path, takes_s=takes_s, scan_every_s=0.25)
     logs = await site.lives(100.0, site.delivers((5.125, "a")))
     assert [(one["files"], one["worst_s"]) for one in events(logs, "latency.breached")] == breaches
@@ -157,7 +157,7 @@ async def test_a_wait_begins_when_a_file_lands_and_not_when_it_is_seen(tmp_path:
 
 
 async def test_a_writer_may_take_an_hour(tmp_path: Path) -> None:
-    """A byte every 29 s with quiet_period_s = 30: never set aside, and stored within a look when it is whole."""
+    """A byte every 29 s with quiet_period_s = 30: never quarantined, and stored within a scan when it is complete."""
     site, content = Site(tmp_path, quiet_period_s=30.0, scan_every_s=1.0), json.dumps({"key": "x" * 120}).encode()
     await site.lives(HOUR_S + 600.0, site.writes(content, every_s=29.0))
     [(stored_at, _)] = site.store.stored
@@ -166,7 +166,7 @@ async def test_a_writer_may_take_an_hour(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("quiet_period_s", [3.0, 60.0, 3600.0])
-async def test_what_its_writer_left_is_set_aside_after_settle_s(tmp_path: Path, quiet_period_s: float) -> None:
+async def test_an_unfinished_file_is_quarantined_after_the_quiet_period(tmp_path: Path, quiet_period_s: float) -> None:
     """Not a moment earlier, and one look later at most; counted from the look that saw the last change."""
     site = Site(tmp_path, quiet_period_s=quiet_period_s, scan_every_s=1.0)
     await site.lives(quiet_period_s + 60.0, site.writes(b'{"key"', every_s=2.5))
@@ -204,7 +204,7 @@ def system(loop: Loop, folder: Path, store: Any, **settings: Any) -> Application
     return on(loop, application, asyncio.get_running_loop())
 
 
-async def test_every_minute_the_log_tells_how_long_files_waited(tmp_path: Path) -> None:
+async def test_every_minute_the_latency_is_logged(tmp_path: Path) -> None:
     """And once more at the end; `status` finds the last report."""
     loop = Loop(BEGINS)
     application = system(loop, tmp_path, None, scan_every_s=1.0)
@@ -213,17 +213,17 @@ async def test_every_minute_the_log_tells_how_long_files_waited(tmp_path: Path) 
         await live(
             loop, app.run(application, asyncio.Event(), seconds=5 * MINUTE_S + 30.0, producers=application.producers())
         )
-    told = events(logs, "latency.measured")
-    assert len(told) == 6
-    assert all(one["files"] > 30 for one in told[:5])
-    assert sum(one["files"] for one in told) == len(events(logs, "file.delivered"))
-    report = json.loads(application.latency_file.read_bytes())
-    assert report["told_at"] == (BEGINS + timedelta(seconds=5 * MINUTE_S + 30.0)).isoformat()
-    assert (report["last_minute"]["seconds"], report["last_hour"]["seconds"]) == (30.0, 330.0)
+    reports = events(logs, "latency.measured")
+    assert len(reports) == 6
+    assert all(report["files"] > 30 for report in reports[:5])
+    assert sum(report["files"] for report in reports) == len(events(logs, "file.delivered"))
+    written = json.loads(application.latency_file.read_bytes())
+    assert written["told_at"] == (BEGINS + timedelta(seconds=5 * MINUTE_S + 30.0)).isoformat()
+    assert (written["last_minute"]["seconds"], written["last_hour"]["seconds"]) == (30.0, 330.0)
 
 
 @pytest.mark.parametrize(("takes_s", "shutdown_timeout_s", "ends_at"), [(3.0, 4.0, 63.0), (30.0, 4.0, 64.0)])
-async def test_a_stop_waits_for_what_is_in_hand_as_long_as_drain_s(
+async def test_a_stop_waits_for_batches_in_flight_up_to_the_shutdown_timeout(
     tmp_path: Path, takes_s: float, shutdown_timeout_s: float, ends_at: float
 ) -> None:
     """A file landed with the stop: stored 3 s later; or left for the next start after shutdown_timeout_s."""

@@ -35,17 +35,17 @@ async def test_a_year_of_sleep_is_a_year_on_both_clocks() -> None:
 
 async def test_timers_go_off_in_their_order_and_at_their_time() -> None:
     """Not in the order in which they were set."""
-    told: list[tuple[str, float]] = []
+    rang: list[tuple[str, float]] = []
 
     async def sleeper(loop: Loop, name: str, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        told.append((name, loop.time()))
+        rang.append((name, loop.time()))
 
     async def work(loop: Loop) -> None:
         await asyncio.gather(sleeper(loop, "c", 3600.0), sleeper(loop, "a", 0.25), sleeper(loop, "b", 60.0))
 
     await live(work)
-    assert told == [("a", 0.25), ("b", 60.0), ("c", 3600.0)]
+    assert rang == [("a", 0.25), ("b", 60.0), ("c", 3600.0)]
 
 
 async def test_beats_and_pauses_are_exact() -> None:
@@ -92,15 +92,15 @@ async def test_a_thread_lets_others_go_on() -> None:
     """As a real one does: who loops over such work holds up nobody."""
 
     async def work(_: Loop) -> list[str]:
-        told: list[str] = []
+        order: list[str] = []
 
         async def other() -> None:
-            told.append("other")
+            order.append("other")
 
         task = asyncio.create_task(other())
-        await asyncio.to_thread(told.append, "thread")
+        await asyncio.to_thread(order.append, "thread")
         await task
-        return told
+        return order
 
     assert sorted(await live(work)) == ["other", "thread"]
 
@@ -179,7 +179,7 @@ async def test_what_is_elsewhere_runs_there_and_takes_no_time_here() -> None:
     async def work(loop: Loop) -> list[Any]:
         thing = Elsewhere(far, here)
         doubled = await thing.double(21)
-        counted = [one async for one in thing.count(3)]
+        counted = [number async for number in thing.count(3)]
         with pytest.raises(ConnectionError, match="away"):
             await thing.fail()
         return [doubled, counted, thing.name, loop.time()]

@@ -10,7 +10,8 @@ import typer
 from multimarket_async import app as composition
 from multimarket_async.cli.flow import FOUND_WRONG
 from multimarket_async.cli.options import OutputFormat, finish
-from multimarket_async.proving.checker import Comparison, check, report
+from multimarket_async.proving.checker import check
+from multimarket_async.proving.comparison import Comparison, report
 from multimarket_async.proving.manifest import choose
 from multimarket_async.readers import tables
 from multimarket_async.readers.terminal import progress

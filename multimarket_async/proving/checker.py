@@ -8,19 +8,18 @@ import hashlib
 import json
 import sqlite3
 import stat
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pydantic_core import to_json
 
 from multimarket_async.app import Application
 from multimarket_async.domains import DUPLICATE, STORED, Document, Lifecycle, LoadedDomain, Row, Stage
 from multimarket_async.landing import Landing
+from multimarket_async.proving.comparison import Comparison
 from multimarket_async.proving.manifest import read
 from multimarket_async.readers.audit import Audit
 from multimarket_async.readers.verify import different_rows
@@ -29,7 +28,6 @@ from multimarket_async.store import PLACEHOLDER_PARTITION
 T = TypeVar("T")
 
 CHUNK = 500
-SHOWN = 20  # differences
 WAITING, ARCHIVED, ANYWHERE = "waiting", "archived", ""
 # expected: the place of the file: archived, or the code of its quarantine; also: other codes that are right as well.
 # received: 0 if its run was killed before it marked the file as received. document: whether it becomes a new one.
@@ -43,7 +41,7 @@ CREATE INDEX not_received ON delivered (feed, name) WHERE NOT received;
 CREATE INDEX contents ON delivered (feed, sha256);
 """
 INSERT = "INSERT INTO delivered (run, feed, name, sha256, fault, expected, also, document) VALUES (?,?,?,?,?,?,?,?)"
-# By content and place: files that must be there, that may be there, and that are there. ANYWHERE counts all places.
+# Files by content and place: how many must be there, may be there, and are there. The place ANYWHERE counts all.
 COMPARED = """
 SELECT feed, sha256, place, sum(must) AS must, sum(may) AS may, sum(found) AS found, max(path) AS path FROM (
     SELECT feed, sha256, expected AS place, received AND also = '[]' AS must, 1 AS may, 0 AS found, NULL AS path
@@ -67,51 +65,6 @@ GROUP BY feed, sha256
 DOCUMENTS = "SELECT count(*) FROM delivered WHERE document AND feed IN (SELECT value FROM json_each(?))"
 
 
-@dataclass
-class Comparison:
-    """Result of a comparison with manifests.
-
-    killed: manifests without a last line. files, documents: number compared. undelivered: files that a killed run
-    announced and did not deliver. unnamed: files and documents that no manifest names, by feed or collection;
-    example: one such file. kpis: those compared. differences: the first ones; wrong: the number of all.
-    """
-
-    generation: int
-    manifests: list[Path]
-    killed: list[Path] = field(default_factory=list)
-    files: int = 0
-    documents: int = 0
-    undelivered: int = 0
-    unnamed: Counter[str] = field(default_factory=Counter)
-    example: str = ""
-    kpis: list[str] = field(default_factory=list)
-    differences: list[str] = field(default_factory=list)
-    wrong: int = 0
-
-    @property
-    def right(self) -> bool:
-        """No difference, and nothing that could not be compared."""
-        return not self.wrong and not self.unnamed
-
-    def add(self, difference: str) -> None:
-        """Count one more difference."""
-        self.wrong += 1
-        if len(self.differences) < SHOWN:
-            self.differences.append(difference)
-
-
-class Counts(NamedTuple):
-    """Files of one content in one place: at least `must` and at most `may` must be found there."""
-
-    feed: str
-    sha256: str
-    place: str
-    must: int
-    may: int
-    found: int
-    path: str | None
-
-
 class Checker:
     """One comparison of a data folder and a store with manifests. Its steps run in threads, one after the other."""
 
@@ -119,6 +72,7 @@ class Checker:
         self._parts = application
         self._comparison = comparison
         self._rows = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._rows.row_factory = sqlite3.Row
         self._rows.executescript(TABLES)
         self._rows.execute("BEGIN")  # never committed: nothing has to survive
         self._kpis: dict[str, list[Row]] | None = None
@@ -156,31 +110,31 @@ class Checker:
 
     def check_files(self) -> None:
         """Every file is in its place, with the bytes that were delivered."""
-        rows = map(Counts._make, self._rows.execute(COMPARED))
-        for (feed, sha256), counts in groupby(rows, key=lambda row: (row.feed, row.sha256)):
-            self._check_content(feed, sha256, {row.place: row for row in counts})
+        rows = self._rows.execute(COMPARED)
+        for (feed, sha256), counts in groupby(rows, key=lambda row: (row["feed"], row["sha256"])):
+            self._check_content(feed, sha256, {row["place"]: row for row in counts})
 
-    def _check_content(self, feed: str, sha256: str, counts: dict[str, Counts]) -> None:
+    def _check_content(self, feed: str, sha256: str, counts: dict[str, sqlite3.Row]) -> None:
         """Other runs may have delivered the same content: more files than named are no difference."""
         total = counts.pop(ANYWHERE, None)
-        if not counts and total and total.found >= total.must:
-            self._comparison.undelivered += max(0, total.may - total.found)
+        missing = {place: row["must"] - row["found"] for place, row in counts.items() if row["found"] < row["must"]}
+        extra = {place: row["found"] - row["may"] for place, row in counts.items() if row["found"] > row["may"]}
+        if total and not counts and total["found"] >= total["must"]:
+            self._comparison.undelivered += max(0, total["may"] - total["found"])
             self._unnamed(total)
-        elif total and total.found > total.may and not any(row.found < row.must for row in counts.values()):
+        elif total and total["found"] > total["may"] and not missing:
             for row in counts.values():
                 self._unnamed(row)
         else:
             name, expected, also = self._rows.execute(EXPECTED, (feed, sha256)).fetchone()
-            missing = {row.place: row.must - row.found for row in counts.values() if row.found < row.must}
             required = " and ".join(_places(missing)) or " or ".join(map(_place, (expected, *json.loads(also))))
-            extra = {row.place: row.found - row.may for row in counts.values() if row.found > row.may}
             found = " and ".join(_places(extra)) or "nowhere"
             self._comparison.add(f"{feed}: {name} must be {required}, and is {found}")
 
-    def _unnamed(self, row: Counts) -> None:
-        path = Path(row.path or "")
-        if row.found > row.may and not self._rows.execute(HALF, (row.feed, path.name)).fetchone():
-            self._comparison.unnamed[row.feed] += row.found - row.may
+    def _unnamed(self, row: sqlite3.Row) -> None:
+        path = Path(row["path"] or "")
+        if row["found"] > row["may"] and not self._rows.execute(HALF, (row["feed"], path.name)).fetchone():
+            self._comparison.unnamed[row["feed"]] += row["found"] - row["may"]
             self._comparison.example = self._comparison.example or str(path)
 
     async def check_documents(self, domain: LoadedDomain) -> dict[str, list[Row]]:
@@ -327,29 +281,3 @@ def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, CHUNK)):
         yield chunk
-
-
-def report(comparison: Comparison) -> Iterator[str]:
-    """Sentences for people; the last one says whether everything is right."""
-    for path in comparison.killed:
-        yield f"{path} has no last line: its run was killed, or still runs. The files that it names are compared."
-    if comparison.undelivered:
-        yield f"{comparison.undelivered:,} files were announced by a run that was killed before it delivered them."
-    if comparison.unnamed:
-        counts = ", ".join(f"{number:,} in {place}" for place, number in comparison.unnamed.items())
-        example = f", for example {comparison.example}" if comparison.example else ""
-        yield f"No manifest given names {counts}{example}. Therefore KPIs were not compared."
-        yield "If other runs delivered them, name their manifests too (all: --manifest all)."
-    yield from (f"WRONG {difference}" for difference in comparison.differences)
-    if comparison.wrong > len(comparison.differences):
-        yield f"WRONG and {comparison.wrong - len(comparison.differences):,} more differences"
-    yield from summary(comparison)
-
-
-def summary(comparison: Comparison) -> Iterator[str]:
-    """The sentence for a comparison without differences; about KPIs only if they could be compared."""
-    if not comparison.wrong:
-        files = f"{comparison.files - comparison.undelivered:,} files are where the manifest says"
-        documents = f"{comparison.documents:,} orders are as they were delivered"
-        kpis = f"{len(comparison.kpis)} KPIs of generation {comparison.generation} agree to the cent"
-        yield f"Right: {files}, {documents}, and {kpis}." if comparison.kpis else f"{files}, and {documents}."

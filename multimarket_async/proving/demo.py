@@ -16,11 +16,11 @@ from multimarket_async.domains import DUPLICATE, STORED, Kpi
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import QuarantinedFile
 from multimarket_async.landing.waiting import printable
-from multimarket_async.proving.checker import summary
+from multimarket_async.proving.comparison import summary
 from multimarket_async.proving.lessons import Lesson, Run
 from multimarket_async.proving.lessons.run import DayEnd, own_server
-from multimarket_async.readers.source_excerpt import excerpt
 from multimarket_async.readers.tables import escape_control_chars, plain, show
+from multimarket_async.readers.terminal import reason_lines
 from multimarket_async.settings import Loaded, Settings
 
 PAGE_CHARS = 96
@@ -67,7 +67,8 @@ async def perform(
     _show_quarantined(console, run)
     example = _example(lesson, run)
     if example:
-        _show_example(console, example)
+        _heading(console, "For example")
+        _lines(console, [*list(reason_lines(str(example.reason.get("feed", "")), example))[:-2], ""])
     if lesson.why:
         _show_findings(console, run)
         if run.report.right:
@@ -140,17 +141,6 @@ def _example(lesson: Lesson, run: Run) -> QuarantinedFile | None:
     ]
     matching = (file for file in files if file.reason["code"] == lesson.example)
     return next(matching, files[0] if files else None)
-
-
-def _show_example(console: Console, file: QuarantinedFile) -> None:
-    """The sentence, and the place of the error in the text."""
-    reason, name = file.reason, escape_control_chars(printable(file.path.name))
-    where = f" at {escape_control_chars(str(reason['pointer']))}" if reason.get("pointer") else ""
-    _heading(console, f"For example {reason.get('feed', '')}/{name}")
-    digests = [f"{fact}: {escape_control_chars(str(reason[fact]))}" for fact in reason if fact.startswith("sha256_")]
-    drawn = [*excerpt(file.content(), reason), ""]
-    sentence = escape_control_chars(reason["sentence"])
-    _lines(console, [f"{reason['code']}{where}", sentence, *digests, *([""] if drawn[1:] else []), *drawn])
 
 
 def _show_findings(console: Console, run: Run) -> None:

@@ -712,7 +712,7 @@ def test_a_lesson_ends_with_why_it_is_right_and_what_to_do_next(shell: Shell) ->
     out = shell.out("demo", "--lesson", "bad-supplier", "--orders-per-channel", "40", "--data-dir", "here")
     assert out.index("What was seen") < out.index("Why it is right\nEach file") < out.index("Where to look next:")
     [file] = re.findall(r"^  python -m multimarket_async quarantine show (\S+) --data-dir here$", out, re.MULTILINE)
-    code = re.search(r"^For example .*\n(\w+)", out, re.MULTILINE)
+    code = re.search(r"^For example\n\S+: (\w+)", out, re.MULTILINE)
     assert code is not None
     assert code[1] in shell.seen("quarantine", "show", file, "--data-dir", "here")
     assert "Right" in shell.seen("verify", "--data-dir", "here")

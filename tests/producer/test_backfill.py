@@ -52,14 +52,14 @@ async def test_the_digest_is_pinned(tmp_path: Path) -> None:
     }
 
 
-async def test_two_runs_drop_the_same(tmp_path: Path) -> None:
+async def test_two_runs_deliver_the_same(tmp_path: Path) -> None:
     """File by file; another seed delivers others."""
     one, again, other = [await delivered(tmp_path / name, 900, seed) for name, seed in (("a", 1), ("b", 1), ("c", 2))]
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     assert one.digest == again.digest != other.digest
 
 
-async def test_a_channel_alone_drops_what_it_drops_among_others(tmp_path: Path) -> None:
+async def test_a_channel_delivers_the_same_alone_and_among_others(tmp_path: Path) -> None:
     """The others take no numbers from it."""
     await delivered(tmp_path / "all", 900)
     web = producers(tmp_path / "web")[0]
@@ -76,7 +76,7 @@ async def test_channels_have_their_shares(tmp_path: Path) -> None:
     assert sum(by_share(producers(tmp_path), 7).values()) == 7
 
 
-async def test_live_goes_on_where_the_history_ended(tmp_path: Path) -> None:
+async def test_live_goes_on_where_the_backfill_ended(tmp_path: Path) -> None:
     """The same numbers never come twice."""
     await delivered(tmp_path, 30)
     one, stop = producers(tmp_path)[0], asyncio.Event()

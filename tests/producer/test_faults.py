@@ -1,4 +1,4 @@
-"""Faults on request: at their rates, by key, each with what must become of it."""
+"""Deliveries with faults: at the given rates, each labelled with its expected outcome."""
 
 import json
 from collections import Counter
@@ -31,7 +31,7 @@ def deliveries(text: str, count: int, **which: Any) -> list[tuple[Delivery, Deli
     return [one.deliveries(number, PERIOD.earliest, PERIOD.latest) for number in range(count)]
 
 
-def test_faults_strike_at_their_rates() -> None:
+def test_faults_occur_at_their_rates() -> None:
     """Each of them; the others are left alone."""
     found: Counter[str] = Counter()
     for one, later in deliveries("duplicate=0.2, conflict=0.1, torn=0.05, late=0.05, bad=0.1", 4000):
@@ -40,15 +40,15 @@ def test_faults_strike_at_their_rates() -> None:
     assert {fault: count / 4000 for fault, count in found.items()} == pytest.approx(expected, abs=0.03)
 
 
-def test_the_same_seed_strikes_the_same() -> None:
-    """Whatever was asked for before; another seed or channel strikes others."""
+def test_the_same_seed_has_the_same_faults() -> None:
+    """However many were made before; another seed or channel has others."""
     text = "duplicate=0.3, bad=0.3"
     assert deliveries(text, 50) == deliveries(text, 60)[:50]
-    struck = {
-        tuple(bool(one.fault or later) for one, later in deliveries(text, 50, **which))
+    patterns = {
+        tuple(bool(delivery.fault or copy) for delivery, copy in deliveries(text, 50, **which))
         for which in ({}, {"seed": 2}, {"feed": "application_mobile"})
     }
-    assert len(struck) == 3
+    assert len(patterns) == 3
 
 
 def test_without_faults_nothing_changes() -> None:
@@ -101,7 +101,7 @@ def test_late_orders_and_fast_clocks_are_dated_so(fault: str, shift: timedelta) 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("duplicat=0.1", "There is no fault duplicat in site_web. Did you mean duplicate?"),
         ("xyz=0.1", "There is no fault xyz in site_web. There are duplicate, torn, "),
@@ -112,10 +112,10 @@ def test_late_orders_and_fast_clocks_are_dated_so(fault: str, shift: timedelta) 
         ("duplicate=nan", "rates are shares of all deliveries"),
     ],
 )
-def test_wrong_rates_are_refused_in_a_sentence(text: str, told: str) -> None:
+def test_wrong_rates_are_refused_in_a_sentence(text: str, sentence: str) -> None:
     with pytest.raises(WrongSettings) as stop:
         source(text)
-    assert told in str(stop.value)
+    assert sentence in str(stop.value)
 
 
 def producer(folder: Path, text: str) -> Producer:
@@ -124,7 +124,7 @@ def producer(folder: Path, text: str) -> Producer:
     return Producer(feed, landing, Settings(faults=text), Clock())
 
 
-async def test_a_struck_burst_is_dropped_and_counted(tmp_path: Path) -> None:
+async def test_a_burst_with_faults_is_delivered_and_counted(tmp_path: Path) -> None:
     """Copies come on top, each under a name of its own; torn files are whole in the end."""
     one = producer(tmp_path, "duplicate=0.2, conflict=0.1, torn=0.2")
     await one.burst(600, PERIOD)

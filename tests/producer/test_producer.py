@@ -1,4 +1,4 @@
-"""The producer: deliveries whole, each number once, dated as told."""
+"""The producer: complete files, each number once, dated within the period."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def delivery(seed: int, number: int, earliest: datetime, latest: datetime) -> De
 def breaks_at(bad: int) -> Simulate:
     def simulate(seed: int, number: int, earliest: datetime, latest: datetime) -> Delivery:
         if number == bad:
-            raise KeyboardInterrupt  # as abrupt as a kill between reserving and dropping
+            raise KeyboardInterrupt  # as abrupt as a kill between reserving and delivering
         return delivery(seed, number, earliest, latest)
 
     return simulate
@@ -85,12 +85,12 @@ def test_two_processes_never_use_the_same_number(landing: Landing) -> None:
     assert sorted(chain.from_iterable(reserved)) == list(range(600))
 
 
-async def test_a_burst_drops_so_many_files(landing: Landing) -> None:
+async def test_a_burst_delivers_so_many_files(landing: Landing) -> None:
     """Numbered from 0, counted, and nothing half-written stays beside them."""
-    one = producer(landing)
-    await one.burst(5)
+    web = producer(landing)
+    await web.burst(5)
     assert numbers(landing) == [0, 1, 2, 3, 4]
-    assert one.delivered == 5
+    assert web.delivered == 5
     assert [path.name for path in landing.sources.iterdir() if path.name.endswith(".part")] == []
 
 
@@ -127,7 +127,7 @@ async def test_each_seed_has_its_own_numbers(landing: Landing) -> None:
     assert [numbers(landing, 1), numbers(landing, 7)] == [[0, 1, 2], [0]]
 
 
-async def test_a_crash_between_reserving_and_dropping_repeats_no_number(landing: Landing) -> None:
+async def test_a_crash_between_reserving_and_delivering_repeats_no_number(landing: Landing) -> None:
     """Numbers are lost, never used twice."""
     with pytest.raises(KeyboardInterrupt):
         await producer(landing, simulate=breaks_at(1)).burst(3)
@@ -173,7 +173,7 @@ async def test_a_live_delivery_is_dated_now(landing: Landing) -> None:
     assert (NOW.isoformat(), NOW.isoformat()) == (file["earliest"], file["latest"])
 
 
-async def test_live_stops_at_once(landing: Landing) -> None:
+async def test_live_stops_immediately(landing: Landing) -> None:
     """A pause is no reason to keep a stopping `run` waiting."""
     stop = asyncio.Event()
     async with asyncio.timeout(10):
@@ -211,7 +211,7 @@ async def test_a_producer_is_named_for_its_channel(landing: Landing) -> None:
     assert producer(landing).name == "producer.web"
 
 
-async def test_a_digest_tells_what_was_dropped(landing: Landing, tmp_path: Path) -> None:
+async def test_the_digest_identifies_the_deliveries(landing: Landing, tmp_path: Path) -> None:
     """The same names and bytes in the same order give the same one, whatever the number of bursts."""
     other = Landing(tmp_path / "other", "web")
     other.prepare()
@@ -224,7 +224,7 @@ async def test_a_digest_tells_what_was_dropped(landing: Landing, tmp_path: Path)
 
 
 async def test_a_period_may_be_given(landing: Landing) -> None:
-    """And is told to whoever makes the deliveries."""
+    """The simulator gets it."""
     await producer(landing).burst(1, Period.before(TODAY, "1month"))
     [file] = delivered(landing)
     assert (file["earliest"], file["latest"]) == ("2026-04-20T00:00:00+00:00", TODAY.isoformat())
@@ -233,13 +233,13 @@ async def test_a_period_may_be_given(landing: Landing) -> None:
 async def test_simulated_time_runs_faster(landing: Landing) -> None:
     """At speed 60, a minute later by the clock is an hour later in the orders."""
     stop, times = asyncio.Event(), iter([NOW, NOW, NOW + timedelta(minutes=1)])
-    one = producer(landing, simulate=then_stops(stop, files=2), clock=Clock(now=lambda: next(times)))
-    await one.live(stop, ArrivalProcess(Pace.RANDOM, 0, 0, time_scale=60))
+    web = producer(landing, simulate=then_stops(stop, files=2), clock=Clock(now=lambda: next(times)))
+    await web.live(stop, ArrivalProcess(Pace.RANDOM, 0, 0, time_scale=60))
     dates = [datetime.fromisoformat(str(file["earliest"])) for file in delivered(landing)]
     assert dates == [NOW, NOW + timedelta(hours=1)]
 
 
-async def test_a_burst_of_the_pace_comes_at_once(landing: Landing) -> None:
+async def test_a_burst_of_the_pace_arrives_together(landing: Landing) -> None:
     """So many files, then a pause."""
     stop = asyncio.Event()
     arrivals = ArrivalProcess(Pace.BURST, 3600, 3600, burst_files=7)
@@ -267,9 +267,9 @@ async def test_a_burst_waits_for_a_collector_where_that_is_asked_for(
         ("count_waiting", collected),
     ):
         monkeypatch.setattr(f"multimarket_async.producer.producer.{name}", value)
-    one = producer(landing, max_backlog_files=10)
-    await one.burst(25)
-    assert one.delivered == 25
+    web = producer(landing, max_backlog_files=10)
+    await web.burst(25)
+    assert web.delivered == 25
     assert counted == [0, 10, 10, 0, 10, 10, 0]
 
 
@@ -302,8 +302,8 @@ async def test_a_recorder_knows_each_delivery_before_and_after_it(landing: Landi
         yield
         recorded.append((feed, names, len(landing.waiting())))
 
-    one = producer(landing)
-    one.recorder = recorder
-    await one.burst(2, PERIOD)
+    web = producer(landing)
+    web.recorder = recorder
+    await web.burst(2, PERIOD)
     names = ["1-0.json", "1-1.json"]
     assert recorded == [("web", names, 0), ("web", names, 2)]

@@ -1,4 +1,4 @@
-"""verify --manifest: right when right, and every kind of wrong is found and named."""
+"""The checker of manifests: no difference in a right run, and a sentence for every kind of difference."""
 
 import json
 import tracemalloc
@@ -18,7 +18,8 @@ from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import WrongSettings
 from multimarket_async.producer import Period
-from multimarket_async.proving.checker import Checker, Comparison, check, report
+from multimarket_async.proving.checker import Checker, check
+from multimarket_async.proving.comparison import Comparison, report
 from multimarket_async.proving.manifest import Manifest, choose, read
 from multimarket_async.settings import load
 from multimarket_async.store import GENERATIONS, Int64, Store
@@ -76,19 +77,19 @@ async def manifest(world: World) -> Path:
 
 
 async def test_right_is_right(world: World, manifest: Path) -> None:
-    """All of it was looked at, and that is what is said."""
+    """The report counts everything that was compared."""
     found = await world.compared(manifest)
     assert (found.right, found.differences, found.files, found.documents) == (True, [], 12, 12)
     assert found.kpis == [kpi.name for kpi in world.domain.kpis]
-    [told] = report(found)
-    assert told == (
+    [sentence] = report(found)
+    assert sentence == (
         "Right: 12 files are where the manifest says, 12 orders are as they were delivered, "
         "and 11 KPIs of generation 1 agree to the cent."
     )
 
 
-async def test_faults_of_every_class_and_lives_are_right(world: World) -> None:
-    """What is bad is where it must be, and the numbers follow the orders' lives."""
+async def test_faults_of_every_class_and_follow_ups_are_right(world: World) -> None:
+    """Bad files are in their place, and the numbers follow the lifecycles of the orders."""
     path = await world.deliver("one", 120, FAULTS, follow_ups=True)
     await world.collect()
     found = await world.compared(path)
@@ -129,7 +130,7 @@ async def test_a_file_that_still_waits_is_found(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "sentence"),
     [
         ({"$inc": {"montant_centimes": 1}}, "has montant_centimes "),
         ({"$set": {"lignes_centimes.0": 1}}, "has lignes_centimes "),
@@ -140,12 +141,12 @@ async def test_a_file_that_still_waits_is_found(world: World) -> None:
     ],
 )
 async def test_an_order_that_is_not_as_delivered_is_found(
-    world: World, database: "Database[Any]", manifest: Path, change: dict[str, Any], told: str
+    world: World, database: "Database[Any]", manifest: Path, change: dict[str, Any], sentence: str
 ) -> None:
     """By key and field; a cent is enough."""
     database["commandes"].update_one({"_id": "web:1000000001"}, change)
     [difference] = (await world.compared(manifest)).differences
-    assert difference.startswith(f"web:1000000001 {told}")
+    assert difference.startswith(f"web:1000000001 {sentence}")
 
 
 async def test_an_order_that_is_not_stored_is_found(world: World, database: "Database[Any]", manifest: Path) -> None:
@@ -165,7 +166,7 @@ async def test_a_later_state_that_was_lost_is_found(world: World, database: "Dat
 
 
 async def test_a_wrong_code_is_found(world: World) -> None:
-    """What must be in quarantine is there for another reason."""
+    """A bad file is in quarantine for another reason."""
     path = await world.deliver("one", 3, "nan=1")
     await world.collect()
     aside = world.channels[0][1].quarantine.list()[0]
@@ -184,12 +185,12 @@ async def test_an_altered_number_is_found_in_every_kpi(
     row = database[GENERATIONS].find_one()["kpis"][kpi]["rows"][0]
     column = next(name for name in ("orders", "quantity", "customers") if name in row)
     database[GENERATIONS].update_one({}, {"$set": {f"kpis.{kpi}.rows.0.{column}": Int64(row[column] + 1)}})
-    told = f"{kpi} row 1: {column} {row[column] + 1} instead of {row[column]}"
-    assert (await world.compared(manifest)).differences == [told]
+    difference = f"{kpi} row 1: {column} {row[column] + 1} instead of {row[column]}"
+    assert (await world.compared(manifest)).differences == [difference]
 
 
-async def test_a_file_that_nobody_dropped_is_told(world: World, manifest: Path) -> None:
-    """It is not proved right, and so are the KPIs: it may be counted in them."""
+async def test_a_file_that_no_manifest_names_is_reported(world: World, manifest: Path) -> None:
+    """Neither it nor the KPIs, which may count it, are proved right."""
     file = world.archived()[0]
     forged = file.with_name("forged.json")
     forged.write_bytes(file.read_bytes() + b" ")
@@ -198,7 +199,9 @@ async def test_a_file_that_nobody_dropped_is_told(world: World, manifest: Path) 
     assert "No manifest given names 1 in site_web" in next(report(found))
 
 
-async def test_a_document_that_nobody_dropped_is_told(world: World, database: "Database[Any]", manifest: Path) -> None:
+async def test_a_document_that_no_manifest_names_is_reported(
+    world: World, database: "Database[Any]", manifest: Path
+) -> None:
     """Also one that has no file."""
     one = database["commandes"].find_one({"canal": "web"})
     database["commandes"].insert_one({**one, "_id": "web:777"})
@@ -227,7 +230,7 @@ def killed(path: Path, marks: int) -> Path:
 
 
 async def test_a_killed_run_is_compared_as_far_as_it_came(world: World) -> None:
-    """What was announced may be missing or torn; what was received may not."""
+    """Announced files may be missing or torn; received ones may not."""
     path = killed(await world.deliver("one", 6, "torn=0.5"), marks=1)
     announced = [line for line in read(path) if line.get("feed") == "application_mobile"]
     torn = next(line["name"] for line in announced if line.get("fault") == "torn")
@@ -244,7 +247,7 @@ async def test_a_killed_run_is_compared_as_far_as_it_came(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "sentence"),
     [
         (lambda text: text.replace(b'"stored"', b'"duplicate"', 1), "it was changed since it was written"),
         (lambda text: b"{}\n" + text, "line 1 is none of a manifest"),
@@ -252,13 +255,13 @@ async def test_a_killed_run_is_compared_as_far_as_it_came(world: World) -> None:
         (lambda text: text.replace(b'"manifest":1', b'"manifest":2', 1), "it is of version 2"),
     ],
 )
-async def test_what_is_no_manifest_is_refused(world: World, change: Any, told: str) -> None:
+async def test_another_file_is_refused_as_manifest(world: World, change: Any, sentence: str) -> None:
     """In a sentence, with exit code 2."""
     path = await world.deliver("one", 1)
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(WrongSettings) as stop:
         list(read(path))
-    assert told in str(stop.value)
+    assert sentence in str(stop.value)
 
 
 def test_manifests_are_chosen_by_name(world: World, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Lessons, small and quick, on a real MongoDB: each ends right, and each ends wrong when what it teaches is broken."""
 
 import io
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -129,7 +130,8 @@ async def test_a_contradiction_that_is_taken_for_stored_is_wrong(tmp_path: Path,
         insert = application.store.insert
 
         async def careless(*arguments: Any) -> list[Any]:
-            return [Inserted() if isinstance(one, Exists) else one for one in await insert(*arguments)]
+            outcomes = await insert(*arguments)
+            return [Inserted() if isinstance(outcome, Exists) else outcome for outcome in outcomes]
 
         application.store.insert = careless  # type: ignore[method-assign]
         return application
@@ -227,9 +229,9 @@ async def test_the_example_is_shown_with_the_place_of_its_error(tmp_path: Path, 
     lesson = replace(LESSONS["bad-supplier"], settings={"faults": "nan=0.3", "quiet_period_s": 0.1})
     right, out, steps = await performed(lesson, tmp_path, shared)
     assert right, out
-    [name] = {line.rpartition("/")[2] for line in out.splitlines() if line.startswith("For example ")}
+    [shown] = re.findall(r"^For example\n\w+/(.*): not_a_number at /produits/", out, re.MULTILINE)
     assert "  ^^^\n" in out
-    assert f"quarantine replay {name}" in steps
+    assert f"quarantine replay {shown}" in steps
 
 
 async def test_commands_about_a_bad_file_need_one(tmp_path: Path, shared: dict[str, object]) -> None:
