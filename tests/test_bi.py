@@ -89,7 +89,7 @@ async def test_views_sort_by_any_column_and_filter(measured: "Database[Any]", na
         known = [value for value in values if value is not None]
         assert (len(values), known) == (everything, sorted(known))
     for column, wanted in (("channel", "web"), ("period_start", {"$gte": EARLIEST, "$lt": LATEST + timedelta(days=1)})):
-        if column in [one.name for one in KPIS[name].columns]:
+        if column in [declared.name for declared in KPIS[name].columns]:
             assert 0 < view.count_documents({column: wanted}) <= everything
 
 

@@ -1,4 +1,4 @@
-"""What the README, the Makefile and config/multimarket.toml say is true."""
+"""The README, the Makefile and config/multimarket.toml agree with the code."""
 
 import json
 import re

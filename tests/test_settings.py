@@ -211,7 +211,7 @@ def test_lists_in_the_file(file: Path) -> None:
     ("text", "expected"), [('["open"', "delimiter"), ("[1]", "valid string"), ("", "at least 1 item")]
 )
 def test_a_wrong_list_is_refused_with_its_name(text: str, expected: str) -> None:
-    """Damaged JSON, items that are no words, and an empty list where one word is the least."""
+    """Damaged JSON, items that are no words, and an empty list where at least a word is needed."""
     message = refused(environ={"MULTIMARKET_RULES_STATUSES": text})
     assert message.startswith(f"rules.statuses = {text!r} (from MULTIMARKET_RULES_STATUSES): ")
     assert expected in message

@@ -48,14 +48,14 @@ def excerpt(content: bytes, reason: Mapping[str, Any]) -> list[str]:
 
 def locate(text: str, pointer: str, code: str = "") -> Span:
     """The range of the value at this pointer, or of its key for a fault of a key; of its parent if it is missing."""
-    found, steps = _span(_TOKEN.search(text)), pointer.split("/")[1:]
+    place, steps = _span(_TOKEN.search(text)), pointer.split("/")[1:]
     for number, step in enumerate(steps, 1):
         of_key = _FAULTS_OF_KEYS.get(code) if number == len(steps) else None
-        members = list(islice(_named(text, found, step), of_key or 1))
+        members = list(islice(_named(text, place, step), of_key or 1))
         if not members:
-            return found
-        found = members[-1].key if of_key else members[-1].value
-    return found
+            return place
+        place = members[-1].key if of_key else members[-1].value
+    return place
 
 
 def _named(text: str, parent: Span, step: str) -> Iterator[Member]:

@@ -67,7 +67,7 @@ def _well(done: Done) -> str:
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    """Logging is global: as it was, for the tests after this one."""
+    """Restore logging, which is global, for the next tests."""
     root = logging.getLogger()
     handlers, level, configured = root.handlers[:], root.level, structlog.get_config()
     yield
@@ -132,7 +132,7 @@ class Shell:
         return {f"MULTIMARKET_{name}": value for name, value in {**given, **settings}.items()}
 
     def out(self, *arguments: str, **settings: str) -> str:
-        """What a command that ends well prints; it has nothing to say beside."""
+        """The output of a command that succeeds and prints nothing on standard error."""
         return _well(self.run(*arguments, **settings))
 
     def seen(self, *arguments: str, **settings: str) -> str:
@@ -152,13 +152,13 @@ def shell(tmp_path: Path, mongo_uri: str, database: "Database[Any]") -> Shell:
 @pytest.fixture(scope="module")
 def shop(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """Fifteen orders and two bad files, collected and measured; for tests that only look."""
-    one = Shell(tmp_path_factory.mktemp("shop"), mongo_uri, "test_cli_shop")
-    one.out("produce", "--orders-per-channel", "5")
-    (one.folder / "data/sources/site_web/bad.json").write_bytes(b"[]")
-    (one.folder / "data/sources/site_web/\x1b[31mworse.json").write_bytes(b"{}")
-    one.out("collect", "--until-empty")
-    one.out("kpi", "refresh")
-    yield one
+    shell = Shell(tmp_path_factory.mktemp("shop"), mongo_uri, "test_cli_shop")
+    shell.out("produce", "--orders-per-channel", "5")
+    (shell.folder / "data/sources/site_web/bad.json").write_bytes(b"[]")
+    (shell.folder / "data/sources/site_web/\x1b[31mworse.json").write_bytes(b"{}")
+    shell.out("collect", "--until-empty")
+    shell.out("kpi", "refresh")
+    yield shell
     with pymongo.MongoClient(mongo_uri) as client:
         client.drop_database("test_cli_shop")
 
@@ -175,9 +175,9 @@ def events(text: str) -> set[str]:
 
 
 def commands(group: Any, *path: str) -> Iterator[tuple[str, ...]]:
-    for name, one in group.commands.items():
-        if hasattr(one, "commands"):
-            yield from commands(one, *path, name)
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *path, name)
         else:
             yield (*path, name)
 
@@ -186,7 +186,7 @@ ALL = list(commands(typer.main.get_command(app)))
 
 
 def test_every_command_of_the_contract_is_there() -> None:
-    """Section 7 of the design."""
+    """Each command of the contract."""
     contract = ["run", "demo", "produce", "collect", "verify", "status", "doctor"]
     groups = {"kpi": "list refresh rebuild show", "quarantine": "list show replay", "config": "show"}
     promised = {(name,) for name in contract} | {
@@ -196,13 +196,13 @@ def test_every_command_of_the_contract_is_there() -> None:
 
 
 @pytest.mark.parametrize("command", ALL, ids=" ".join)
-def test_help_tells_what_a_command_does_and_what_each_option_means(command: tuple[str, ...]) -> None:
+def test_help_explains_each_command_and_option(command: tuple[str, ...]) -> None:
     """A sentence for the command and for every option and argument."""
     found = typer.main.get_command(app)
     for name in command:
         found = found.commands[name]
     assert re.fullmatch(r"[A-Z].+[.)]", found.help, re.DOTALL)
-    sentences = [(one.name, one.help) for one in found.params if one.name != "help"]
+    sentences = [(option.name, option.help) for option in found.params if option.name != "help"]
     assert [name for name, text in sentences if not text or len(text.split()) < 3] == []
 
 
@@ -223,7 +223,7 @@ def test_without_a_command_there_is_help(shop: Shell) -> None:
 # --- produce --------------------------------------------------------------------------------
 
 
-def test_produce_drops_files_and_needs_no_database(shell: Shell) -> None:
+def test_produce_delivers_files_and_needs_no_database(shell: Shell) -> None:
     """So many in every channel; the log says so."""
     out = shell.out("produce", "--orders-per-channel", "2", MONGO_URI=NOBODY)
     assert [len(shell.waiting(channel)) for channel in CHANNELS] == [2, 2, 2]
@@ -233,11 +233,11 @@ def test_produce_drops_files_and_needs_no_database(shell: Shell) -> None:
 def test_a_history_is_shared_out_and_digested(shell: Shell) -> None:
     """By the shares of the channels; the same files elsewhere give the same digest, with what it follows from."""
     arguments = ("produce", "--orders", "20", "--history", "90days", "--until", "2026-05-01")
-    told = [log_lines(shell.out(*arguments, "--data-dir", place))[-1] for place in ("a", "b")]
-    assert [one["event"] for one in told] == ["backfill.written"] * 2
-    assert told[0]["digest"] == told[1]["digest"]
-    assert (told[0]["files"], told[0]["seed"]) == (20, 1)
-    assert (told[0]["earliest"], told[0]["latest"]) == ("2026-01-31T00:00:00+00:00", "2026-05-01T00:00:00+00:00")
+    last = [log_lines(shell.out(*arguments, "--data-dir", place))[-1] for place in ("a", "b")]
+    assert [entry["event"] for entry in last] == ["backfill.written"] * 2
+    assert last[0]["digest"] == last[1]["digest"]
+    assert (last[0]["files"], last[0]["seed"]) == (20, 1)
+    assert (last[0]["earliest"], last[0]["latest"]) == ("2026-01-31T00:00:00+00:00", "2026-05-01T00:00:00+00:00")
     found = [len(list((shell.folder / "a/sources" / channel).glob("[!.]*"))) for channel in CHANNELS]
     assert found == [10, 6, 4]
 
@@ -253,7 +253,7 @@ def test_live_orders_follow_a_history(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ([], "--orders-per-channel N or --orders N"),
         (["--orders-per-channel", "1", "--orders", "1"], "--orders-per-channel N or --orders N"),
@@ -262,16 +262,16 @@ def test_live_orders_follow_a_history(shell: Shell) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_produce_tells_what_it_was_asked_wrongly(shell: Shell, arguments: list[str], told: str) -> None:
+def test_produce_refuses_wrong_arguments(shell: Shell, arguments: list[str], message: str) -> None:
     """2, and nothing is received."""
     done = shell.run("produce", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert told in done.stderr
+    assert message in done.stderr
     assert not [name for channel in CHANNELS for name in shell.waiting(channel)]
 
 
 def test_a_profile_that_is_wrong_is_wrong_use(shell: Shell) -> None:
-    """Told before anything is received."""
+    """Before anything is delivered."""
     (shell.folder / "config").mkdir()
     (shell.folder / "config/profile.toml").write_text("grwth = 1\n")
     done = shell.run("produce", "--orders", "20")
@@ -280,7 +280,7 @@ def test_a_profile_that_is_wrong_is_wrong_use(shell: Shell) -> None:
     assert [shell.waiting(channel) for channel in CHANNELS] == [[], [], []]
 
 
-def test_produce_only_some_channels(shell: Shell) -> None:
+def test_produce_only_some_feeds(shell: Shell) -> None:
     """Named with commas; the others get nothing."""
     shell.out("produce", "--orders-per-channel", "2", "--feeds", "site_web, boutique_physique")
     assert [len(shell.waiting(channel)) for channel in CHANNELS] == [2, 0, 2]
@@ -295,14 +295,14 @@ def test_the_same_seed_makes_the_same_names(shell: Shell) -> None:
     assert len(names[0]) == 6
 
 
-def test_an_unknown_channel_is_wrong_use(shell: Shell) -> None:
-    """2, with the channels there are; nothing is received."""
+def test_an_unknown_feed_is_wrong_use(shell: Shell) -> None:
+    """2, with the feeds there are; nothing is delivered."""
     done = shell.run("produce", "--orders-per-channel", "2", "--feeds", "site_web,fax")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: There is no feed fax; there are site_web, application_mobile, boutique_physique.\n"
 
 
-def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(shell: Shell) -> None:
+def test_an_unusable_folder_is_an_error_in_a_sentence(shell: Shell) -> None:
     """3, naming the place; here the counter's place is taken by a folder, as a full disk would fail."""
     (shell.folder / "data/sources/site_web/.produced").mkdir(parents=True)
     done = shell.run("produce", "--orders-per-channel", "1")
@@ -314,7 +314,7 @@ def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(shell: Shell) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "settings", "told"),
+    ("arguments", "settings", "message"),
     [
         (["kpi", "show", "profit"], {}, f"There is no KPI profit. There are: {', '.join(KPIS)}."),
         (["status"], {"SNAPSHOT_EVRY_S": "1"}, "snapshot_evry_s (given in MULTIMARKET_SNAPSHOT_EVRY_S)."),
@@ -329,11 +329,11 @@ def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(shell: Shell) -> Non
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_wrong_use_is_2(shop: Shell, arguments: list[str], settings: dict[str, str], told: str) -> None:
+def test_wrong_use_is_2(shop: Shell, arguments: list[str], settings: dict[str, str], message: str) -> None:
     """With a sentence on standard error, and nothing on standard output."""
     done = shop.look(*arguments, **settings)
     assert (done.returncode, done.stdout) == (2, "")
-    assert told in done.stderr
+    assert message in done.stderr
 
 
 # --- exit code 3: could not finish ----------------------------------------------------------
@@ -391,14 +391,14 @@ def test_config_show_shows_no_password(shop: Shell, output: str) -> None:
 
 
 def test_bad_files_alone_are_done_without_mongodb(shell: Shell) -> None:
-    """0: they were set aside, and nothing good waits."""
+    """0: they were quarantined, and no good file waits."""
     (shell.folder / "data/sources/site_web").mkdir(parents=True)
     (shell.folder / "data/sources/site_web/bad.json").write_bytes(b"[]")
     done = shell.run("collect", "--until-empty", MONGO_URI=NOBODY)
     assert (done.returncode, shell.waiting("site_web")) == (0, [])
 
 
-def test_collect_only_some_channels(shell: Shell) -> None:
+def test_collect_only_some_feeds(shell: Shell) -> None:
     """The others wait for another machine."""
     shell.out("produce", "--orders-per-channel", "1")
     out = shell.out("collect", "--until-empty", "--feeds", "site_web")
@@ -421,12 +421,12 @@ def test_quarantine_list(shop: Shell) -> None:
 
 
 def test_quarantine_list_as_json_and_chosen(shop: Shell) -> None:
-    """By code and by channel."""
+    """By code and by feed."""
     every = json.loads(shop.seen("quarantine", "list", "--format", "json"))
     assert [file["feed"] for file in every] == ["site_web"] * 2
     chosen = json.loads(shop.seen("quarantine", "list", "--format", "json", "--code", "not_an_object"))
     none = json.loads(shop.seen("quarantine", "list", "--format", "json", "--feed", "application_mobile"))
-    assert (len(every), [one["file"] for one in chosen], none) == (2, ["bad.json"], [])
+    assert (len(every), [file["file"] for file in chosen], none) == (2, ["bad.json"], [])
 
 
 def test_quarantine_show(shop: Shell) -> None:
@@ -448,7 +448,7 @@ def test_a_file_name_of_any_bytes_gives_json(shell: Shell) -> None:
 
 
 def test_quarantine_replay(shell: Shell) -> None:
-    """A mended file goes back, is collected, and is in quarantine no more."""
+    """A corrected file goes back, is collected, and leaves quarantine."""
     shell.out("produce", "--orders-per-channel", "1", "--feeds", "site_web")
     [name] = shell.waiting("site_web")
     waiting = shell.folder / "data/sources/site_web" / name
@@ -465,7 +465,7 @@ def test_quarantine_replay(shell: Shell) -> None:
 # --- kpi ------------------------------------------------------------------------------------
 
 
-def test_kpi_list_tells_name_columns_and_definition(shop: Shell) -> None:
+def test_kpi_list_shows_name_columns_and_definition(shop: Shell) -> None:
     """Of every KPI, without a database."""
     out = shop.seen("kpi", "list", MONGO_URI=NOBODY)
     assert [name for name in KPIS if name not in out] == []
@@ -498,10 +498,10 @@ def test_kpi_show_as_a_table(shop: Shell) -> None:
 
 def test_refresh_publishes_once_and_rebuild_always(shell: Shell) -> None:
     """Numbers go on."""
-    told = [shell.seen("kpi", name) for name in ("refresh", "refresh", "rebuild")]
-    assert told[0].startswith("The newest generation is 1, as of 20")
-    assert told[1].startswith("The newest generation is 1, as of 20")
-    assert told[2].startswith("Generation 2 was computed from scratch in ")
+    lines = [shell.seen("kpi", name) for name in ("refresh", "refresh", "rebuild")]
+    assert lines[0].startswith("The newest generation is 1, as of 20")
+    assert lines[1].startswith("The newest generation is 1, as of 20")
+    assert lines[2].startswith("Generation 2 was computed from scratch in ")
 
 
 def test_history_and_diff_and_an_older_generation(shell: Shell) -> None:
@@ -524,24 +524,24 @@ def test_history_and_diff_and_an_older_generation(shell: Shell) -> None:
 
 
 def test_history_follows_numbers(shop: Shell) -> None:
-    """A name does not grow: the columns that do are told."""
+    """A name does not grow: the message lists the columns with numbers."""
     done = shop.look("kpi", "history", "share_by_channel", "--by", "channel")
     assert done.returncode == 2
     assert "share_by_channel has no number channel to follow. There are: orders, " in done.stderr
 
 
 def test_report_is_one_file(shell: Shell, shop: Shell) -> None:
-    """In the language asked for, of the generation asked for; told how large it is."""
-    told = shop.seen("report", "--out", str(shell.folder / "r.html"), "--lang", "fr", "--generation", "1")
+    """In the language and of the generation of the options; its size is printed."""
+    printed = shop.seen("report", "--out", str(shell.folder / "r.html"), "--lang", "fr", "--generation", "1")
     text = (shell.folder / "r.html").read_text("utf-8")
-    assert re.fullmatch(r".*r\.html: \d+ kB\.\n", told)
+    assert re.fullmatch(r".*r\.html: \d+ kB\.\n", printed)
     assert '<html lang="fr">' in text
     assert "Commandes par jour de la semaine et par heure" in text
     assert shop.look("report", "--generation", "9").returncode == 3
 
 
 def test_bi_with_your_own_mongodb(shop: Shell) -> None:
-    """The HTTP address, where `run` would listen; the users of that MongoDB are not ours to tell."""
+    """The HTTP address, where `run` would listen; the users of that MongoDB are not ours."""
     done = shop.look("bi", HTTP_PORT="8123", HTTP_HOST="::1")
     assert (done.returncode, done.stdout) == (0, "http://[::1]:8123/api/kpis\n")
     assert "the role read" in done.stderr
@@ -561,8 +561,8 @@ def test_bi_gives_out_the_address_of_a_run_until_it_is_killed(shell: Shell) -> N
 
 def test_bi_writes_its_files(shell: Shell, shop: Shell) -> None:
     """With the address that is in force, without asking MongoDB."""
-    told = shop.seen("bi", "--write", str(shell.folder / "bi"), HTTP_PORT="8123", MONGO_URI=NOBODY)
-    assert [Path(line).name for line in told.split()] == [
+    printed = shop.seen("bi", "--write", str(shell.folder / "bi"), HTTP_PORT="8123", MONGO_URI=NOBODY)
+    assert [Path(line).name for line in printed.split()] == [
         "MultiMarket.pq",
         "MultiMarket.pbids",
         "kpis.json",
@@ -590,13 +590,13 @@ def test_status_as_a_table(shop: Shell) -> None:
     assert "KPI generation 1 is as of " in out
 
 
-def test_config_show_tells_values_and_sources(shop: Shell) -> None:
+def test_config_show_prints_values_and_sources(shop: Shell) -> None:
     """Flag, environment, file and default, each by name."""
     (shop.folder / "config").mkdir(exist_ok=True)
     (shop.folder / "config/multimarket.toml").write_text('timezone = "Africa/Casablanca"\n', "utf-8")
     listed = json.loads(shop.seen("config", "show", "--format", "json", "--log-format", "json", SEED="9"))
     (shop.folder / "config/multimarket.toml").unlink()
-    found = {one["name"]: (one["text"], one["source"]) for one in listed}
+    found = {line["name"]: (line["text"], line["source"]) for line in listed}
     assert found["timezone"] == ("Africa/Casablanca", "config/multimarket.toml")
     assert found["seed"] == ("9", "MULTIMARKET_SEED")
     assert found["log_format"] == ("json", "--log-format")
@@ -651,7 +651,7 @@ def test_verify_finds_what_was_tampered_with(shell: Shell, database: "Database[A
     assert (done.returncode, json.loads(done.stdout)["right"]) == (4, False)
 
 
-def test_verify_says_that_all_is_as_it_was_dropped(shell: Shell, database: "Database[Any]") -> None:
+def test_verify_compares_with_the_manifest_of_a_run(shell: Shell, database: "Database[Any]") -> None:
     """By the manifest of the run; 4 and the cent that is wrong, 2 where there is no manifest."""
     done = shell.look("verify", "--manifest", "latest")
     assert (done.returncode, done.stdout) == (2, "")
@@ -669,7 +669,7 @@ def test_verify_says_that_all_is_as_it_was_dropped(shell: Shell, database: "Data
 def test_a_producer_that_was_killed_is_verified_as_far_as_it_came(shell: Shell) -> None:
     """Its manifest names at least all that it received."""
     with shell.started("produce", "--orders", "200000", "--faults", "torn=0.01") as process:
-        while not any(b'{"received"' in one.read_bytes() for one in shell.folder.glob("data/manifests/*")):
+        while not any(b'{"received"' in file.read_bytes() for file in shell.folder.glob("data/manifests/*")):
             time.sleep(0.01)
         process.kill()
     shell.run("collect", "--until-empty", QUIET_PERIOD_S="0.2")
@@ -744,8 +744,8 @@ def test_run_for_a_while(shell: Shell) -> None:
     assert events(out) >= {"run.started", "file.delivered", "batch.collected", "generation.published", "run.ended"}
     assert log_lines(out)[-1]["waiting"] == 0
     found = json.loads(shell.seen("status", "--format", "json"))
-    assert [one["waiting"] for one in found["channels"]] == [0, 0, 0]
-    stored = sum(one["stored"] for one in found["channels"])
+    assert [feed["waiting"] for feed in found["channels"]] == [0, 0, 0]
+    stored = sum(feed["stored"] for feed in found["channels"])
     rows = json.loads(shell.seen("kpi", "show", "cancellation_rate_by_channel", "--format", "json"))["rows"]
     assert sum(row["orders"] for row in rows) == stored > 0
 

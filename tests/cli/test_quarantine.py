@@ -32,7 +32,7 @@ class Shop:
     environ: dict[str, str]
 
     def out(self, *words: str, expect: int = 0) -> str:
-        """What a command prints on its two streams."""
+        """The output of a command on both streams."""
         command = [sys.executable, "-m", "multimarket_async", *words]
         done = subprocess.run(
             command, cwd=self.data.parent, env=self.environ, capture_output=True, text=True, timeout=300, check=False

@@ -35,11 +35,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory, mongo_uri: str) -> Iterator[S
     """Two orders of each channel, and a bad file; nothing runs beside."""
     settings = {"MONGO_URI": mongo_uri, "MONGO_DATABASE": DATABASE, "QUIET_PERIOD_S": "0"}
     given = {f"MULTIMARKET_{name}": value for name, value in settings.items()}
-    one = Shop(tmp_path_factory.mktemp("top"), {**os.environ, **given, "TERM": "xterm-256color", "COLUMNS": "100"})
-    one.out("produce", "--orders-per-channel", "2")
-    (one.folder / "data/sources/site_web/bad.json").write_bytes(b"[]")
-    one.out("collect", "--until-empty")
-    yield one
+    shop = Shop(tmp_path_factory.mktemp("top"), {**os.environ, **given, "TERM": "xterm-256color", "COLUMNS": "100"})
+    shop.out("produce", "--orders-per-channel", "2")
+    (shop.folder / "data/sources/site_web/bad.json").write_bytes(b"[]")
+    shop.out("collect", "--until-empty")
+    yield shop
     with pymongo.MongoClient(mongo_uri) as client:
         client.drop_database(DATABASE)
 
@@ -72,7 +72,7 @@ class Terminal:
     text: str = ""
 
     def until(self, pattern: str, times: int = 1) -> str:
-        """What was drawn until this is there so often."""
+        """The drawing, once this pattern is there so many times."""
         while len(re.findall(pattern, self.text)) < times and self._more():
             pass
         assert len(re.findall(pattern, self.text)) >= times, self.text
@@ -124,8 +124,8 @@ def test_in_a_pipe_it_is_lines(shop: Shop) -> None:
     assert "\x1b" not in "".join(lines)
 
 
-def test_a_reader_who_has_seen_enough_ends_it(shop: Shop) -> None:
-    """`top | head -1` is no fault of ours."""
+def test_a_closed_pipe_ends_it(shop: Shop) -> None:
+    """`top | head -1` is no error."""
     command = shop.command("top", "--every", "0.1")
     pipe = subprocess.PIPE
     with subprocess.Popen(

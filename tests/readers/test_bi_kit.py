@@ -43,7 +43,7 @@ TaskUtils.tryLexParse(DefaultSettings, text).then((task) => {
 
 @dataclass
 class Running:
-    """What `bi` prints."""
+    """The output of `bi`."""
 
     uri: str
     kpis: str
@@ -113,7 +113,7 @@ def parsed_m(text: str) -> str:
 
 
 def test_bi_prints_both_addresses(running: Running) -> None:
-    """That of the port it really has."""
+    """With the port of the running server."""
     assert running.uri.startswith("mongodb://bi:")
     assert {kpi["name"] for kpi in running.get("/api/kpis").json()["kpis"]} == {kpi.name for kpi in KPIS}
 

@@ -97,8 +97,9 @@ def test_the_caret_is_under_what_the_parser_refuses(content: bytes, under: str) 
 def refused(content: bytes) -> dict[str, Any]:
     with pytest.raises(Rejected) as found:
         loads(content)
-    one = found.value
-    return {"code": one.code, "pointer": one.pointer, "line": one.line, "column": one.column}
+    rejected = found.value
+    names = ("code", "pointer", "line", "column")
+    return {name: getattr(rejected, name) for name in names}
 
 
 def drawn(content: str, line: int, column: int) -> list[str]:
