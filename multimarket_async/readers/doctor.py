@@ -17,6 +17,7 @@ from multimarket_async.settings import Settings, as_text
 from multimarket_async.store import Store, find_mongod
 
 ENOUGH_FREE_BYTES = 2 << 30
+SLOW_FILES = "in Python, at half the speed: install a C compiler and Python's headers, and multimarket-async again"
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,16 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Everything that must be in place before `run` can work."""
+    python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    files = "compiled" if compiled() else SLOW_FILES
     uri = settings.mongo_uri
-    mongodb = _your_mongodb(uri, settings) if uri else asyncio.to_thread(_mongod)
-    return [_python(), _file_operations(), _writable(settings.data_dir), _free(settings.data_dir), await mongodb]
-
-
-def _python() -> Finding:
-    return Finding("Python", ok=True, found=f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-
-
-def _file_operations() -> Finding:
-    advice = "in Python, at half the speed: install a C compiler and Python's headers, and multimarket-async again"
-    return Finding("file operations", ok=True, found="compiled" if compiled() else advice)
+    return [
+        Finding("Python", ok=True, found=python),
+        Finding("file operations", ok=True, found=files),
+        _writable(settings.data_dir),
+        _free(settings.data_dir),
+        await (_your_mongodb(uri, settings) if uri else asyncio.to_thread(_mongod)),
+    ]
 
 
 def _writable(folder: Path) -> Finding:

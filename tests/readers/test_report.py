@@ -168,6 +168,12 @@ def test_times_are_those_of_the_shop() -> None:
     assert "20/05/2026 13:00 (Africa/Casablanca)" in written({}, FRENCH, "Africa/Casablanca")
 
 
+def test_the_documents_of_each_domain_are_counted() -> None:
+    """Under the domain's own word."""
+    assert "<dt>Orders</dt><dd>12,345</dd>" in written({})
+    assert "<dt>Commandes</dt><dd>12\u202f345</dd>" in written({}, FRENCH)
+
+
 def test_a_kpi_without_rows_says_so() -> None:
     """No empty chart; and one that was not measured then is not there."""
     text = written({"top_products": []}, FRENCH)

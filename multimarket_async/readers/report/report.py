@@ -1,6 +1,6 @@
 """The content of a report, and its HTML by report.html.j2."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -42,7 +42,7 @@ class Section:
     table: Table
 
 
-def report(domains: Iterable[LoadedDomain], generation: dict[str, Any], language: Language, zone: ZoneInfo) -> str:
+def report(domains: Sequence[LoadedDomain], generation: dict[str, Any], language: Language, zone: ZoneInfo) -> str:
     """A stored generation as HTML: no script, nothing to fetch, all text escaped."""
     measured = generation["kpis"]
     sections = [
@@ -51,18 +51,21 @@ def report(domains: Iterable[LoadedDomain], generation: dict[str, Any], language
         for kpi in domain.kpis
         if kpi.name in measured
     ]
-    facts = list(_facts(generation, language, zone))
+    facts = list(_facts(domains, generation, language, zone))
     return _TEMPLATES.get_template("report.html.j2").render(
         language=language, say=language.say, generation=generation, facts=facts, sections=sections
     )
 
 
-def _facts(generation: dict[str, Any], language: Language, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+def _facts(
+    domains: Sequence[LoadedDomain], generation: dict[str, Any], language: Language, zone: ZoneInfo
+) -> Iterator[tuple[str, str]]:
     yield language.say("As of"), language.moment(generation["as_of"], zone)
-    for name, title in (("orders", "Orders counted"), ("quarantined", "Files in quarantine")):
+    titles = {domain.name: language.extended(domain.french).say(domain.name).capitalize() for domain in domains}
+    for name, title in {**titles, "quarantined": language.say("Files in quarantine")}.items():
         if generation.get(name) is not None:
-            yield language.say(title), language.number(f"{generation[name]:,}")
-    yield language.say("Newest order"), language.moment(generation.get("newest_event"), zone)
+            yield title, language.number(f"{generation[name]:,}")
+    yield language.say("Newest event"), language.moment(generation.get("newest_event"), zone)
 
 
 def _section(kpi: Kpi, rows: Sequence[Row], language: Language) -> Section:
