@@ -90,7 +90,7 @@ def demo(
         sys.exit(FOUND_WRONG)
     settings = loaded.of(Settings)
     data_dir = settings.data_dir if loaded.sources["data_dir"] == "--data-dir" else None
-    for line in _next_steps(http_address(loaded.of(Settings)), data_dir, steps):
+    for line in _next_steps(http_address(settings), data_dir, steps):
         typer.echo(line)
 
 

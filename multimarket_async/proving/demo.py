@@ -57,7 +57,8 @@ async def perform(
     """
     if lesson.stops_mongodb or (lesson.settings is not None and application.server):
         own_server(application)
-    run = Run(application, orders_per_channel or lesson.orders_per_channel, until=until, day_s=day_s)
+    orders = lesson.orders_per_channel if orders_per_channel is None else orders_per_channel
+    run = Run(application, orders, until=until, day_s=day_s)
     with _opening(console, lesson, run):
         await lesson.perform(run)
     wrong = [str(finding) for finding in run.findings if not finding.right]

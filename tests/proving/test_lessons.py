@@ -181,6 +181,13 @@ async def test_a_lost_file_is_wrong(tmp_path: Path, shared: dict[str, object], m
     assert out.count(" must be archived, and is nowhere") == 5
 
 
+async def test_a_burst_of_nothing_is_right(tmp_path: Path, shared: dict[str, object]) -> None:
+    """Zero is a number of orders, not the default."""
+    right, out, _ = await performed(LESSONS["burst"], tmp_path, shared, orders=0)
+    assert right, out
+    assert "0 orders in 0 files of seed 1" in out
+
+
 # --- what it refuses, and what it shows -----------------------------------------------------
 
 

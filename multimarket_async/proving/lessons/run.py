@@ -82,12 +82,7 @@ class Run:
     """
 
     def __init__(
-        self,
-        application: Application,
-        orders_per_channel: int,
-        *,
-        until: datetime | None = None,
-        day_s: float = 1.0,
+        self, application: Application, orders_per_channel: int, *, until: datetime | None = None, day_s: float = 1.0
     ) -> None:
         self.parts = application
         self.orders_per_channel = orders_per_channel
@@ -209,10 +204,8 @@ class Run:
         self.report = await verify(parts.domains, parts.channels, parts.store, self.generation)
         self.comparison = await check(parts, [self.manifest.path], self.generation)
         self.expected = sum(self.manifest.expected.values(), Counter[str]())
-        self.stored, self.duplicates = (
-            self.gained(lambda channel: channel.stored),
-            self.gained(lambda channel: channel.duplicates),
-        )
+        self.stored = self.gained(lambda channel: channel.stored)
+        self.duplicates = self.gained(lambda channel: channel.duplicates)
         before = sum((channel.quarantined for channel in self.before), Counter[str]())
         self.quarantined = sum((channel.quarantined for channel in self.report.channels), Counter[str]()) - before
         self.waits = measured(self.waits_s, parts.settings.latency_budget_s) or Latency(0, 0.0, 0.0, 0.0, 0)
@@ -240,11 +233,7 @@ class Run:
         at_most: Number | None = None,
     ) -> None:
         """Note what was seen beside what must be seen."""
-        bounds = (
-            ("", equals, operator.eq),
-            ("at least ", at_least, operator.ge),
-            ("at most ", at_most, operator.le),
-        )
+        bounds = ("", equals, operator.eq), ("at least ", at_least, operator.ge), ("at most ", at_most, operator.le)
         for words, bound, holds in bounds:
             if bound is not None:
                 self.findings.append(Finding(title, _text(seen), words + _text(bound), holds(seen, bound)))
