@@ -4,7 +4,7 @@ from functools import partial
 
 from multimarket_async.domains import Domain, Feed, LoadedDomain, Received, kpis_in
 from multimarket_async.domains.orders import kpis
-from multimarket_async.domains.orders.expressions import FRENCH
+from multimarket_async.domains.orders.columns import FRENCH
 from multimarket_async.domains.orders.followup import lifecycle
 from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import parser, partition

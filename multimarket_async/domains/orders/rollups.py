@@ -1,12 +1,11 @@
 """Sums by UTC day and channel, then by business month, that more than one KPI reads, and the facts of orders."""
 
-from multimarket_async.domains import Expression, Facts, Rollup
+from collections.abc import Mapping
+
+from multimarket_async.domains import Expression, Facts, Rollup, Stage
 from multimarket_async.domains.orders.settings import OrderSettings
 
 COLLECTION = "commandes"
-# Stages and sums of a rollup that leaves cancelled orders out.
-KEPT = ({"$match": {"cancelled": False}},)
-KEPT_SUMS = {"orders": 1, "revenue_minor": "$minor"}
 
 
 def facts(settings: OrderSettings) -> Facts:
@@ -49,6 +48,12 @@ def products(settings: OrderSettings) -> Rollup:
     }
     lines = {"$unwind": {"path": "$lines", "includeArrayIndex": "line"}}
     return Rollup("products", facts(settings), by={"product": "$lines.product"}, sums=sums, prepare=(lines,))
+
+
+def kept(settings: OrderSettings, name: str, by: Mapping[str, Expression], *prepare: Stage) -> Rollup:
+    """Orders and revenue by these keys, without cancelled orders."""
+    sums = {"orders": 1, "revenue_minor": "$minor"}
+    return Rollup(name, facts(settings), by, sums, ({"$match": {"cancelled": False}}, *prepare))
 
 
 def _kept(number: Expression) -> Expression:

@@ -1,8 +1,7 @@
 """Average order value by channel."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders.expressions import ALL_ORDERS, CHANNEL, ORDERS, hundredths, sums_of
-from multimarket_async.domains.orders.rollups import orders
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 
@@ -12,11 +11,10 @@ def kpi(settings: OrderSettings) -> Kpi:
     row = {
         "channel": "$_id",
         "orders": {"$toLong": kept},
-        "average_order_value": hundredths("$revenue_minor", kept),
+        "average_order_value": mql.hundredths("$revenue_minor", kept),
         "gross_orders": {"$toLong": "$orders"},
-        "gross_average_order_value": hundredths("$gross_revenue_minor", "$orders"),
+        "gross_average_order_value": mql.hundredths("$gross_revenue_minor", "$orders"),
     }
-    sums = sums_of("orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor")
     return Kpi(
         name="average_order_value_by_channel",
         title="Average order value by channel",
@@ -25,17 +23,21 @@ def kpi(settings: OrderSettings) -> Kpi:
             "Revenue of the channel divided by its orders, both without cancelled orders, rounded half-up to 2 "
             "decimals; empty where all were cancelled. The gross figures count every order."
         ),
-        rollup=orders(settings),
+        rollup=rollups.orders(settings),
         columns=(
-            CHANNEL,
-            ORDERS,
+            columns.CHANNEL,
+            columns.ORDERS,
             Column("average_order_value", "double", "Average order value", settings.currency, nullable=True),
-            Column("gross_orders", "integer", ALL_ORDERS.title),
+            Column("gross_orders", "integer", columns.ALL_ORDERS.title),
             Column(
                 "gross_average_order_value", "double", "Gross average order value", settings.currency, nullable=True
             ),
         ),
-        pipeline=[{"$group": {"_id": "$channel", **sums}}, {"$sort": {"_id": 1}}, {"$replaceWith": row}],
+        pipeline=[
+            mql.sums("$channel", "orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor"),
+            {"$sort": {"_id": 1}},
+            {"$replaceWith": row},
+        ],
         check="""
             SELECT channel, count(*) FILTER (NOT cancelled) AS orders,
               amount(half_up(sum(revenue_minor), orders)) AS average_order_value, count(*) AS gross_orders,

@@ -2,9 +2,8 @@
 
 from itertools import pairwise
 
-from multimarket_async.domains import Column, Kpi, Rollup
-from multimarket_async.domains.orders.expressions import ORDERS, money, revenue_columns, share, sums_of, with_totals
-from multimarket_async.domains.orders.rollups import KEPT, KEPT_SUMS, facts
+from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 # Smallest number of pieces in each class of baskets, and the names of the classes.
@@ -17,9 +16,9 @@ def kpi(settings: OrderSettings) -> Kpi:
     row = {
         "basket": {"$arrayElemAt": [NAMES, {"$indexOfArray": [FROM, "$_id"]}]},
         "pieces_from": {"$toLong": "$_id"},
-        "orders": {"$toLong": "$orders"},
-        "orders_share_pct": share("$orders", "$all_orders"),
-        **money("revenue"),
+        **mql.integers("orders"),
+        "orders_share_pct": mql.share("$orders", "$all_orders"),
+        **mql.money("revenue"),
     }
     pieces_from = {"$max": {"$filter": {"input": FROM, "cond": {"$lte": ["$$this", "$pieces"]}}}}
     return Kpi(
@@ -29,17 +28,17 @@ def kpi(settings: OrderSettings) -> Kpi:
         definition=(
             "Orders by how many pieces they hold, all lines together, without cancelled orders; their share of all."
         ),
-        rollup=Rollup("baskets", facts(settings), {"pieces_from": pieces_from}, KEPT_SUMS, KEPT),
+        rollup=rollups.kept(settings, "baskets", {"pieces_from": pieces_from}),
         columns=(
             Column("basket", "string", "Pieces in the basket"),
             Column("pieces_from", "integer", "Fewest pieces", "pieces"),
-            ORDERS,
+            columns.ORDERS,
             Column("orders_share_pct", "double", "Share of orders", "%"),
-            *revenue_columns(settings.currency),
+            *columns.revenue(settings.currency),
         ),
         pipeline=[
-            {"$group": {"_id": "$pieces_from", **sums_of("orders", "revenue_minor")}},
-            with_totals("orders"),
+            mql.sums("$pieces_from", "orders", "revenue_minor"),
+            mql.with_totals("orders"),
             {"$sort": {"_id": 1}},
             {"$replaceWith": row},
         ],

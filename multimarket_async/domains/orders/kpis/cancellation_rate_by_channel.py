@@ -1,8 +1,7 @@
 """Cancellation rate by channel."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders.expressions import ALL_ORDERS, CANCELLED_ORDERS, CHANNEL, share, sums_of
-from multimarket_async.domains.orders.rollups import orders
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 
@@ -10,24 +9,23 @@ def kpi(settings: OrderSettings) -> Kpi:
     """One row a channel."""
     row = {
         "channel": "$_id",
-        "orders": {"$toLong": "$orders"},
-        "cancelled_orders": {"$toLong": "$cancelled_orders"},
-        "cancellation_rate_pct": share("$cancelled_orders", "$orders"),
+        **mql.integers("orders", "cancelled_orders"),
+        "cancellation_rate_pct": mql.share("$cancelled_orders", "$orders"),
     }
     return Kpi(
         name="cancellation_rate_by_channel",
         title="Cancellation rate by channel",
         unit="%",
         definition="Cancelled orders out of all orders of the channel, in percent, rounded half-up to 2 decimals.",
-        rollup=orders(settings),
+        rollup=rollups.orders(settings),
         columns=(
-            CHANNEL,
-            ALL_ORDERS,
-            CANCELLED_ORDERS,
+            columns.CHANNEL,
+            columns.ALL_ORDERS,
+            columns.CANCELLED_ORDERS,
             Column("cancellation_rate_pct", "double", "Cancellation rate", "%", nullable=True),
         ),
         pipeline=[
-            {"$group": {"_id": "$channel", **sums_of("orders", "cancelled_orders")}},
+            mql.sums("$channel", "orders", "cancelled_orders"),
             {"$sort": {"_id": 1}},
             {"$replaceWith": row},
         ],

@@ -1,18 +1,7 @@
 """Orders by day and channel."""
 
 from multimarket_async.domains import Kpi
-from multimarket_async.domains.orders.expressions import (
-    ALL_ORDERS,
-    CANCELLED_ORDERS,
-    CHANNEL,
-    first_instant,
-    latest,
-    money,
-    period_columns,
-    revenue_columns,
-    sums_of,
-)
-from multimarket_async.domains.orders.rollups import orders
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 DAYS = 92
@@ -22,13 +11,11 @@ def kpi(settings: OrderSettings) -> Kpi:
     """One row a day and channel."""
     row = {
         "day": "$_id.day",
-        "period_start": first_instant("day", {"$concat": ["$_id.day", "T12:00:00"]}, settings.timezone),
+        "period_start": mql.first_instant("day", {"$concat": ["$_id.day", "T12:00:00"]}, settings.timezone),
         "channel": "$_id.channel",
-        "orders": {"$toLong": "$orders"},
-        "cancelled_orders": {"$toLong": "$cancelled_orders"},
-        **money("revenue"),
+        **mql.integers("orders", "cancelled_orders"),
+        **mql.money("revenue"),
     }
-    sums = sums_of("orders", "cancelled_orders", "revenue_minor")
     return Kpi(
         name="orders_by_day_and_channel",
         title="Orders by day and channel",
@@ -37,17 +24,17 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"Orders, cancelled orders and revenue without them of each channel and day ({settings.timezone}), "
             f"for the {DAYS} latest days that have orders."
         ),
-        rollup=orders(settings),
+        rollup=rollups.orders(settings),
         columns=(
-            *period_columns("day"),
-            CHANNEL,
-            ALL_ORDERS,
-            CANCELLED_ORDERS,
-            *revenue_columns(settings.currency),
+            *columns.period("day"),
+            columns.CHANNEL,
+            columns.ALL_ORDERS,
+            columns.CANCELLED_ORDERS,
+            *columns.revenue(settings.currency),
         ),
         pipeline=[
-            {"$group": {"_id": {"day": "$day", "channel": "$channel"}, **sums}},
-            *latest("_id.day", DAYS),
+            mql.sums({"day": "$day", "channel": "$channel"}, "orders", "cancelled_orders", "revenue_minor"),
+            *mql.latest("_id.day", DAYS),
             {"$sort": {"_id.day": 1, "_id.channel": 1}},
             {"$replaceWith": row},
         ],

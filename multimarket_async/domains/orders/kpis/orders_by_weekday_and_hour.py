@@ -1,8 +1,7 @@
 """Orders by weekday and hour."""
 
-from multimarket_async.domains import Column, Kpi, Rollup
-from multimarket_async.domains.orders.expressions import ORDERS, money, revenue_columns, sums_of
-from multimarket_async.domains.orders.rollups import KEPT, KEPT_SUMS, facts
+from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 
@@ -11,8 +10,8 @@ def kpi(settings: OrderSettings) -> Kpi:
     row = {
         "weekday": {"$toLong": "$_id.weekday"},
         "hour": {"$toLong": "$_id.hour"},
-        "orders": {"$toLong": "$orders"},
-        **money("revenue"),
+        **mql.integers("orders"),
+        **mql.money("revenue"),
     }
     keys = {"weekday": "$weekday", "hour": "$hour"}
     return Kpi(
@@ -23,15 +22,15 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"Orders and revenue by day of the week (1 is Monday) and hour of the day ({settings.timezone}), "
             "without cancelled orders, over all time."
         ),
-        rollup=Rollup("hours", facts(settings), keys, KEPT_SUMS, KEPT),
+        rollup=rollups.kept(settings, "hours", keys),
         columns=(
             Column("weekday", "integer", "Weekday, 1 is Monday"),
             Column("hour", "integer", "Hour"),
-            ORDERS,
-            *revenue_columns(settings.currency),
+            columns.ORDERS,
+            *columns.revenue(settings.currency),
         ),
         pipeline=[
-            {"$group": {"_id": keys, **sums_of("orders", "revenue_minor")}},
+            mql.sums(keys, "orders", "revenue_minor"),
             {"$sort": {"_id.weekday": 1, "_id.hour": 1}},
             {"$replaceWith": row},
         ],

@@ -1,19 +1,7 @@
 """Products by month."""
 
 from multimarket_async.domains import Kpi
-from multimarket_async.domains.orders.expressions import (
-    PRODUCT,
-    QUANTITY,
-    RANK,
-    first,
-    latest,
-    money,
-    month_start,
-    period_columns,
-    revenue_columns,
-    sums_of,
-)
-from multimarket_async.domains.orders.rollups import products
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 MONTHS, PRODUCTS = 13, 20
@@ -23,11 +11,11 @@ def kpi(settings: OrderSettings) -> Kpi:
     """One row a month and product."""
     row = {
         "month": "$_id.month",
-        "period_start": month_start("$_id.month", settings.timezone),
-        "rank": {"$toLong": "$rank"},
+        "period_start": mql.month_start("$_id.month", settings.timezone),
+        **mql.integers("rank"),
         "product": "$_id.product",
-        "quantity": {"$toLong": "$quantity"},
-        **money("revenue"),
+        **mql.integers("quantity"),
+        **mql.money("revenue"),
     }
     return Kpi(
         name="products_by_month",
@@ -38,13 +26,13 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"each calendar month ({settings.timezone}), without cancelled orders; equal quantities rank by name. "
             f"The {MONTHS} latest months in which something was sold."
         ),
-        rollup=products(settings),
-        columns=(*period_columns("month"), RANK, PRODUCT, QUANTITY, *revenue_columns(settings.currency)),
+        rollup=rollups.products(settings),
+        columns=(*columns.period("month"), *columns.SOLD, *columns.revenue(settings.currency)),
         pipeline=[
-            {"$group": {"_id": {"month": "$period", "product": "$product"}, **sums_of("quantity", "revenue_minor")}},
+            mql.sums({"month": "$period", "product": "$product"}, "quantity", "revenue_minor"),
             {"$match": {"quantity": {"$gt": 0}}},
-            *latest("_id.month", MONTHS),
-            *first("$quantity", "$_id.product", PRODUCTS, within="$_id.month"),
+            *mql.latest("_id.month", MONTHS),
+            *mql.first("$quantity", "$_id.product", PRODUCTS, within="$_id.month"),
             {"$sort": {"_id.month": 1, "rank": 1}},
             {"$replaceWith": row},
         ],

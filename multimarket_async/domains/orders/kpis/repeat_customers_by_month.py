@@ -1,8 +1,9 @@
 """Repeat customers by month."""
 
+from dataclasses import replace
+
 from multimarket_async.domains import Column, Kpi, Rollup
-from multimarket_async.domains.orders.expressions import month_start, period_columns, share, sums_of
-from multimarket_async.domains.orders.rollups import KEPT, facts
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 
@@ -10,10 +11,9 @@ def kpi(settings: OrderSettings) -> Kpi:
     """One row a month."""
     row = {
         "month": "$_id",
-        "period_start": month_start("$_id", settings.timezone),
-        "customers": {"$toLong": "$customers"},
-        "repeat_customers": {"$toLong": "$repeat_customers"},
-        "repeat_rate_pct": share("$repeat_customers", "$customers"),
+        "period_start": mql.month_start("$_id", settings.timezone),
+        **mql.integers("customers", "repeat_customers"),
+        "repeat_rate_pct": mql.share("$repeat_customers", "$customers"),
     }
     return Kpi(
         name="repeat_customers_by_month",
@@ -25,13 +25,13 @@ def kpi(settings: OrderSettings) -> Kpi:
         ),
         rollup=_customers(settings),
         columns=(
-            *period_columns("month"),
+            *columns.period("month"),
             Column("customers", "integer", "Customers"),
             Column("repeat_customers", "integer", "Repeat customers"),
             Column("repeat_rate_pct", "double", "Repeat rate", "%"),
         ),
         pipeline=[
-            {"$group": {"_id": "$period", **sums_of("customers", "repeat_customers")}},
+            mql.sums("$period", "customers", "repeat_customers"),
             {"$sort": {"_id": 1}},
             {"$replaceWith": row},
         ],
@@ -59,4 +59,4 @@ def _customers(settings: OrderSettings) -> Rollup:
     counts = {"customers": {"$sum": 1}, "repeat_customers": {"$sum": {"$cond": [{"$gt": ["$orders", 1]}, 1, 0]}}}
     row = {"period": "$_id", "customers": "$customers", "repeat_customers": "$repeat_customers"}
     reduce = ({"$group": {"_id": "$period", **counts}}, {"$replaceWith": row})
-    return Rollup("customers", facts(settings), {"customer": "$customer"}, {"orders": 1}, KEPT, reduce)
+    return replace(rollups.kept(settings, "customers", {"customer": "$customer"}), sums={"orders": 1}, reduce=reduce)

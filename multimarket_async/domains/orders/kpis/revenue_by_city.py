@@ -1,8 +1,7 @@
 """Revenue by city of delivery."""
 
-from multimarket_async.domains import Column, Kpi, Rollup
-from multimarket_async.domains.orders.expressions import ORDERS, RANK, first, money, revenue_columns, sums_of
-from multimarket_async.domains.orders.rollups import KEPT, KEPT_SUMS, facts
+from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 CITIES = 50
@@ -10,8 +9,8 @@ CITIES = 50
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a city."""
-    row = {"rank": {"$toLong": "$rank"}, "city": "$_id", "orders": {"$toLong": "$orders"}, **money("revenue")}
-    delivered = (*KEPT, {"$match": {"city": {"$type": "string"}}})
+    row = {"rank": {"$toLong": "$rank"}, "city": "$_id", "orders": {"$toLong": "$orders"}, **mql.money("revenue")}
+    delivered = {"$match": {"city": {"$type": "string"}}}
     return Kpi(
         name="revenue_by_city",
         title="Revenue by city of delivery",
@@ -20,11 +19,11 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"The {CITIES} cities, as written in the orders, to which most was delivered by revenue, without cancelled "
             "orders and those that are not delivered; equal revenues rank by name."
         ),
-        rollup=Rollup("cities", facts(settings), {"city": "$city"}, KEPT_SUMS, delivered),
-        columns=(RANK, Column("city", "string", "City"), ORDERS, *revenue_columns(settings.currency)),
+        rollup=rollups.kept(settings, "cities", {"city": "$city"}, delivered),
+        columns=(columns.RANK, Column("city", "string", "City"), columns.ORDERS, *columns.revenue(settings.currency)),
         pipeline=[
-            {"$group": {"_id": "$city", **sums_of("orders", "revenue_minor")}},
-            *first("$revenue_minor", "$_id", CITIES),
+            mql.sums("$city", "orders", "revenue_minor"),
+            *mql.first("$revenue_minor", "$_id", CITIES),
             {"$sort": {"rank": 1}},
             {"$replaceWith": row},
         ],

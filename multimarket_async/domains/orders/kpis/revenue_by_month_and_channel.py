@@ -1,32 +1,20 @@
 """Revenue by month and channel."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders.expressions import (
-    ALL_ORDERS,
-    CANCELLED_ORDERS,
-    CHANNEL,
-    money,
-    month_start,
-    period_columns,
-    revenue_columns,
-    sums_of,
-)
-from multimarket_async.domains.orders.rollups import orders
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a month and channel."""
-    counts = {"orders": {"$toLong": "$orders"}, "cancelled_orders": {"$toLong": "$cancelled_orders"}}
     row = {
         "month": "$_id.month",
-        "period_start": month_start("$_id.month", settings.timezone),
+        "period_start": mql.month_start("$_id.month", settings.timezone),
         "channel": "$_id.channel",
-        **counts,
-        **money("revenue"),
-        **money("gross_revenue"),
+        **mql.integers("orders", "cancelled_orders"),
+        **mql.money("revenue"),
+        **mql.money("gross_revenue"),
     }
-    sums = sums_of("orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor")
     return Kpi(
         name="revenue_by_month_and_channel",
         title="Revenue by month and channel",
@@ -35,18 +23,24 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"Sum of the order totals of each channel and calendar month ({settings.timezone}), without cancelled "
             "orders. The gross figures count every order."
         ),
-        rollup=orders(settings),
+        rollup=rollups.orders(settings),
         columns=(
-            *period_columns("month"),
-            CHANNEL,
-            ALL_ORDERS,
-            CANCELLED_ORDERS,
-            *revenue_columns(settings.currency),
+            *columns.period("month"),
+            columns.CHANNEL,
+            columns.ALL_ORDERS,
+            columns.CANCELLED_ORDERS,
+            *columns.revenue(settings.currency),
             Column("gross_revenue", "double", "Gross revenue", settings.currency),
             Column("gross_revenue_minor", "integer", "Gross revenue in minor units", "minor units"),
         ),
         pipeline=[
-            {"$group": {"_id": {"month": "$period", "channel": "$channel"}, **sums}},
+            mql.sums(
+                {"month": "$period", "channel": "$channel"},
+                "orders",
+                "cancelled_orders",
+                "revenue_minor",
+                "gross_revenue_minor",
+            ),
             {"$sort": {"_id.month": 1, "_id.channel": 1}},
             {"$replaceWith": row},
         ],

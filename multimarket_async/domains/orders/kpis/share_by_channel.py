@@ -1,28 +1,18 @@
 """Share of each channel."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders.expressions import (
-    CHANNEL,
-    ORDERS,
-    money,
-    revenue_columns,
-    share,
-    sums_of,
-    with_totals,
-)
-from multimarket_async.domains.orders.rollups import orders
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a channel."""
-    kept = {"$subtract": ["$orders", "$cancelled_orders"]}
     row = {
         "channel": "$_id",
-        "orders": {"$toLong": "$orders"},
-        "orders_share_pct": share("$orders", "$all_orders"),
-        **money("revenue"),
-        "revenue_share_pct": share("$revenue_minor", "$all_revenue_minor"),
+        **mql.integers("orders"),
+        "orders_share_pct": mql.share("$orders", "$all_orders"),
+        **mql.money("revenue"),
+        "revenue_share_pct": mql.share("$revenue_minor", "$all_revenue_minor"),
     }
     return Kpi(
         name="share_by_channel",
@@ -32,17 +22,18 @@ def kpi(settings: OrderSettings) -> Kpi:
             "Orders and revenue of each channel out of those of all channels, in percent, without cancelled orders; "
             "empty where there are none."
         ),
-        rollup=orders(settings),
+        rollup=rollups.orders(settings),
         columns=(
-            CHANNEL,
-            ORDERS,
+            columns.CHANNEL,
+            columns.ORDERS,
             Column("orders_share_pct", "double", "Share of orders", "%", nullable=True),
-            *revenue_columns(settings.currency),
+            *columns.revenue(settings.currency),
             Column("revenue_share_pct", "double", "Share of revenue", "%", nullable=True),
         ),
         pipeline=[
-            {"$group": {"_id": "$channel", "orders": {"$sum": kept}, **sums_of("revenue_minor")}},
-            with_totals("orders", "revenue_minor"),
+            mql.sums("$channel", "orders", "cancelled_orders", "revenue_minor"),
+            {"$set": {"orders": {"$subtract": ["$orders", "$cancelled_orders"]}}},
+            mql.with_totals("orders", "revenue_minor"),
             {"$sort": {"_id": 1}},
             {"$replaceWith": row},
         ],

@@ -1,16 +1,7 @@
 """Top products."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders.expressions import (
-    PRODUCT,
-    QUANTITY,
-    RANK,
-    first,
-    money,
-    revenue_columns,
-    sums_of,
-)
-from multimarket_async.domains.orders.rollups import products
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 PRODUCTS = 10
@@ -19,11 +10,10 @@ PRODUCTS = 10
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a product."""
     row = {
-        "rank": {"$toLong": "$rank"},
+        **mql.integers("rank"),
         "product": "$_id",
-        "quantity": {"$toLong": "$quantity"},
-        "gross_quantity": {"$toLong": "$gross_quantity"},
-        **money("revenue"),
+        **mql.integers("quantity", "gross_quantity"),
+        **mql.money("revenue"),
     }
     return Kpi(
         name="top_products",
@@ -33,18 +23,16 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"The {PRODUCTS} products, by name, of which most pieces were ordered without cancelled orders; equal "
             "quantities rank by name. A product found in cancelled orders only sold nothing and is not ranked."
         ),
-        rollup=products(settings),
+        rollup=rollups.products(settings),
         columns=(
-            RANK,
-            PRODUCT,
-            QUANTITY,
+            *columns.SOLD,
             Column("gross_quantity", "integer", "Quantity, cancelled included", "pieces"),
-            *revenue_columns(settings.currency),
+            *columns.revenue(settings.currency),
         ),
         pipeline=[
-            {"$group": {"_id": "$product", **sums_of("quantity", "gross_quantity", "revenue_minor")}},
+            mql.sums("$product", "quantity", "gross_quantity", "revenue_minor"),
             {"$match": {"quantity": {"$gt": 0}}},
-            *first("$quantity", "$_id", PRODUCTS),
+            *mql.first("$quantity", "$_id", PRODUCTS),
             {"$sort": {"rank": 1}},
             {"$replaceWith": row},
         ],

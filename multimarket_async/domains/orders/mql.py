@@ -1,47 +1,6 @@
-"""Columns and MongoDB expressions shared by the KPIs of orders: dates, amounts, rates and ranks."""
+"""Expressions and stages in MongoDB's query language that several KPIs of orders share."""
 
-from multimarket_async.domains import Column, Expression, Stage
-
-CHANNEL = Column("channel", "string", "Channel")
-ALL_ORDERS = Column("orders", "integer", "Orders, cancelled included")
-CANCELLED_ORDERS = Column("cancelled_orders", "integer", "Cancelled orders")
-ORDERS = Column("orders", "integer", "Orders, without cancelled")
-RANK = Column("rank", "integer", "Rank")
-PRODUCT = Column("product", "string", "Product")
-QUANTITY = Column("quantity", "integer", "Quantity", "pieces")
-FRENCH = {
-    "Cancelled orders": "Commandes annulées",
-    "Channel": "Canal",
-    "Day": "Jour",
-    "Month": "Mois",
-    "Orders, cancelled included": "Commandes, annulées comprises",
-    "Orders, without cancelled": "Commandes, hors annulées",
-    "Product": "Produit",
-    "Quantity": "Quantité",
-    "Rank": "Rang",
-    "Revenue": "Chiffre d'affaires",
-    "Revenue in minor units": "Chiffre d'affaires en centimes",
-    "Share of orders": "Part des commandes",
-    "Start of the day": "Début du jour",
-    "Start of the month": "Début du mois",
-    "customers": "clients",
-    "minor units": "centimes",
-    "orders": "commandes",
-    "pieces": "articles",
-}
-
-
-def period_columns(unit: str) -> tuple[Column, Column]:
-    """A month or day as text, and the instant at which it begins."""
-    return Column(unit, "string", unit.capitalize()), Column("period_start", "date", f"Start of the {unit}")
-
-
-def revenue_columns(currency: str) -> tuple[Column, Column]:
-    """The columns of `money("revenue")`."""
-    return (
-        Column("revenue", "double", "Revenue", currency),
-        Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
-    )
+from multimarket_async.domains import Expression, Stage
 
 
 def share(part: Expression, whole: Expression) -> Expression:
@@ -78,9 +37,14 @@ def as_double(minor: Expression) -> Expression:
     return {"$toDouble": {"$divide": [{"$toDecimal": minor}, 100]}}
 
 
-def sums_of(*names: str) -> dict[str, Expression]:
-    """Each of these fields, added up."""
-    return {name: {"$sum": f"${name}"} for name in names}
+def integers(*names: str) -> dict[str, Expression]:
+    """Each of these fields as int64."""
+    return {name: {"$toLong": f"${name}"} for name in names}
+
+
+def sums(by: Expression, *names: str) -> Stage:
+    """One document for each value of `by`, with each of these fields added up."""
+    return {"$group": {"_id": by, **{name: {"$sum": f"${name}"} for name in names}}}
 
 
 def latest(field: str, most: int) -> list[Stage]:
