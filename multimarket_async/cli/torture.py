@@ -1,10 +1,10 @@
-"""torture: the promises under attack, on a MongoDB and files of its own."""
+"""torture: fault injection against the real application, on a MongoDB and files of its own."""
 
 import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -15,103 +15,91 @@ import typer
 from multimarket_async.cli.flow import FOUND_WRONG
 from multimarket_async.cli.options import OutputFormat, finish
 from multimarket_async.errors import WrongSettings
+from multimarket_async.proving.torture import MUTANTS, FailOver, Round, fail_over
+from multimarket_async.proving.torture import torture as run_rounds
 from multimarket_async.readers.tables import escape_control_chars
 from multimarket_async.settings import Loaded, Settings
-from multimarket_async.torture import BUGS, FailOver, Round, fail_over
-from multimarket_async.torture import torture as fight
-from multimarket_async.torture.history import Violation
 
-MOST_TOLD = 10
-Rounds = Annotated[int, typer.Option(min=1, help="How many rounds.")]
+SHOWN = 10  # violations of a round
+Rounds = Annotated[int, typer.Option(min=1, help="Number of rounds.")]
 FirstRound = Annotated[int, typer.Option(min=0, help="Number of the first round: replay one with --rounds 1.")]
 Bug = Annotated[str | None, typer.Option(hidden=True, help="Plant this bug: it has to be found.")]
 Format = Annotated[OutputFormat, typer.Option("--format", help="table or json.")]
+SetOfThree = Annotated[
+    bool, typer.Option("--replica-set", help="Instead: a burst into a replica set of three, whose primary is killed.")
+]
 
 
 def torture(  # noqa: PLR0917 - options, which `command` makes keyword-only
     loaded: Loaded,
     rounds: Rounds = 20,
     first_round: FirstRound = 0,
-    replica_set: Annotated[
-        bool, typer.Option("--replica-set", help="Instead: three MongoDB servers, the first killed in a burst.")
-    ] = False,
+    replica_set: SetOfThree = False,
     bug: Bug = None,
     output: Format = OutputFormat.TABLE,
 ) -> None:
-    """Break things on purpose, round after round, and prove after each that nothing was lost or counted twice.
+    """Inject faults, round after round, and check after each that nothing was lost or counted twice.
 
-    It has a MongoDB and files of its own and touches no others. A seed brings the same load and faults again.
+    It has a MongoDB and files of its own and touches no others. The same seed gives the same load and faults.
     """
-    if bug and bug not in BUGS:
-        raise WrongSettings(f"There is no bug {bug}; there are {', '.join(BUGS)}.")
+    if bug and bug not in MUTANTS:
+        raise WrongSettings(f"There is no bug {bug}; there are {', '.join(MUTANTS)}.")
     folder, seed, driver = _folder(loaded), loaded.of(Settings).seed, loaded.of(Settings).mongo_driver
     if replica_set:
-        failed_over = finish(fail_over(folder / "replica-set", seed, driver=driver))
-        _leave_nothing(folder)
-        _say_fail_over(failed_over, output)
-        return
-    tell = _tell if output is OutputFormat.TABLE else _tell_progress
-    done = finish(fight(folder, seed, range(first_round, first_round + rounds), tell, bug=bug, driver=driver))
-    _leave_nothing(folder)
-    _say(done, seed, output)
+        result = finish(fail_over(folder / "replica-set", seed, driver=driver))
+        lines, data, violations = _fail_over_lines(result), {**asdict(result), "folder": str(folder)}, result.violations
+    else:
+        report = _print_round if output is OutputFormat.TABLE else _print_progress
+        numbers = range(first_round, first_round + rounds)
+        done = finish(run_rounds(folder, seed, numbers, report, bug=bug, driver=driver))
+        lines, data = _summary(done, seed), {"seed": seed, "total": _total(done), "rounds": list(map(_as_data, done))}
+        violations = [violation for one_round in done for violation in one_round.violations]
+    with suppress(OSError):  # there is evidence in it
+        folder.rmdir()
+    if output is OutputFormat.JSON:
+        lines = [json.dumps({"right": not violations, **data}, ensure_ascii=False, indent=2)]
+    for line in lines:
+        typer.echo(line)
+    if violations:
+        sys.exit(FOUND_WRONG)
 
 
 def _folder(loaded: Loaded) -> Path:
-    """Below the data folder if one was named, and else far away from the real one."""
+    """Below the data folder if one was named, else in the system's temporary folder."""
     if loaded.sources["data_dir"] != "default":
         return loaded.of(Settings).data_dir / "torture"
     return Path(tempfile.mkdtemp(prefix="multimarket-torture-"))
 
 
-def _leave_nothing(folder: Path) -> None:
-    """Remove the folder, unless there is evidence in it."""
-    with suppress(OSError):
-        folder.rmdir()
+def _print_round(done: Round) -> None:
+    counts = f"{done.received} received = {done.stored} stored + {done.duplicates} duplicate"
+    injected, quarantined = ", ".join(done.injected) or "no faults", done.quarantined.total()
+    typer.echo(f"round {done.number}: {counts} + {quarantined} in quarantine, {done.seconds:.1f} s: {injected}")
+    for line in _evidence(done.violations, done.folder):
+        typer.echo(line)
 
 
-def _tell(one: Round) -> None:
-    """The line of a round."""
-    counts = f"{one.received} received = {one.stored} stored + {one.duplicates} duplicate"
-    struck = ", ".join(one.struck) or "nothing struck"
-    aside = one.quarantined.total()
-    typer.echo(f"round {one.number}: {counts} + {aside} in quarantine, {one.seconds:.1f} s: {struck}")
-    _evidence(one.violations, one.folder)
-
-
-def _tell_progress(one: Round) -> None:
+def _print_progress(done: Round) -> None:
     if sys.stderr.isatty():
-        typer.echo(f"\rround {one.number}: {len(one.violations)} violations ", err=True, nl=False)
+        typer.echo(f"\rround {done.number}: {len(done.violations)} violations ", err=True, nl=False)
 
 
-def _evidence(violations: Sequence[Violation], folder: Path) -> None:
-    for violation in violations[:MOST_TOLD]:
-        typer.echo(f"  VIOLATION {escape_control_chars(str(violation))}")
+def _evidence(violations: Sequence[str], folder: Path) -> Iterator[str]:
+    yield from (f"  VIOLATION {escape_control_chars(violation)}" for violation in violations[:SHOWN])
     if violations:
-        typer.echo(f"  {len(violations)} in all; everything as it was found: {folder}")
-
-
-def _say(rounds: Sequence[Round], seed: int, output: OutputFormat) -> None:
-    """The verdict."""
-    broken = sum(bool(one.violations) for one in rounds)
-    if output is OutputFormat.JSON:
-        typer.echo(json.dumps(_as_data(rounds, seed), ensure_ascii=False, indent=2))
-    else:
-        for line in _summary(rounds, seed):
-            typer.echo(line)
-    if broken:
-        sys.exit(FOUND_WRONG)
+        yield f"  {len(violations)} in all; the evidence is kept in {folder}"
 
 
 def _summary(rounds: Sequence[Round], seed: int) -> list[str]:
     total = _total(rounds)
-    struck = ", ".join(f"{times} {name}" for name, times in total["struck"].items())
+    injected = ", ".join(f"{times} {name}" for name, times in total["injected"].items())
     sums = "{received:,} received = {stored:,} stored + {duplicates:,} duplicate + {quarantined:,} in quarantine"
-    broken = [str(one.number) for one in rounds if one.violations]
+    broken = [str(done.number) for done in rounds if done.violations]
     replay = f"torture --seed {seed} --rounds 1 --first-round"
     return [
-        f"{len(rounds)} rounds of seed {seed} in {total['seconds']:.0f} s; struck: {struck}",
+        f"{len(rounds)} rounds of seed {seed} in {total['seconds']:.0f} s; injected: {injected}",
         f"{sums.format(**total)}; {total['generations']:,} KPI generations",
-        f"WRONG in round {', '.join(broken)}; again: {replay} {broken[0]}"
+        f"WRONG in round {', '.join(broken)}; to replay: {replay} {broken[0]}"
         if broken
         else "Right: no promise was broken.",
     ]
@@ -119,32 +107,18 @@ def _summary(rounds: Sequence[Round], seed: int) -> list[str]:
 
 def _total(rounds: Sequence[Round]) -> dict[str, Any]:
     names = ("received", "stored", "duplicates", "generations", "seconds")
-    struck = Counter(name for one in rounds for name in one.struck)
     return {
-        **{name: sum(getattr(one, name) for one in rounds) for name in names},
-        "quarantined": sum(one.quarantined.total() for one in rounds),
-        "struck": dict(struck.most_common()),
+        **{name: sum(getattr(done, name) for done in rounds) for name in names},
+        "quarantined": sum(done.quarantined.total() for done in rounds),
+        "injected": dict(Counter(name for done in rounds for name in done.injected).most_common()),
     }
 
 
-def _as_data(rounds: Sequence[Round], seed: int) -> dict[str, Any]:
-    right = not any(one.violations for one in rounds)
-    return {"right": right, "seed": seed, "total": _total(rounds), "rounds": [_round_as_data(one) for one in rounds]}
+def _as_data(done: Round) -> dict[str, Any]:
+    return {**vars(done), "folder": str(done.folder) if done.violations else None}
 
 
-def _round_as_data(one: Round) -> dict[str, Any]:
-    kept = {"folder": str(one.folder) if one.violations else None, "quarantined": dict(one.quarantined)}
-    return {**vars(one), **kept, "violations": [asdict(violation) for violation in one.violations]}
-
-
-def _say_fail_over(done: FailOver, output: OutputFormat) -> None:
-    right = not done.violations
-    if output is OutputFormat.JSON:
-        told = {"right": right, **asdict(done), "folder": None if right else str(done.folder)}
-        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
-    else:
-        stood = f"{done.seconds_without_progress:.1f} s without progress"
-        typer.echo(f"{done.received} received, {done.stored} stored, {stood} after the primary was killed")
-        _evidence(done.violations, done.folder)
-    if not right:
-        sys.exit(FOUND_WRONG)
+def _fail_over_lines(done: FailOver) -> list[str]:
+    pause = f"{done.seconds_without_progress:.1f} s without progress"
+    counts = f"{done.received} received, {done.stored} stored, {pause} after the primary was killed"
+    return [counts, *_evidence(done.violations, done.folder)]

@@ -70,12 +70,13 @@ def find_mongod() -> Path:
     return in_wheel
 
 
-async def spawn(binary: Path, folder: Path, *, port: int, cache_gb: float) -> Process:
+async def spawn(binary: Path, folder: Path, *, port: int, cache_gb: float, parameters: Sequence[str] = ()) -> Process:
     """Start mongod on this folder, in a session of its own (out of reach of Ctrl-C); it ends with this process."""
     with (folder / "mongod.out").open("wb") as output:
         try:
             return await asyncio.create_subprocess_exec(
                 *_command(binary, folder, port, cache_gb),
+                *(word for parameter in parameters for word in ("--setParameter", parameter)),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import Process
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -35,6 +36,7 @@ class EmbeddedServer:
     database: the one that the read-only user may read.
     port: 0 is the port of the last start, or any free one.
     cache_gb: memory for its cache, GiB.
+    parameters: more options for --setParameter, as name=value.
 
     uri, reader_uri: set by `start`; the second one is the read-only user's, for BI tools.
     """
@@ -43,11 +45,14 @@ class EmbeddedServer:
     reader_uri: str
     _passwords: Passwords
 
-    def __init__(self, folder: Path, *, database: str, port: int, cache_gb: float) -> None:
+    def __init__(
+        self, folder: Path, *, database: str, port: int, cache_gb: float, parameters: Sequence[str] = ()
+    ) -> None:
         self._folder = Folder(folder)
         self._database = database
         self._port = port
         self._cache_gb = cache_gb
+        self._parameters = parameters
         self._address: Address | None = None
         self._stopping = False
 
@@ -149,7 +154,9 @@ class EmbeddedServer:
             raise mongod.port_taken(port)
         binary = mongod.find_mongod()
         self._folder.rotate_log()
-        child = await mongod.spawn(binary, self._folder.path, port=port, cache_gb=self._cache_gb)
+        child = await mongod.spawn(
+            binary, self._folder.path, port=port, cache_gb=self._cache_gb, parameters=self._parameters
+        )
         self._address = Address(child.pid, port)
         try:
             self._folder.record(self._address)

@@ -1,4 +1,4 @@
-"""The victim: the real application, put together as `run` does it, in a process that may die at any instant."""
+"""Worker: the real application, composed as `run` does it, in a process that may be killed at any instant."""
 
 import multiprocessing
 import resource
@@ -21,15 +21,14 @@ from multimarket_async import logs
 from multimarket_async.app import Application, Workspace
 from multimarket_async.clock import Clock
 from multimarket_async.domains import settings_models
+from multimarket_async.proving.torture.failpoints import Failpoint, Injector, instrument, kill
+from multimarket_async.proving.torture.mutants import MUTANTS
 from multimarket_async.settings import Loaded, MongoDriver, load
-from multimarket_async.torture.bugs import BUGS
-from multimarket_async.torture.faults import Strike
-from multimarket_async.torture.strikes import Points, kill, watched
 
-LOG, STRUCK = "victim.log", "struck.txt"
-DIED = 70  # the victim's exit code when it ended by an error of its own
+LOG, INJECTED, MANIFEST = "worker.log", "injected.txt", "manifest.jsonl"
+DIED = 70  # the exit code of a worker that ended by an error of its own
 JUMPS_AFTER_S = 0.15
-# Haste, so that a round takes about a second; the rest are the defaults that users get.
+# Short times, so that a round takes about a second; the rest are the defaults that users get.
 HASTE: dict[str, Any] = {
     "scan_every_s": 0.02,
     "quiet_period_s": 0.3,
@@ -43,21 +42,21 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """What a victim is told. `drain`: collect until nothing waits, publish a last generation, end."""
+class WorkerConfig:
+    """The configuration of a worker. drain: it collects until nothing waits, publishes a last generation, and ends."""
 
     data_dir: Path
     mongo_uri: str = field(repr=False)
     database: str
     batch_files: int = 1000
     driver: MongoDriver | None = None
-    strikes: tuple[Strike, ...] = ()
+    failpoints: tuple[Failpoint, ...] = ()
     clock_back_s: float = 0.0
     bug: str | None = None
     drain: bool = False
 
     def loaded(self) -> Loaded:
-        """The settings of everybody in a round; of the user's own only the driver counts: a seed replays anywhere."""
+        """The settings of all processes of a round; the user's own do not count, but for the driver."""
         given = {
             "data_dir": self.data_dir,
             "mongo_uri": self.mongo_uri,
@@ -70,46 +69,46 @@ class Orders:
 
 
 def empty(folder: Path) -> None:
-    """A data folder without anything of an earlier time."""
+    """Make the folder, without the files of an earlier run."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
 
 
-# A server that has imported everything forks each victim: a start takes 20 ms instead of a second.
+# A server that has imported everything forks each worker: a start takes 20 ms instead of a second.
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([__name__])
 
 
-def start(orders: Orders) -> BaseProcess:
-    """A victim at work."""
-    process = _processes.Process(target=_main, args=(orders,), daemon=True)
+def start(config: WorkerConfig) -> BaseProcess:
+    """Start a worker."""
+    process = _processes.Process(target=_main, args=(config,), daemon=True)
     process.start()
     return process
 
 
-def _main(orders: Orders) -> None:
+def _main(config: WorkerConfig) -> None:
     threading.Thread(target=_end_with_harness, daemon=True).start()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with (orders.data_dir / LOG).open("a", buffering=1, encoding="utf-8") as stream:
+    with (config.data_dir / LOG).open("a", buffering=1, encoding="utf-8") as stream:
         logs.configure("json", stream, None)
         try:
-            uvloop.run(_work(orders))
+            uvloop.run(_work(config))
         except Exception as error:
             log.exception("worker.died")
             raise SystemExit(DIED) from error
 
 
 def _end_with_harness() -> None:
-    """Nobody would stop a victim whose harness was killed."""
+    """End when the harness was killed: nobody else would stop the worker."""
     if harness := multiprocessing.parent_process():
         harness.join()
         kill()
 
 
-async def _work(orders: Orders) -> None:
-    workspace = composition.workspace(orders.loaded())
-    async with _opened(replace(workspace, clock=_clock(orders.clock_back_s)), orders) as application:
-        if orders.drain:
+async def _work(config: WorkerConfig) -> None:
+    workspace = composition.workspace(config.loaded())
+    async with _opened(replace(workspace, clock=_clock(config.clock_back_s)), config) as application:
+        if config.drain:
             await application.collector().until_empty()
             await application.snapshotter().refresh()
         else:
@@ -118,14 +117,14 @@ async def _work(orders: Orders) -> None:
 
 
 @asynccontextmanager
-async def _opened(workspace: Workspace, orders: Orders) -> AsyncIterator[Application]:
+async def _opened(workspace: Workspace, config: WorkerConfig) -> AsyncIterator[Application]:
     async with composition.opened(workspace) as application:
-        sick = BUGS[orders.bug](application) if orders.bug else application
-        yield watched(sick, Points(orders.strikes, orders.data_dir / STRUCK))
+        mutant = MUTANTS[config.bug](application) if config.bug else application
+        yield instrument(mutant, Injector(config.failpoints, config.data_dir / INJECTED))
 
 
 def _clock(back_s: float) -> Clock:
-    """Right at first, then set back for good."""
+    """A clock that is right at first, and is then set back for good."""
     jumps_at, back = monotonic() + JUMPS_AFTER_S, timedelta(seconds=back_s)
 
     def now() -> datetime:

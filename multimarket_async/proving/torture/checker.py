@@ -1,0 +1,66 @@
+"""Checker: after a drain, every file, document, KPI, generation and log line against the manifest of the round."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from multimarket_async.app import Application
+from multimarket_async.landing import Landing
+from multimarket_async.proving import checker
+from multimarket_async.proving.checker import content_digest
+from multimarket_async.proving.manifest import Manifest
+from multimarket_async.proving.torture import generations
+from multimarket_async.proving.torture.generations import Generation
+from multimarket_async.proving.torture.worker import LOG
+from multimarket_async.readers.accounting import Channel
+from multimarket_async.readers.verify import verify
+
+MOST_LINES = 60
+ONE_PER_OUTCOME = frozenset({"file.quarantined", "batch.collected", "generation.published"})
+
+
+async def violations(
+    application: Application, manifest: Manifest, published: Sequence[Generation]
+) -> tuple[list[str], list[Channel]]:
+    """Every broken promise, and the accounts of every channel. published: all KPI generations, in order."""
+    kpis = {kpi.name for domain in application.domains for kpi in domain.kpis}
+    broken = list(generations.check(published, kpis))
+    if not published or set(published[-1]["kpis"]) != kpis:
+        return [*broken, "there is no whole generation to compare with"], []
+    comparison = await checker.check(application, [manifest.path], published[-1])
+    report = await verify(application.domains, application.channels, application.store, published[-1])
+    broken += comparison.differences
+    broken += [f"{number} in {place} were never delivered" for place, number in comparison.unnamed.items()]
+    broken += [f"verify: {difference}" for difference in report.differences]
+    for channel, (_, landing) in zip(report.channels, application.channels, strict=True):
+        delivered = manifest.expected[channel.feed].total()
+        if (channel.received, channel.waiting) != (delivered, 0):
+            shown = f"{channel.received} received, {channel.waiting} waiting"
+            broken.append(f"{channel.feed}: status shows {shown}; {delivered} files were delivered")
+        broken += false_conflicts(landing)
+    return broken, report.channels
+
+
+def false_conflicts(landing: Landing) -> Iterator[str]:
+    """Files quarantined as a conflict whose reason does not name their own content and another, archived one."""
+    archived = {content_digest(path) for path in landing.archive_files()}
+    for file in landing.quarantine.each():
+        stored, delivered = file.reason.get("sha256_stored"), file.reason.get("sha256_delivered")
+        true = delivered == content_digest(file.path) != stored and stored in archived
+        if file.reason["code"] == "conflict" and not true:
+            yield f"{landing.feed}: {file.path.name} is in conflict with nothing that is stored: {file.reason}"
+
+
+def floods(data_dir: Path) -> Iterator[str]:
+    """Log events that came far more often than anything happened; lines that are no JSON."""
+    events: Counter[str] = Counter()
+    for line in (data_dir / LOG).read_text("utf-8").splitlines(keepends=True):
+        try:
+            events[json.loads(line)["event"]] += 1
+        except ValueError:
+            if line.endswith("\n"):  # else a kill cut it
+                yield f"a log line is not JSON: {line[:200]!r}"
+    for event, lines in events.items():
+        if lines > MOST_LINES and event not in ONE_PER_OUTCOME:
+            yield f"the log has {lines} lines {event}"

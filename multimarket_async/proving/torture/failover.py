@@ -1,0 +1,120 @@
+"""Fail-over: a burst into a replica set of three MongoDB servers, whose primary is killed in the middle of it."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from multimarket_async import app as composition
+from multimarket_async.app import Application, side_task
+from multimarket_async.clock import beats
+from multimarket_async.proving.manifest import Manifest
+from multimarket_async.proving.torture import generations
+from multimarket_async.proving.torture.checker import violations
+from multimarket_async.proving.torture.generations import Watcher
+from multimarket_async.proving.torture.generator import EARLIEST, LATEST, Generator, Planned
+from multimarket_async.proving.torture.nemesis import drain, ended
+from multimarket_async.proving.torture.servers import replica_set
+from multimarket_async.proving.torture.worker import MANIFEST, WorkerConfig, empty, start
+from multimarket_async.settings import MongoDriver
+
+COUNT_EVERY_S = 0.05
+RESUMES_WITHIN_S = 120.0
+
+
+@dataclass
+class FailOver:
+    """The result. seconds_without_progress: the longest time in which files waited and none was stored."""
+
+    folder: Path
+    received: int = 0
+    stored: int = 0
+    seconds_without_progress: float = 0.0
+    seconds: float = 0.0
+    violations: list[str] = field(default_factory=list)
+
+
+async def fail_over(
+    folder: Path,
+    seed: int,
+    *,
+    files_per_channel: int = 1000,
+    over_s: float = 6.0,
+    election_timeout_s: float = 10.0,
+    driver: MongoDriver | None = None,
+) -> FailOver:
+    """Deliver so many files over so many seconds, and kill the primary after a third of them.
+
+    election_timeout_s: after so long without a sign of life from the primary another one is elected; MongoDB's default.
+    """
+    began, done = time.monotonic(), FailOver(folder)
+    empty(folder)
+    async with replica_set(folder / "mongo", election_timeout_s) as servers:
+        config = WorkerConfig(folder, servers.uri, "torture", batch_files=100, driver=driver)
+        async with composition.opened(composition.workspace(config.loaded())) as application:
+            load = _load(application, seed, files_per_channel, over_s)
+            killing = asyncio.get_running_loop().call_later(over_s / 3, servers.kill, 0)
+            await _run(application, config, load, done)
+            killing.cancel()
+    done.seconds = time.monotonic() - began
+    if not done.violations:
+        await asyncio.to_thread(shutil.rmtree, folder)
+    return done
+
+
+def _load(application: Application, seed: int, files_per_channel: int, over_s: float) -> list[Planned]:
+    """Good files, the channels in turn; a feed without a simulator has none."""
+    return [
+        Planned(feed, feed.simulate(seed, number, EARLIEST, LATEST), at_s=over_s * number / files_per_channel)
+        for number in range(files_per_channel)
+        for feed, _ in application.channels
+        if feed.simulate
+    ]
+
+
+async def _run(application: Application, config: WorkerConfig, load: Sequence[Planned], done: FailOver) -> None:
+    """Deliver the load, wait until everything is collected, check everything."""
+    watcher, worker = Watcher(application.store), start(config)
+    with Manifest(config.data_dir / MANIFEST, (), {}) as manifest:
+        async with side_task(watcher.watch(), "watcher"), side_task(_watch_progress(application, done), "progress"):
+            await Generator(application, manifest).deliver_all(load)
+            if not await _all_collected(application):
+                done.violations.append(f"collection had not resumed after {RESUMES_WITHIN_S} s")
+            worker.terminate()
+            if not await ended(worker, RESUMES_WITHIN_S):
+                done.violations.append("the collector did not stop")
+            done.violations += await drain(config)
+    published = await generations.published_in(application.store)
+    watcher.compare(published)
+    broken, channels = await violations(application, manifest, published)
+    done.violations += [*watcher.violations, *broken]
+    done.received, done.stored = len(load), sum(channel.stored for channel in channels)
+
+
+async def _watch_progress(application: Application, done: FailOver) -> None:
+    """Measure for how long the archive stands still while files wait."""
+    archived, since = 0, time.monotonic()
+    async for _ in beats(COUNT_EVERY_S, asyncio.Event()):
+        now, waiting = await asyncio.to_thread(_count, application)
+        if now != archived or not waiting:
+            archived, since = now, time.monotonic()
+        done.seconds_without_progress = max(done.seconds_without_progress, time.monotonic() - since)
+
+
+def _count(application: Application) -> tuple[int, int]:
+    """Files in the archive, and files that wait."""
+    landings = [landing for _, landing in application.channels]
+    archived = sum(1 for landing in landings for _ in landing.archive_files())
+    return archived, sum(len(landing.waiting()) for landing in landings)
+
+
+async def _all_collected(application: Application) -> bool:
+    deadline = time.monotonic() + RESUMES_WITHIN_S
+    async for _ in beats(COUNT_EVERY_S, asyncio.Event()):
+        if (await asyncio.to_thread(_count, application))[1] == 0:
+            return True
+        if time.monotonic() > deadline:
+            break
+    return False

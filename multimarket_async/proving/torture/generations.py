@@ -1,0 +1,74 @@
+"""KPI generations: watched during a round, as a reader would, and checked after it."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+from multimarket_async.clock import beats
+from multimarket_async.errors import Unavailable
+from multimarket_async.store import GENERATIONS, Store
+
+READ_EVERY_S = 0.025
+Generation = dict[str, Any]
+
+
+class Watcher:
+    """A reader that reads the newest generation again and again. violations: of "numbers only grow, none changes"."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._read: dict[int, Generation] = {}
+        self._last = 0
+        self.violations: list[str] = []
+
+    async def watch(self) -> None:
+        """Read until cancelled."""
+        async for _ in beats(READ_EVERY_S, asyncio.Event()):
+            try:
+                newest = await self._store.newest(GENERATIONS)
+            except Unavailable:
+                continue
+            if newest or self._last:
+                self._check(newest or {"_id": 0})
+
+    def _check(self, newest: Generation) -> None:
+        number = newest["_id"]
+        if number < self._last:
+            self._report(f"generation {number} was the newest after generation {self._last}")
+        if self._read.setdefault(number, newest) != newest:
+            self._report(f"generation {number} was changed after it had been read")
+        self._last = number
+
+    def compare(self, published: Sequence[Generation]) -> None:
+        """Compare with the generations that are there in the end: what was read must still be there."""
+        kept = {generation["_id"]: generation for generation in published}
+        for number, generation in self._read.items():
+            if kept.get(number) != generation:
+                self._report(f"generation {number} is not as it was read")
+
+    def _report(self, what: str) -> None:
+        if what not in self.violations:
+            self.violations.append(what)
+
+
+async def published_in(store: Store) -> list[Generation]:
+    """Every generation there is, in order."""
+    return [generation async for generation in store.aggregate(GENERATIONS, [{"$sort": {"_id": 1}}])]
+
+
+def check(published: Sequence[Generation], kpis: set[str]) -> Iterator[str]:
+    """Numbered 1, 2, 3 ... and whole; each one differs from the one before and counts no fewer documents."""
+    numbers = [generation["_id"] for generation in published]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield f"the generations are numbered {numbers}"
+    for generation in published:
+        if set(generation["kpis"]) != kpis:
+            yield f"generation {generation['_id']} has only the KPIs {sorted(generation['kpis'])}"
+    for before, after in pairwise(published):
+        counts = [(count, after["documents"].get(domain, 0)) for domain, count in before["documents"].items()]
+        if any(later < earlier for earlier, later in counts):
+            yield f"generation {after['_id']} counts {counts}, fewer documents than the one before"
+        # A document that is cancelled is still counted once.
+        elif before["kpis"] == after["kpis"] and before["documents"] == after["documents"]:
+            yield f"generation {after['_id']} says nothing new"

@@ -1,0 +1,227 @@
+"""Generator: the load of a round, drawn from its seed with the producer's own faults, and its delivery."""
+
+import asyncio
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from random import Random
+from typing import TypeVar
+
+from multimarket_async.app import Application
+from multimarket_async.domains import DUPLICATE, STORED, Delivery, Feed, FollowUp
+from multimarket_async.errors import Rejected, Unavailable
+from multimarket_async.landing.rename import place, rename_new
+from multimarket_async.producer.faults import CONFLICT, TORN, Source
+from multimarket_async.proving.manifest import Manifest
+from multimarket_async.proving.torture.worker import HASTE
+from multimarket_async.settings import Settings
+
+T = TypeVar("T")
+
+EARLIEST, LATEST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)
+NUMBERS_PER_ROUND = 100
+REUSED_NAME = "ticket.json"
+FAULTS = "duplicate=0.15, torn=0.1, late=0.02, skew=0.02"  # of any feed; and of those with corruptions:
+MORE_FAULTS = ", conflict=0.1, bad=0.16"
+TOO_LARGE, NOT_A_FILE = "file_too_large", "not_a_regular_file"
+LINK_TO = b"link to "  # with its target, what stands for the content of a link; see `content_digest`
+RETRY_S, RETRY_WITHIN_S = 0.005, 1.0
+_WITHIN_S, _LATER_S = 0.35, 0.2  # the load of a round; copies and contradictions may come later
+# Probabilities: a reused name, a stalled writer, an odd file in a feed; follow-ups, a copy of one, no document to them.
+_REUSED, _STALLED, _ODD, _LIFECYCLE, _AGAIN, _ORPHANED = 0.2, 0.004, 0.1, 0.5, 0.15, 0.1
+
+
+class Writing(StrEnum):
+    """The way in which a file gets into the landing directory."""
+
+    WHOLE = "whole"  # hidden, then renamed
+    REUSED = "reused"  # the same, under a name that has to become free first
+    PIECEWISE = "piecewise"  # under its own name, with pauses
+    LINK = "link"
+    PIPE = "pipe"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A delivery, `at_s` seconds after the round began. pauses: after so many bytes, so many seconds.
+
+    contested: the round delivers other content under the same key.
+    """
+
+    feed: Feed
+    delivery: Delivery
+    at_s: float = 0.0
+    writing: Writing = Writing.WHOLE
+    pauses: tuple[tuple[int, float], ...] = ()
+    contested: bool = False
+
+
+def draw(rng: Random, feeds: Sequence[Feed], seed: int, number: int) -> list[Planned]:
+    """The load of round `number`; of feeds without a simulator nothing."""
+    planned = [one for feed in feeds if feed.simulate for one in _of_feed(rng, feed, seed, number)]
+    rng.shuffle(planned)
+    return planned
+
+
+def _of_feed(rng: Random, feed: Feed, seed: int, number: int) -> Iterator[Planned]:
+    faults = FAULTS + (MORE_FAULTS if feed.corruptions else "")
+    source = Source(feed, Settings.model_validate({"seed": seed, "follow_ups": True, "faults": faults}))
+    first = number * NUMBERS_PER_ROUND
+    for index in range(first, first + rng.randint(5, 30)):
+        yield from _document(rng, feed, source, index)
+    sample = source.simulate(seed, first + NUMBERS_PER_ROUND - 1, EARLIEST, LATEST)
+    yield from _odd(rng, feed, sample)
+
+
+def _document(rng: Random, feed: Feed, source: Source, number: int) -> Iterator[Planned]:
+    """A document with what the producer makes of it; its follow-ups arrive in any order, early, late or twice."""
+    delivery, later = source.deliveries(number, EARLIEST, LATEST)
+    contested = bool(later and later.expected == CONFLICT)
+    document = Planned(feed, delivery, rng.uniform(0, _WITHIN_S), contested=contested)
+    follow_ups = []
+    if rng.random() < _LIFECYCLE:
+        follow_ups = [
+            each.delivery for each in source.with_follow_ups(delivery, LATEST) if each.delivery is not delivery
+        ]
+    if later or not follow_ups or rng.random() > _ORPHANED:
+        yield document if later else _written(rng, document)
+    if later:
+        yield Planned(feed, later, rng.uniform(0, _WITHIN_S) + rng.choice([0, _LATER_S]), contested=contested)
+    for follow_up in follow_ups:
+        yield Planned(feed, follow_up, rng.uniform(0, _WITHIN_S))
+        if rng.random() < _AGAIN:
+            yield Planned(feed, replace(follow_up, expected=DUPLICATE), rng.uniform(0, _WITHIN_S))
+
+
+def _written(rng: Random, one: Planned) -> Planned:
+    """The delivery with its writing: piecewise where it is torn, at times under a reused name."""
+    chance = rng.random()
+    if one.delivery.fault == TORN or chance < _STALLED:
+        quiet_period_s = HASTE["quiet_period_s"]
+        content = one.delivery.content.rstrip()  # without its last line break it is whole already, for any reader
+        cuts = sorted(rng.randint(0, len(content) - 1) for _ in range(rng.randint(1, 4)))
+        pauses_s = [rng.uniform(0.01, quiet_period_s / 3) for _ in cuts]
+        if chance < _STALLED:
+            pauses_s[0] = quiet_period_s + rng.uniform(0.1, 0.3)
+        pauses = tuple(zip(cuts, pauses_s, strict=True))
+        return replace(one, writing=Writing.PIECEWISE, pauses=pauses, delivery=replace(one.delivery, content=content))
+    if chance > 1 - _REUSED and one.delivery.expected == STORED:
+        return replace(one, writing=Writing.REUSED, delivery=replace(one.delivery, name=REUSED_NAME))
+    return one
+
+
+def _odd(rng: Random, feed: Feed, sample: Delivery) -> Iterator[Planned]:
+    """Files that no collector reads: a link, a pipe, one that is too large."""
+    too_large = sample.content + b" " * int(HASTE["max_file_bytes"])
+    for writing, name, content, code in (
+        (Writing.LINK, "link.json", LINK_TO + b"/etc/hostname", NOT_A_FILE),
+        (Writing.PIPE, "pipe.json", b"pipe", NOT_A_FILE),
+        (Writing.WHOLE, "large.json", too_large, TOO_LARGE),
+    ):
+        if rng.random() < _ODD:
+            yield Planned(feed, Delivery(name, content, expected=code), rng.uniform(0, _WITHIN_S), writing)
+
+
+class Generator:
+    """Delivers a load and records in a manifest what landed, and everything that may become of it."""
+
+    def __init__(self, application: Application, manifest: Manifest) -> None:
+        self._folders = {landing.feed: landing.sources for _, landing in application.channels}
+        self._store = application.store
+        self._manifest = manifest
+
+    async def deliver_all(self, load: Sequence[Planned]) -> None:
+        """Deliver each file at its time; return when the last one is whole."""
+        async with asyncio.TaskGroup() as group:
+            for planned in load:
+                group.create_task(self._deliver(planned))
+
+    async def _deliver(self, one: Planned) -> None:
+        await asyncio.sleep(one.at_s)
+        expected, *also = await self._outcomes(one)
+        folder, name, content = self._folders[one.feed.name], one.delivery.name, one.delivery.content
+        match one.writing:
+            case Writing.WHOLE | Writing.REUSED:
+                await _write_whole(folder, name, content, reused=one.writing is Writing.REUSED)
+            case Writing.PIECEWISE:
+                if await _write_piecewise(folder, name, content, one.pauses) >= HASTE["quiet_period_s"]:
+                    also += _codes_of_parts(one)
+            case Writing.LINK:
+                target = os.fsdecode(content.removeprefix(LINK_TO))
+                await _until_there(lambda: (folder / name).symlink_to(target))
+            case Writing.PIPE:
+                await _until_there(lambda: os.mkfifo(folder / name))
+        with self._manifest.record(one.feed.name, [replace(one.delivery, expected=expected)], also):
+            pass  # only now is it known how long it may have looked unchanged
+
+    async def _outcomes(self, one: Planned) -> list[str]:
+        """Of two contents under one key the stored one stays; before one is stored, either may be."""
+        [record] = one.feed.parse(one.delivery.content) if one.contested else [None]
+        if record is None or isinstance(record, FollowUp):
+            return [one.delivery.expected]
+        stored: dict[str, str] = {}
+        with suppress(Unavailable):
+            stored = await self._store.digests(one.feed.collection, [record["_id"]])
+        own = hashlib.sha256(one.delivery.content).hexdigest()
+        return [DUPLICATE if sha256 == own else CONFLICT for sha256 in stored.values()] or [STORED, CONFLICT]
+
+
+def _codes_of_parts(one: Planned) -> Iterator[str]:
+    """The codes under which a file may be quarantined that looked unchanged for too long before it was whole."""
+    yield "still_changing"
+    for cut, _ in one.pauses:
+        try:
+            list(one.feed.parse(one.delivery.content[:cut]))
+        except Rejected as rejected:
+            yield rejected.code
+
+
+async def _write_whole(folder: Path, name: str, content: bytes, *, reused: bool) -> None:
+    """Write under a hidden name, then rename; a reused name is waited for, for a while."""
+    hidden = folder / f".{uuid.uuid4().hex}.part"
+    await _until_there(lambda: hidden.write_bytes(content))
+    deadline = time.monotonic() + RETRY_WITHIN_S
+    while reused and time.monotonic() < deadline:
+        try:
+            return await _until_there(lambda: rename_new(hidden, folder / name))
+        except FileExistsError:
+            await asyncio.sleep(RETRY_S)
+    await _until_there(lambda: place(str(hidden), str(folder), name))
+    return None
+
+
+async def _write_piecewise(folder: Path, name: str, content: bytes, pauses: Sequence[tuple[int, float]]) -> float:
+    """Write under a visible name from the first byte on; the longest time it may have looked unchanged, seconds."""
+    path = folder / f"{uuid.uuid4().hex[:6]} {name}"
+    file = await _until_there(lambda: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+    try:
+        began, longest_s, done = time.monotonic(), 0.0, 0
+        for cut, pause_s in [*pauses, (len(content), 0.0)]:
+            before = time.monotonic()
+            os.write(file, content[done:cut])
+            # From before the last write to after this one: a scan may have seen no change for so long.
+            longest_s = max(longest_s, time.monotonic() - began) if cut > done else longest_s
+            began, done = (before, cut) if cut > done else (began, done)
+            await asyncio.sleep(pause_s)
+    finally:
+        os.close(file)
+    return longest_s
+
+
+async def _until_there(write: Callable[[], T]) -> T:
+    """Write; while the directory is gone, try again."""
+    deadline = time.monotonic() + RETRY_WITHIN_S
+    while True:
+        try:
+            return write()
+        except FileNotFoundError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(RETRY_S)

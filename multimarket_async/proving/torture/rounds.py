@@ -1,0 +1,106 @@
+"""Rounds: load and faults, a drain without faults, and the check of everything."""
+
+import asyncio
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+
+from multimarket_async import app as composition
+from multimarket_async.app import Application, side_task
+from multimarket_async.proving.manifest import Manifest
+from multimarket_async.proving.torture import generations, generator, nemesis
+from multimarket_async.proving.torture.checker import floods, violations
+from multimarket_async.proving.torture.generations import Watcher
+from multimarket_async.proving.torture.generator import Generator, Planned
+from multimarket_async.proving.torture.nemesis import Nemesis, drain
+from multimarket_async.proving.torture.servers import Mongod, mongod
+from multimarket_async.proving.torture.worker import INJECTED, MANIFEST, WorkerConfig, empty
+from multimarket_async.settings import MongoDriver
+
+
+@dataclass
+class Round:
+    """The accounts of a round and every broken promise. folder: the evidence."""
+
+    number: int
+    folder: Path
+    injected: list[str] = field(default_factory=list)
+    received: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+    generations: int = 0
+    seconds: float = 0.0
+    violations: list[str] = field(default_factory=list)
+
+
+async def torture(
+    data_dir: Path,
+    seed: int,
+    numbers: range,
+    report: Callable[[Round], None] = lambda _: None,
+    *,
+    bug: str | None = None,
+    driver: MongoDriver | None = None,
+) -> list[Round]:
+    """Run these rounds of this seed, and report each as it ends; the files of one without violations are removed.
+
+    Their MongoDB stays only as evidence. With a planted bug the first violation is enough.
+    """
+    rounds: list[Round] = []
+    async with mongod(data_dir / "mongo") as server:
+        for number in numbers:
+            folder = data_dir / f"seed-{seed}-round-{number}"
+            config = WorkerConfig(folder, server.uri, f"torture_{seed}_{number}", driver=driver, bug=bug)
+            rounds.append(await _round(config, seed, number, server))
+            report(rounds[-1])
+            if bug and rounds[-1].violations:
+                break
+    if not any(done.violations for done in rounds):
+        await asyncio.to_thread(shutil.rmtree, data_dir / "mongo")
+    return rounds
+
+
+async def _round(config: WorkerConfig, seed: int, number: int, server: Mongod) -> Round:
+    began, done = time.monotonic(), Round(number, config.data_dir)
+    rng = Random(f"{seed}:{number}")  # noqa: S311 - a fault has to come again
+    config = replace(config, batch_files=rng.randint(5, 60))
+    empty(config.data_dir)
+    await asyncio.to_thread(server.drop, config.database)
+    async with composition.opened(composition.workspace(config.loaded())) as application:
+        load = generator.draw(rng, [feed for feed, _ in application.channels], seed, number)
+        sources = rng.choice([landing.sources for _, landing in application.channels])
+        faults = Nemesis(config, nemesis.draw(rng), sources, server)
+        await _run(application, load, faults, done)
+    if not done.violations:
+        await asyncio.to_thread(server.drop, config.database)
+        await asyncio.to_thread(shutil.rmtree, config.data_dir)
+    done.seconds = time.monotonic() - began
+    return done
+
+
+async def _run(application: Application, load: Sequence[Planned], faults: Nemesis, done: Round) -> None:
+    watcher = Watcher(application.store)
+    with Manifest(done.folder / MANIFEST, (), {}) as manifest:
+        async with side_task(watcher.watch(), "watcher"):
+            await faults.run(asyncio.create_task(Generator(application, manifest).deliver_all(load)))
+            done.violations += [*faults.violations, *await drain(faults.config)]
+    published = await generations.published_in(application.store)
+    watcher.compare(published)
+    broken, channels = await violations(application, manifest, published)
+    done.violations += [*watcher.violations, *broken, *floods(done.folder)]
+    done.injected = [*_injected(done.folder), *faults.injected]
+    done.received, done.generations = sum(map(Counter.total, manifest.expected.values())), len(published)
+    for channel in channels:
+        done.stored += channel.stored
+        done.duplicates += channel.duplicates
+        done.quarantined += channel.quarantined
+
+
+def _injected(folder: Path) -> list[str]:
+    journal = folder / INJECTED
+    return list(dict.fromkeys(journal.read_text("utf-8").splitlines())) if journal.exists() else []

@@ -1,0 +1,142 @@
+"""The MongoDB of torture: the embedded server, killed, paused and made to fail from outside; and a set of three."""
+
+import asyncio
+import os
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from multimarket_async.app import side_task
+from multimarket_async.errors import CannotContinue
+from multimarket_async.store import EmbeddedServer, find_mongod
+from multimarket_async.store.embedded.folder import Folder
+from multimarket_async.store.embedded.mongod import spawn
+from multimarket_async.store.embedded.ports import free_port
+from multimarket_async.store.embedded.setup import Client
+
+PAUSE_S = 0.5
+CACHE_GB = 0.5
+READY_WITHIN_S = 60.0
+_POLL_S = 0.05
+
+
+class Mongod:
+    """An embedded server that is up. uri: its address, with the password."""
+
+    def __init__(self, folder: Path, uri: str) -> None:
+        self.uri = uri
+        self._folder = Folder(folder)
+
+    def kill(self) -> None:
+        """End it as the kernel would, short of memory; the process that owns it starts it again."""
+        self._send(signal.SIGKILL)
+
+    async def pause(self) -> None:
+        """Stop it in the middle of its work, for a moment."""
+        self._send(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(PAUSE_S)
+        finally:
+            self._send(signal.SIGCONT)
+
+    def fail_commands(self, mode: str | Mapping[str, int], data: Mapping[str, Any]) -> None:
+        """Set MongoDB's own fail point failCommand, unless the server is down. Blocking."""
+        with suppress(Exception), self._client() as admin:  # the driver is imported in store/ only
+            admin.admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
+
+    def drop(self, database: str) -> None:
+        """Drop a database. Blocking."""
+        with self._client() as admin:
+            admin.drop_database(database)
+
+    def _client(self) -> Client:
+        return Client(self.uri)
+
+    def _send(self, number: signal.Signals) -> None:
+        """Send a signal, unless the process is gone: killed a moment ago and not started again yet."""
+        if address := self._folder.address():
+            with suppress(ProcessLookupError):
+                os.kill(address.pid, number)
+
+
+@asynccontextmanager
+async def mongod(folder: Path) -> AsyncIterator[Mongod]:
+    """The server on this folder, restarted when it dies, as under `run`; its fail points can be set."""
+    server = EmbeddedServer(folder, database="torture", port=0, cache_gb=CACHE_GB, parameters=("enableTestCommands=1",))
+    try:
+        uri = await server.start()
+        async with side_task(server.watch(), "mongod"):
+            yield Mongod(folder, uri)
+    finally:
+        await server.stop()
+
+
+class ReplicaSet:
+    """Three members that are up, the first of which is primary. uri: the addresses of all, with the password."""
+
+    def __init__(self, uri: str, pids: list[int]) -> None:
+        self.uri = uri
+        self._pids = pids
+
+    def kill(self, member: int) -> None:
+        """End a member as a power cut would; 0 is the primary."""
+        os.kill(self._pids[member], signal.SIGKILL)
+
+
+@asynccontextmanager
+async def replica_set(folder: Path, election_timeout_s: float) -> AsyncIterator[ReplicaSet]:
+    """The embedded server, which nobody restarts, and two more members with its key file; ended afterwards."""
+    first, others = EmbeddedServer(folder / "0", database="torture", port=0, cache_gb=CACHE_GB), {}
+    try:
+        uri = await first.start()
+        address = Folder(folder / "0").address()
+        assert address  # noqa: S101 - a server that was started has one
+        for number in (1, 2):
+            member = folder / str(number)
+            (member / "db").mkdir(parents=True)
+            shutil.copy2(folder / "0" / "keyfile", member)
+            port = free_port(None)
+            others[port] = await spawn(find_mongod(), member, port=port, cache_gb=CACHE_GB)
+        await asyncio.to_thread(_join, uri, [address.port, *others], election_timeout_s)
+        hosts = ",".join(f"127.0.0.1:{port}" for port in (address.port, *others))
+        of_all = uri.replace(f"127.0.0.1:{address.port}", hosts).replace("directConnection=true", "replicaSet=rs0")
+        yield ReplicaSet(of_all, [address.pid, *(process.pid for process in others.values())])
+    finally:
+        for process in others.values():
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        await first.stop()
+
+
+def _join(uri: str, ports: list[int], election_timeout_s: float) -> None:
+    """Make one set of the members on these ports; the first stays primary while it lives. Blocking."""
+    members = [{"_id": number, "host": f"127.0.0.1:{port}"} for number, port in enumerate(ports)]
+    members[0]["priority"] = 2
+    settings = {"electionTimeoutMillis": int(election_timeout_s * 1000)}
+    with Client(uri) as admin:
+        version = admin.admin.command("replSetGetConfig")["config"]["version"]
+        config = {"_id": "rs0", "version": version + 1, "members": members, "settings": settings}
+        # By force: without it only one voting member at a time may be added.
+        admin.admin.command("replSetReconfig", config, force=True)
+        _until(lambda: _states(admin) == ["PRIMARY", "SECONDARY", "SECONDARY"])
+
+
+def _states(admin: Client) -> list[str]:
+    return [member["stateStr"] for member in admin.admin.command("replSetGetStatus")["members"]]
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline, reason = time.monotonic() + READY_WITHIN_S, "it is not in the expected state"
+    while time.monotonic() < deadline:
+        try:
+            if holds():
+                return
+        except Exception as error:  # noqa: BLE001 - whatever it is, it may be over in a moment
+            reason = str(error)
+        time.sleep(_POLL_S)
+    raise CannotContinue(f"The replica set is not ready after {READY_WITHIN_S:.0f} s: {reason}")

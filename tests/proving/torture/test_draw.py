@@ -1,0 +1,62 @@
+"""The load and the faults of a round: the same again from a seed, and everything sooner or later."""
+
+from collections import Counter
+from random import Random
+
+from multimarket_async.domains import discover, settings_models
+from multimarket_async.producer.faults import CONFLICT
+from multimarket_async.proving.torture import failpoints, generator, nemesis
+from multimarket_async.proving.torture.generator import Planned, Writing
+from multimarket_async.proving.torture.nemesis import Plan
+from multimarket_async.settings import load
+
+LOADED = load(settings_models(), {}, {})
+FEEDS = [feed for domain in discover() for feed in domain.under(LOADED).feeds if feed.simulate]
+
+
+def drawn(seed: int, number: int) -> tuple[list[Planned], Plan]:
+    rng = Random(f"{seed}:{number}")
+    return generator.draw(rng, FEEDS, seed, number), nemesis.draw(rng)
+
+
+def bytes_of(load: list[Planned]) -> list[tuple[str, str, bytes, float]]:
+    return [(one.feed.name, one.delivery.name, one.delivery.content, one.at_s) for one in load]
+
+
+def test_a_round_is_the_same_again() -> None:
+    """Load and faults; so a failing seed can be replayed."""
+    (load, faults), (again, same_faults) = drawn(3, 14), drawn(3, 14)
+    assert (bytes_of(load), faults) == (bytes_of(again), same_faults)
+    assert bytes_of(load) != bytes_of(drawn(3, 15)[0])
+    assert bytes_of(load) != bytes_of(drawn(4, 14)[0])
+
+
+def test_every_fault_is_drawn_sooner_or_later() -> None:
+    """200 rounds have all of them: none is listed and never used."""
+    plans = [drawn(1, number)[1] for number in range(200)]
+    inside = {failpoint.name for plan in plans for worker in plan.workers for failpoint in worker}
+    assert inside == {failpoint.name for failpoint in (*failpoints.KILLS, *failpoints.ERRORS)}
+    outside = {fault.name for plan in plans for fault in plan.external}
+    assert outside == {
+        nemesis.MONGOD_KILLED,
+        nemesis.MONGOD_PAUSED,
+        nemesis.DIRECTORY_REMOVED,
+        *nemesis.COMMAND_FAULTS,
+    }
+    assert {plan.together for plan in plans} == {True, False}
+    assert any(back_s for plan in plans for back_s in plan.clocks_back_s)
+
+
+def test_every_kind_of_file_is_drawn_sooner_or_later() -> None:
+    """Every way of writing and every corruption, copies, contradictions, follow-ups with and without a document."""
+    load = [planned for number in range(100) for planned in drawn(1, number)[0]]
+    assert {planned.writing for planned in load} == set(Writing)
+    assert any(pause_s > 0.3 for planned in load for _, pause_s in planned.pauses)
+    faults = {planned.delivery.fault for planned in load}
+    assert faults >= {way for feed in FEEDS if feed.corruptions for way in feed.corruptions.ways}
+    expected = Counter(planned.delivery.expected for planned in load)
+    assert expected["duplicate"] > 0
+    assert expected[CONFLICT] * 2 == sum(planned.contested for planned in load)
+    documents = {planned.delivery.name for planned in load}
+    follow_ups = [planned.delivery for planned in load if planned.delivery.follows]
+    assert {delivery.follows in documents for delivery in follow_ups} == {True, False}

@@ -1,0 +1,71 @@
+"""Two collectors on one directory at the same time: harmless, and noticed."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from multimarket_async import app as composition
+from multimarket_async.app import Application
+from multimarket_async.proving.manifest import Manifest
+from multimarket_async.proving.torture import generations
+from multimarket_async.proving.torture.checker import violations
+from multimarket_async.proving.torture.generator import EARLIEST, LATEST, REUSED_NAME, Generator, Planned, Writing
+from multimarket_async.proving.torture.nemesis import drain, ended
+from multimarket_async.proving.torture.worker import LOG, MANIFEST, WorkerConfig, start
+
+pytestmark = pytest.mark.slow
+
+
+@asynccontextmanager
+async def two_at_work(config: WorkerConfig) -> AsyncIterator[Application]:
+    """Two collectors in processes of their own while one delivers; afterwards everything is drained."""
+    workers = [start(config), start(config)]
+    async with composition.opened(composition.workspace(config.loaded())) as application:
+        yield application
+        for worker in workers:
+            worker.terminate()
+        assert [await ended(worker, 20) for worker in workers] == [True, True]
+        assert await drain(config) == []
+
+
+@pytest.fixture
+def config(tmp_path: Path, mongo_uri: str, database: "Database[Any]") -> WorkerConfig:
+    return WorkerConfig(tmp_path, mongo_uri, database.name, batch_files=20)
+
+
+def load(application: Application) -> Iterator[Planned]:
+    """Orders; some under one name for all, so that a name is used again as soon as it is free."""
+    for feed, _ in application.channels:
+        for number in range(100):
+            delivery = feed.simulate(1, number, EARLIEST, LATEST)
+            planned = Planned(feed, delivery, number / 99)
+            if number % 5 == 0:
+                planned = replace(planned, writing=Writing.REUSED, delivery=replace(delivery, name=REUSED_NAME))
+            yield planned
+
+
+async def test_two_collectors_on_one_directory_are_harmless(config: WorkerConfig) -> None:
+    """Each order once, each file once, whichever comes first."""
+    with Manifest(config.data_dir / MANIFEST, (), {}) as manifest:
+        async with two_at_work(config) as application:
+            await Generator(application, manifest).deliver_all(list(load(application)))
+    async with composition.opened(composition.workspace(config.loaded())) as application:
+        published = await generations.published_in(application.store)
+        broken, channels = await violations(application, manifest, published)
+    assert broken == []
+    assert [(channel.stored, channel.duplicates) for channel in channels] == [(100, 0)] * 3
+
+
+async def test_a_second_collector_is_noticed_once(config: WorkerConfig) -> None:
+    """The one who comes second says so, in one line a directory at most."""
+    async with two_at_work(config):
+        await asyncio.sleep(1)
+    events = [json.loads(line)["event"] for line in (config.data_dir / LOG).read_text().splitlines()]
+    assert events.count("collector.shared") == 1
