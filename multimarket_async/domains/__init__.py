@@ -24,15 +24,15 @@ Row: TypeAlias = dict[str, Any]
 Expression: TypeAlias = Any
 S = TypeVar("S", bound=Business)
 
-STORED, DUPLICATE = "stored", "duplicate"  # what becomes of a good file
+STORED, DUPLICATE = "stored", "duplicate"  # the outcome of a valid file
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One file a source delivers: its name (ending in .json) and its bytes.
 
-    expected: what must become of it: "stored", "duplicate", or the code under which it is quarantined.
-    fault: what was done to it on request; "" is nothing.
+    expected: the outcome that it must have: "stored", "duplicate", or the code under which it is quarantined.
+    fault: the fault injected on request; "" is none.
     follows: the name of the delivery of which this is a follow-up; "" where it is none.
     """
 
@@ -47,7 +47,7 @@ class Delivery:
 class FollowUp:
     """A later state of the document `key`, which may come before that document, late, and more than once.
 
-    event: what is kept of it, with the state and the time that the feed's `Lifecycle` names.
+    event: the fields to store, with the state and the time that the feed's `Lifecycle` names.
     """
 
     key: str
@@ -56,12 +56,12 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """How follow-ups change a document: all of them are kept in it, in order, and the newest says its state.
+    """Effect of follow-ups on a document: they are kept in it, in order, and the newest gives its state.
 
     history: the document's field that holds them, once there are any; the state the document came with is one of them.
     state, at: fields of an event: which state, and since when. Two that agree in both are the same event.
     own_state, own_at: the document's own fields for these; `own_state` becomes the newest one.
-    states: in the order of a life: of two states at the same instant the later one here is the newer one.
+    states: in the order of a lifecycle: of two states at the same instant the later one here is the newer one.
     """
 
     history: str
@@ -74,9 +74,9 @@ class Lifecycle:
 
 @dataclass(frozen=True, slots=True)
 class Corruptions:
-    """How deliveries of a feed can be wrong.
+    """Invalid variants of the deliveries of a feed.
 
-    ways: by name, from the bytes of a good one to those of a bad one, and the code it must be rejected with.
+    ways: by name, from valid bytes to invalid ones and the code of their rejection.
     contradict: from the bytes of a delivery to others under the same key.
     """
 
@@ -92,17 +92,17 @@ class Simulate(Protocol):
 
     @property
     def share(self) -> float:
-        """How many of all deliveries come through this feed, beside the shares of the others."""
+        """Weight of this feed among all feeds."""
 
     @property
     def peak(self) -> float:
         """No instant is busier than this."""
 
     def busyness(self, at: datetime) -> float:
-        """How many times busier than in the mean hour it is at that instant."""
+        """Rate of deliveries at that instant, relative to the mean hour."""
 
     def made_of(self, seed: int) -> Mapping[str, str | int]:
-        """All that decides what a delivery is, besides its feed, its number and its period."""
+        """Inputs that determine a delivery, besides its feed, its number and its period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +118,20 @@ SimulateFollowUps: TypeAlias = Callable[[int, Delivery, datetime], Sequence[Sche
 
 
 def single_partition(_: Document) -> str:
-    """The partition of each document where a collection has but one."""
+    """The partition of every document in a collection with a single one."""
     return "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A directory under data/sources and what its files become.
+    """A directory under data/sources, and the parser of its files.
 
     parse: bytes -> documents, each with its key in `_id`, or follow-ups of such; raises Rejected.
     partition: where a document is measured; it is kept in `ingestion.partition`, so it depends
         on what never changes, neither settings nor definitions.
     simulate: made-up deliveries; None where only real systems deliver. simulate_follow_ups: and their follow-ups.
     corruptions: how these can be corrupted on request; None: not at all.
-    life: what follow-ups do; None where there are none. Feeds of one collection have the same.
+    life: the effect of follow-ups; None where there are none. Feeds of one collection have the same.
     """
 
     name: str
@@ -255,10 +255,10 @@ class Kpi:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A field of documents, as they are listed. path: where it is in a document, in MongoDB's dotted notation.
+    """A field of documents in a listing. path: its path in a document, in MongoDB's dotted notation.
 
-    personal: it tells of a person, and is shown to nobody who did not ask MongoDB itself.
-    filtered: one may ask for the documents that have a value of it.
+    personal: it identifies a person, and is shown by nothing but MongoDB itself.
+    filtered: listings can be filtered by its value.
     """
 
     column: Column
@@ -269,7 +269,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How the documents of a collection are shown one by one, newest first, under `name`, a word in the plural.
+    """A list of the documents of a collection, newest first, under `name`, a word in the plural.
 
     dated: the attribute that says when it happened; an index on it and `_id` is kept. `_id` is a text.
     """
@@ -281,8 +281,8 @@ class Listing:
     attributes: tuple[Attribute, ...]
 
     def public(self) -> list[Attribute]:
-        """What may be shown; the date first."""
-        return [one for one in (self.dated, *self.attributes) if not one.personal]
+        """Attributes that may be shown; the date first."""
+        return [attribute for attribute in (self.dated, *self.attributes) if not attribute.personal]
 
 
 @dataclass(frozen=True, slots=True)

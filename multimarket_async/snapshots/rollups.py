@@ -124,7 +124,7 @@ class Rollups:
     async def _periods(self, cube: Cube, periods: Iterable[str], differing: Recomputed) -> None:
         for period in sorted(periods):
             before = (await self._stored(PERIODS, [_id(cube, period)])).get(_id(cube, period))
-            [rollups] = [found async for found in self._store.aggregate(PARTITIONS, of_period(cube, period), raw=True)]
+            [rollups] = [row async for row in self._store.aggregate(PARTITIONS, of_period(cube, period), raw=True)]
             after = {**_head(cube, period, before), "rollups": rollups}
             if _content(before) != _content(after):
                 differing.periods.add(period)

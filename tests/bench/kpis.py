@@ -123,7 +123,7 @@ async def main(rounds: int, sizes: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with app.opened(app.workspace(load_settings({"data_dir": folder}))) as application:
             assert application.server
-            uri = await application.server.start()
+            uri = application.server.uri
             feeds = tuple(feed for feed, _ in application.channels)
             databases = {size: await stored(uri, size, feeds) for size in sizes}
             stages = {size: Snapshotter(application.domains, databases[size].store, Clock()) for size in sizes}

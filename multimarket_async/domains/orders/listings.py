@@ -1,4 +1,4 @@
-"""How orders are listed one by one, and what in them is personal."""
+"""The listing of orders, and which of their attributes are personal."""
 
 from multimarket_async.domains import Attribute, Column, Listing
 from multimarket_async.domains.orders.rollups import COLLECTION
@@ -6,7 +6,7 @@ from multimarket_async.domains.orders.settings import OrderSettings
 
 
 def listings(settings: OrderSettings) -> tuple[Listing, ...]:
-    """The one listing of the orders domain."""
+    """The listing of the orders domain."""
     total = Column("total", "double", "Total", settings.currency)
     attributes = (
         Attribute(Column("order_id", "string", "Number in its channel"), "order_id"),

@@ -9,7 +9,7 @@ from multimarket_async.domains.orders.settings import OrderSettings
 
 
 def tables(settings: OrderSettings) -> str:
-    """Statements for `commandes` and its `lines`, one row an order and a line, whatever was delivered twice."""
+    """Statements for `commandes` and its `lines`, one row an order and a line, without duplicates."""
     return f"""
 CREATE MACRO ranked(moment, state) AS
   {{'moment': moment, 'rank': coalesce(list_position({_texts(settings.followup_statuses)}, state), 0), 'state': state}};

@@ -1,4 +1,4 @@
-"""What MultiMarket lets one decide about its orders, and the channels they come through."""
+"""Settings of the orders domain, and its channels."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ CHANNELS = {"site_web": "web", "application_mobile": "mobile", "boutique_physiqu
 
 
 class OrderSettings(Business):
-    """What MultiMarket lets one decide about its orders."""
+    """Settings of the orders domain."""
 
     currency: str = Field(
         "EUR", pattern="^[A-Z]{3}$", description="what prices are in (ISO 4217): the unit of the KPIs"
@@ -54,5 +54,5 @@ def _none(wrong: set[str], sentence: str) -> None:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Words for a sentence."""
+    """The words, separated by commas."""
     return ", ".join(words)

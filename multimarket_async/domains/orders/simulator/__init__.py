@@ -1,4 +1,4 @@
-"""A shop that is simulated: a profile says what it is like, a seed which one of all such shops it is."""
+"""Simulated orders: a profile describes the shop, and a seed chooses one of all shops like that."""
 
 from multimarket_async.domains.orders.simulator.simulator import Simulator
 

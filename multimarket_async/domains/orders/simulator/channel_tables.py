@@ -1,4 +1,4 @@
-"""How one channel sells: what a word of chance means for an order of it."""
+"""Per-channel sampling tables: they map 32-bit random words to the fields of an order."""
 
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ class ChannelHabits:
     """The tables of one channel under a profile and the rules for orders. Raises WrongSettings.
 
     baskets: products in an order, and statuses, as JSON: 65,536 slots each.
-    delivered: of 65,536 orders, how many have a delivery.
+    delivered: the number of orders with a delivery, of 65,536.
     """
 
     def __init__(self, profile: Profile, canal: str, rules: OrderSettings) -> None:
@@ -40,7 +40,7 @@ def _statuses(channel: Channel, rules: OrderSettings) -> list[bytes]:
 
 
 def _falling(ranks: int, total: float) -> list[float]:
-    """Each half as often as the one before, the most usual first."""
+    """Weights that halve from rank to rank."""
     weights = [0.5**rank for rank in range(ranks)]
     return [total * weight / sum(weights) for weight in weights]
 

@@ -1,4 +1,4 @@
-"""Bad files: each way to corrupt an order, and the code that has to be given for it."""
+"""Invalid files: corruptions of an order, each with the code of its rejection."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ Order = dict[str, Any]
 
 
 def written(order: Order) -> bytes:
-    """An order as most systems write it."""
+    """An order as JSON, in the form of most systems."""
     return json.dumps(order, ensure_ascii=False).encode()
 
 
@@ -37,14 +37,14 @@ def _price(literal: str) -> Callable[[Order], bytes]:
 
 
 def _other_delivery(order: Order) -> bytes:
-    """With what its channel forbids, or without what it demands."""
+    """With a delivery where its channel forbids one, or without one where it demands it."""
     if order["canal"] == "boutique":
         return written({**order, "livraison": {"adresse": "1 rue", "ville": "Fès"}})
     return _without("livraison")(order)
 
 
 def delivery_code(order: Order) -> str:
-    """The code for it."""
+    """The code of that rejection."""
     return "delivery_not_allowed" if order["canal"] == "boutique" else "delivery_missing"
 
 
@@ -98,12 +98,12 @@ INVALID: Mapping[str, tuple[str, Callable[[Order], bytes]]] = {
     "follow-up on a bad date": ("bad_date", _follow_up(date_etat="2026-02-30T10:00:00")),
     "delivery": ("", _other_delivery),
 }
-# Their first part is a good order: written slowly, it would rightly be taken for one.
+# Their first part is a valid order: a slow writer's file would rightly be stored as one.
 BEGIN_WELL = frozenset({"two orders"})
 
 
 def corruptions(canal: str, rules: OrderSettings) -> Corruptions:
-    """The ways that these rules forbid in this channel, and an order that contradicts another one."""
+    """Corruptions that these rules reject in this channel, and an order that conflicts with another one."""
     allowed = set()
     if canal not in (*rules.delivery_required, *rules.delivery_forbidden):
         allowed.add("delivery")
@@ -111,12 +111,12 @@ def corruptions(canal: str, rules: OrderSettings) -> Corruptions:
         allowed.add("unknown status")
     if "livree" in rules.followup_statuses:
         allowed.add("follow-up to an unknown state")
-    return Corruptions({kind: partial(_corrupted, kind) for kind in INVALID if kind not in allowed}, _contradicted)
+    return Corruptions({name: partial(_corrupted, name) for name in INVALID if name not in allowed}, _contradicted)
 
 
-def _corrupted(kind: str, content: bytes) -> tuple[bytes, str]:
+def _corrupted(name: str, content: bytes) -> tuple[bytes, str]:
     order = json.loads(content)
-    code, corrupt = INVALID[kind]
+    code, corrupt = INVALID[name]
     return corrupt(order), code or delivery_code(order)
 
 

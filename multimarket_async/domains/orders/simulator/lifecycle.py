@@ -1,4 +1,4 @@
-"""Made-up lives: the follow-ups of an order, seeded; the same order under the same seed has always the same life."""
+"""Simulated lifecycles: the follow-ups of an order, always the same for the same order and seed."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,9 +14,9 @@ from multimarket_async.domains.orders.settings import OrderSettings
 
 HOUR_S = 3600.0
 CANCELLED_SHARE, RETURNED_SHARE = 0.08, 0.06
-# How long a state takes to come after the one before it, hours.
+# Time from the state before to this one, hours: least, most.
 TAKES_H = {"payée": (0.1, 48), "expédiée": (4, 72), "livrée": (24, 120), "retournée": (72, 480), "annulée": (1, 96)}
-# How often, of 1, a file comes before that of its order; or late: by up to a day, or ten.
+# Share of files that arrive before their order; or late: by up to a day, or ten.
 EARLY_SHARE, LATE_SHARE, VERY_LATE_SHARE = 0.02, 0.10, 0.05
 EARLY_S, PROMPT_S, LATE_S, VERY_LATE_S = 60.0, 60.0, 24 * HOUR_S, 240 * HOUR_S
 
@@ -27,23 +27,24 @@ def simulate_follow_ups(
     """The follow-ups of a simulated order that have arrived by `until`, as they arrive."""
     tree = json.loads(order.content)
     date = _date(tree, settings)
-    arrived = (one for one in followups_of(tree, seed, settings) if date + timedelta(seconds=one.after_s) <= until)
-    return sorted(arrived, key=lambda one: one.after_s)
+    due_s = (until - date).total_seconds()
+    arrived = [follow_up for follow_up in followups_of(tree, seed, settings) if follow_up.after_s <= due_s]
+    return sorted(arrived, key=lambda follow_up: follow_up.after_s)
 
 
 def followups_of(order: Mapping[str, Any], seed: int, settings: OrderSettings) -> list[ScheduledFollowUp]:
-    """All later states of this order, in the order of its life; some files come late, and some before its own."""
+    """Later states of this order, in their order; some files arrive late, and some before the order."""
     draw = Random(f"{seed}:{order['canal']}:{order['order_id']}:suivi")  # noqa: S311 (made-up orders guard no secret)
-    date, after_s, found = _date(order, settings), 0.0, []
+    date, after_s, follow_ups = _date(order, settings), 0.0, []
     for number, state in enumerate(_states(draw, order, settings), start=1):
         after_s += HOUR_S * _between(draw, *TAKES_H[state])
         since = (date + timedelta(seconds=after_s)).replace(microsecond=0)
         suivi = {"etat": state, "date_etat": since.isoformat()}
         content = to_json({"order_id": order["order_id"], "canal": order["canal"], "suivi": suivi}, indent=4)
-        found.append(
+        follow_ups.append(
             ScheduledFollowUp(_arrival_s(draw, after_s), Delivery(f"{order['order_id']}-suivi-{number}.json", content))
         )
-    return found
+    return follow_ups
 
 
 def _states(draw: Random, order: Mapping[str, Any], settings: OrderSettings) -> Iterator[str]:

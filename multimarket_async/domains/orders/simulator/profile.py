@@ -1,4 +1,4 @@
-"""What the simulated shop is like: the profile.toml beside this file, and over it what a user's file says."""
+"""The profile of the simulated shop: the profile.toml beside this file, overridden by a user's file."""
 
 import difflib
 import tomllib
@@ -16,7 +16,7 @@ MOST_PRODUCTS = 300  # Faker knows some 400 family names
 MOST_LINES = 10  # an order is drawn from one digest, which has no more words to spare
 
 
-def _some(weights: tuple[float, ...]) -> tuple[float, ...]:
+def _positive(weights: tuple[float, ...]) -> tuple[float, ...]:
     if not sum(weights):
         raise ValueError("needs a weight above 0")
     return weights
@@ -24,7 +24,7 @@ def _some(weights: tuple[float, ...]) -> tuple[float, ...]:
 
 Weight: TypeAlias = Annotated[float, Field(ge=0, le=1e6)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-Weights: TypeAlias = Annotated[tuple[Weight, ...], Field(min_length=1), AfterValidator(_some)]
+Weights: TypeAlias = Annotated[tuple[Weight, ...], Field(min_length=1), AfterValidator(_positive)]
 Hours: TypeAlias = Annotated[Weights, Field(min_length=24, max_length=24)]
 
 
@@ -33,14 +33,14 @@ class _Part(BaseModel):
 
 
 class Customers(_Part):
-    """Who buys, in proportion to 1 / (rank + regulars)."""
+    """Customers, drawn in proportion to 1 / (rank + regulars)."""
 
     pool: int = Field(ge=1, le=10**9)
     regulars: int = Field(ge=1, le=10**9)
 
 
 class Channel(_Part):
-    """How one channel sells; every list holds weights."""
+    """The sales of one channel; every list holds weights."""
 
     share: Weight
     cancelled: Share
@@ -52,7 +52,7 @@ class Channel(_Part):
 
 
 class Category(_Part):
-    """A kind of product; prices in whole units of the currency."""
+    """A category of products; prices in whole units of the currency."""
 
     name: str = Field(pattern=r"\S")
     lowest: int = Field(ge=0, le=10**6)
@@ -68,7 +68,7 @@ class Category(_Part):
 
 
 class Catalogue(_Part):
-    """What is sold, the product of rank r in proportion to 1 / r ^ zipf."""
+    """Products, the one of rank r drawn in proportion to 1 / r ^ zipf."""
 
     zipf: float = Field(ge=0, le=5)
     quantities: Weights
@@ -77,14 +77,14 @@ class Catalogue(_Part):
 
     @field_validator("categories")
     @classmethod
-    def _named(cls, kinds: tuple[Category, ...]) -> tuple[Category, ...]:
-        if (products := sum(kind.products for kind in kinds)) > MOST_PRODUCTS:
+    def _named(cls, categories: tuple[Category, ...]) -> tuple[Category, ...]:
+        if (products := sum(category.products for category in categories)) > MOST_PRODUCTS:
             raise ValueError(f"{products} products are more than there are names for: {MOST_PRODUCTS}")
-        return kinds
+        return categories
 
 
 class Country(_Part):
-    """Where customers live."""
+    """A country of customers."""
 
     weight: Weight
     cities: tuple[str, ...]
@@ -93,7 +93,7 @@ class Country(_Part):
 
 
 class Profile(_Part):
-    """All of it; profile.toml says what each value means."""
+    """The whole profile; profile.toml explains each value."""
 
     growth: float = Field(gt=-1, le=100)
     months: Annotated[Weights, Field(min_length=12, max_length=12)]
@@ -107,7 +107,7 @@ class Profile(_Part):
 
 
 def read_profile(file: str) -> Profile:
-    """The package's profile, changed by this file, or by config/profile.toml where none is named. WrongSettings."""
+    """The package's profile, overridden by this file or by config/profile.toml. Raises WrongSettings."""
     own = tomllib.loads(files(__package__).joinpath("profile.toml").read_text("utf-8"))
     path = Path(file) if file else FILE
     if not file and not path.exists():

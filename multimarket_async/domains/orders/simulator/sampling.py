@@ -1,4 +1,4 @@
-"""Chance by key: the same words for the same key on every machine, and tables that turn a word into a choice.
+"""Random words by key, the same on every machine, and tables that turn a word into a choice.
 
 Whole numbers only: Python promises neither the stream of `random` nor the last bit of `pow` on every platform.
 """
@@ -31,7 +31,7 @@ def keyed(key: str) -> Callable[[int], Words]:
 
 
 def slots(values: Sequence[T], weights: Iterable[float]) -> list[T]:
-    """65,536 slots, shared out by weight: the upper 16 bits of a word choose one."""
+    """65,536 slots, shared out by weight: the upper 16 bits of a word choose a slot."""
     sums = list(accumulate(weights))
     bounds = [int(part / sums[-1] * SLOTS) for part in sums]
     runs = (repeat(value, end - first) for value, (first, end) in zip(values, pairwise([0, *bounds]), strict=True))

@@ -1,4 +1,4 @@
-"""When orders come: growth x month x Black Friday x end of month x weekday x hour, over any period."""
+"""Arrival times of orders: growth x month x Black Friday x end of month x weekday x hour, over any period."""
 
 import math
 from bisect import bisect_right
@@ -27,7 +27,7 @@ class _Stretch(NamedTuple):
 
 
 class Season:
-    """How busy one channel of this profile is, hour by hour of the business time zone."""
+    """Relative rate of orders of one channel of this profile, hour by hour of the business time zone."""
 
     def __init__(self, profile: Profile, channel: Channel, zone: ZoneInfo) -> None:
         self._profile = profile
@@ -39,12 +39,12 @@ class Season:
         self._hourly = float(Decimal(repr(1 + profile.growth)) ** (1 / Decimal(HOURS_PER_YEAR)))
 
     def busyness(self, at: datetime) -> float:
-        """How many times busier than in the mean hour of an ordinary week it is at that instant."""
+        """Rate of orders at that instant, relative to the mean hour of an ordinary week."""
         return self._busyness(at.astimezone(self._zone))
 
     @property
     def peak(self) -> float:
-        """No instant is busier."""
+        """The highest rate."""
         week = max(busy * max(self._hours[day >= SATURDAY]) for day, busy in enumerate(self._weekdays))
         return (
             week
@@ -57,9 +57,9 @@ class Season:
         """Words -> a local date, ISO 8601 in whole seconds, between the two or the last second before `latest`."""
         stretches = list(self._stretches(earliest, latest))
         growing = accumulate(stretches, lambda factor, _: factor * self._hourly, initial=1.0)
-        busy = [self._busyness(one.local) * one.seconds for one in stretches]
+        busy = [self._busyness(stretch.local) * stretch.seconds for stretch in stretches]
         if not any(busy):
-            busy = [float(one.seconds) for one in stretches]  # a closed shop, asked for an order all the same
+            busy = [float(stretch.seconds) for stretch in stretches]  # a closed shop, asked for an order all the same
         sums = list(accumulate(factor * weight for factor, weight in zip(growing, busy, strict=False)))
         total = sums[-1] / 2**32
 

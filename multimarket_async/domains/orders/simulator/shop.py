@@ -1,4 +1,4 @@
-"""What the orders of one seed have in common: the products, and where each customer lives."""
+"""Products and customers, shared by all orders of one seed."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -42,30 +42,30 @@ class Shop:
         self._home_of = keyed(f"{seed}:home")
 
     def home(self, customer: int) -> tuple[bytes, bytes]:
-        """Where this customer lives: address and city, as JSON."""
+        """Address and city of this customer, as JSON."""
         place, street, house, *_ = self._home_of(customer)
         city = self._cities[place >> 16]
         return to_json(f"{1 + house % HOUSES} {city.streets[street % len(city.streets)]}"), city.name
 
 
 def _products(catalogue: Catalogue, fake: faker.Faker, seed: int) -> list[Product]:
-    """Best sellers first: which product is one is chance."""
-    kinds = [kind for kind in catalogue.categories for _ in range(kind.products)]
-    products = [_product(catalogue, kind, number, fake, seed) for number, kind in enumerate(kinds, 1)]
+    """Best sellers first, in random order."""
+    categories = [category for category in catalogue.categories for _ in range(category.products)]
+    products = [_product(catalogue, category, number, fake, seed) for number, category in enumerate(categories, 1)]
     ranked = keyed(f"{seed}:rank")
     return [products[index] for index in sorted(range(len(products)), key=ranked)]
 
 
-def _product(catalogue: Catalogue, kind: Category, number: int, fake: faker.Faker, seed: int) -> Product:
+def _product(catalogue: Catalogue, category: Category, number: int, fake: faker.Faker, seed: int) -> Product:
     euros, cents, *_ = keyed(f"{seed}:price")(number)
-    whole = kind.lowest + euros % (kind.highest - kind.lowest + 1)
+    whole = category.lowest + euros % (category.highest - category.lowest + 1)
     price = (whole * 100 + slots(list(catalogue.cents), catalogue.cents.values())[cents >> 16]) / 100
-    name = to_json(f"{kind.name} {fake.unique.last_name()}").decode()
+    name = to_json(f"{category.name} {fake.unique.last_name()}").decode()
     head = (
         f'        {{\n            "produit_id": "P{number:03}",\n            "nom": {name},\n            "quantite": '
     )
     tail = f',\n            "prix_unitaire": {price}\n        }}'
-    weights = kind.quantities or catalogue.quantities
+    weights = category.quantities or catalogue.quantities
     return Product([f"{head}{pieces}{tail}".encode() for pieces in range(1, len(weights) + 1)], _chosen(weights))
 
 

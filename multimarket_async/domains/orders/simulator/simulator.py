@@ -37,7 +37,7 @@ Dated: TypeAlias = Callable[[Words], str]
 
 
 class Simulator:
-    """One channel's orders; the profile is read when the first one is asked for, or raises WrongSettings then."""
+    """Orders of one channel. The profile is read for the first order, which may raise WrongSettings."""
 
     def __init__(self, canal: str, rules: OrderSettings) -> None:
         self._canal = canal
@@ -64,20 +64,20 @@ class Simulator:
 
     @property
     def share(self) -> float:
-        """How many of a history's orders come through this channel, beside the shares of the others."""
+        """Weight of this channel among all channels."""
         return self._habits.share
 
     @property
     def peak(self) -> float:
-        """No instant is busier than this."""
+        """The highest rate."""
         return self._habits.season.peak
 
     def busyness(self, at: datetime) -> float:
-        """How many times busier than in the mean hour of an ordinary week it is at that instant."""
+        """Rate of orders at that instant, relative to the mean hour of an ordinary week."""
         return self._habits.season.busyness(at)
 
     def made_of(self, seed: int) -> Mapping[str, str | int]:
-        """All that decides what an order is, besides its channel, its number and its period."""
+        """Inputs that determine an order, besides its channel, its number and its period."""
         rules = self._rules.model_dump_json(include=DECISIVE).encode()
         return {
             "seed": seed,
@@ -102,7 +102,7 @@ class Simulator:
 
 @lru_cache(maxsize=4)
 def _shop(profile: bytes, seed: int) -> Shop:
-    """One for all channels: they share products and customers."""
+    """The shop of all channels: they share products and customers."""
     return Shop(Profile.model_validate_json(profile), seed)
 
 
