@@ -28,7 +28,7 @@ async def exit_code(config: WorkerConfig, failpoint: Failpoint) -> int | None:
     worker = start(replace(config, failpoints=(failpoint,)))
     journal = config.data_dir / INJECTED
     async with asyncio.timeout(120):
-        while not journal.exists() or not journal.read_text():  # noqa: ASYNC110, ASYNC240 - another process writes it
+        while not journal.exists() or not journal.read_text():  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
     worker.terminate()
     assert await ended(worker, 20)
