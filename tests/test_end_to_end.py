@@ -124,8 +124,8 @@ def test_files_from_outside_are_stored_measured_and_survive_kill_9(data_dir: Pat
 
     report = json.loads(command(data_dir, "verify", "--format", "json"))
     assert report["right"], report["differences"]
-    web = report["channels"][0]
-    assert (web["received"], web["stored"], web["duplicates"], web["waiting"]) == (3200, 3200, 0, 0)
+    web = report["feeds"][0]
+    assert (web["received"], web["stored"], web["duplicate"], web["waiting"]) == (3200, 3200, 0, 0)
 
 
 def test_ctrl_c_collects_what_waits_and_publishes_a_last_generation(data_dir: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(data_dir: Path) -> None:
     assert run.ends(signal.SIGINT) in (0, 130)
     command(data_dir, "collect", "--until-empty")
     report = json.loads(command(data_dir, "verify", "--format", "json"))
-    assert (report["right"], report["channels"][0]["stored"]) == (True, 2000)
+    assert (report["right"], report["feeds"][0]["stored"]) == (True, 2000)
 
 
 @pytest.mark.usefixtures("either_driver")
@@ -211,4 +211,4 @@ def test_the_examples_of_the_order_format_reach_quarantine_with_exact_reasons(da
         "conflict.json": ("conflict", "", None),
     }
     status = json.loads(command(data_dir, "status", "--format", "json"))
-    assert (status["channels"][0]["stored"], status["channels"][0]["waiting"]) == (40, 0)
+    assert (status["feeds"][0]["stored"], status["feeds"][0]["waiting"]) == (40, 0)

@@ -143,7 +143,7 @@ async def test_every_file_is_accounted_for(world: World) -> None:
     report = await world.verify()
     [channel] = report.channels
     assert report.differences == []
-    assert (channel.received, channel.stored, channel.duplicates) == (6, 2, 2)
+    assert (channel.received, channel.stored, channel.duplicate) == (6, 2, 2)
     assert channel.quarantined == {"conflict": 1, "unknown_status": 1}
 
 

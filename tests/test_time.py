@@ -332,7 +332,7 @@ async def test_orders_without_a_generation_make_the_numbers_stale(tmp_path: Path
             found.append(await freshness(application.store, loop.clock.now(), 60.0))
         await snapshotter.refresh()
         found.append(await freshness(application.store, loop.clock.now(), 60.0))
-        return [(one["behind_s"], one["stale"]) for one in found]
+        return [(one.behind_s, one.stale) for one in found]
 
     with capture_logs() as logs:
         assert await live(loop, work()) == [(29.0, False), (60.0, False), (61.0, True), (0.0, False)]

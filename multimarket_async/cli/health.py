@@ -2,7 +2,8 @@
 
 import json
 import sys
-from dataclasses import asdict
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import typer
@@ -16,7 +17,6 @@ from multimarket_async.cli.options import Format, OutputFormat, connected, finis
 from multimarket_async.errors import CannotContinue
 from multimarket_async.readers import status as reading
 from multimarket_async.readers import tables
-from multimarket_async.readers.accounting import Channel
 from multimarket_async.readers.doctor import examine
 from multimarket_async.readers.terminal import early_lines, feeds_table, progress, status_screen
 from multimarket_async.readers.verify import Report
@@ -33,49 +33,51 @@ def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFo
     if manifest:
         verify_manifests(loaded, manifest, output)
         return
-    report = connected(loaded, _verified)
+    report, feeds, now = connected(loaded, _verified)
     if output is OutputFormat.JSON:
-        typer.echo(json.dumps(_as_data(report), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(_as_data(report, feeds), ensure_ascii=False, indent=2))
     else:
-        tables.console().print(feeds_table(report.channels, composition.workspace(loaded).clock.now()))
-        for line in _lines(report):
+        tables.console().print(feeds_table(feeds, now))
+        for line in _lines(report, feeds):
             typer.echo(line)
     if not report.right:
         sys.exit(FOUND_WRONG)
 
 
-async def _verified(application: Application) -> Report:
+async def _verified(application: Application) -> tuple[Report, list[reading.FeedStatus], datetime]:
     generation = await application.snapshotter().current()
     files = sum(1 for _, landing in application.channels for _ in landing.archive_files())
     with progress("archived files", total=files) as update:
-        return await compare(
+        report = await compare(
             application.domains,
             application.channels,
             application.store,
             generation,
             lambda done: update("archived files", advance=done),
         )
+    now = application.clock.now()
+    return report, [reading.feed_status(files, now) for files in report.channels], now
 
 
-def _lines(report: Report) -> list[str]:
+def _lines(report: Report, feeds: Sequence[reading.FeedStatus]) -> list[str]:
     right = f"Right: every file is accounted for, and the KPIs of generation {report.generation} agree to the cent."
     wrong = [f"WRONG {tables.escape_control_chars(difference)}" for difference in report.differences]
-    return [*early_lines(report.channels), *(wrong or [right])]
+    return [*early_lines(feeds), *(wrong or [right])]
 
 
 def status(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
     """Show the files of each feed, their latency, and the age of the KPIs."""
     found = connected(loaded, read_status)
     if output is OutputFormat.JSON:
-        typer.echo(json.dumps(_status_data(found), ensure_ascii=False, indent=2))
+        typer.echo(found.model_dump_json(indent=2, ensure_ascii=False))
     else:
         tables.console().print(status_screen(found))
 
 
-async def read_status(application: Application) -> reading.Status:
+async def read_status(application: Application) -> reading.StatusResponse:
     """A reading of the feeds and of the newest generation."""
-    now, stale_after_s = application.clock.now(), application.settings.stale_after_s
-    return await reading.status(application.channels, application.store, now, stale_after_s, application.latency_file)
+    now, settings = application.clock.now(), application.settings
+    return await reading.read_status(application.channels, application.store, settings, now, application.latency_file)
 
 
 def doctor(loaded: Loaded) -> None:
@@ -101,23 +103,11 @@ def show_settings(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
     tables.console().print(table)
 
 
-def _as_data(report: Report) -> dict[str, Any]:
-    channels = [_channel_data(one) for one in report.channels]
+def _as_data(report: Report, feeds: Sequence[reading.FeedStatus]) -> dict[str, Any]:
     return {
         "right": report.right,
         "generation": report.generation,
-        "channels": channels,
+        "feeds": [feed.model_dump() for feed in feeds],
         "kpis": report.kpis,
         "differences": report.differences,
     }
-
-
-def _status_data(found: reading.Status) -> dict[str, Any]:
-    channels = [{**_channel_data(one), "oldest_age_s": one.oldest_age_s(found.at)} for one in found.channels]
-    return {"channels": channels, "latency": found.latency, "generation": found.generation}
-
-
-def _channel_data(one: Channel) -> dict[str, Any]:
-    oldest = one.oldest_since.isoformat() if one.oldest_since else None
-    derived = {"oldest_since": oldest, "duplicates": one.duplicates, "received": one.received}
-    return {**asdict(one), **derived, "quarantined": dict(one.quarantined)}

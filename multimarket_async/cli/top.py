@@ -14,8 +14,9 @@ from multimarket_async.cli.health import read_status
 from multimarket_async.cli.options import connected
 from multimarket_async.clock import pause
 from multimarket_async.readers import tables
+from multimarket_async.readers.status import StatusResponse
 from multimarket_async.readers.terminal import status_lines, status_screen
-from multimarket_async.readers.top import Observer, Reading
+from multimarket_async.readers.top import Observer
 from multimarket_async.settings import Loaded
 
 
@@ -38,8 +39,8 @@ def top(
 
 async def _readings(
     application: Application, stop: asyncio.Event, *, every_s: float, once: bool
-) -> AsyncIterator[Reading]:
-    observer = Observer(lambda: read_status(application), list(application.channels), application.clock)
+) -> AsyncIterator[StatusResponse]:
+    observer = Observer(lambda: read_status(application), application.channels, application.clock)
     while not stop.is_set():
         yield await observer.reading()
         if once:
@@ -47,15 +48,15 @@ async def _readings(
         await pause(max(every_s, observer.rest_s), stop)
 
 
-async def _show(readings: AsyncIterator[Reading], console: Console) -> None:
+async def _show(readings: AsyncIterator[StatusResponse], console: Console) -> None:
     """One screen, drawn again and again, on a terminal; lines elsewhere."""
     if console.is_terminal:
         with Live(console=console, auto_refresh=False) as live:
             async for reading in readings:
-                live.update(status_screen(reading.status, reading.rates, reading.outage), refresh=True)
+                live.update(status_screen(reading, live=True), refresh=True)
         return
     heading = True
     async for reading in readings:
-        for line in status_lines(reading.status, reading.rates, heading=heading):
+        for line in status_lines(reading, heading=heading):
             typer.echo(line)
         heading = False

@@ -1,4 +1,4 @@
-"""Where every file of a channel is: received = waiting + stored + duplicate + quarantined."""
+"""The files of each feed by place: received = waiting + stored + duplicate + quarantined."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,10 +11,10 @@ from multimarket_async.store import PLACEHOLDER_PARTITION, Store
 
 
 @dataclass(frozen=True)
-class Channel:
+class FeedFiles:
     """The files of one feed.
 
-    oldest_since: when the longest wait began; None if none waits.
+    oldest_since: arrival of the oldest waiting file; None if none waits.
     early: follow-ups, among those stored, whose document has not come.
     """
 
@@ -28,32 +28,32 @@ class Channel:
     early: int = 0
 
     @property
-    def duplicates(self) -> int:
-        """Archived files whose documents were stored before: archived means stored, each document once."""
+    def duplicate(self) -> int:
+        """Archived files whose documents were stored before from another file."""
         return self.archived - self.stored
 
     @property
     def received(self) -> int:
-        """Every file that ever landed is in exactly one of three places."""
+        """Each file that ever landed is in exactly one of three places."""
         return self.waiting + self.archived + self.quarantined.total()
 
     def oldest_age_s(self, now: datetime) -> float | None:
-        """How long the oldest file has waited; a clock set back gives no negative age."""
+        """Age of the oldest waiting file; never negative, even if the clock is set back."""
         return max(0.0, (now - self.oldest_since).total_seconds()) if self.oldest_since else None
 
 
-def on_disk(landing: Landing, stored: int, early: int = 0) -> Channel:
-    """One channel's files, counted."""
-    waiting = waiting_in(landing)  # before the archive: a file on its way is counted twice rather than not at all
+def on_disk(landing: Landing, stored: int, early: int = 0) -> FeedFiles:
+    """The files of one feed, counted."""
+    waiting = waiting_in(landing)  # before the archive: a file that is moved meanwhile counts twice rather than never
     archived = landing.archived_files()
-    found = landing.quarantine.codes()
-    return replace(waiting, archived=archived, stored=stored, quarantined=found, early=early)
+    quarantined = landing.quarantine.codes()
+    return replace(waiting, archived=archived, stored=stored, quarantined=quarantined, early=early)
 
 
-def waiting_in(landing: Landing) -> Channel:
-    """What waits in one channel, and nothing else. Raises Unavailable."""
+def waiting_in(landing: Landing) -> FeedFiles:
+    """The waiting files of one feed only. Raises Unavailable."""
     waiting = landing.waiting()
-    return Channel(
+    return FeedFiles(
         feed=landing.feed,
         waiting=len(waiting),
         waiting_bytes=sum(file.bytes for file in waiting),
@@ -61,24 +61,24 @@ def waiting_in(landing: Landing) -> Channel:
     )
 
 
-async def counted(channels: Iterable[tuple[Feed, Landing]], store: Store) -> list[Channel]:
-    """Every channel: its files on disk, and the files its stored documents and follow-ups came from."""
-    listed = list(channels)
+async def counted(feeds: Iterable[tuple[Feed, Landing]], store: Store) -> list[FeedFiles]:
+    """Every feed: its files on disk, and the files that its stored documents and follow-ups came from."""
+    listed = list(feeds)
     stored, early = await stored_files((feed for feed, _ in listed), store), Counter[str]()
-    for collection, life in _lives(feed for feed, _ in listed).items():
+    for collection, life in _lifecycles(feed for feed, _ in listed).items():
         early += await _early(store, collection, life) if life else Counter()
     return [on_disk(landing, stored[feed.name], early[feed.name]) for feed, landing in listed]
 
 
 async def stored_files(feeds: Iterable[Feed], store: Store) -> Counter[str]:
-    """How many files the documents and their follow-ups came from, by feed. Raises Unavailable."""
+    """Number of files that the documents and their follow-ups came from, by feed. Raises Unavailable."""
     stored = Counter[str]()
-    for collection, life in _lives(feeds).items():
+    for collection, life in _lifecycles(feeds).items():
         stored += await _stored_files(store, collection, life)
     return stored
 
 
-def _lives(feeds: Iterable[Feed]) -> dict[str, Lifecycle | None]:
+def _lifecycles(feeds: Iterable[Feed]) -> dict[str, Lifecycle | None]:
     return {feed.collection: feed.life for feed in feeds}
 
 
@@ -91,7 +91,9 @@ async def _stored_files(store: Store, collection: str, life: Lifecycle | None) -
     ]
     files = {"$group": {"_id": {"feed": "$source.feed", "sha256": "$source.sha256"}}}
     by_feed = {"$group": {"_id": "$_id.feed", "files": {"$sum": 1}}}
-    return Counter({one["_id"]: one["files"] async for one in store.aggregate(collection, [*sources, files, by_feed])})
+    return Counter(
+        {group["_id"]: group["files"] async for group in store.aggregate(collection, [*sources, files, by_feed])}
+    )
 
 
 async def _early(store: Store, collection: str, life: Lifecycle) -> Counter[str]:
@@ -101,4 +103,4 @@ async def _early(store: Store, collection: str, life: Lifecycle) -> Counter[str]
         {"$unwind": f"${life.history}"},
         {"$group": {"_id": f"${life.history}.ingestion.feed", "follow_ups": {"$sum": 1}}},
     ]
-    return Counter({one["_id"]: one["follow_ups"] async for one in store.aggregate(collection, stages)})
+    return Counter({group["_id"]: group["follow_ups"] async for group in store.aggregate(collection, stages)})

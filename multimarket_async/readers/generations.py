@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import AwareDatetime, BaseModel
+
 from multimarket_async.domains import Kpi, Row, Stage
 from multimarket_async.errors import CannotContinue
 from multimarket_async.store import GENERATIONS, Store
@@ -37,27 +39,38 @@ def rows(kpi: Kpi, document: dict[str, Any]) -> list[Row]:
     return list(document["kpis"][kpi.name]["rows"])
 
 
-async def freshness(store: Store, now: datetime, stale_after_s: float) -> dict[str, Any] | None:
-    """The newest generation: number, as_of, age_s, and more; None before the first.
+class KpiFreshness(BaseModel):
+    """The newest generation; null before the first.
 
-    behind_s: since when the oldest dirty partition waits for a generation. A quiet night makes numbers old, not
-    stale: they are stale when a document stored more than `stale_after_s` ago is not in them.
+    behind_s: how long the oldest dirty partition has waited for a generation. A quiet night makes numbers old, not
+    stale: they are stale when a document that was stored longer ago than `stale_after_s` is not in them.
     """
+
+    generation: int | None = None
+    as_of: AwareDatetime | None = None
+    age_s: float | None = None
+    newest_event: AwareDatetime | None = None
+    behind_s: float | None = None
+    stale: bool = False
+    drift: int | None = None
+
+
+async def freshness(store: Store, now: datetime, stale_after_s: float) -> KpiFreshness:
+    """The freshness of the newest generation."""
     newest = await store.newest(GENERATIONS)
     if newest is None:
-        return None
+        return KpiFreshness()
     oldest = [mark["at"] async for mark in store.aggregate(DIRTY, [{"$sort": {"at": 1}}, {"$limit": 1}])]
     behind_s = round((now - oldest[0]).total_seconds(), 1) if oldest else 0.0
-    event = newest.get("newest_event")
-    return {
-        "number": newest["_id"],
-        "as_of": newest["as_of"].isoformat(),
-        "age_s": round((now - newest["as_of"]).total_seconds(), 1),
-        "newest_event": event.isoformat() if event else None,
-        **{name: newest.get(name) for name in ("seconds", "definition", "quarantined", "drift")},
-        "behind_s": behind_s,
-        "stale": behind_s > stale_after_s,
-    }
+    return KpiFreshness(
+        generation=newest["_id"],
+        as_of=newest["as_of"],
+        age_s=round((now - newest["as_of"]).total_seconds(), 1),
+        newest_event=newest.get("newest_event"),
+        behind_s=behind_s,
+        stale=behind_s > stale_after_s,
+        drift=newest.get("drift"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,56 +1,187 @@
-"""How it is: where every file is, how long files wait, and how fresh the numbers are."""
+"""The status, for `status`, `top`, /api/status and the page: files, latency, and freshness of the KPIs."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import AwareDatetime, BaseModel, Field
+
 from multimarket_async.domains import Feed
 from multimarket_async.landing import Landing
-from multimarket_async.readers.accounting import Channel, counted
-from multimarket_async.readers.generations import freshness
+from multimarket_async.readers.accounting import FeedFiles, counted
+from multimarket_async.readers.generations import KpiFreshness, freshness
+from multimarket_async.settings import Settings
 from multimarket_async.store import Store
 
+RATE_OVER_S = 60.0
 
-@dataclass(frozen=True)
-class Status:
-    """The channels, and the newest generation: number, as_of, age_s (None before the first).
 
-    latency: the last report of the process that collects, or collected last (None before the first):
-        told_at, age_s, budget_s, and last_minute and last_hour (None where no file came) with the
-        seconds they cover, files, p50_s, p99_s, max_s and breaches of the budget.
-    """
+class FeedStatus(BaseModel):
+    """The files of one feed. received = waiting + stored + duplicate + quarantined."""
 
-    channels: list[Channel]
-    generation: dict[str, Any] | None
-    at: datetime
-    latency: dict[str, Any] | None
+    feed: str
+    received: int
+    waiting: int
+    waiting_bytes: int
+    oldest_s: float | None = Field(description="age of the oldest waiting file; null if none waits")
+    stored: int | None = Field(description="null while MongoDB has never answered")
+    duplicate: int | None
+    quarantined: int
+    by_reason: dict[str, int]
+    early: int | None = Field(
+        description="follow-ups among the stored files whose document has not come; null: unknown"
+    )
+    rate_per_minute: int | None = Field(description="files stored over the last minute; null at the first reading")
+
+
+class Sum(BaseModel):
+    """The same over all feeds."""
+
+    received: int
+    waiting: int
+    stored: int | None
+    duplicate: int | None
+    quarantined: int
+
+
+class Conservation(BaseModel):
+    """True if each file is in exactly one place; null while MongoDB does not answer."""
+
+    holds: bool | None
+    sum: Sum
+
+
+class Mongo(BaseModel):
+    """If MongoDB does not answer, `why`, and its part of the status is the last one known."""
+
+    ok: bool
+    why: str | None
+
+
+class Overload(BaseModel):
+    """late: a file waits longer than the budget. loop_lag_s: delay of the event loop of the server."""
+
+    late: bool
+    oldest_s: float | None
+    budget_s: float
+    breaches: int | None = Field(description="files over the budget since this process started; null: it counts none")
+    loop_lag_s: float | None
+
+
+class Minute(BaseModel):
+    """Orders that were new in the minute that begins then."""
+
+    minute: AwareDatetime
+    orders: int
+
+
+class StatusResponse(BaseModel):
+    """The status at one moment."""
+
+    at: AwareDatetime
+    feeds: list[FeedStatus]
+    conservation: Conservation
+    mongo: Mongo
+    kpi: KpiFreshness
+    overload: Overload
+    latency: dict[str, Any] | None = Field(
+        description="the last report of a collecting process: p50_s, p99_s, max_s of the last minute and hour"
+    )
+    orders_per_minute: list[Minute] = Field(description="of the last 60 minutes, oldest first, from the generations")
+    unreadable: dict[str, str] = Field(description="feeds whose directory cannot be listed, and why")
 
     def freshness(self) -> str:
-        """How old the newest numbers are, in a sentence."""
-        if self.generation is None:
+        """The age of the newest generation, in a sentence."""
+        if self.kpi.as_of is None:
             return "No KPI generation yet: `kpi refresh` measures what is stored."
-        number, as_of, age_s = (self.generation[name] for name in ("number", "as_of", "age_s"))
-        late = ", and STALE: it lacks orders stored since" if self.generation.get("stale") else ""
-        return f"KPI generation {number} is as of {as_of}, {age_s:,.0f} s ago{late}."
+        stale = ", and STALE: it lacks orders stored since" if self.kpi.stale else ""
+        as_of = f"{self.kpi.as_of:%Y-%m-%d %H:%M:%S} UTC"
+        return f"KPI generation {self.kpi.generation} is as of {as_of}, {self.kpi.age_s:,.0f} s ago{stale}."
 
 
-async def status(
-    channels: Sequence[tuple[Feed, Landing]],
-    store: Store,
+class Rates:
+    """Files stored per minute, by feed, from the totals at the times of the readings."""
+
+    def __init__(self) -> None:
+        self._totals: deque[tuple[float, Counter[str]]] = deque()
+
+    def at(self, monotonic: float, stored: Counter[str]) -> Counter[str] | None:
+        """The rates over the last minute; None at the first reading."""
+        self._totals.append((monotonic, stored))
+        while len(self._totals) > 1 and self._totals[1][0] <= monotonic - RATE_OVER_S:
+            self._totals.popleft()
+        since, before = self._totals[0]
+        if monotonic <= since:
+            return None
+        return Counter(
+            {feed: round((total - before[feed]) * 60 / (monotonic - since)) for feed, total in stored.items()}
+        )
+
+
+async def read_status(
+    feeds: Sequence[tuple[Feed, Landing]], store: Store, settings: Settings, now: datetime, latency_file: Path
+) -> StatusResponse:
+    """A reading of the directories and of MongoDB. Raises Unavailable."""
+    files, kpi = await counted(feeds, store), await freshness(store, now, settings.stale_after_s)
+    return status(files, now, kpi, budget_s=settings.latency_budget_s, latency=last_report(latency_file, now))
+
+
+def status(
+    files: Sequence[FeedFiles],
     now: datetime,
-    stale_after_s: float = 60.0,
-    latency_file: Path | None = None,
-) -> Status:
-    """Look everywhere once."""
-    latency = last_report(latency_file, now) if latency_file else None
-    return Status(await counted(channels, store), await freshness(store, now, stale_after_s), now, latency)
+    kpi: KpiFreshness,
+    *,
+    budget_s: float,
+    latency: dict[str, Any] | None,
+    rates: Mapping[str, int] | None = None,
+    outage: str | None = None,
+    stored_known: bool = True,
+) -> StatusResponse:
+    """The status of these files. outage: why MongoDB does not answer."""
+    feeds = [feed_status(feed, now, rates, known=stored_known) for feed in files]
+    oldest_s = max((feed.oldest_s for feed in feeds if feed.oldest_s is not None), default=None)
+    total = {name: sum(getattr(feed, name) or 0 for feed in feeds) for name in Sum.model_fields}
+    # Archived means stored: a feed of which more is stored than archived is missing files.
+    holds = all(feed.duplicate >= 0 for feed in files) if stored_known and outage is None else None
+    late = oldest_s is not None and oldest_s > budget_s
+    return StatusResponse(
+        at=now,
+        feeds=feeds,
+        conservation=Conservation(holds=holds, sum=Sum(**total)),
+        mongo=Mongo(ok=outage is None, why=outage),
+        kpi=kpi,
+        overload=Overload(late=late, oldest_s=oldest_s, budget_s=budget_s, breaches=None, loop_lag_s=None),
+        latency=latency,
+        orders_per_minute=[],
+        unreadable={},
+    )
+
+
+def feed_status(
+    files: FeedFiles, now: datetime, rates: Mapping[str, int] | None = None, *, known: bool = True
+) -> FeedStatus:
+    """The status of one feed. known: MongoDB has answered at least once."""
+    age_s = files.oldest_age_s(now)
+    return FeedStatus(
+        feed=files.feed,
+        received=files.received,
+        waiting=files.waiting,
+        waiting_bytes=files.waiting_bytes,
+        oldest_s=None if age_s is None else round(age_s, 1),
+        stored=files.stored if known else None,
+        duplicate=files.duplicate if known else None,
+        quarantined=files.quarantined.total(),
+        by_reason=dict(files.quarantined.most_common()),
+        early=files.early,
+        rate_per_minute=None if rates is None else rates.get(files.feed),
+    )
 
 
 def last_report(file: Path, now: datetime) -> dict[str, Any] | None:
-    """What the collector told last; None before its first report, and where the file is not its own."""
+    """The last latency report of a collecting process; None before the first, or if the file is no report."""
     try:
         report = json.loads(file.read_bytes())
         told_at = datetime.fromisoformat(report["told_at"])

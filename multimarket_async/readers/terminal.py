@@ -12,9 +12,8 @@ from rich.text import Text
 
 from multimarket_async.landing import QuarantinedFile
 from multimarket_async.landing.waiting import printable
-from multimarket_async.readers.accounting import Channel
 from multimarket_async.readers.source_excerpt import excerpt
-from multimarket_async.readers.status import Status
+from multimarket_async.readers.status import FeedStatus, StatusResponse
 from multimarket_async.readers.tables import escape_control_chars, plain
 
 # update(step, completed=, advance=, total=), as in rich.progress.Progress.update.
@@ -58,43 +57,38 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed or 0:,.0f}/s")
 
 
-def status_screen(status: Status, rates: Mapping[str, int] | None = None, outage: str | None = None) -> Group:
-    """The feeds, their latency, and the age of the KPIs.
-
-    rates: files stored per minute, by feed; None for a single reading. outage: why MongoDB does not answer; its part of
-    the status is the last one known.
-    """
-    budget_s = float(status.latency["budget_s"]) if status.latency else float("inf")
-    stale = bool((status.generation or {}).get("stale"))
-    lines = [*_latency(status.latency), *map(Text, early_lines(status.channels))]
-    lines.append(Text(status.freshness(), _alarm(stale)))
-    if outage:
-        lines.append(Text(escape_control_chars(f"{outage}. Stored and KPIs are as they were last known."), "bold red"))
-    return Group(feeds_table(status.channels, status.at, rates, budget_s), *lines)
+def status_screen(status: StatusResponse, *, live: bool = False) -> Group:
+    """The feeds, their latency, and the age of the KPIs. live: one of several readings, with rates."""
+    lines = [*_latency(status.latency), *map(Text, early_lines(status.feeds))]
+    lines.append(Text(status.freshness(), _alarm(status.kpi.stale)))
+    if status.mongo.why:
+        why = f"{status.mongo.why}. Stored and KPIs are as they were last known."
+        lines.append(Text(escape_control_chars(why), "bold red"))
+    return Group(feeds_table(status.feeds, status.at, status.overload.budget_s, live=live), *lines)
 
 
 def feeds_table(
-    feeds: Iterable[Channel], at: datetime, rates: Mapping[str, int] | None = None, budget_s: float = float("inf")
+    feeds: Iterable[FeedStatus], at: datetime, budget_s: float = float("inf"), *, live: bool = False
 ) -> Table:
-    """A row a feed: with `rates` its files per minute, else all received files and the reasons of those quarantined."""
-    first, last = ("Received", ["Why"]) if rates is None else ("A minute", [])
+    """A row a feed: if `live` its files per minute, else all received files and the reasons of those quarantined."""
+    first, last = ("A minute", []) if live else ("Received", ["Why"])
     headings = ("Feed", first, "Waiting", "Oldest", "Stored", "Duplicate", "Quarantined", *last)
     table = plain(*headings, title=f"MultiMarket, {at:%Y-%m-%d %H:%M:%S} UTC")
     for column in table.columns[1:7]:
         column.justify, column.no_wrap = "right", True
     for feed in feeds:
-        age_s, quarantined = feed.oldest_age_s(at), feed.quarantined.total()
+        age_s, quarantined = feed.oldest_s, feed.quarantined
         oldest = Text("-" if age_s is None else f"{age_s:,.1f} s", _alarm(age_s is not None and age_s > budget_s))
-        count = feed.received if rates is None else rates.get(feed.feed)
-        counts = [Text("-" if count is None else f"{count:,}"), Text(f"{feed.waiting:,}"), oldest]
-        counts += [Text(f"{feed.stored:,}"), Text(f"{feed.duplicates:,}")]
-        why = ", ".join(f"{files} {code}" for code, files in feed.quarantined.most_common())
-        reasons = [Text(escape_control_chars(why))] if rates is None else []
+        numbers = (feed.rate_per_minute if live else feed.received, feed.waiting, feed.stored, feed.duplicate)
+        counts = [Text("-" if number is None else f"{number:,}") for number in numbers]
+        counts.insert(2, oldest)
+        why = ", ".join(f"{files} {code}" for code, files in feed.by_reason.items())
+        reasons = [] if live else [Text(escape_control_chars(why))]
         table.add_row(feed.feed, *counts, Text(f"{quarantined:,}", "yellow" if quarantined else ""), *reasons)
     return table
 
 
-def early_lines(feeds: Iterable[Channel]) -> Iterator[str]:
+def early_lines(feeds: Iterable[FeedStatus]) -> Iterator[str]:
     """The feeds with follow-ups that were stored before their document."""
     return (f"{feed.feed}: {feed.early:,} follow-ups wait for their document." for feed in feeds if feed.early)
 
@@ -112,15 +106,15 @@ def _latency(report: Mapping[str, Any] | None) -> Iterator[Text]:
             yield Text(text, _alarm(window["breaches"]))
 
 
-def status_lines(status: Status, rates: Mapping[str, int], *, heading: bool) -> Iterator[str]:
+def status_lines(status: StatusResponse, *, heading: bool) -> Iterator[str]:
     """The status for a pipe: a line a feed, in columns; - for an unknown value."""
     if heading:
         yield _line(LINE_WIDTHS)
     window = (status.latency or {}).get("last_minute") or {}
-    common = [window.get("p50_s"), window.get("p99_s"), (status.generation or {}).get("age_s")]
-    for feed in status.channels:
-        counts = [feed.waiting, feed.oldest_age_s(status.at), feed.stored, feed.duplicates, feed.quarantined.total()]
-        values = [rates.get(feed.feed), *counts, *common]
+    common = [window.get("p50_s"), window.get("p99_s"), status.kpi.age_s]
+    for feed in status.feeds:
+        counts = [feed.waiting, feed.oldest_s, feed.stored, feed.duplicate, feed.quarantined]
+        values = [feed.rate_per_minute, *counts, *common]
         yield _line([f"{status.at:%Y-%m-%dT%H:%M:%SZ}", feed.feed, *map(_cell, values)])
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from multimarket_async.domains import Document, Feed, FollowUp, LoadedDomain, Row, Stage
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, is_content
-from multimarket_async.readers.accounting import Channel, counted
+from multimarket_async.readers.accounting import FeedFiles, counted
 from multimarket_async.readers.audit import Audit
 from multimarket_async.store import Store, compared_by, digest_of, digests_of
 
@@ -24,7 +24,7 @@ class Report:
     """The checked generation, the files of each channel, and every difference."""
 
     generation: int
-    channels: list[Channel] = field(default_factory=list)
+    channels: list[FeedFiles] = field(default_factory=list)
     kpis: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
 

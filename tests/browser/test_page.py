@@ -100,7 +100,7 @@ async def test_the_flow_shows_where_every_file_is(page: Page) -> None:
     assert " ".join(said.split()).startswith(
         "603 received = 0 waiting + 602 stored + 0 duplicate + 1 quarantined The sum holds"
     )
-    assert await page.locator("#channels li").count() == 3
+    assert await page.locator("#feeds li").count() == 3
 
 
 async def test_a_period_and_channels_filter_all_figures(page: Page, shop: Shop) -> None:

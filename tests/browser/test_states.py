@@ -69,12 +69,30 @@ async def test_a_lost_connection_is_told_and_mends_itself(browser: Any, shop: Sh
     await context.close()
 
 
-async def test_no_order_yet(window: Open, tmp_path: Path, chromium: str) -> None:
+async def test_no_file_yet(window: Open, tmp_path: Path, chromium: str) -> None:
     with opened(tmp_path / "data") as empty:
         page = await window(empty.url)
-        await expect(page.locator("#notices")).to_contain_text("No order yet")
+        await expect(page.locator("#notices")).to_contain_text("No file has been received yet")
         await expect(page.locator("#figures-section")).to_be_hidden()
         await page.goto("about:blank")
+
+
+async def test_a_kpi_is_shown_without_those_of_the_orders(window: Open, shop: Shop) -> None:
+    """The panel of the orders is hidden while they have no rows; each other KPI has its card."""
+
+    async def without_rows(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(response=answer, json={**await answer.json(), "rows": []})
+
+    async def before(page: Page) -> None:
+        for name in ("revenue_by_month_and_channel", "orders_by_day_and_channel"):
+            await page.route(f"**/api/kpis/{name}?*", without_rows)
+
+    page = await window(shop.url, before=before)
+    await expect(page.locator("#kpi-revenue_by_city h3")).to_be_visible()
+    await expect(page.locator("#figures-section")).to_be_hidden()
+    await expect(page.locator("#kpi-orders_by_day_and_channel")).to_have_count(0)
+    await page.unroute_all(behavior="wait")
 
 
 async def test_without_the_chart_library_the_tables_are_there(browser: Any, shop: Shop) -> None:

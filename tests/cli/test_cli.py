@@ -569,10 +569,10 @@ def test_bi_writes_its_files(shell: Shell, shop: Shell) -> None:
 def test_status_as_json(shop: Shell) -> None:
     """Every channel with its sum, and the newest generation."""
     found = json.loads(shop.seen("status", "--format", "json"))
-    web = found["channels"][0]
-    assert (web["feed"], web["received"], web["stored"], web["duplicates"]) == ("site_web", 7, 5, 0)
-    assert web["quarantined"] == {"not_an_object": 1, "missing_field": 1}
-    assert found["generation"]["number"] == 1
+    web = found["feeds"][0]
+    assert (web["feed"], web["received"], web["stored"], web["duplicate"]) == ("site_web", 7, 5, 0)
+    assert web["by_reason"] == {"not_an_object": 1, "missing_field": 1}
+    assert found["kpi"]["generation"] == 1
 
 
 def test_status_as_a_table(shop: Shell) -> None:
@@ -736,8 +736,8 @@ def test_run_for_a_while(shell: Shell) -> None:
     assert events(out) >= {"run.started", "file.delivered", "batch.collected", "generation.published", "run.ended"}
     assert log_lines(out)[-1]["waiting"] == 0
     found = json.loads(shell.seen("status", "--format", "json"))
-    assert [feed["waiting"] for feed in found["channels"]] == [0, 0, 0]
-    stored = sum(feed["stored"] for feed in found["channels"])
+    assert [feed["waiting"] for feed in found["feeds"]] == [0, 0, 0]
+    stored = sum(feed["stored"] for feed in found["feeds"])
     rows = json.loads(shell.seen("kpi", "show", "cancellation_rate_by_channel", "--format", "json"))["rows"]
     assert sum(row["orders"] for row in rows) == stored > 0
 

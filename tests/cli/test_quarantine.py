@@ -200,8 +200,8 @@ def test_status_shows_backlog_and_latency(shop: Shop) -> None:
     assert re.search(rf"^Latency, last minute: {latency}", shown, re.MULTILINE)
     assert re.search(rf"^Latency, last hour: {latency}", shown, re.MULTILINE)
     found = json.loads(shop.out("status", "--format", "json"))
-    assert found["channels"][0]["oldest_age_s"] > 0
-    assert found["channels"][1]["oldest_age_s"] is None
+    assert found["feeds"][0]["oldest_s"] > 0
+    assert found["feeds"][1]["oldest_s"] is None
     assert found["latency"]["last_minute"]["files"] == found["latency"]["last_hour"]["files"] == 1
 
 

@@ -13,7 +13,7 @@ from pymongo.database import Database
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing
-from multimarket_async.readers.accounting import Channel, counted, on_disk
+from multimarket_async.readers.accounting import FeedFiles, counted, on_disk
 from multimarket_async.store import Store
 
 TODAY = datetime(2026, 5, 20, tzinfo=UTC).date()
@@ -49,9 +49,9 @@ def store_documents(database: "Database[Any]", feed: str, content: bytes, *keys:
 
 def test_the_sum_by_hand() -> None:
     """2 wait, 7 are archived of which 5 were new, 3 were set aside: 12 were received."""
-    one = Channel("web", 2, 40, None, archived=7, stored=5, quarantined=Counter(bad_date=2, conflict=1))
-    assert (one.duplicates, one.received) == (2, 12)
-    assert one.received == one.waiting + one.stored + one.duplicates + one.quarantined.total()
+    one = FeedFiles("web", 2, 40, None, archived=7, stored=5, quarantined=Counter(bad_date=2, conflict=1))
+    assert (one.duplicate, one.received) == (2, 12)
+    assert one.received == one.waiting + one.stored + one.duplicate + one.quarantined.total()
 
 
 async def test_files_are_counted_where_they_are(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ async def test_a_file_of_many_documents_is_one_file(tmp_path: Path, store: Store
     archive(web[1])
     store_documents(database, "web", b"[1, 2, 3]", "web:1", "web:2", "web:3")
     [one] = await counted([web], store)
-    assert (one.archived, one.stored, one.duplicates) == (1, 1, 0)
+    assert (one.archived, one.stored, one.duplicate) == (1, 1, 0)
 
 
 async def test_a_file_delivered_again_is_a_duplicate(tmp_path: Path, store: Store, database: "Database[Any]") -> None:
@@ -108,7 +108,7 @@ async def test_a_file_delivered_again_is_a_duplicate(tmp_path: Path, store: Stor
     archive(web[1])
     store_documents(database, "web", b"1", "web:1")
     [one] = await counted([web], store)
-    assert (one.stored, one.duplicates, one.received) == (1, 1, 2)
+    assert (one.stored, one.duplicate, one.received) == (1, 1, 2)
 
 
 async def test_feeds_of_different_collections(tmp_path: Path, store: Store, database: "Database[Any]") -> None:

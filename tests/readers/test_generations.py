@@ -13,6 +13,7 @@ from multimarket_async.errors import CannotContinue
 from multimarket_async.readers.generations import (
     Change,
     Entered,
+    KpiFreshness,
     Step,
     changes,
     entered,
@@ -104,24 +105,16 @@ def mark_dirty(database: "Database[Any]", at: datetime) -> None:
 
 async def test_before_the_first_generation_there_is_nothing_to_tell(store: Store) -> None:
     """Not even an age."""
-    assert await freshness(store, NOW, 60) is None
+    assert await freshness(store, NOW, 60) == KpiFreshness()
 
 
 async def test_a_quiet_night_makes_numbers_old_and_not_stale(store: Store, database: "Database[Any]") -> None:
     """Nothing waits to be measured."""
     publish(database, NOW - timedelta(hours=9))
-    assert await freshness(store, NOW, 60) == {
-        "number": 7,
-        "as_of": "2026-05-20T03:00:00+00:00",
-        "age_s": 32400.0,
-        "newest_event": "2026-05-20T03:00:00+00:00",
-        "seconds": 0.5,
-        "definition": "d",
-        "quarantined": 2,
-        "drift": 0,
-        "behind_s": 0.0,
-        "stale": False,
-    }
+    then = NOW - timedelta(hours=9)
+    assert await freshness(store, NOW, 60) == KpiFreshness(
+        generation=7, as_of=then, age_s=32400.0, newest_event=then, behind_s=0.0, stale=False, drift=0
+    )
 
 
 @pytest.mark.parametrize(("waited_s", "stale"), [(59, False), (60, False), (61, True)])
@@ -133,5 +126,4 @@ async def test_orders_that_wait_to_be_measured_make_them_stale(
     mark_dirty(database, NOW)
     mark_dirty(database, NOW - timedelta(seconds=waited_s))
     found = await freshness(store, NOW, 60)
-    assert found is not None
-    assert (found["behind_s"], found["stale"]) == (waited_s, stale)
+    assert (found.behind_s, found.stale) == (waited_s, stale)

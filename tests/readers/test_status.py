@@ -1,4 +1,4 @@
-"""status: where every file is, and how old the newest numbers are."""
+"""The status: the files of each feed, and the age of the newest generation."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,8 @@ from pymongo.database import Database
 
 from multimarket_async.domains import Feed
 from multimarket_async.landing import Landing
-from multimarket_async.readers.status import status
+from multimarket_async.readers.status import StatusResponse, read_status
+from multimarket_async.settings import Settings
 from multimarket_async.store import GENERATIONS, Store
 
 AS_OF = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -30,29 +31,41 @@ def publish(database: "Database[Any]", number: int, as_of: datetime) -> None:
     )
 
 
-async def test_before_the_first_generation(store: Store) -> None:
+@pytest.fixture
+def read(store: Store, tmp_path: Path) -> Any:
+    """Reads the status of these feeds at a time."""
+
+    async def at(now: datetime, *feeds: tuple[Feed, Landing]) -> StatusResponse:
+        return await read_status(feeds, store, Settings(), now, tmp_path / "latency.json")
+
+    return at
+
+
+async def test_before_the_first_generation(read: Any) -> None:
     """It says so, and what to do."""
-    found = await status([], store, AS_OF)
-    assert found.generation is None
-    assert "kpi refresh" in found.freshness()
+    status = await read(AS_OF)
+    assert status.kpi.generation is None
+    assert "kpi refresh" in status.freshness()
 
 
-async def test_the_age_is_that_of_the_data(store: Store, database: "Database[Any]") -> None:
+async def test_the_age_is_that_of_the_data(read: Any, database: "Database[Any]") -> None:
     """Counted from as_of, not from when the computation ended; of the newest generation."""
     publish(database, 9, AS_OF - timedelta(days=1))
     publish(database, 10, AS_OF)
-    found = await status([], store, AS_OF + timedelta(seconds=75.26))
-    assert found.generation is not None
-    assert (found.generation["number"], found.generation["as_of"]) == (10, "2026-05-20T12:00:00+00:00")
-    assert found.generation["age_s"] == 75.3
-    assert found.freshness() == "KPI generation 10 is as of 2026-05-20T12:00:00+00:00, 75 s ago."
+    status = await read(AS_OF + timedelta(seconds=75.26))
+    assert (status.kpi.generation, status.kpi.as_of, status.kpi.age_s) == (10, AS_OF, 75.3)
+    assert status.freshness() == "KPI generation 10 is as of 2026-05-20 12:00:00 UTC, 75 s ago."
 
 
-async def test_every_channel_is_told(store: Store, tmp_path: Path) -> None:
-    """In the order they are declared."""
-    channels = [(Feed(name, "sales", lambda _: []), Landing(tmp_path, name)) for name in ("web", "shop")]
-    for _, landing in channels:
+async def test_every_feed_is_shown(read: Any, tmp_path: Path) -> None:
+    """In the order of their declaration."""
+    feeds = [(Feed(name, "sales", lambda _: []), Landing(tmp_path, name)) for name in ("web", "shop")]
+    for _, landing in feeds:
         landing.prepare()
-    await channels[1][1].deliver("1.json", b"{}")
-    found = await status(channels, store, AS_OF)
-    assert [(one.feed, one.waiting) for one in found.channels] == [("web", 0), ("shop", 1)]
+    await feeds[1][1].deliver("1.json", b"{}")
+    status = await read(AS_OF, *feeds)
+    assert [(feed.feed, feed.waiting, feed.received) for feed in status.feeds] == [("web", 0, 0), ("shop", 1, 1)]
+    assert status.conservation.model_dump() == {
+        "holds": True,
+        "sum": {"received": 1, "waiting": 1, "stored": 0, "duplicate": 0, "quarantined": 0},
+    }

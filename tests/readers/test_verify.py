@@ -92,7 +92,7 @@ async def test_an_order_delivered_twice_is_right(world: World) -> None:
     await world.collect()
     report = await world.verify()
     assert report.differences == []
-    assert (report.channels[0].stored, report.channels[0].duplicates) == (4, 1)
+    assert (report.channels[0].stored, report.channels[0].duplicate) == (4, 1)
 
 
 async def test_what_waits_and_what_was_set_aside_is_right(world: World) -> None:

@@ -118,13 +118,13 @@ def found_by_verify(data_dir: Path) -> tuple[dict[str, Any], Counter[tuple[str, 
     )
     report = json.loads(said.stdout)
     found: Counter[tuple[str, str]] = Counter()
-    for one in report["channels"]:
+    for one in report["feeds"]:
         found += Counter(
             {
                 (one["feed"], "stored"): one["stored"],
-                (one["feed"], "duplicate"): one["duplicates"],
+                (one["feed"], "duplicate"): one["duplicate"],
                 (one["feed"], "waiting"): one["waiting"],
-                **{(one["feed"], code): files for code, files in one["quarantined"].items()},
+                **{(one["feed"], code): files for code, files in one["by_reason"].items()},
             }
         )
     return report, found

@@ -19,7 +19,7 @@ from multimarket_async.errors import CannotContinue, WrongSettings
 from multimarket_async.producer import Backfill, Period, write_backfill
 from multimarket_async.proving.checker import check
 from multimarket_async.proving.manifest import recording
-from multimarket_async.readers.accounting import Channel, counted, on_disk
+from multimarket_async.readers.accounting import FeedFiles, counted, on_disk
 from multimarket_async.readers.verify import verify
 from multimarket_async.store import EmbeddedServer
 
@@ -205,7 +205,7 @@ class Run:
         self.comparison = await check(parts, [self.manifest.path], self.generation)
         self.expected = sum(self.manifest.expected.values(), Counter[str]())
         self.stored = self.gained(lambda channel: channel.stored)
-        self.duplicates = self.gained(lambda channel: channel.duplicates)
+        self.duplicates = self.gained(lambda channel: channel.duplicate)
         before = sum((channel.quarantined for channel in self.before), Counter[str]())
         self.quarantined = sum((channel.quarantined for channel in self.report.channels), Counter[str]()) - before
         self.waits = measured(self.waits_s, parts.settings.latency_budget_s) or Latency(0, 0.0, 0.0, 0.0, 0)
@@ -214,7 +214,7 @@ class Run:
         self.expect("files missing, at any scan", self.missing, equals=0)
         self.expect("files that still wait", sum(channel.waiting for channel in self.report.channels), equals=0)
 
-    def gained(self, count: Callable[[Channel], int]) -> int:
+    def gained(self, count: Callable[[FeedFiles], int]) -> int:
         """The increase of a count since the run began, all channels together."""
         return sum(map(count, self.report.channels)) - sum(map(count, self.before))
 

@@ -13,7 +13,7 @@ from multimarket_async.proving.manifest import Manifest
 from multimarket_async.proving.torture import generations
 from multimarket_async.proving.torture.generations import Generation
 from multimarket_async.proving.torture.worker import LOG
-from multimarket_async.readers.accounting import Channel
+from multimarket_async.readers.accounting import FeedFiles
 from multimarket_async.readers.verify import verify
 
 MOST_LINES = 60
@@ -22,7 +22,7 @@ ONE_PER_OUTCOME = frozenset({"file.quarantined", "batch.collected", "generation.
 
 async def violations(
     application: Application, manifest: Manifest, published: Sequence[Generation]
-) -> tuple[list[str], list[Channel]]:
+) -> tuple[list[str], list[FeedFiles]]:
     """Every broken promise, and the accounts of every channel. published: all KPI generations, in order."""
     kpis = {kpi.name for domain in application.domains for kpi in domain.kpis}
     broken = list(generations.check(published, kpis))

@@ -97,7 +97,7 @@ async def _run(application: Application, load: Sequence[Planned], faults: Nemesi
     done.received, done.generations = sum(map(Counter.total, manifest.expected.values())), len(published)
     for channel in channels:
         done.stored += channel.stored
-        done.duplicates += channel.duplicates
+        done.duplicates += channel.duplicate
         done.quarantined += channel.quarantined
 
 

@@ -1,48 +1,48 @@
-"""Where every file is at this moment, without counting everything for each who asks.
+"""The status of this moment, without counting everything for each request.
 
-What is stored, archived and set aside is counted from scratch now and then, so that counting takes a twentieth of
-the time; in between, what this process has done since is added. What waits is looked at whenever somebody asks.
+Stored, archived and quarantined files are counted from scratch at intervals, so that counting takes a twentieth of the
+time; in between, the files that this process has collected since are added. Waiting files are listed at each request.
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from multimarket_async.clock import pause
+from multimarket_async.clock import beats
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.readers.accounting import Channel, on_disk, stored_files, waiting_in
-from multimarket_async.readers.generations import freshness
+from multimarket_async.readers.accounting import FeedFiles, on_disk, stored_files, waiting_in
+from multimarket_async.readers.generations import KpiFreshness, freshness
 from multimarket_async.readers.http.cache import Fresh
 from multimarket_async.readers.http.minutes import Minutes
 from multimarket_async.readers.http.sources import Sources
+from multimarket_async.readers.status import Minute, Rates, StatusResponse, last_report, status
 
-LOOK_EVERY_S, STALE_S = 0.5, 5.0
-COUNT_EVERY_S, SHARE = 2.0, 20  # counting again waits for so many times what counting took
-SAMPLE_EVERY_S, RATE_OVER_S = 1.0, 60.0
+READ_EVERY_S, STALE_S = 0.5, 5.0
+COUNT_EVERY_S, SHARE = 2.0, 20  # pause between two counts: this multiple of the duration of one
+LAG_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
 class Counted:
-    """Every file, as counted; `files`: what this process had done by then. why: MongoDB's absence, in words."""
+    """The files by feed, as counted. collected: files that this process had collected by then."""
 
-    channels: Mapping[str, Channel]
+    feeds: Mapping[str, FeedFiles]
     stored: Counter[str] | None
-    files: Counter[tuple[str, str]]
+    collected: Counter[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Database:
-    """What only MongoDB knows. why: nothing, or that it is away; then the rest is what was known last."""
+    """MongoDB's part. why: None, or why it does not answer; then the rest is the last one known."""
 
     why: str | None
-    freshness: dict[str, Any] | None
-    minutes: list[dict[str, Any]]
+    kpi: KpiFreshness
+    minutes: list[Minute]
 
 
 class Flow:
-    """Live counts, rates, and how late the event loop is."""
+    """Live counts, rates, and the delay of the event loop."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
@@ -50,61 +50,62 @@ class Flow:
         self._stored_when: Counter[tuple[str, str]] = Counter()
         self._away = False
         self._counted = Fresh(self._count, COUNT_EVERY_S, stale_s=3600)
-        self._waiting = Fresh(self._look, LOOK_EVERY_S)
-        self._database = Fresh(self._ask, LOOK_EVERY_S, stale_s=STALE_S)
-        self._known = Database("not asked yet", None, [])
+        self._waiting = Fresh(self._list_waiting, READ_EVERY_S)
+        self._database = Fresh(self._ask, READ_EVERY_S, stale_s=STALE_S)
+        self._known = Database("not asked yet", KpiFreshness(), [])
         self._minutes = Minutes(sources.store, [domain.name for domain in sources.domains])
+        self._rates = Rates()
         self.unreadable: dict[str, str] = {}
-        self._samples: deque[tuple[float, Counter[tuple[str, str]]]] = deque()
         self.loop_lag_s = 0.0
 
     async def watch(self) -> None:
-        """Take a sample every second until stopped: how far the files are, and how late the event loop is."""
-        sources, monotonic = self._sources, self._sources.clock.monotonic
-        while not sources.stop.is_set():
-            now = monotonic()
-            self._samples.append((now, sources.meters.files.copy()))
-            while self._samples[0][0] < now - RATE_OVER_S:
-                self._samples.popleft()
-            await pause(SAMPLE_EVERY_S, sources.stop)
-            self.loop_lag_s = max(0.0, monotonic() - now - SAMPLE_EVERY_S)
+        """Measure the delay of the event loop, until stopped."""
+        monotonic = self._sources.clock.monotonic
+        due = monotonic() + LAG_EVERY_S
+        async for _ in beats(LAG_EVERY_S, self._sources.stop):
+            self.loop_lag_s = max(0.0, monotonic() - due)
+            due = monotonic() + LAG_EVERY_S
 
-    async def channels(self) -> list[Channel]:
-        """Every channel as it is now. Where MongoDB is away, stored is what was known last, or 0."""
+    async def feeds(self) -> list[FeedFiles]:
+        """The files of each feed now. While MongoDB is away, stored is the last one known, or 0."""
         counted, waiting = await self._counted.get(), await self._waiting.get()
-        since = self._sources.meters.files - counted.files
-        return [_moved(counted.channels[name], since, now) for name, now in waiting.items()]
-
-    async def stored_known(self) -> bool:
-        """Whether MongoDB has ever said how much it holds."""
-        return (await self._counted.get()).stored is not None
+        since = self._sources.meters.files - counted.collected
+        return [_moved(counted.feeds[name], since, now) for name, now in waiting.items()]
 
     async def database(self) -> Database:
-        """What MongoDB knows, or knew."""
+        """MongoDB's part of the status."""
         return await self._database.get()
 
-    def rates(self) -> Counter[str]:
-        """Files stored a minute, by feed, over the last minute."""
-        if len(self._samples) < 2:  # noqa: PLR2004 - a rate has two ends
-            return Counter()
-        (then, before), (now, _) = self._samples[0], self._samples[-1]
-        gained = self._sources.meters.files - before
-        elapsed_s = max(self._sources.clock.monotonic() - then, now - then)
-        return Counter(
-            {feed: round(60 * files / elapsed_s) for (feed, outcome), files in gained.items() if outcome == "stored"}
+    async def status(self) -> StatusResponse:
+        """The status; also while MongoDB is away."""
+        sources, files, database = self._sources, await self.feeds(), await self.database()
+        known, now = (await self._counted.get()).stored is not None, sources.clock.now()
+        stored = Counter({feed.feed: feed.stored for feed in files})
+        found = status(
+            files,
+            now,
+            database.kpi,
+            budget_s=sources.settings.latency_budget_s,
+            latency=last_report(sources.latency_file, now),
+            rates=self._rates.at(sources.clock.monotonic(), stored) if known else None,
+            outage=database.why,
+            stored_known=known,
         )
+        found.overload.breaches, found.overload.loop_lag_s = sources.meters.breaches, round(self.loop_lag_s, 4)
+        found.orders_per_minute, found.unreadable = database.minutes, self.unreadable
+        return found
 
     async def _count(self) -> Counted:
         started = self._sources.clock.monotonic()
         await self._count_stored()
         stored = self._stored or Counter()
-        channels = await asyncio.to_thread(lambda: self._on_disk(stored))
+        feeds = await asyncio.to_thread(lambda: self._on_disk(stored))
         took_s = self._sources.clock.monotonic() - started
         self._counted.every_s = COUNT_EVERY_S if self._away else max(COUNT_EVERY_S, SHARE * took_s)
-        return Counted(channels, self._stored, self._sources.meters.files.copy())
+        return Counted(feeds, self._stored, self._sources.meters.files.copy())
 
     async def _count_stored(self) -> None:
-        """By MongoDB; while it is away, what was known, and what this process has stored since."""
+        """By MongoDB; while it is away, the last count and the files that this process has stored since."""
         files = self._sources.meters.files.copy()
         try:
             self._stored = await stored_files((feed for feed, _ in self._sources.channels), self._sources.store)
@@ -116,48 +117,47 @@ class Flow:
             self._away = True
         self._stored_when = files
 
-    def _on_disk(self, stored: Counter[str]) -> dict[str, Channel]:
+    def _on_disk(self, stored: Counter[str]) -> dict[str, FeedFiles]:
         counted = {}
         for feed, landing in self._sources.channels:
             try:
                 counted[feed.name] = on_disk(landing, stored[feed.name])
-            except (OSError, Unavailable):  # `unreadable` tells
-                counted[feed.name] = Channel(feed.name, 0, 0, None, stored=stored[feed.name])
+            except (OSError, Unavailable):  # `unreadable` has it
+                counted[feed.name] = FeedFiles(feed.name, 0, 0, None, stored=stored[feed.name])
         return counted
 
-    async def _look(self) -> dict[str, Channel]:
-        found, unreadable = await asyncio.to_thread(self._listed)
-        self.unreadable = unreadable
-        return found
+    async def _list_waiting(self) -> dict[str, FeedFiles]:
+        waiting, self.unreadable = await asyncio.to_thread(self._listed)
+        return waiting
 
-    def _listed(self) -> tuple[dict[str, Channel], dict[str, str]]:
-        """What waits, and why a folder cannot be listed."""
-        found, unreadable = {}, {}
+    def _listed(self) -> tuple[dict[str, FeedFiles], dict[str, str]]:
+        """The waiting files, and why a directory cannot be listed."""
+        waiting, unreadable = {}, {}
         for feed, landing in self._sources.channels:
             try:
-                found[feed.name] = waiting_in(landing)
+                waiting[feed.name] = waiting_in(landing)
             except Unavailable as why:
-                found[feed.name], unreadable[feed.name] = Channel(feed.name, 0, 0, None), str(why)
-        return found, unreadable
+                waiting[feed.name], unreadable[feed.name] = FeedFiles(feed.name, 0, 0, None), str(why)
+        return waiting, unreadable
 
     async def _ask(self) -> Database:
         sources = self._sources
         now = sources.clock.now()
         try:
-            fresh = await freshness(sources.store, now, sources.settings.stale_after_s)
-            self._known = Database(None, fresh, await self._minutes.until(now))
+            kpi = await freshness(sources.store, now, sources.settings.stale_after_s)
+            self._known = Database(None, kpi, await self._minutes.until(now))
         except (Unavailable, CannotContinue) as why:
             self._known = replace(self._known, why=str(why))
         return self._known
 
 
-def _moved(counted: Channel, since: Counter[tuple[str, str]], now: Channel) -> Channel:
-    """What was counted, and what was done since, and what waits now."""
-    mine = Counter({outcome: files for (feed, outcome), files in since.items() if feed == counted.feed})
-    stored, duplicate = mine.pop("stored", 0), mine.pop("duplicate", 0)
+def _moved(counted: FeedFiles, since: Counter[tuple[str, str]], now: FeedFiles) -> FeedFiles:
+    """The counted files, those collected since, and those that wait now."""
+    collected = Counter({outcome: files for (feed, outcome), files in since.items() if feed == counted.feed})
+    stored, duplicate = collected.pop("stored", 0), collected.pop("duplicate", 0)
     return replace(
         now,
         archived=counted.archived + stored + duplicate,
         stored=counted.stored + stored,
-        quarantined=counted.quarantined + mine,
+        quarantined=counted.quarantined + collected,
     )

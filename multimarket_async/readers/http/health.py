@@ -1,4 +1,4 @@
-"""/livez, /readyz, /metrics: for whoever watches over the process."""
+"""/livez, /readyz, /metrics: for monitoring."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from pydantic import BaseModel, Field
 
 from multimarket_async.meters import Histogram, Meters
-from multimarket_async.readers.accounting import Channel
+from multimarket_async.readers.accounting import FeedFiles
 from multimarket_async.readers.http.flow import Database, Flow
 from multimarket_async.readers.http.problems import responses
 from multimarket_async.readers.http.sources import Sources
@@ -26,10 +26,10 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether orders that come now are stored in time; if not, why."""
+    """True if orders that arrive now are stored in time; else why not."""
 
     ready: bool
-    why: list[str] = Field(description="one sentence for each reason")
+    why: list[str] = Field(description="a sentence for each reason")
 
 
 def routes(sources: Sources, flow: Flow) -> APIRouter:
@@ -42,15 +42,15 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
         200: {"description": "The metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}}
     }
 
-    @router.get("/livez", summary="Is the process alive?")
+    @router.get("/livez", summary="Liveness")
     async def livez() -> Alive:
-        """It is, or there is no answer."""
+        """The process answers."""
         return Alive()
 
-    @router.get("/readyz", summary="Are orders stored in time?", responses={**not_ready})
+    @router.get("/readyz", summary="Readiness", responses={**not_ready})
     async def readyz(response: Response) -> Ready:
         """MongoDB answers, the folders can be read and written, and no file waits longer than the budget."""
-        why = _reasons(sources, flow, await flow.channels(), await flow.database())
+        why = _reasons(sources, flow, await flow.feeds(), await flow.database())
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE if why else HTTPStatus.OK
         return Ready(ready=not why, why=why)
 
@@ -61,38 +61,38 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
         responses={**text, **responses(HTTPStatus.SERVICE_UNAVAILABLE)},
     )
     async def metrics(request: Request) -> Response:
-        """Files by channel and outcome, backlog, latency around the budget, MongoDB's writes, KPI age, loop lag."""
+        """Files by feed and outcome, backlog, latency around the budget, MongoDB's writes, KPI age, loop lag."""
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         registry = CollectorRegistry()
-        registry.register(_Now(sources.meters, await flow.channels(), await flow.database(), flow.loop_lag_s))
+        registry.register(_Now(sources.meters, await flow.feeds(), await flow.database(), flow.loop_lag_s))
         body: bytes = encode(registry) if "openmetrics" in media_type else encode(process) + encode(registry)
         return Response(body, media_type=media_type)
 
     return router
 
 
-def _reasons(sources: Sources, flow: Flow, channels: list[Channel], database: Database) -> list[str]:
+def _reasons(sources: Sources, flow: Flow, feeds: list[FeedFiles], database: Database) -> list[str]:
     now, budget_s = sources.clock.now(), sources.settings.latency_budget_s
     why = ["MongoDB does not answer."] if database.why else []
-    why += [f"The folder of {name} cannot be listed." for name in flow.unreadable]
+    why += [f"The directory of {name} cannot be listed." for name in flow.unreadable]
     why += [
-        f"Into a folder of {landing.feed} nothing can be written."
+        f"A directory of {landing.feed} cannot be written to."
         for _, landing in sources.channels
         if not all(os.access(place, os.W_OK | os.X_OK) for place in (landing.sources, landing.archived))
     ]
-    ages = [(one.feed, one.oldest_age_s(now) or 0.0) for one in channels]
+    ages = [(feed.feed, feed.oldest_age_s(now) or 0.0) for feed in feeds]
     why += [
-        f"In {feed} a file waits for {age:.0f} s; the budget is {budget_s:g} s." for feed, age in ages if age > budget_s
+        f"A file of {feed} waits for {age:.0f} s; the budget is {budget_s:g} s." for feed, age in ages if age > budget_s
     ]
     return why
 
 
 class _Now(Collector):
-    """All there is to measure, at one moment."""
+    """The metrics at one moment."""
 
-    def __init__(self, meters: Meters, channels: list[Channel], database: Database, loop_lag_s: float) -> None:
+    def __init__(self, meters: Meters, feeds: list[FeedFiles], database: Database, loop_lag_s: float) -> None:
         self._meters = meters
-        self._channels = channels
+        self._feeds = feeds
         self._database = database
         self._loop_lag_s = loop_lag_s
 
@@ -100,52 +100,51 @@ class _Now(Collector):
         yield from self._files()
         yield from self._backlog()
         yield from self._kpis()
-        yield GaugeMetricFamily("multimarket_loop_lag_seconds", "How late the event loop was.", value=self._loop_lag_s)
+        yield GaugeMetricFamily("multimarket_loop_lag_seconds", "Delay of the event loop.", value=self._loop_lag_s)
 
     def _files(self) -> Iterator[Metric]:
         meters = self._meters
-        files = CounterMetricFamily(
-            "multimarket_files", "Files dealt with by this process.", labels=["channel", "outcome"]
-        )
-        for (channel, outcome), number in meters.files.copy().items():
-            files.add_metric([channel, outcome], number)
+        files = CounterMetricFamily("multimarket_files", "Files collected by this process.", labels=["feed", "outcome"])
+        for (feed, outcome), number in meters.files.copy().items():
+            files.add_metric([feed, outcome], number)
         yield files
         yield CounterMetricFamily("multimarket_latency_breaches", "Files over the budget.", value=meters.breaches)
-        yield _family("multimarket_latency_seconds", "From visible to stored or set aside.", meters.waited_s)
+        yield _family("multimarket_latency_seconds", "From visible to stored or quarantined.", meters.waited_s)
         yield _family("multimarket_batch_files", "Files in a batch.", meters.batch_files)
         yield _family("multimarket_mongodb_write_seconds", "Durable insert of a batch.", meters.write_s)
 
     def _backlog(self) -> Iterator[Metric]:
         gauges = [
-            GaugeMetricFamily(f"multimarket_{name}", text, labels=["channel"])
+            GaugeMetricFamily(f"multimarket_{name}", text, labels=["feed"])
             for name, text in (
-                ("backlog_files", "Files that wait."),
-                ("backlog_bytes", "Bytes that wait."),
-                ("oldest_waiting_timestamp_seconds", "Since when the oldest file waits; absent if none does."),
+                ("backlog_files", "Waiting files."),
+                ("backlog_bytes", "Bytes of the waiting files."),
+                ("oldest_waiting_timestamp_seconds", "Arrival of the oldest waiting file; absent if none waits."),
             )
         ]
-        for one in self._channels:
-            since = one.oldest_since.timestamp() if one.oldest_since else None
-            for gauge, value in zip(gauges, (one.waiting, one.waiting_bytes, since), strict=True):
+        for feed in self._feeds:
+            since = feed.oldest_since.timestamp() if feed.oldest_since else None
+            for gauge, value in zip(gauges, (feed.waiting, feed.waiting_bytes, since), strict=True):
                 if value is not None:
-                    gauge.add_metric([one.feed], value)
+                    gauge.add_metric([feed.feed], value)
         yield from gauges
 
     def _kpis(self) -> Iterator[Metric]:
         away = self._database.why is not None
         yield GaugeMetricFamily("multimarket_mongodb_up", "1 if MongoDB answers.", value=0 if away else 1)
-        if found := self._database.freshness:
-            for name, text in (
-                ("age", "Seconds since the newest KPI generation was measured."),
-                ("behind", "Seconds that stored orders have been in no generation."),
-            ):
-                yield GaugeMetricFamily(f"multimarket_kpi_{name}_seconds", text, value=found[f"{name}_s"])
-            yield GaugeMetricFamily("multimarket_kpi_generation", "The newest one.", value=found["number"])
-            yield GaugeMetricFamily("multimarket_kpi_drift", "Workspace that drifted.", value=found["drift"] or 0)
+        kpi = self._database.kpi
+        for name, text, value in (
+            ("age_seconds", "Age of the newest KPI generation.", kpi.age_s),
+            ("behind_seconds", "Wait of the oldest stored order that is in no generation.", kpi.behind_s),
+            ("generation", "Number of the newest generation.", kpi.generation),
+            ("drift", "Rollups that the last full recompute corrected.", kpi.drift or 0),
+        ):
+            if kpi.generation is not None and value is not None:
+                yield GaugeMetricFamily(f"multimarket_kpi_{name}", text, value=value)
 
 
 def _family(name: str, text: str, histogram: Histogram) -> Metric:
-    """Buckets as Prometheus wants them: each with all smaller ones."""
+    """Cumulative buckets, as Prometheus has them."""
     counts, total, buckets = list(histogram.counts), 0, []
     for bound, count in zip([*map(str, map(float, histogram.bounds)), "+Inf"], counts, strict=True):
         total += count

@@ -1,11 +1,11 @@
-"""How many documents came in each of the last minutes, as the generations of KPIs saw them."""
+"""New documents in each of the last 60 minutes, from the totals of the KPI generations."""
 
 from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from multimarket_async.domains import Stage
+from multimarket_async.readers.status import Minute
 from multimarket_async.store import GENERATIONS, Store
 
 MINUTES = 60
@@ -13,39 +13,39 @@ MINUTE = timedelta(minutes=1)
 
 
 class Minutes:
-    """Totals of the generations of the last hour; each is read once. domains: the fields that hold the totals."""
+    """Totals of the generations of the last hour, each read once. domains: names of the fields with the totals."""
 
     def __init__(self, store: Store, domains: Sequence[str]) -> None:
         self._store = store
         self._domains = domains
         self._totals: deque[tuple[int, datetime, int]] = deque()
 
-    async def until(self, now: datetime) -> list[dict[str, Any]]:
-        """`minute` (its beginning) and `orders` that were new in it, oldest first, the last one being this minute."""
+    async def until(self, now: datetime) -> list[Minute]:
+        """Each minute with its new documents, oldest first; the last one is the current minute."""
         this = now.replace(second=0, microsecond=0)
         first = this - (MINUTES - 1) * MINUTE
         await self._read(first)
         gained = self._gained()
         minutes = [first + place * MINUTE for place in range(MINUTES)]
-        return [{"minute": minute, "orders": gained[minute]} for minute in minutes]
+        return [Minute(minute=minute, orders=gained[minute]) for minute in minutes]
 
     async def _read(self, first: datetime) -> None:
-        """What was published since the last one known; at first, from the one before the first minute on."""
+        """Read the generations since the last one read; at first, from the one before the first minute on."""
         if not self._totals:
             await self._add([{"$match": {"as_of": {"$lt": first}}}, {"$sort": {"as_of": -1}}, {"$limit": 1}])
-        known = self._totals[-1][0] if self._totals else 0
-        await self._add([{"$match": {"_id": {"$gt": known}, "as_of": {"$gte": first}}}, {"$sort": {"_id": 1}}])
+        last = self._totals[-1][0] if self._totals else 0
+        await self._add([{"$match": {"_id": {"$gt": last}, "as_of": {"$gte": first}}}, {"$sort": {"_id": 1}}])
         while len(self._totals) > 1 and self._totals[1][1] < first:
             self._totals.popleft()
 
     async def _add(self, stages: Sequence[Stage]) -> None:
         total = {"$add": [{"$ifNull": [f"${name}", 0]} for name in self._domains]}
         fields: Stage = {"$project": {"as_of": 1, "total": total}}
-        async for one in self._store.aggregate(GENERATIONS, [*stages, fields]):
-            self._totals.append((one["_id"], one["as_of"], one["total"]))
+        async for generation in self._store.aggregate(GENERATIONS, [*stages, fields]):
+            self._totals.append((generation["_id"], generation["as_of"], generation["total"]))
 
     def _gained(self) -> Counter[datetime]:
-        """By minute; before the first generation there was nothing."""
+        """New documents by minute; before the first generation there were none."""
         gained: Counter[datetime] = Counter()
         before = 0
         for _, as_of, total in self._totals:

@@ -60,7 +60,7 @@ async def test_two_collectors_on_one_directory_are_harmless(config: WorkerConfig
         published = await generations.published_in(application.store)
         broken, channels = await violations(application, manifest, published)
     assert broken == []
-    assert [(channel.stored, channel.duplicates) for channel in channels] == [(100, 0)] * 3
+    assert [(channel.stored, channel.duplicate) for channel in channels] == [(100, 0)] * 3
 
 
 async def test_a_second_collector_is_noticed_once(config: WorkerConfig) -> None:

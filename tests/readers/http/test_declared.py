@@ -56,8 +56,8 @@ async def test_a_new_subject_area_is_everywhere(open_shop: Any) -> None:
         assert (await client.get("/api/kpis/visits_by_month.parquet")).content[:4] == b"PAR1"
         listed = (await client.get("/api/visits?feed=doors")).json()["rows"]
         assert listed == [{"at": "2026-05-01T12:00:00Z", "feed": "doors"}] * 3
-        assert (await client.get("/api/status")).json()["channels"][-1]["channel"] == "doors"
-        assert 'multimarket_files_total{channel="doors",outcome="stored"} 3.0' in (await client.get("/metrics")).text
+        assert (await client.get("/api/status")).json()["feeds"][-1]["feed"] == "doors"
+        assert 'multimarket_files_total{feed="doors",outcome="stored"} 3.0' in (await client.get("/metrics")).text
         paths = (await client.get("/api/openapi.json")).json()["paths"]
         assert "How often a shop was entered." in paths["/api/kpis/visits_by_month"]["get"]["description"]
         assert "/api/visits" in paths

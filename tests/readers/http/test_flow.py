@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from multimarket_async.errors import Unavailable
 from multimarket_async.readers.http.flow import Flow
 from multimarket_async.readers.http.minutes import Minutes
-from multimarket_async.readers.status import status
+from multimarket_async.readers.status import StatusResponse, read_status
 from multimarket_async.store import GENERATIONS
 
 AWAY = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100"
@@ -34,11 +34,14 @@ async def test_the_counts_are_those_of_the_command(shop: Any) -> None:
     await shop.work()
     await landing.deliver("waits.json", b"{}")
     found = await told(shop)
-    expected = await status(shop.sources.channels, shop.sources.store, datetime.now(UTC))
-    assert [(one["channel"], one["stored"], one["waiting"]) for one in found["channels"]] == [
-        (one.feed, one.stored, one.waiting) for one in expected.channels
+    given = shop.sources
+    expected = await read_status(given.channels, given.store, given.settings, datetime.now(UTC), given.latency_file)
+    differing = {"oldest_s", "rate_per_minute", "early"}
+    assert [{name: value for name, value in feed.items() if name not in differing} for feed in found["feeds"]] == [
+        feed.model_dump(exclude=differing) for feed in expected.feeds
     ]
-    web = found["channels"][0]
+    assert [*found] == [*StatusResponse.model_fields]
+    web = found["feeds"][0]
     assert (web["stored"], web["duplicate"], web["quarantined"], web["waiting"]) == (20, 1, 1, 1)
     assert (web["received"], web["waiting_bytes"], sum(web["by_reason"].values())) == (23, 2, 1)
     total = {"received": 63, "waiting": 1, "stored": 60, "duplicate": 1, "quarantined": 1}
@@ -82,7 +85,7 @@ async def test_without_mongodb_the_disk_is_told(open_shop: Any) -> None:
     async with shop.client() as client:
         found = (await client.get("/api/status")).json()
         assert found["mongo"]["ok"] is False
-        assert [(one["waiting"], one["stored"], one["received"]) for one in found["channels"]] == [(2, None, 2)] * 3
+        assert [(one["waiting"], one["stored"], one["received"]) for one in found["feeds"]] == [(2, None, 2)] * 3
         assert found["conservation"]["holds"] is None
         for path in ("/api/kpis", "/api/kpis/top_products", "/api/orders"):
             answer = await client.get(path)
@@ -102,14 +105,14 @@ async def test_what_was_stored_before_mongodb_went_is_remembered(shop: Any, monk
         raise Unavailable("MongoDB is away")
 
     flow = Flow(shop.sources)
-    await flow.channels()
+    await flow.feeds()
     await shop.deliver(2, first=20)
     await shop.collector.until_empty()
     monkeypatch.setattr("multimarket_async.readers.http.flow.stored_files", away)
     flow._counted.expire()
-    assert [(one.stored, one.duplicates) for one in await flow.channels()] == [(22, 0)] * 3
+    assert [(one.stored, one.duplicate) for one in await flow.feeds()] == [(22, 0)] * 3
     flow._counted.expire()
-    assert [(one.stored, one.duplicates) for one in await flow.channels()] == [(22, 0)] * 3
+    assert [(one.stored, one.duplicate) for one in await flow.feeds()] == [(22, 0)] * 3
 
 
 async def test_a_file_that_waits_too_long_is_overload(shop: Any) -> None:
@@ -121,7 +124,7 @@ async def test_a_file_that_waits_too_long_is_overload(shop: Any) -> None:
     async with shop.client() as client:
         answer = await client.get("/readyz")
         assert answer.status_code == 503
-        assert answer.json()["why"][0].startswith("In application_mobile a file waits for ")
+        assert answer.json()["why"][0].startswith("A file of application_mobile waits for ")
 
 
 async def test_ready(shop: Any, client: httpx.AsyncClient) -> None:
@@ -129,7 +132,7 @@ async def test_ready(shop: Any, client: httpx.AsyncClient) -> None:
     assert (await client.get("/readyz")).json() == {"ready": True, "why": []}
     archived = shop.sources.channels[0][1].archived
     archived.rename(archived.with_name("away"))
-    assert (await client.get("/readyz")).json()["why"] == ["Into a folder of site_web nothing can be written."]
+    assert (await client.get("/readyz")).json()["why"] == ["A directory of site_web cannot be written to."]
 
 
 async def test_a_folder_that_cannot_be_listed_is_told(shop: Any, monkeypatch: Any) -> None:
@@ -144,7 +147,7 @@ async def test_a_folder_that_cannot_be_listed_is_told(shop: Any, monkeypatch: An
     monkeypatch.setattr(os, "scandir", refuse)
     found = await told(shop)
     assert list(found["unreadable"]) == ["site_web"]
-    assert [one["stored"] for one in found["channels"]] == [20, 20, 20]
+    assert [one["stored"] for one in found["feeds"]] == [20, 20, 20]
 
 
 async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) -> None:
@@ -154,11 +157,11 @@ async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) 
         await shop.collector.until_empty()
     found = (await client.get("/api/quarantine")).json()["files"]
     assert [one["file"] for one in found] == ["third.json", "second.json", "first.json"]
-    assert (found[1]["channel"], found[1]["line"], found[1]["column"]) == ("application_mobile", 1, 6)
+    assert (found[1]["feed"], found[1]["line"], found[1]["column"]) == ("application_mobile", 1, 6)
     assert found[1]["sentence"]
-    of_web = (await client.get("/api/quarantine?channel=site_web&limit=1")).json()["files"]
+    of_web = (await client.get("/api/quarantine?feed=site_web&limit=1")).json()["files"]
     assert [one["file"] for one in of_web] == ["third.json"]
-    for wrong in ("channel=nowhere", "limit=0", "limit=501"):
+    for wrong in ("feed=nowhere", "limit=0", "limit=501"):
         assert (await client.get(f"/api/quarantine?{wrong}")).status_code == 422
 
 
@@ -202,10 +205,10 @@ async def test_orders_per_minute(database: Any, shop: Any) -> None:
         publish(database, number, now - timedelta(minutes=minutes), orders)
     minutes = Minutes(shop.sources.store, ["orders"])
     found = await minutes.until(now)
-    assert (len(found), found[-1]["minute"]) == (60, datetime(2026, 5, 1, 12, 0, tzinfo=UTC))
-    assert [one["orders"] for one in found][-4:] == [0, 8, 0, 1]
+    assert (len(found), found[-1].minute) == (60, datetime(2026, 5, 1, 12, 0, tzinfo=UTC))
+    assert [one.orders for one in found][-4:] == [0, 8, 0, 1]
     publish(database, 5, now + timedelta(minutes=1), 25)
-    assert [one["orders"] for one in await minutes.until(now + timedelta(minutes=1))][-4:] == [8, 0, 1, 6]
+    assert [one.orders for one in await minutes.until(now + timedelta(minutes=1))][-4:] == [8, 0, 1, 6]
 
 
 def publish(database: Any, number: int, at: datetime, orders: int) -> None:

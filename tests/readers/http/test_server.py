@@ -192,8 +192,8 @@ def test_a_run_serves_and_ends_with_its_listeners(run: Callable[..., Run], shop_
     assert json.loads((one.data / "logs/http.json").read_text())["url"] == url
     with httpx.Client(base_url=url) as client, client.stream("GET", "api/events") as events:
         one.until(lambda: client.get("api/kpis").json()["generation"])
-        stored = [channel["stored"] for channel in client.get("api/status").json()["channels"]]
-        one.until(lambda: [each["stored"] for each in client.get("api/status").json()["channels"]] > stored)
+        stored = [feed["stored"] for feed in client.get("api/status").json()["feeds"]]
+        one.until(lambda: [feed["stored"] for feed in client.get("api/status").json()["feeds"]] > stored)
         assert client.get("readyz").status_code == 200
         assert one.end() == 0
         assert any("event: batch.collected" in line for line in events.iter_lines())

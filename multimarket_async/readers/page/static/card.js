@@ -5,7 +5,7 @@ import { element, table, tell } from "./elements.js";
 import { say } from "./words.js";
 
 export class Card {
-  /** open: the table is shown at once, not on demand. */
+  /** open: the table is shown immediately, not on demand. */
   constructor(host, { chart = true, open = false, level = "h3" } = {}) {
     this.heading = element(level);
     this.note = element("p", { class: "quiet note" });
@@ -41,7 +41,7 @@ export class Card {
     }
   }
 
-  /** A table of hundreds of rows is made when somebody unfolds it. */
+  /** Tables of hundreds of rows are made when they are unfolded. */
   fill() {
     this.rows.replaceChildren(...(this.folded.open === false ? [] : [this.content()]));
   }

@@ -6,8 +6,13 @@ import { chosen } from "./filter.js";
 import { daysKept, grouped, total, within } from "./sums.js";
 import { clock, money, number, percent, period, say, title } from "./words.js";
 
-const MOST_DAYS = 62;
-const MOST_PRODUCTS = 10;
+const MAX_DAYS = 62;
+const MAX_PRODUCTS = 10;
+
+/** The KPIs that this panel shows in place of cards of their own. */
+export const COVERED = new Set([
+  "revenue_by_month_and_channel", "top_products", "cancellation_rate_by_channel", "average_order_value_by_channel",
+]);
 
 const cards = {
   revenue: new Card(byId("revenue")),
@@ -20,18 +25,18 @@ const cards = {
 export function showFigures(kpis, currency) {
   const choice = chosen();
   const { rows, widened } = within(choice, kpis.revenue_by_month_and_channel, kpis.orders_by_day_and_channel);
-  const wanted = rows.filter((row) => choice.channels.includes(row.channel));
-  scope(choice, wanted, widened);
-  tiles(wanted, currency);
-  revenue(choice, wanted, kpis, currency);
+  const selected = rows.filter((row) => choice.channels.includes(row.channel));
+  scope(choice, selected, widened);
+  tiles(selected, currency);
+  revenue(choice, selected, kpis, currency);
   products(choice, kpis, currency);
-  compared(choice, wanted, currency);
+  compared(choice, selected, currency);
 }
 
 function scope(choice, rows, widened) {
   const channels = choice.every ? say("all_channels") : choice.channels.map(title).join(", ") || say("no_channel");
-  const told = say("scope", { period: choice.name, channels, orders: number(total(rows).orders) });
-  tell(byId("scope"), widened ? `${told}. ${say("widened", { day: period(`${widened}-01`) })}` : told);
+  const text = say("scope", { period: choice.name, channels, orders: number(total(rows).orders) });
+  tell(byId("scope"), widened ? `${text}. ${say("widened", { day: period(`${widened}-01`) })}` : text);
 }
 
 function tiles(rows, currency) {
@@ -72,7 +77,7 @@ function revenue(choice, rows, kpis, currency) {
 function bars(choice, rows, { revenue_by_month_and_channel: months, orders_by_day_and_channel: byDay }) {
   const kept = daysKept(months, byDay);
   const days = byDay.filter(({ day, channel }) => choice.from <= day && day <= choice.to && choice.channels.includes(channel));
-  const daily = rows.every((row) => row.day || kept.has(row.month)) && new Set(days.map(({ day }) => day)).size <= MOST_DAYS;
+  const daily = rows.every((row) => row.day || kept.has(row.month)) && new Set(days.map(({ day }) => day)).size <= MAX_DAYS;
   const at = (row) => (daily ? row.day : row.month ?? row.day.slice(0, 7));
   const shown = grouped(daily ? days : rows, (row) => JSON.stringify([at(row), row.channel]));
   const named = ({ name, ...sums }) => ({ at: JSON.parse(name)[0], channel: JSON.parse(name)[1], ...sums });
@@ -87,12 +92,12 @@ const sums = (currency) => [
 
 const count = (name, heading) => ({ name, title: heading, numeric: true, value: (row) => row[name], shown: (row) => number(row[name]) });
 
-/** Products are counted by month over all channels: where that is not what was chosen, the card says so. */
+/** Products are counted by month over all channels: for any other choice the card says so. */
 function products(choice, kpis, currency) {
   const month = choice.from.slice(0, 7);
   const monthly = kpis.products_by_month.filter((row) => row.month === month && choice.to.startsWith(month));
   const exact = choice.every && (choice.kind === "all" || choice.kind === "month");
-  const rows = (monthly.length ? monthly : kpis.top_products).slice(0, MOST_PRODUCTS);
+  const rows = (monthly.length ? monthly : kpis.top_products).slice(0, MAX_PRODUCTS);
   const of = monthly.length ? period(month) : say("all").toLowerCase();
   cards.products.show({
     name: `products_${monthly.length ? month : "all"}`,

@@ -1,4 +1,4 @@
-// Which period and which channels the reader wants to see.
+// The period and the channels that the reader has chosen.
 
 import { byId, element, tell } from "./elements.js";
 import { period as shown, say, title } from "./words.js";
@@ -14,14 +14,14 @@ const PERIOD_OF = {
 let months = [];
 let channels = [];
 
-/** Call `changed` whenever the reader chooses something else. */
+/** Call `changed` after each change of the choice. */
 export function listen(changed) {
   byId("filters").addEventListener("input", () => { offer(); changed(); });
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("filters").addEventListener("reset", () => setTimeout(() => { offer(); changed(); }));
 }
 
-/** Offer the periods and channels of these rows; what was chosen stays chosen. */
+/** Offer the periods and channels of these rows, and keep the choice. */
 export function offer(rows) {
   if (rows) {
     months = [...new Set(rows.map((row) => row.month))].sort().reverse();
@@ -30,7 +30,7 @@ export function offer(rows) {
   options(byId("period"), KINDS.map((kind) => [kind, say(kind)]));
   const kind = byId("period").value;
   const named = PERIOD_OF[kind];
-  options(byId("which"), named ? [...new Set(months.map(named))].map((one) => [one, shown(one)]) : []);
+  options(byId("which"), named ? [...new Set(months.map(named))].map((name) => [name, shown(name)]) : []);
   byId("which-label").hidden = !named;
   byId("from-label").hidden = kind !== "day" && kind !== "range";
   byId("to-label").hidden = kind !== "range";
@@ -39,13 +39,13 @@ export function offer(rows) {
   boxes();
 }
 
-function options(select, wanted) {
-  const text = JSON.stringify(wanted);
+function options(select, pairs) {
+  const text = JSON.stringify(pairs);
   if (select.dataset.options === text) return;
   const before = select.value;
-  select.replaceChildren(...wanted.map(([value, label]) => element("option", { value, text: label })));
+  select.replaceChildren(...pairs.map(([value, label]) => element("option", { value, text: label })));
   select.dataset.options = text;
-  if (wanted.some(([value]) => value === before)) select.value = before;
+  if (pairs.some(([value]) => value === before)) select.value = before;
 }
 
 function bound() {
@@ -61,14 +61,14 @@ function boxes() {
   const box = (channel) =>
     element("label", {}, element("input", { type: "checkbox", value: channel, checked: true }), title(channel));
   const here = [...byId("channel-boxes").querySelectorAll("input")].map((input) => input.value);
-  for (const channel of channels.filter((one) => !here.includes(one))) byId("channel-boxes").append(box(channel));
+  for (const channel of channels.filter((name) => !here.includes(name))) byId("channel-boxes").append(box(channel));
 }
 
-/** {name, kind, from, to, channels, every}: no from and no to over all time; `every` channel may be wanted. */
+/** {name, kind, from, to, channels, every}: no from and no to over all time; `every`: all channels are chosen. */
 export function chosen() {
   const kind = byId("period").value || "all";
-  const wanted = [...byId("channel-boxes").querySelectorAll("input:checked")].map((input) => input.value);
-  return { kind, ...span(kind), channels: wanted, every: wanted.length === channels.length };
+  const checked = [...byId("channel-boxes").querySelectorAll("input:checked")].map((input) => input.value);
+  return { kind, ...span(kind), channels: checked, every: checked.length === channels.length };
 }
 
 function span(kind) {

@@ -1,4 +1,4 @@
-// The flow as it is: channels -> landing -> MongoDB or quarantine -> KPIs, and the sum that must hold.
+// The flow: feeds -> landing -> MongoDB or quarantine -> KPIs, and the sum that must hold.
 
 import { byId, element, table, tell } from "./elements.js";
 import { duration, moment, number, say, title } from "./words.js";
@@ -10,7 +10,7 @@ export function showFlow(status) {
   for (const node of document.querySelectorAll("[data-number]")) {
     tell(node, number({ ...sum, generation: status.kpi.generation }[node.dataset.number]));
   }
-  channels(status);
+  feeds(status);
   landing(status);
   fact("duplicate", sum.duplicate ? say("duplicates_are", { count: number(sum.duplicate) }) : "");
   fact("reasons", reasons(status));
@@ -19,24 +19,24 @@ export function showFlow(status) {
   fact("age", status.kpi.generation ? say("measured_ago", { age: duration(status.kpi.age_s) }) : say("not_measured"));
   byId("mongodb").dataset.state = status.mongo.ok ? "well" : "bad";
   byId("measured").dataset.state = status.kpi.stale ? "bad" : "well";
-  byId("aside").dataset.state = sum.quarantined ? "noted" : "well";
+  byId("quarantined").dataset.state = sum.quarantined ? "noted" : "well";
   conservation(status.conservation);
-  byId("channel-table").replaceChildren(byChannel(status.channels));
+  byId("feed-table").replaceChildren(byFeed(status.feeds));
 }
 
 const fact = (name, text) => tell(document.querySelector(`[data-fact="${name}"]`), text);
 
-function channels({ channels: all }) {
-  const list = byId("channels");
+function feeds({ feeds: all }) {
+  const list = byId("feeds");
   while (list.children.length < all.length) {
     list.append(element("li", {}, element("b"), element("span", { class: "rate" }), element("span", { class: "quiet" })));
   }
-  all.forEach((one, index) => {
+  all.forEach((feed, index) => {
     const [name, rate, received] = list.children[index].children;
-    tell(name, title(one.channel));
-    tell(rate, say("per_minute", { count: number(one.rate_per_minute) }));
-    tell(received, `${number(one.received)} ${say("received")}`);
-    list.children[index].classList.toggle("moving", one.rate_per_minute > 0);
+    tell(name, title(feed.feed));
+    tell(rate, say("per_minute", { count: number(feed.rate_per_minute) }));
+    tell(received, `${number(feed.received)} ${say("received")}`);
+    list.children[index].classList.toggle("moving", feed.rate_per_minute > 0);
   });
 }
 
@@ -48,9 +48,9 @@ function landing({ overload }) {
   byId("landing").dataset.state = overload.late ? "bad" : "well";
 }
 
-function reasons({ channels: all }) {
+function reasons({ feeds: all }) {
   const codes = new Map();
-  for (const one of all) for (const [code, files] of Object.entries(one.by_reason)) codes.set(code, (codes.get(code) ?? 0) + files);
+  for (const feed of all) for (const [code, files] of Object.entries(feed.by_reason)) codes.set(code, (codes.get(code) ?? 0) + files);
   const most = [...codes].sort(([, a], [, b]) => b - a).slice(0, 3);
   return most.length ? most.map(([code, files]) => `${code} ${number(files)}`).join(", ") : say("no_reason");
 }
@@ -58,18 +58,18 @@ function reasons({ channels: all }) {
 function conservation({ holds, sum }) {
   const term = (name) => element("span", { class: "term" }, element("b", { text: number(sum[name]) }), ` ${say(name)}`);
   const right = PLACES.flatMap((name, index) => [element("i", { text: index ? "+" : "=" }), term(name)]);
-  const whether = holds === null ? "" : say(holds ? "balanced" : "unbalanced");
-  const signed = element("span", { class: "verdict", text: whether, "data-state": holds ? "well" : "noted" });
+  const verdict = holds === null ? "" : say(holds ? "balanced" : "unbalanced");
+  const signed = element("span", { class: "verdict", text: verdict, "data-state": holds ? "well" : "noted" });
   byId("conservation").replaceChildren(element("p", {}, term("received"), ...right), signed);
 }
 
-function byChannel(all) {
-  const count = (name) => ({ title: say(name), numeric: true, shown: (one) => number(one[name]) });
+function byFeed(all) {
+  const count = (name) => ({ title: say(name), numeric: true, shown: (feed) => number(feed[name]) });
   const columns = [
-    { title: say("channel"), shown: (one) => title(one.channel) },
+    { title: say("feed"), shown: (feed) => title(feed.feed) },
     ...["received", ...PLACES].map(count),
-    { title: say("oldest"), numeric: true, shown: (one) => (one.oldest_s === null ? say("none") : duration(one.oldest_s)) },
-    { title: say("rate"), numeric: true, shown: (one) => say("per_minute", { count: number(one.rate_per_minute) }) },
+    { title: say("oldest"), numeric: true, shown: (feed) => (feed.oldest_s === null ? say("none") : duration(feed.oldest_s)) },
+    { title: say("rate"), numeric: true, shown: (feed) => say("per_minute", { count: number(feed.rate_per_minute) }) },
   ];
-  return table(say("by_channel"), columns, all);
+  return table(say("by_feed"), columns, all);
 }

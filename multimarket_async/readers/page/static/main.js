@@ -1,4 +1,4 @@
-// The page: what is known, and when it is shown again.
+// The page: its state, and when it is drawn again.
 
 import { byId, element, tell } from "./elements.js";
 import { listen, offer } from "./filter.js";
@@ -11,15 +11,15 @@ import { duration, learn, moment, number, say, speak, spoken, translate } from "
 
 const known = { kpis: [], rows: {}, files: [], status: null, about: null, lost: false, charts: true };
 
-async function look() {
+async function refresh() {
   try {
     known.about ??= await (await fetch("about.json")).json();
     learn(known.about);
     known.status = await ask("status");
-    await Promise.all([measured(), aside()]);
+    await Promise.all([measured(), quarantined()]);
     known.lost = false;
   } catch (error) {
-    console.info(error.message); // the next look may go well
+    console.info(error.message); // the next refresh may succeed
     known.lost = true;
   }
   show();
@@ -38,27 +38,27 @@ async function measured() {
   offer(known.rows.revenue_by_month_and_channel);
 }
 
-async function aside() {
+async function quarantined() {
   const count = known.status.conservation.sum.quarantined;
-  if (count !== known.aside) known.files = (await ask("quarantine?limit=50")).files;
-  known.aside = count;
+  if (count !== known.quarantined) known.files = (await ask("quarantine?limit=50")).files;
+  known.quarantined = count;
 }
 
 function show() {
   freshness();
   notices();
-  if (known.status) showFlow(known.status);
-  if (known.status) showQuarantine(known.status, known.files);
-  if (empty()) return;
-  showMinutes(known.status);
+  if (!known.status) return;
+  showFlow(known.status);
+  showQuarantine(known.status, known.files);
+  if (!empty()) showMinutes(known.status);
   const drawn = `${known.generation} ${spoken()}`;
   if (drawn === known.drawn) return;
   known.drawn = drawn;
-  figures();
+  if (!empty()) figures();
   showMore(known.kpis, known.rows, known.about.drawings);
 }
 
-/** No order has been measured. */
+/** No order has been measured: the panel of the orders is hidden; other KPIs are shown as soon as they have rows. */
 const empty = () => !known.rows.revenue_by_month_and_channel?.length;
 
 function figures() {
@@ -82,12 +82,12 @@ function freshness() {
   document.body.classList.toggle("empty", empty());
 }
 
-/** What is out of the ordinary, in sentences; an unchanged sentence is not said again. */
+/** Notices of unusual states; an unchanged notice is not announced again. */
 function notices() {
   const { mongo, kpi, overload, conservation } = known.status ?? {};
   const facts = { moment: moment(known.as_of) };
   const from = known.as_of ? ` ${say("numbers_from", facts)}` : "";
-  const told = [
+  const sentences = [
     known.lost && ["bad", say("notice_lost") + from],
     mongo && !mongo.ok && ["bad", say("notice_down", { why: mongo.why.replace(/\.$/, "") }) + from],
     overload?.late && ["bad", say("notice_overload", { budget: duration(overload.budget_s) })],
@@ -97,14 +97,14 @@ function notices() {
     !known.charts && ["noted", say("notice_charts")],
   ].filter(Boolean);
   const box = byId("notices");
-  const text = JSON.stringify(told);
-  if (box.dataset.told === text) return;
-  box.dataset.told = text;
-  box.replaceChildren(...told.map(([kind, sentence]) => element("p", { class: "notice", "data-state": kind, text: sentence })));
+  const text = JSON.stringify(sentences);
+  if (box.dataset.text === text) return;
+  box.dataset.text = text;
+  box.replaceChildren(...sentences.map(([kind, sentence]) => element("p", { class: "notice", "data-state": kind, text: sentence })));
 }
 
-function language(wished) {
-  speak(wished);
+function language(chosen) {
+  speak(chosen);
   translate();
   const other = spoken() === "fr" ? ["en", "English"] : ["fr", "Français"];
   byId("language").lang = other[0];
@@ -132,4 +132,4 @@ function theme() {
 language(localStorage.getItem("language") ?? undefined);
 choices();
 theme();
-follow(look);
+follow(refresh);

@@ -1,14 +1,15 @@
-// Every other KPI, from what it declares: a new one appears here without a change.
+// A card for each other KPI, from its declaration: a new one appears here without a change.
 
 import { Card } from "./card.js";
 import { byId, element } from "./elements.js";
+import { COVERED } from "./figures.js";
 import { amount, decimal, declared, money, number, percent, period, say, title, weekday } from "./words.js";
 
 const cards = new Map();
 
-/** kpis: of /api/kpis. rows: by KPI. drawings: how each is drawn. */
+/** kpis: of /api/kpis. rows and drawings: by KPI. */
 export function showMore(kpis, rows, drawings) {
-  for (const kpi of kpis.filter((one) => !one.headline && rows[one.name])) {
+  for (const kpi of kpis.filter(({ name }) => !COVERED.has(name) && rows[name]?.length)) {
     if (!cards.has(kpi.name)) cards.set(kpi.name, card(kpi.name));
     cards.get(kpi.name).show(content(kpi, rows[kpi.name], drawings[kpi.name]));
   }

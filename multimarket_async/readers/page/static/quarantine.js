@@ -1,4 +1,4 @@
-// What was set aside, and why. File names and sentences hold whatever somebody delivered.
+// Quarantined files and their reasons. File names and sentences can hold any text.
 
 import { Card } from "./card.js";
 import { byId } from "./elements.js";
@@ -14,7 +14,7 @@ export function showQuarantine(status, files) {
   cards.reasons.show({
     name: "quarantine_by_reason", title: say("reasons"), rows, form: "bars",
     columns: [
-      text("channel", say("channel"), (row) => title(row.channel)), text("reason", say("reason")),
+      text("feed", say("feed"), (row) => title(row.feed)), text("reason", say("reason")),
       { name: "files", title: say("count"), numeric: true, value: (row) => row.files, shown: (row) => number(row.files) },
     ],
     values: summed(rows),
@@ -22,18 +22,18 @@ export function showQuarantine(status, files) {
   cards.files.show({
     name: "quarantine", title: say("files"), rows: files, note: all > files.length ? say("newest_files", { count: number(files.length), all: number(all) }) : "",
     columns: [
-      text("file", say("file")), text("channel", say("channel"), (row) => title(row.channel)), text("code", say("reason")),
-      text("sentence", say("explanation")), text("set_aside_at", say("when"), (row) => moment(row.set_aside_at)),
+      text("file", say("file")), text("feed", say("feed"), (row) => title(row.feed)), text("code", say("reason")),
+      text("sentence", say("explanation")), text("quarantined_at", say("when"), (row) => moment(row.quarantined_at)),
     ],
   });
-  if (!all) byId("files").querySelector(".note").textContent = say("nothing_aside");
+  if (!all) byId("files").querySelector(".note").textContent = say("nothing_quarantined");
 }
 
 const text = (name, heading, shown = (row) => row[name]) => ({ name, title: heading, value: (row) => row[name], shown });
 
 const byReason = (status) =>
-  (status?.channels ?? []).flatMap(({ channel, by_reason: reasons }) =>
-    Object.entries(reasons).map(([reason, files]) => ({ channel, reason, files })));
+  (status?.feeds ?? []).flatMap(({ feed, by_reason: reasons }) =>
+    Object.entries(reasons).map(([reason, files]) => ({ feed, reason, files })));
 
 function summed(rows) {
   const sums = new Map();

@@ -1,4 +1,4 @@
-// What a period and channels leave of the published rows, and sums of it. Money is in integers of minor units.
+// The published rows of a period and some channels, and their sums. Money is in integers of minor units.
 
 /** The first and the last day, inclusive, of "2026", "2026-Q2", "2026-05" or "2026-05-12". */
 export function days(period) {

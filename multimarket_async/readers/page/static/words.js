@@ -1,15 +1,15 @@
-// What the page says, in English and French; numbers and times as the reader's country writes them.
+// The words of the page in English and French; numbers and times in the format of the reader's country.
 
 const ENGLISH = {
   skip: "Skip to the figures", theme: "Colours", theme_auto: "Auto", theme_light: "Light", theme_dark: "Dark",
-  flow: "The flow", channels: "Channels", landing: "Landing", kpis: "KPIs", quarantine: "Quarantine",
-  files_waiting: "waiting", files_stored: "stored", set_aside: "set aside", generation: "generation",
+  flow: "The flow", channels: "Channels", feeds: "Feeds", feed: "Feed", landing: "Landing", kpis: "KPIs", quarantine: "Quarantine",
+  files_waiting: "waiting", files_stored: "stored", generation: "generation",
   oldest_meter: "Age of the oldest file, out of the time every file must be stored in",
-  by_channel: "Channel by channel", channel: "Channel", received: "received", waiting: "waiting", stored: "stored",
+  by_feed: "Feed by feed", channel: "Channel", received: "received", waiting: "waiting", stored: "stored",
   duplicate: "duplicate", quarantined: "quarantined", rate: "Rate", oldest: "Oldest file",
-  balanced: "The sum holds: no file is lost.", unbalanced: "Files on their way while this was counted.",
+  balanced: "The sum holds: no file is lost.", unbalanced: "Files were in flight while this was counted.",
   nothing_waits: "nothing waits", oldest_is: "oldest: {age}, budget {budget}",
-  duplicates_are: "delivered twice: {count}", no_reason: "nothing set aside", measured_ago: "as of {age} ago",
+  duplicates_are: "duplicates: {count}", no_reason: "nothing quarantined", measured_ago: "as of {age} ago",
   not_measured: "nothing measured yet", newest_order: "newest order: {moment}", checked: "the last full recompute agreed", per_minute: "{count}/min",
   figures: "Figures", filters: "Filters", period: "Period", which: "Which", from: "From", to: "To", day: "Day",
   all: "All time", year: "Year", quarter: "Quarter", month: "Month", range: "From … to", reset: "Reset",
@@ -24,32 +24,32 @@ const ENGLISH = {
   products_wider: "Best sellers are counted by month over all channels: these are of {period}.",
   more: "More KPIs", as_table: "As a table", csv: "↓ CSV", download: "Download as CSV", rows: "{count} rows",
   chart_of: "Chart: {title}. The numbers are in the table below it.",
-  reasons: "By reason", reason: "Reason", explanation: "Explanation", files: "Set aside", file: "File", count: "Files", when: "When",
-  nothing_aside: "No file has been set aside.", newest_files: "The newest {count} of {all}",
+  reasons: "By reason", reason: "Reason", explanation: "Explanation", files: "Quarantined files", file: "File", count: "Files", when: "When",
+  nothing_quarantined: "No file has been quarantined.", newest_files: "The newest {count} of {all}",
   nothing_measured: "Nothing to show for this choice.",
   api: "All numbers as JSON, CSV, Parquet", docs: "Description of the HTTP interface (OpenAPI)",
   connecting: "Connecting", live: "Live", lost: "Connection lost", stale: "Stale", overloaded: "Overloaded", down: "MongoDB is away",
   as_of: "as of {moment}",
-  notice_empty: "No order yet. Drop a JSON file into data/sources, or start `run` without --no-produce.",
+  notice_empty: "No file has been received yet. Put a JSON file into data/sources, or start `run` without --no-produce.",
   notice_lost: "The process does not answer. The page tries again by itself.",
   notice_down: "MongoDB does not answer ({why}). Files wait in the landing directory and none is lost.", numbers_from: "The numbers shown are from {moment}.",
   notice_stale: "These numbers lack orders that were stored since {moment}.",
   notice_overload: "More arrives than can be stored in time: a file waits longer than the budget of {budget}.",
-  notice_drift: "The last full recompute differed from the published numbers in {count} cells; it mended them.",
+  notice_drift: "The last full recompute differed from the published numbers in {count} rollups; it corrected them.",
   notice_charts: "The charts could not be drawn; the tables hold the same numbers.",
   none: "–",
 };
 
 const FRENCH = {
   skip: "Aller aux chiffres", theme: "Couleurs", theme_auto: "Auto", theme_light: "Clair", theme_dark: "Sombre",
-  flow: "Le flux", channels: "Canaux", landing: "Arrivée", kpis: "Indicateurs", quarantine: "Quarantaine",
-  files_waiting: "en attente", files_stored: "enregistrés", set_aside: "mis de côté", generation: "génération",
+  flow: "Le flux", channels: "Canaux", feeds: "Sources", feed: "Source", landing: "Arrivée", kpis: "Indicateurs", quarantine: "Quarantaine",
+  files_waiting: "en attente", files_stored: "enregistrés", generation: "génération",
   oldest_meter: "Âge du plus ancien fichier, sur le délai dans lequel tout fichier doit être enregistré",
-  by_channel: "Canal par canal", channel: "Canal", received: "déposés", waiting: "en attente", stored: "enregistrés",
+  by_feed: "Source par source", channel: "Canal", received: "reçus", waiting: "en attente", stored: "enregistrés",
   duplicate: "doublons", quarantined: "en quarantaine", rate: "Débit", oldest: "Plus ancien",
   balanced: "Le compte est bon : aucun fichier n'est perdu.", unbalanced: "Des fichiers étaient en chemin pendant le comptage.",
   nothing_waits: "rien n'attend", oldest_is: "le plus ancien : {age}, délai {budget}",
-  duplicates_are: "livrés deux fois : {count}", no_reason: "rien n'est mis de côté", measured_ago: "il y a {age}",
+  duplicates_are: "doublons : {count}", no_reason: "rien en quarantaine", measured_ago: "il y a {age}",
   not_measured: "rien n'est encore mesuré", newest_order: "commande la plus récente : {moment}", checked: "le dernier recalcul complet concorde", per_minute: "{count}/min",
   figures: "Chiffres", filters: "Filtres", period: "Période", which: "Laquelle", from: "Du", to: "Au", day: "Jour",
   all: "Depuis le début", year: "Année", quarter: "Trimestre", month: "Mois", range: "Du … au", reset: "Tout",
@@ -64,18 +64,18 @@ const FRENCH = {
   products_wider: "Les meilleures ventes sont comptées par mois, tous canaux confondus : voici celles de la période « {period} ».",
   more: "Autres indicateurs", as_table: "En tableau", csv: "↓ CSV", download: "Télécharger en CSV", rows: "{count} lignes",
   chart_of: "Graphique : {title}. Les nombres sont dans le tableau qui suit.",
-  reasons: "Par motif", reason: "Motif", explanation: "Explication", files: "Mis de côté", file: "Fichier", count: "Fichiers", when: "Quand",
-  nothing_aside: "Aucun fichier n'est mis de côté.", newest_files: "Les {count} plus récents sur {all}",
+  reasons: "Par motif", reason: "Motif", explanation: "Explication", files: "Fichiers en quarantaine", file: "Fichier", count: "Fichiers", when: "Quand",
+  nothing_quarantined: "Aucun fichier n'est en quarantaine.", newest_files: "Les {count} plus récents sur {all}",
   nothing_measured: "Rien à montrer pour ce choix.",
   api: "Tous les nombres en JSON, CSV, Parquet", docs: "Description de l'interface HTTP (OpenAPI)",
   connecting: "Connexion", live: "En direct", lost: "Connexion perdue", stale: "En retard", overloaded: "Surcharge", down: "MongoDB ne répond pas",
   as_of: "données au {moment}",
-  notice_empty: "Pas encore de commande. Déposez un fichier JSON dans data/sources, ou lancez `run` sans --no-produce.",
+  notice_empty: "Aucun fichier reçu pour l'instant. Déposez un fichier JSON dans data/sources, ou lancez `run` sans --no-produce.",
   notice_lost: "Le processus ne répond pas. La page réessaie d'elle-même.",
   notice_down: "MongoDB ne répond pas ({why}). Les fichiers attendent dans leur dossier et aucun n'est perdu.", numbers_from: "Les nombres affichés datent du {moment}.",
   notice_stale: "Il manque à ces nombres des commandes enregistrées depuis le {moment}.",
   notice_overload: "Il arrive plus de fichiers qu'il ne peut en être enregistré à temps : un fichier attend depuis plus de {budget}.",
-  notice_drift: "Le dernier recalcul complet différait des nombres publiés dans {count} cellules ; il les a corrigées.",
+  notice_drift: "Le dernier recalcul complet différait des nombres publiés dans {count} agrégats ; il les a corrigés.",
   notice_charts: "Les graphiques n'ont pas pu être dessinés ; les tableaux contiennent les mêmes nombres.",
   none: "–",
 };
@@ -88,7 +88,7 @@ let locale = "en";
 let domain = {}; // French of what the domains declare, by its English text
 let timezone;
 
-// A format takes as long to make as thousand numbers to write.
+// Making a format takes as long as formatting a thousand numbers.
 const formats = new Map();
 
 function format(kind, options = {}) {
@@ -97,22 +97,22 @@ function format(kind, options = {}) {
   return formats.get(key);
 }
 
-/** The reader's choice, or the browser's. */
-export function speak(wished) {
+/** Set the language: the reader's choice, or the browser's. */
+export function speak(chosen) {
   const known = (tag) => tag.slice(0, 2) in WORDS;
-  language = wished ?? (navigator.languages.find(known) ?? "en").slice(0, 2);
+  language = chosen ?? (navigator.languages.find(known) ?? "en").slice(0, 2);
   locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
   document.documentElement.lang = language;
 }
 
 export const spoken = () => language;
 
-/** What the server knows: times are of the business time zone, and what KPIs are called in French. */
+/** The server's declarations: the business time zone, and the French words of the domains. */
 export function learn(about) {
   ({ french: domain, timezone } = about);
 }
 
-/** @param {string} key of the words above @param {object} [facts] what stands in its braces */
+/** @param {string} key of the words above @param {object} [facts] values of its braces */
 export function say(key, facts = {}) {
   return WORDS[language][key].replace(/\{(\w+)\}/g, (_, name) => facts[name]);
 }
@@ -144,7 +144,7 @@ export function duration(seconds) {
 
 export const moment = (text) => (text ? format("DateTimeFormat", { ...MOMENT, timeZone: timezone }).format(new Date(text)) : say("none"));
 
-/** "2026", "2026-Q2", "2026-05" or "2026-05-12" as people write it. */
+/** "2026", "2026-Q2", "2026-05" or "2026-05-12" in words. */
 export function period(text, style = "long") {
   if (/^\d{4}-Q\d$/.test(text)) return `${language === "fr" ? "T" : "Q"}${text[6]} ${text.slice(0, 4)}`;
   const parts = { 4: {}, 7: { month: style }, 10: { month: style, day: "numeric" } }[text.length];
@@ -161,7 +161,7 @@ export const clock = (date) => format("DateTimeFormat", { timeStyle: "short", ti
 /** Channels and feeds are named by their systems: site_web. */
 export const title = (name) => name.replaceAll("_", " ");
 
-/** Put all words of the document in the language. */
+/** Translate all words of the document. */
 export function translate(root = document) {
   for (const node of root.querySelectorAll("[data-say]")) node.textContent = say(node.dataset.say);
   for (const node of root.querySelectorAll("[data-say-label]")) node.setAttribute("aria-label", say(node.dataset.sayLabel));
