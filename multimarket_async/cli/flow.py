@@ -8,16 +8,16 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from multimarket_async import app as composition
 from multimarket_async import logs
 from multimarket_async.app import Application
-from multimarket_async.cli.options import FeedNames, Until, chosen, finish
+from multimarket_async.cli.options import FeedNames, Until, connected, finish
 from multimarket_async.errors import WrongSettings
 from multimarket_async.proving.demo import perform, under
 from multimarket_async.proving.lessons import LESSONS
@@ -71,10 +71,16 @@ def demo(
     lesson: LessonName = None,
     list_lessons: Annotated[bool, typer.Option("--list-lessons", help="List the lessons, and exit.")] = False,
 ) -> None:
-    """Deliver a burst into every channel, follow it into the KPI tables, and verify all of it; or perform a lesson."""
+    """Follow a burst of orders to the last cent, or perform a lesson.
+
+    The burst is delivered into every channel, collected, measured and verified.
+    """
     console = tables.console()
     if list_lessons:
-        console.print(_listed())
+        table = tables.plain("Lesson", "What happens")
+        for name, listed in LESSONS.items():
+            table.add_row(name, listed.title)
+        console.print(table)
         return
     if lesson:
         _check_lesson(lesson, orders_per_channel, until)
@@ -103,13 +109,6 @@ def _check_lesson(name: str, orders_per_channel: int | None, until: datetime | N
         raise WrongSettings("A lesson without orders shows nothing: give --orders-per-channel a larger number.")
 
 
-def _listed() -> Table:
-    table = tables.plain("Lesson", "What happens")
-    for name, lesson in LESSONS.items():
-        table.add_row(name, lesson.title)
-    return table
-
-
 def _next_steps(address: str, data_dir: Path | None, first: Mapping[str, str]) -> Iterator[str]:
     """Commands to continue with, with the data folder if a flag named it."""
     here = Path(sys.executable)
@@ -133,13 +132,7 @@ def collect(
     feeds: FeedNames = None,
 ) -> None:
     """Store the files that arrive, until stopped; nothing else."""
-
-    async def work() -> None:
-        async with composition.opened(chosen(loaded, feeds)) as application:
-            stop = composition.stop_on_signals(application.server)
-            await composition.collect(application, stop, until_empty=until_empty)
-
-    finish(work())
+    _until_stopped(loaded, partial(composition.collect, until_empty=until_empty), feeds)
 
 
 def measure(loaded: Loaded) -> None:
@@ -152,9 +145,7 @@ def serve(loaded: Loaded) -> None:
     _until_stopped(loaded, composition.serve)
 
 
-def _until_stopped(loaded: Loaded, stage: Callable[[Application, asyncio.Event], Awaitable[None]]) -> None:
-    async def work() -> None:
-        async with composition.opened(composition.workspace(loaded)) as application:
-            await stage(application, composition.stop_on_signals(application.server))
-
-    finish(work())
+def _until_stopped(
+    loaded: Loaded, stage: Callable[[Application, asyncio.Event], Awaitable[None]], feeds: str | None = None
+) -> None:
+    connected(loaded, lambda application: stage(application, composition.stop_on_signals(application.server)), feeds)

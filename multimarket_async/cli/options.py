@@ -119,11 +119,11 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
     return uvloop.run(work)
 
 
-def connected(loaded: Loaded, work: Callable[[Application], Awaitable[T]]) -> T:
-    """Run `work` with a connection to MongoDB."""
+def connected(loaded: Loaded, work: Callable[[Application], Awaitable[T]], feeds: str | None = None) -> T:
+    """Run `work` with a connection to MongoDB, on all feeds or on those named."""
 
     async def opened() -> T:
-        async with composition.opened(composition.workspace(loaded)) as application:
+        async with composition.opened(chosen(loaded, feeds)) as application:
             return await work(application)
 
     return finish(opened())
