@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
-from multimarket_async.domains import DUPLICATE, STORED, Corruptions, Delivery, Feed, ScheduledFollowUp
+from multimarket_async.domains import Feed
 from multimarket_async.errors import WrongSettings
 from multimarket_async.settings import Settings
+from multimarket_async.simulation import DUPLICATE, STORED, Corruptions, Delivery, ScheduledFollowUp
 
 BAD = "bad"  # any of the ways in which the feed's files can be bad
 CONFLICT, TORN = "conflict", "torn"

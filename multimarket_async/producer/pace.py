@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from multimarket_async.domains import Simulate
 from multimarket_async.settings import Pace, Settings
+from multimarket_async.simulation import Simulate
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,14 @@ from typing import TypeAlias
 import structlog
 
 from multimarket_async.clock import Clock, beats, pause
-from multimarket_async.domains import Delivery, Feed
+from multimarket_async.domains import Feed
 from multimarket_async.files_io import atomic_write
 from multimarket_async.landing import Landing, count_waiting, deliver_all, torn
 from multimarket_async.producer.faults import TORN, Source
 from multimarket_async.producer.pace import ArrivalProcess
 from multimarket_async.producer.period import LAST_24_MONTHS, Period
 from multimarket_async.settings import Settings
+from multimarket_async.simulation import Delivery
 
 if sys.platform != "win32":
     import fcntl

@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 from pydantic_core import to_json
 
 from multimarket_async.app import Application
-from multimarket_async.domains import DUPLICATE, STORED, Document, Lifecycle, LoadedDomain, Row, Stage
+from multimarket_async.domains import Document, Lifecycle, LoadedDomain, Row, Stage
 from multimarket_async.landing import Landing
 from multimarket_async.proving.comparison import Comparison
 from multimarket_async.proving.manifest import read
 from multimarket_async.readers.audit import Audit
 from multimarket_async.readers.verify import different_rows
+from multimarket_async.simulation import DUPLICATE, STORED
 from multimarket_async.store import PLACEHOLDER_PARTITION
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from multimarket_async.app import Application
-from multimarket_async.domains import DUPLICATE, STORED, Kpi
+from multimarket_async.domains import Kpi
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import QuarantinedFile
 from multimarket_async.landing.waiting import printable
@@ -22,6 +22,7 @@ from multimarket_async.proving.lessons.run import DayEnd, own_server
 from multimarket_async.readers.tables import escape_control_chars, plain, show
 from multimarket_async.readers.terminal import reason_lines
 from multimarket_async.settings import Loaded, Settings
+from multimarket_async.simulation import DUPLICATE, STORED
 
 PAGE_CHARS = 96
 HEADING = "Day          came  so far = waiting + archived + quarantined   peak   wait"

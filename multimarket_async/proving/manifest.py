@@ -19,10 +19,11 @@ from typing import Any, Self
 from pydantic_core import to_json
 
 from multimarket_async.app import Workspace
-from multimarket_async.domains import STORED, Delivery, LoadedDomain, Row
+from multimarket_async.domains import LoadedDomain, Row
 from multimarket_async.errors import WrongSettings
 from multimarket_async.producer import Producer
 from multimarket_async.readers.audit import Audit
+from multimarket_async.simulation import STORED, Delivery
 
 VERSION = 1
 SUFFIX = ".jsonl"

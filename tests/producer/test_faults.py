@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Delivery
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Rejected, WrongSettings
@@ -17,8 +16,9 @@ from multimarket_async.landing import Landing, bulk
 from multimarket_async.producer import Period, Producer
 from multimarket_async.producer.faults import Source
 from multimarket_async.settings import Settings
+from multimarket_async.simulation import Delivery
 
-FEEDS = {feed.name: feed for feed in ORDERS.feeds(OrderSettings())}
+FEEDS = {feed.name: feed for feed in ORDERS.declare(OrderSettings()).feeds}
 PERIOD = Period.before(datetime(2026, 5, 1, tzinfo=UTC), "24months")
 
 
@@ -73,7 +73,7 @@ def test_every_bad_file_has_the_code_it_is_labelled_with(feed: str) -> None:
 )
 def test_what_the_rules_allow_is_no_way_to_be_bad(rules: OrderSettings) -> None:
     """Orders without a delivery, a status of another spelling."""
-    for feed in ORDERS.feeds(rules):
+    for feed in ORDERS.declare(rules).feeds:
         for number, corrupt in enumerate(feed.corruptions.ways.values()):
             content, code = corrupt(feed.simulate(1, number, PERIOD.earliest, PERIOD.latest).content)
             with pytest.raises(Rejected) as rejected:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from multimarket_async.clock import Clock, beats
-from multimarket_async.domains import Delivery, Feed, Simulate
+from multimarket_async.domains import Feed
 from multimarket_async.landing import Landing
 from multimarket_async.producer import ArrivalProcess, Period, Producer
 from multimarket_async.settings import Pace, Settings
+from multimarket_async.simulation import Delivery, Simulate
 
 NOW = datetime(2026, 5, 20, 13, 45, 7, 250_000, tzinfo=UTC)
 TODAY, TWO_YEARS_AGO = datetime(2026, 5, 20, tzinfo=UTC), datetime(2024, 5, 20, tzinfo=UTC)

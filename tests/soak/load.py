@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from multimarket_async.domains import Delivery
 from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
+from multimarket_async.simulation import Delivery
 
 DUPLICATES, BAD, LATE = 0.02, 0.01, 0.01
 SIMULATORS = {feed: Simulator(canal, OrderSettings()) for feed, canal in CHANNELS.items()}

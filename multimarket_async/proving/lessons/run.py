@@ -14,13 +14,14 @@ from typing import Any, NamedTuple, TypeAlias
 from multimarket_async.app import Application, side_task
 from multimarket_async.clock import beats
 from multimarket_async.collector.tally import Latency, measured
-from multimarket_async.domains import DUPLICATE, STORED, Row
+from multimarket_async.domains import Row
 from multimarket_async.errors import CannotContinue, WrongSettings
 from multimarket_async.producer import Backfill, Period, write_backfill
 from multimarket_async.proving.checker import check
 from multimarket_async.proving.manifest import recording
 from multimarket_async.readers.accounting import FeedFiles, counted, on_disk
 from multimarket_async.readers.verify import verify
+from multimarket_async.simulation import DUPLICATE, STORED
 from multimarket_async.store import EmbeddedServer
 
 NOT_ALONE = (

@@ -15,13 +15,14 @@ from random import Random
 from typing import TypeVar
 
 from multimarket_async.app import Application
-from multimarket_async.domains import DUPLICATE, STORED, Delivery, Feed, FollowUp
+from multimarket_async.domains import Feed, FollowUp
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing.rename import place, rename_new
 from multimarket_async.producer.faults import CONFLICT, TORN, Source
 from multimarket_async.proving.manifest import Manifest
 from multimarket_async.proving.torture.worker import HASTE
 from multimarket_async.settings import Settings
+from multimarket_async.simulation import DUPLICATE, STORED, Delivery
 
 T = TypeVar("T")
 

@@ -15,7 +15,8 @@ DOORS = '''
 import json
 from datetime import datetime
 
-from multimarket_async.domains import Column, Delivery, Domain, Facts, Feed, Kpi, LoadedDomain, Received, Rollup
+from multimarket_async.domains import Column, Domain, Facts, Feed, Kpi, LoadedDomain, Received, Rollup
+from multimarket_async.simulation import Delivery
 from multimarket_async.settings import Business
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from multimarket_async.domains import Corruptions
 from multimarket_async.domains.orders.settings import OrderSettings
+from multimarket_async.simulation import Corruptions
 
 Order = dict[str, Any]
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import to_json
 
-from multimarket_async.domains import Delivery, ScheduledFollowUp
 from multimarket_async.domains.orders.settings import OrderSettings
+from multimarket_async.simulation import Delivery, ScheduledFollowUp
 
 HOUR_S = 3600.0
 CANCELLED_SHARE, RETURNED_SHARE = 0.08, 0.06

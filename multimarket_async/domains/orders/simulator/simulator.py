@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 from pydantic_core import to_json
 
-from multimarket_async.domains import Delivery
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator.channel_tables import ChannelHabits
 from multimarket_async.domains.orders.simulator.profile import Profile, read_profile
 from multimarket_async.domains.orders.simulator.sampling import Words, keyed
 from multimarket_async.domains.orders.simulator.shop import FAKER_VERSION, Shop
+from multimarket_async.simulation import Delivery
 
 NUMBERS_PER_SEED = 10**9
 FIRST_LINE = 6  # the words before it: customer, two of the date, status, delivery, basket

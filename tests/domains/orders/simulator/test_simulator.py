@@ -10,11 +10,11 @@ from typing import Any
 import faker
 import pytest
 
-from multimarket_async.domains import Delivery
 from multimarket_async.domains.orders.order import parser
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.errors import WrongSettings
+from multimarket_async.simulation import Delivery
 
 SETTINGS = OrderSettings(
     order_statuses=("payée", "annulée", "en attente", "confirmée"),

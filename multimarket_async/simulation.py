@@ -1,0 +1,69 @@
+"""Made-up deliveries: the interface between the simulators of domains and the producers that deliver."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+STORED, DUPLICATE = "stored", "duplicate"  # the outcome of a valid file
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One file a source delivers: its name (ending in .json) and its bytes.
+
+    expected: the outcome that it must have: "stored", "duplicate", or the code under which it is quarantined.
+    fault: the fault injected on request; "" is none.
+    follows: the name of the delivery of which this is a follow-up; "" where it is none.
+    """
+
+    name: str
+    content: bytes
+    expected: str = "stored"
+    fault: str = ""
+    follows: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Corruptions:
+    """Invalid variants of the deliveries of a feed.
+
+    ways: by name, from valid bytes to invalid ones and the code of their rejection.
+    contradict: from the bytes of a delivery to others under the same key.
+    """
+
+    ways: Mapping[str, Callable[[bytes], tuple[bytes, str]]]
+    contradict: Callable[[bytes], bytes]
+
+
+class Simulate(Protocol):
+    """Made-up deliveries of one feed, each by its number: the same bytes on every machine, in any order."""
+
+    def __call__(self, seed: int, number: int, earliest: datetime, latest: datetime, /) -> Delivery:
+        """Delivery `number` of this seed, its event dated between the two instants."""
+
+    @property
+    def share(self) -> float:
+        """Weight of this feed among all feeds."""
+
+    @property
+    def peak(self) -> float:
+        """No instant is busier than this."""
+
+    def busyness(self, at: datetime) -> float:
+        """Rate of deliveries at that instant, relative to the mean hour."""
+
+    def made_of(self, seed: int) -> Mapping[str, str | int]:
+        """Inputs that determine a delivery, besides its feed, its number and its period."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledFollowUp:
+    """A follow-up that a source delivers `after_s` seconds after its document; before it, where that is negative."""
+
+    after_s: float
+    delivery: Delivery
+
+
+# (seed, delivery of a document, until) -> the follow-ups of it that have arrived by that instant, as they arrive.
+SimulateFollowUps: TypeAlias = Callable[[int, Delivery, datetime], Sequence[ScheduledFollowUp]]
