@@ -1,7 +1,7 @@
 """Charts as SVG, rendered without a browser from the Vega-Lite specifications in charts.json.
 
-https://vega.github.io/vega-lite/docs/. Their fields: x, y, series, and label, which is y as text. The colours are told
-apart by most colour-blind people, and by their lightness in a print without colours (Okabe and Ito, 2008).
+https://vega.github.io/vega-lite/docs/. Their fields: x, y, series, and label, which is y as text. Most colour-blind
+people can distinguish the colours, and so can readers of a print in grey (Okabe and Ito, 2008).
 """
 
 import json
