@@ -48,7 +48,7 @@ BY_PATH = {
 
 
 class How(StrEnum):
-    """Which calls fail, from the n-th on."""
+    """The calls that fail, from the n-th on."""
 
     ONCE = "once"
     ALWAYS = "until healed"
@@ -57,7 +57,7 @@ class How(StrEnum):
 
 @dataclass
 class Fault:
-    """What strikes, and at which of the calls that it fits. n = 0: never, calls are only counted."""
+    """Injects an error at call number `n` of those that it fits; 0: at none, calls are only counted."""
 
     n: int
     how: How
@@ -65,8 +65,8 @@ class Fault:
     met: str = ""
     path: bytes = b""
 
-    def strikes(self, call: str, path: bytes = b"") -> bool:
-        """Count a call; whether it fails."""
+    def hits(self, call: str, path: bytes = b"") -> bool:
+        """Count a call; true if it fails."""
         self.calls += 1
         if self.calls == self.n:
             self.met, self.path = f"call {self.n}: {call} {os.fsdecode(path)}", path
@@ -79,7 +79,7 @@ class Fault:
 
 
 class Files:
-    """Every call on what lies under `root` is counted and may fail; all others pass."""
+    """Counts every call on a file under `root`, any of which may fail; all other calls pass."""
 
     fault: Fault | None = None
 
@@ -103,7 +103,7 @@ class Files:
         """Raise the error if it is this call's turn."""
         where = self._opened.get(path, b"") if isinstance(path, int) else os.fsencode(path)
         counts = self.fault and where.startswith(self._root) and call in FITTING[self._number]
-        if self.fault and counts and self.fault.strikes(call, where):
+        if self.fault and counts and self.fault.hits(call, where):
             raise OSError(self._number, os.strerror(self._number), os.fsdecode(where))
 
     def _before(self, call: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -200,7 +200,7 @@ class _Entry:
 
 
 class _Opened:
-    """A file of io.open. What a failed close could not write is not there."""
+    """A file of io.open; a close that fails loses the buffered bytes."""
 
     def __init__(self, real: Any, path: Any, files: Files) -> None:
         self._real, self._path, self._files = real, path, files
@@ -244,7 +244,7 @@ class FaultyStore(Store):
 
     def meet(self, verb: str, *, after: bool) -> None:
         """Raise Unavailable if it is this verb's turn."""
-        if self.fault and after == self.answer_lost and self.fault.strikes(verb):
+        if self.fault and after == self.answer_lost and self.fault.hits(verb):
             raise Unavailable(f"planted at {verb}")
 
 
@@ -261,8 +261,8 @@ def _verb(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
 def _stream(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
     async def met(self: FaultyStore, *given: Any, **options: Any) -> AsyncIterator[Any]:
         self.meet(name, after=False)
-        async for one in real(self, *given, **options):
-            yield one
+        async for row in real(self, *given, **options):
+            yield row
         self.meet(name, after=True)
 
     return met

@@ -71,7 +71,7 @@ LOAD = {
 }
 LINK = b"a link"
 RECEIVED = Counter(content or LINK for content in [*BEFORE.values(), *LOAD.values()])
-# What there must be in the end.
+# The expected final state.
 STORED = {"web:0": good("0"), "web:1": good("1"), "web:2": good("2"), "boutique:2": LOAD[SHOP, "2.json"]}
 LATER = {"web:0 annulée": _cancelled("0"), "web:2 annulée": _cancelled("2")}
 ARCHIVED = Counter([*STORED.values(), good("2"), *LATER.values()])
@@ -91,7 +91,7 @@ EVENTS_PER_NAME, EVENTS = 10, 25  # in a trial of up to 50 rounds
 
 
 class Kept(StrEnum):
-    """What is promised."""
+    """A promise."""
 
     CONTENTS = "nothing lost, nothing twice"
     REASONS = "the right reasons"
@@ -100,17 +100,17 @@ class Kept(StrEnum):
 
 @dataclass
 class Trial:
-    """One fault, and what became of it: promises broken, errors that came out of a stage, events logged."""
+    """One fault and its effects: broken promises, errors that escaped from a stage, logged events."""
 
     fault: Fault
     broken: list[tuple[Kept, str]] = field(default_factory=list)
     escaped: list[str] = field(default_factory=list)
     logged: Counter[str] = field(default_factory=Counter)
 
-    def promise(self, kept: Kept, words: str, found: object, expected: object) -> None:
+    def promise(self, kept: Kept, words: str, actual: object, expected: object) -> None:
         """Note a difference."""
-        if found != expected:
-            self.broken.append((kept, f"{self.fault.met}: {words}: {found} instead of {expected}"))
+        if actual != expected:
+            self.broken.append((kept, f"{self.fault.met}: {words}: {actual} instead of {expected}"))
 
 
 class Bench:
@@ -124,7 +124,7 @@ class Bench:
         self.landings = {feed.name: Landing(folder / "data", feed.name) for feed in FEEDS}
 
     async def prepare(self) -> None:
-        """As new, with what was collected before, and the load."""
+        """Start clean: the files collected before, and the load."""
         for name in self.database.list_collection_names(filter={"type": "collection"}):
             if not name.startswith("system."):
                 self.database[name].delete_many({})
@@ -171,15 +171,15 @@ class Bench:
         found = self.archived()
         for landing in self.landings.values():
             found.update(_content(file.path) for file in landing.waiting())
-            found.update(_content(one.path) for one in landing.quarantine.list())
+            found.update(_content(file.path) for file in landing.quarantine.list())
         return found
 
     def archived(self) -> Counter[bytes]:
         return Counter(_content(path) for landing in self.landings.values() for path in landing.archive_files())
 
     def quarantined(self) -> Counter[tuple[str, bytes, str]]:
-        listed = [one for landing in self.landings.values() for one in landing.quarantine.list()]
-        return Counter((one.reason.get("file", "?"), _content(one.path), one.reason["code"]) for one in listed)
+        listed = [file for landing in self.landings.values() for file in landing.quarantine.list()]
+        return Counter((file.reason.get("file", "?"), _content(file.path), file.reason["code"]) for file in listed)
 
     def orphans(self) -> list[str]:
         """Reasons without their file."""
@@ -194,10 +194,10 @@ class Bench:
     def stored(self) -> dict[str, str]:
         """Digests of orders by key, and of follow-ups by key and state."""
         found = {}
-        for one in self.database["commandes"].find():
-            found[one["_id"]] = one["ingestion"].get("sha256", "")
-            later = (event for event in one.get("suivi", []) if "ingestion" in event)
-            found |= {f"{one['_id']} {event['etat']}": event["ingestion"]["sha256"] for event in later}
+        for document in self.database["commandes"].find():
+            found[document["_id"]] = document["ingestion"].get("sha256", "")
+            later = (event for event in document.get("suivi", []) if "ingestion" in event)
+            found |= {f"{document['_id']} {event['etat']}": event["ingestion"]["sha256"] for event in later}
         return found
 
 
@@ -214,17 +214,17 @@ def _digest(content: bytes | None) -> str:
 Step = Callable[[], Awaitable[None]]
 
 
-async def _trial(bench: Bench, steps: list[Step], fault: Fault, strike: Callable[[Fault | None], None]) -> Trial:
-    """The load is there; let the fault strike, heal it, go on."""
+async def _trial(bench: Bench, steps: list[Step], fault: Fault, inject: Callable[[Fault | None], None]) -> Trial:
+    """With the load delivered: inject the fault, heal it, continue."""
     trial = Trial(fault)
     await bench.prepare()
     with capture_logs() as logs:
         if bench.measure in steps:
             await bench.measure()
-        strike(fault)
+        inject(fault)
         for _ in range(_rounds(fault)):
             await _try(trial, bench, steps)
-        strike(None)
+        inject(None)
         _check_meanwhile(trial, bench)
         for _ in range(2):
             await _try(trial, bench, steps)
@@ -236,7 +236,7 @@ async def _trial(bench: Bench, steps: list[Step], fault: Fault, strike: Callable
 
 
 def _rounds(fault: Fault) -> int:
-    """How long it lasts. Now and then very long: what is said each time would flood the log."""
+    """The length of a fault in rounds; a very long one shows events that would flood the log."""
     if fault.how == How.ONCE:
         return 2
     return 50 if fault.n % 16 == 1 else 3
@@ -255,9 +255,9 @@ async def _try(trial: Trial, bench: Bench, steps: list[Step]) -> None:
 async def _send_back(bench: Bench, steps: list[Step]) -> None:
     """An order that nobody could read for long is set aside; mended, it takes the way back."""
     for landing in bench.landings.values():
-        for one in landing.quarantine.list():
-            if one.reason["code"] == "unreadable":
-                landing.quarantine.replay(one, bench.clock.now())
+        for file in landing.quarantine.list():
+            if file.reason["code"] == "unreadable":
+                landing.quarantine.replay(file, bench.clock.now())
     for _ in range(2):
         for step in steps:
             await step()
@@ -271,10 +271,10 @@ def _check_meanwhile(trial: Trial, bench: Bench) -> None:
         trial.promise(Kept.OTHERS, "blocked", _blocked(bench, os.fsdecode(trial.fault.path)), [])
 
 
-def _blocked(bench: Bench, struck: str) -> list[str]:
-    """What waits without being struck itself. Where a folder is struck, its whole feed is."""
-    own_file = [(feed, name) for feed, name in LOAD if struck == str(bench.landings[feed].sources / name)]
-    hit = [feed for feed in bench.landings if f"/{feed}" in struck]
+def _blocked(bench: Bench, faulty: str) -> list[str]:
+    """Files that wait though no fault hits them; a fault of a folder hits all files of its feed."""
+    own_file = [(feed, name) for feed, name in LOAD if faulty == str(bench.landings[feed].sources / name)]
+    hit = [feed for feed in bench.landings if f"/{feed}" in faulty]
     waiting = [(feed, file.name) for feed in bench.landings for file in bench.landings[feed].waiting()]
     return [
         f"{feed}/{name}" for feed, name in waiting if (feed, name) not in own_file and (own_file or feed not in hit)
@@ -297,8 +297,13 @@ def _check_in_the_end(trial: Trial, bench: Bench, steps: list[Step]) -> None:
 
 def _check_generations(trial: Trial, bench: Bench) -> None:
     generations = list(bench.database["kpi_snapshots"].find(sort=[("_id", 1)]))
-    orders = [one["orders"] for one in generations]
-    trial.promise(Kept.CONTENTS, "numbers", [one["_id"] for one in generations], list(range(1, len(generations) + 1)))
+    orders = [generation["orders"] for generation in generations]
+    trial.promise(
+        Kept.CONTENTS,
+        "numbers",
+        [generation["_id"] for generation in generations],
+        list(range(1, len(generations) + 1)),
+    )
     trial.promise(Kept.CONTENTS, "orders only grow", orders, sorted(orders))
     rows = generations[-1]["kpis"]["revenue_by_month_and_channel"]["rows"]
     trial.promise(
@@ -311,17 +316,17 @@ def _check_generations(trial: Trial, bench: Bench) -> None:
 # --- Files ------------------------------------------------------------------------------------
 
 
-# EIO fits every call, the others some. The lack of room or of descriptors strikes all paths alike.
-STRIKES = [
+# EIO fits every call, the others some. The lack of room or of descriptors hits all paths alike.
+FAULTS = [
     *((errno.EIO, how) for how in How),
     *((number, how) for number in (errno.ENOSPC, errno.EMFILE) for how in (How.ONCE, How.ALWAYS)),
     (errno.EACCES, How.ALWAYS),
 ]
 
 
-STRUCK = pytest.mark.parametrize(
+WITH_EACH_FAULT = pytest.mark.parametrize(
     "file_trials",
-    [pytest.param(of, id=f"{errno.errorcode[of[0]]} {of[1]}") for of in STRIKES],
+    [pytest.param(of, id=f"{errno.errorcode[of[0]]} {of[1]}") for of in FAULTS],
     indirect=True,
     scope="module",
 )
@@ -331,7 +336,7 @@ STRUCK = pytest.mark.parametrize(
 async def file_trials(request: pytest.FixtureRequest, mongo_uri: str) -> list[Trial]:
     """A trial for each call on a file that this error fits; made one by one, as those in C pass by these faults.
 
-    Real ones strike them in landing/test_bulk_faults.py.
+    Real ones hit them in landing/test_bulk_faults.py.
     """
     number, how = request.param
     async with _bench(mongo_uri) as bench:
@@ -351,44 +356,44 @@ async def _bench(mongo_uri: str) -> AsyncIterator[Bench]:
         client.drop_database(name)
 
 
-async def _all(bench: Bench, steps: list[Step], how: How, strike: Callable[[Fault | None], None]) -> list[Trial]:
+async def _all(bench: Bench, steps: list[Step], how: How, inject: Callable[[Fault | None], None]) -> list[Trial]:
     trials: list[Trial] = []
     while not trials or trials[-1].fault.met:
-        trials.append(await _trial(bench, steps, Fault(len(trials) + 1, how), strike))
+        trials.append(await _trial(bench, steps, Fault(len(trials) + 1, how), inject))
     return trials
 
 
-@STRUCK
+@WITH_EACH_FAULT
 def test_no_file_is_lost_whatever_call_fails(file_trials: list[Trial]) -> None:
     """Each order is stored once, each file archived or set aside, and nothing archived that is not stored."""
     assert _broken(file_trials, Kept.CONTENTS) == []
 
 
-@STRUCK
+@WITH_EACH_FAULT
 def test_each_bad_file_has_its_own_reason(file_trials: list[Trial]) -> None:
     """That of its content, and no reason is left without its file."""
     assert _broken(file_trials, Kept.REASONS) == []
 
 
-@STRUCK
+@WITH_EACH_FAULT
 def test_nobody_is_blocked_by_anothers_fault(file_trials: list[Trial]) -> None:
     """A file that cannot be read or moved holds up no other; a folder that cannot be listed, no other feed."""
     assert _broken(file_trials, Kept.OTHERS) == []
 
 
-@STRUCK
+@WITH_EACH_FAULT
 def test_no_failing_call_ends_the_collector(file_trials: list[Trial]) -> None:
     """It goes on by itself."""
     assert [escaped for trial in file_trials for escaped in trial.escaped] == []
 
 
-@STRUCK
+@WITH_EACH_FAULT
 def test_a_failing_call_does_not_flood_the_log(file_trials: list[Trial]) -> None:
     """However long it lasts."""
     assert [(trial.fault.met, trial.logged) for trial in file_trials if _floods(trial)] == []
 
 
-@STRUCK
+@WITH_EACH_FAULT
 def test_the_calls_were_met(file_trials: list[Trial]) -> None:
     """Else the others say nothing: a call for each of the ten files at least."""
     assert len(file_trials) > 10
@@ -474,7 +479,7 @@ def _take_its_name(bench: Bench, files: Files, name: str, content: bytes) -> Non
 
 
 def _broken(trials: list[Trial], kept: Kept) -> list[str]:
-    return [words for trial in trials for which, words in trial.broken if which == kept]
+    return [words for trial in trials for promise, words in trial.broken if promise == kept]
 
 
 def _floods(trial: Trial) -> bool:

@@ -1,4 +1,4 @@
-"""The load: orders received as a well-behaved source does it, and the book of what must become of each."""
+"""The load: orders delivered as a well-behaved source does it, and the expected outcome of each."""
 
 import random
 from collections import Counter, deque
@@ -30,7 +30,7 @@ def bad_of(order: Delivery, rng: random.Random) -> tuple[bytes, str]:
 
 @dataclass
 class Load:
-    """Drops orders as a well-behaved source does, and keeps the book of what must become of them."""
+    """Delivers orders as a well-behaved source does, and counts the expected outcomes."""
 
     sources: Path
     seed: int

@@ -2,7 +2,7 @@
 
 A process of its own on a fresh folder collects what another one (this script) delivers: 200 orders a second
 over the three channels, some delivered twice, some bad. In between mongod and the process are killed, and
-mongod is stopped for seconds. What was received is counted here, and compared with what `verify` finds at
+mongod is stopped for seconds. Deliveries are counted here, and compared with what `verify` finds at
 the end. Exit code 4 if anything is wrong.
 
 Usage: SOAK_S=600 python tests/soak/soak.py     (also SOAK_RATE=200 orders a second, SOAK_SEED=1, and
@@ -51,7 +51,7 @@ class Soak:
     seconds: float
     rng: random.Random
     samples: list[Sample] = field(default_factory=list)
-    struck: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
 
     def go(self) -> None:
         began = time.monotonic()
@@ -64,7 +64,7 @@ class Soak:
                 resume = resume()
             if faults and now > faults[0][0]:
                 _, fault = faults.pop(0)
-                self.struck[fault.__name__] += 1
+                self.injected[fault.__name__] += 1
                 resume, resume_at = fault(self.subject, self.rng), now + self.rng.uniform(*STOPPED_S)
             if now >= sample_at:
                 self.subject.look_after()
@@ -93,54 +93,54 @@ class Trend:
 def settled(soak: Soak) -> list[Sample]:
     """The samples after the first seconds of each life."""
     warm_up_s = min(WARM_UP_S, WARM_UP_SHARE * soak.seconds)
-    return [one for one in soak.samples if one.age_s > warm_up_s] or soak.samples
+    return [sample for sample in soak.samples if sample.age_s > warm_up_s] or soak.samples
 
 
 def trend(samples: list[Sample], value: Callable[[Sample], float]) -> Trend:
     """Of this value."""
     lives: dict[int, list[Sample]] = {}
-    for one in samples:
-        lives.setdefault(one.life, []).append(one)
+    for sample in samples:
+        lives.setdefault(sample.life, []).append(sample)
     above = below = 0.0
     for life in lives.values():
-        mean_t = sum(one.at_s for one in life) / len(life)
+        mean_t = sum(sample.at_s for sample in life) / len(life)
         mean_v = sum(map(value, life)) / len(life)
-        above += sum((one.at_s - mean_t) * (value(one) - mean_v) for one in life)
-        below += sum((one.at_s - mean_t) ** 2 for one in life)
+        above += sum((sample.at_s - mean_t) * (value(sample) - mean_v) for sample in life)
+        below += sum((sample.at_s - mean_t) ** 2 for sample in life)
     slope = above / below if below else 0.0
     return Trend(slope * 3600, slope * max((life[-1].at_s - life[0].at_s for life in lives.values()), default=0.0))
 
 
 def found_by_verify(data_dir: Path) -> tuple[dict[str, Any], Counter[tuple[str, str]]]:
-    """The report, and what became of the files in the words of the book."""
-    said = subprocess.run(
+    """The report, and the outcomes of the files by feed, as `Load.expected` counts them."""
+    completed = subprocess.run(
         [*COMMAND, "verify", "--format", "json", "--data-dir", data_dir], capture_output=True, text=True, check=False
     )
-    report = json.loads(said.stdout)
+    report = json.loads(completed.stdout)
     found: Counter[tuple[str, str]] = Counter()
-    for one in report["feeds"]:
+    for feed in report["feeds"]:
         found += Counter(
             {
-                (one["feed"], "stored"): one["stored"],
-                (one["feed"], "duplicate"): one["duplicate"],
-                (one["feed"], "waiting"): one["waiting"],
-                **{(one["feed"], code): files for code, files in one["by_reason"].items()},
+                (feed["feed"], "stored"): feed["stored"],
+                (feed["feed"], "duplicate"): feed["duplicate"],
+                (feed["feed"], "waiting"): feed["waiting"],
+                **{(feed["feed"], code): files for code, files in feed["by_reason"].items()},
             }
         )
     return report, found
 
 
 def named(soak: Soak, event: str) -> list[dict[str, Any]]:
-    """What the log says under this name."""
-    return [one for one in soak.subject.events() if one["event"] == event]
+    """The log events of this name."""
+    return [line for line in soak.subject.events() if line["event"] == event]
 
 
 def verdict(soak: Soak, exit_code: int) -> tuple[dict[str, Any], list[str]]:
-    """The numbers, and what is wrong with them."""
+    """The figures of the run, and a sentence for each that is wrong."""
     report, found = found_by_verify(soak.subject.data_dir)
-    tail = sorted(one.waiting for one in soak.samples[-len(soak.samples) // 3 :])
+    tail = sorted(sample.waiting for sample in soak.samples[-len(soak.samples) // 3 :])
     median = tail[len(tail) // 2]
-    mb, fds = (trend(settled(soak), value) for value in (lambda one: one.rss_mb, lambda one: one.fds))
+    mb, fds = (trend(settled(soak), value) for value in (lambda sample: sample.rss_mb, lambda sample: sample.fds))
     missing, surplus = soak.load.expected - found, found - soak.load.expected
     checks = {
         f"verify finds it wrong: {report['differences'][:3]}": not report["right"],
@@ -162,13 +162,13 @@ def verdict(soak: Soak, exit_code: int) -> tuple[dict[str, Any], list[str]]:
         "stored": sum(n for (_, outcome), n in found.items() if outcome == "stored"),
         "duplicate": sum(n for (_, outcome), n in found.items() if outcome == "duplicate"),
         "quarantined": sum(n for (_, outcome), n in found.items() if outcome not in ("stored", "duplicate", "waiting")),
-        "faults": dict(soak.struck),
-        "memory, MB": f"{min(one.rss_mb for one in watched):.1f} to {max(one.rss_mb for one in watched):.1f}",
+        "faults": dict(soak.injected),
+        "memory, MB": " to ".join(f"{bound(sample.rss_mb for sample in watched):.1f}" for bound in (min, max)),
         "memory slope, MB/hour": round(mb.per_hour, 1),
-        "open files": f"{min(one.fds for one in watched)} to {max(one.fds for one in watched)}",
+        "open files": f"{min(sample.fds for sample in watched)} to {max(sample.fds for sample in watched)}",
         "open files slope, 1/hour": round(fds.per_hour, 1),
         "waiting, median of the last third": median,
-        "waiting, most": max(one.waiting for one in soak.samples),
+        "waiting, most": max(sample.waiting for sample in soak.samples),
         "longest without MongoDB, s": max((event["after_s"] for event in named(soak, "collection.resumed")), default=0),
         "later than the budget, files": sum(event["files"] for event in late),
         "longest wait over it, s": max((event["worst_s"] for event in late), default=None),
@@ -177,7 +177,7 @@ def verdict(soak: Soak, exit_code: int) -> tuple[dict[str, Any], list[str]]:
 
 
 def main(seconds: float, rate: float, seed: int, kept: Path | None) -> int:
-    """Soak, tell a table and the verdict as JSON; 0 if right."""
+    """Soak, print a table and the result as JSON; 0 if right."""
     with ExitStack() as stack:
         folder = kept or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
         data_dir = folder / "data"
@@ -190,10 +190,10 @@ def main(seconds: float, rate: float, seed: int, kept: Path | None) -> int:
         finally:
             if soak.subject.process.poll() is None:
                 soak.subject.end()
-    (folder / "samples.json").write_text(json.dumps([asdict(one) for one in soak.samples])) if kept else None
-    table = Table("What", "Found", title=f"Soak, seed {seed}, {rate:g} orders/s")
-    for what, value in facts.items():
-        table.add_row(what, str(value))
+    (folder / "samples.json").write_text(json.dumps([asdict(sample) for sample in soak.samples])) if kept else None
+    table = Table("Figure", "Value", title=f"Soak, seed {seed}, {rate:g} orders/s")
+    for figure, value in facts.items():
+        table.add_row(figure, str(value))
     console = Console(width=120)
     console.print(table)
     for sentence in wrong:

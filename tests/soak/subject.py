@@ -1,4 +1,4 @@
-"""The process under test, what one look at it finds, and the faults that strike it."""
+"""The process under test, samples of it, and the faults injected into it."""
 
 import json
 import os
@@ -22,7 +22,7 @@ FAULTS_PER_RUN = 8  # at least 15 s apart
 
 @dataclass(frozen=True)
 class Sample:
-    """What one look at the process finds. life: how often it was started before."""
+    """A measurement of the process. life: number of earlier starts."""
 
     at_s: float
     life: int
@@ -94,14 +94,14 @@ def kill_mongod(subject: Subject, _: random.Random) -> Callable[[], None] | None
 
 
 def stop_mongod(subject: Subject, _: random.Random) -> Callable[[], None] | None:
-    """SIGSTOP: it neither answers nor refuses. Gives what lets it go on."""
+    """SIGSTOP: it neither answers nor refuses. Returns a function that resumes it."""
     pid = subject.mongod()
     _signal(pid, signal.SIGSTOP)
     return lambda: _signal(pid, signal.SIGCONT)
 
 
 def kill_process(subject: Subject, _: random.Random) -> Callable[[], None] | None:
-    """kill -9 of the process itself; another one starts at once."""
+    """kill -9 of the process itself; another one starts immediately."""
     subject.process.kill()
     subject.process.wait()
     subject.start()
@@ -109,7 +109,7 @@ def kill_process(subject: Subject, _: random.Random) -> Callable[[], None] | Non
 
 
 def schedule(seconds: float, rng: random.Random) -> list[tuple[float, Callable[..., Any]]]:
-    """When which fault strikes: two kinds take turns, the process itself is killed once, half-way."""
+    """Faults and their times: two kinds take turns, the process itself is killed once, half-way."""
     number = max(2, min(FAULTS_PER_RUN, int(seconds / 15)))
     kinds = [kill_mongod if turn % 2 else stop_mongod for turn in range(number)]
     kinds[number // 2] = kill_process  # type: ignore[call-overload]

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from multimarket_async.app import Application
@@ -11,7 +11,7 @@ from multimarket_async.proving import checker
 from multimarket_async.proving.checker import content_digest
 from multimarket_async.proving.manifest import Manifest
 from multimarket_async.proving.torture import generations
-from multimarket_async.proving.torture.generations import Generation
+from multimarket_async.proving.torture.generations import Watcher
 from multimarket_async.proving.torture.worker import LOG
 from multimarket_async.readers.accounting import FeedFiles
 from multimarket_async.readers.verify import verify
@@ -21,11 +21,12 @@ ONE_PER_OUTCOME = frozenset({"file.quarantined", "batch.collected", "generation.
 
 
 async def violations(
-    application: Application, manifest: Manifest, published: Sequence[Generation]
+    application: Application, manifest: Manifest, watcher: Watcher
 ) -> tuple[list[str], list[FeedFiles]]:
-    """Every broken promise, and the accounts of every channel. published: all KPI generations, in order."""
+    """Every broken promise, and the accounts of every channel. watcher: has read the generations meanwhile."""
     kpis = {kpi.name for domain in application.domains for kpi in domain.kpis}
-    broken = list(generations.check(published, kpis))
+    published = await watcher.published()
+    broken = [*watcher.violations, *generations.check(published, kpis)]
     if not published or set(published[-1]["kpis"]) != kpis:
         return [*broken, "there is no whole generation to compare with"], []
     comparison = await checker.check(application, [manifest.path], published[-1])

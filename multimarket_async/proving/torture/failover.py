@@ -11,7 +11,6 @@ from multimarket_async import app as composition
 from multimarket_async.app import Application, side_task
 from multimarket_async.clock import beats
 from multimarket_async.proving.manifest import Manifest
-from multimarket_async.proving.torture import generations
 from multimarket_async.proving.torture.checker import violations
 from multimarket_async.proving.torture.generations import Watcher
 from multimarket_async.proving.torture.generator import EARLIEST, LATEST, Generator, Planned
@@ -78,29 +77,32 @@ async def _run(application: Application, config: WorkerConfig, load: Sequence[Pl
     """Deliver the load, wait until everything is collected, check everything."""
     watcher, worker = Watcher(application.store), start(config)
     with Manifest(config.data_dir / MANIFEST, (), {}) as manifest:
-        async with side_task(watcher.watch(), "watcher"), side_task(_watch_progress(application, done), "progress"):
-            await Generator(application, manifest).deliver_all(load)
-            if not await _all_collected(application):
-                done.violations.append(f"collection had not resumed after {RESUMES_WITHIN_S} s")
+        async with side_task(watcher.watch(), "watcher"):
+            delivering = asyncio.create_task(Generator(application, manifest).deliver_all(load))
+            await _all_collected(application, delivering, done)
             worker.terminate()
             if not await ended(worker, RESUMES_WITHIN_S):
                 done.violations.append("the collector did not stop")
             done.violations += await drain(config)
-    published = await generations.published_in(application.store)
-    watcher.compare(published)
-    broken, channels = await violations(application, manifest, published)
-    done.violations += [*watcher.violations, *broken]
+    broken, channels = await violations(application, manifest, watcher)
+    done.violations += broken
     done.received, done.stored = len(load), sum(channel.stored for channel in channels)
 
 
-async def _watch_progress(application: Application, done: FailOver) -> None:
-    """Measure for how long the archive stands still while files wait."""
+async def _all_collected(application: Application, delivering: asyncio.Task[None], done: FailOver) -> None:
+    """Wait until nothing is delivered and nothing waits; measure how long no file is archived meanwhile."""
     archived, since = 0, time.monotonic()
     async for _ in beats(COUNT_EVERY_S, asyncio.Event()):
         now, waiting = await asyncio.to_thread(_count, application)
         if now != archived or not waiting:
             archived, since = now, time.monotonic()
-        done.seconds_without_progress = max(done.seconds_without_progress, time.monotonic() - since)
+        stalled_s = time.monotonic() - since
+        done.seconds_without_progress = max(done.seconds_without_progress, stalled_s)
+        if stalled_s > RESUMES_WITHIN_S:
+            done.violations.append(f"collection had not resumed after {RESUMES_WITHIN_S} s")
+        if stalled_s > RESUMES_WITHIN_S or (delivering.done() and not waiting):
+            return await delivering
+    return None
 
 
 def _count(application: Application) -> tuple[int, int]:
@@ -108,13 +110,3 @@ def _count(application: Application) -> tuple[int, int]:
     landings = [landing for _, landing in application.channels]
     archived = sum(1 for landing in landings for _ in landing.archive_files())
     return archived, sum(len(landing.waiting()) for landing in landings)
-
-
-async def _all_collected(application: Application) -> bool:
-    deadline = time.monotonic() + RESUMES_WITHIN_S
-    async for _ in beats(COUNT_EVERY_S, asyncio.Event()):
-        if (await asyncio.to_thread(_count, application))[1] == 0:
-            return True
-        if time.monotonic() > deadline:
-            break
-    return False

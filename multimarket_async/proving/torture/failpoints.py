@@ -7,6 +7,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -86,8 +87,8 @@ def draw(rng: Random) -> tuple[Failpoint, ...]:
 def _drawn(rng: Random) -> Iterator[Failpoint]:
     for probability, failpoints in ((_KILLED, KILLS), (_FAILING, ERRORS)):
         if rng.random() < probability:
-            one = rng.choice(failpoints)
-            yield replace(one, call=rng.randint(1, one.call), times=rng.randint(1, one.times))
+            failpoint = rng.choice(failpoints)
+            yield replace(failpoint, call=rng.randint(1, failpoint.call), times=rng.randint(1, failpoint.times))
 
 
 class Injector:
@@ -107,6 +108,13 @@ class Injector:
         for failpoint in self._failpoints:
             if failpoint.hits(operation, moment, self._calls[operation, moment]):
                 self._inject(failpoint)
+
+    @contextmanager
+    def around(self, operation: str) -> Iterator[None]:
+        """Reach both moments of an operation; also a decorator of functions."""
+        self.reach(operation, "before")
+        yield
+        self.reach(operation, "after")
 
     def _inject(self, failpoint: Failpoint) -> None:
         # One write without a buffer: it is recorded even if this is the last thing the process does.
@@ -165,13 +173,13 @@ def _instrument_listing(data_dir: Path, injector: Injector) -> None:
 
 
 def _instrument_channel(feed: Feed, landing: Landing, injector: Injector) -> tuple[Feed, Landing]:
-    wrap(landing, "waiting", partial(_synchronous, "scan", injector))
+    wrap(landing, "waiting", injector.around("scan"))
     wrap(landing, "archive_all", partial(_moving, injector))
-    wrap(landing, "archive", partial(_synchronous, "archive", injector))
-    wrap(landing.quarantine, "add", partial(_synchronous, "quarantine", injector))
+    wrap(landing, "archive", injector.around("archive"))
+    wrap(landing.quarantine, "add", injector.around("quarantine"))
     # The only way to the instant between the reason and the move.
-    wrap(landing.quarantine, "_write_reason", partial(_synchronous, "reason", injector))
-    return replace(feed, parse=_synchronous("parse", injector, feed.parse)), landing
+    wrap(landing.quarantine, "_write_reason", injector.around("reason"))
+    return replace(feed, parse=injector.around("parse")(feed.parse)), landing
 
 
 def wrap(part: object, method: str, around: Callable[[Any], Callable[..., Any]]) -> None:
@@ -179,22 +187,12 @@ def wrap(part: object, method: str, around: Callable[[Any], Callable[..., Any]])
     setattr(part, method, around(getattr(part, method)))
 
 
-def _synchronous(operation: str, injector: Injector, real: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*arguments: Any, **options: Any) -> Any:
-        injector.reach(operation, "before")
-        result = real(*arguments, **options)
-        injector.reach(operation, "after")
-        return result
-
-    return call
-
-
 def _moving(injector: Injector, real: Callable[..., Any]) -> Callable[..., Any]:
     """Of many files moved together none raises: each that could not be moved is reported."""
 
     def archive_all(files: Sequence[Any], day: Any) -> Any:
         try:
-            return _synchronous("archive", injector, real)(files, day)
+            return injector.around("archive")(real)(files, day)
         except OSError:
             return [Moved.NO] * len(files)
 
@@ -203,9 +201,7 @@ def _moving(injector: Injector, real: Callable[..., Any]) -> Callable[..., Any]:
 
 def _asynchronous(operation: str, injector: Injector, real: Callable[..., Any]) -> Callable[..., Any]:
     async def call(*arguments: Any, **options: Any) -> Any:
-        injector.reach(operation, "before")
-        result = await real(*arguments, **options)
-        injector.reach(operation, "after")
-        return result
+        with injector.around(operation):
+            return await real(*arguments, **options)
 
     return call

@@ -20,6 +20,7 @@ class Watcher:
         self._store = store
         self._read: dict[int, Generation] = {}
         self._last = 0
+        self.count = 0  # known once `published` was called
         self.violations: list[str] = []
 
     async def watch(self) -> None:
@@ -40,21 +41,18 @@ class Watcher:
             self._report(f"generation {number} was changed after it had been read")
         self._last = number
 
-    def compare(self, published: Sequence[Generation]) -> None:
-        """Compare with the generations that are there in the end: what was read must still be there."""
-        kept = {generation["_id"]: generation for generation in published}
+    async def published(self) -> list[Generation]:
+        """Every generation there is, in order; what was read must still be among them."""
+        kept = [generation async for generation in self._store.aggregate(GENERATIONS, [{"$sort": {"_id": 1}}])]
         for number, generation in self._read.items():
-            if kept.get(number) != generation:
+            if generation not in kept:
                 self._report(f"generation {number} is not as it was read")
+        self.count = len(kept)
+        return kept
 
     def _report(self, what: str) -> None:
         if what not in self.violations:
             self.violations.append(what)
-
-
-async def published_in(store: Store) -> list[Generation]:
-    """Every generation there is, in order."""
-    return [generation async for generation in store.aggregate(GENERATIONS, [{"$sort": {"_id": 1}}])]
 
 
 def check(published: Sequence[Generation], kpis: set[str]) -> Iterator[str]:

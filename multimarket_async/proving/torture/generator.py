@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -17,6 +17,7 @@ from typing import TypeVar
 from multimarket_async.app import Application
 from multimarket_async.domains import Feed, FollowUp
 from multimarket_async.errors import Rejected, Unavailable
+from multimarket_async.landing import torn
 from multimarket_async.landing.rename import place, rename_new
 from multimarket_async.producer.faults import CONFLICT, TORN, Source
 from multimarket_async.proving.manifest import Manifest
@@ -35,8 +36,9 @@ TOO_LARGE, NOT_A_FILE = "file_too_large", "not_a_regular_file"
 LINK_TO = b"link to "  # with its target, what stands for the content of a link; see `content_digest`
 RETRY_S, RETRY_WITHIN_S = 0.005, 1.0
 _WITHIN_S, _LATER_S = 0.35, 0.2  # the load of a round; copies and contradictions may come later
-# Probabilities: a reused name, a stalled writer, an odd file in a feed; follow-ups, a copy of one, no document to them.
-_REUSED, _STALLED, _ODD, _LIFECYCLE, _AGAIN, _ORPHANED = 0.2, 0.004, 0.1, 0.5, 0.15, 0.1
+# Probabilities: a reused name, a stalled writer, an odd file in a feed; and of follow-ups: that a document has some,
+# that one is torn, that one comes again, that the document itself never comes.
+_REUSED, _STALLED, _ODD, _LIFECYCLE, _TORN, _AGAIN, _ORPHANED = 0.15, 0.004, 0.1, 0.5, 0.1, 0.15, 0.1
 
 
 class Writing(StrEnum):
@@ -44,14 +46,14 @@ class Writing(StrEnum):
 
     WHOLE = "whole"  # hidden, then renamed
     REUSED = "reused"  # the same, under a name that has to become free first
-    PIECEWISE = "piecewise"  # under its own name, with pauses
+    TORN = "torn"  # under its own name from the first byte on, with a pause
     LINK = "link"
     PIPE = "pipe"
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A delivery, `at_s` seconds after the round began. pauses: after so many bytes, so many seconds.
+    """A delivery, `at_s` seconds after the load began. pause_s: in the middle of a torn one.
 
     contested: the round delivers other content under the same key.
     """
@@ -60,15 +62,15 @@ class Planned:
     delivery: Delivery
     at_s: float = 0.0
     writing: Writing = Writing.WHOLE
-    pauses: tuple[tuple[int, float], ...] = ()
+    pause_s: float = 0.0
     contested: bool = False
 
 
 def draw(rng: Random, feeds: Sequence[Feed], seed: int, number: int) -> list[Planned]:
     """The load of round `number`; of feeds without a simulator nothing."""
-    planned = [one for feed in feeds if feed.simulate for one in _of_feed(rng, feed, seed, number)]
-    rng.shuffle(planned)
-    return planned
+    load = [planned for feed in feeds if feed.simulate for planned in _of_feed(rng, feed, seed, number)]
+    rng.shuffle(load)
+    return load
 
 
 def _of_feed(rng: Random, feed: Feed, seed: int, number: int) -> Iterator[Planned]:
@@ -96,26 +98,24 @@ def _document(rng: Random, feed: Feed, source: Source, number: int) -> Iterator[
     if later:
         yield Planned(feed, later, rng.uniform(0, _WITHIN_S) + rng.choice([0, _LATER_S]), contested=contested)
     for follow_up in follow_ups:
-        yield Planned(feed, follow_up, rng.uniform(0, _WITHIN_S))
+        fault = TORN if rng.random() < _TORN else ""
+        yield _written(rng, Planned(feed, replace(follow_up, fault=fault), rng.uniform(0, _WITHIN_S)))
         if rng.random() < _AGAIN:
             yield Planned(feed, replace(follow_up, expected=DUPLICATE), rng.uniform(0, _WITHIN_S))
 
 
-def _written(rng: Random, one: Planned) -> Planned:
-    """The delivery with its writing: piecewise where it is torn, at times under a reused name."""
-    chance = rng.random()
-    if one.delivery.fault == TORN or chance < _STALLED:
-        quiet_period_s = HASTE["quiet_period_s"]
-        content = one.delivery.content.rstrip()  # without its last line break it is whole already, for any reader
-        cuts = sorted(rng.randint(0, len(content) - 1) for _ in range(rng.randint(1, 4)))
-        pauses_s = [rng.uniform(0.01, quiet_period_s / 3) for _ in cuts]
-        if chance < _STALLED:
-            pauses_s[0] = quiet_period_s + rng.uniform(0.1, 0.3)
-        pauses = tuple(zip(cuts, pauses_s, strict=True))
-        return replace(one, writing=Writing.PIECEWISE, pauses=pauses, delivery=replace(one.delivery, content=content))
-    if chance > 1 - _REUSED and one.delivery.expected == STORED:
-        return replace(one, writing=Writing.REUSED, delivery=replace(one.delivery, name=REUSED_NAME))
-    return one
+def _written(rng: Random, planned: Planned) -> Planned:
+    """The delivery with its writing: torn, for too long at times, or under a reused name."""
+    chance, quiet_period_s = rng.random(), HASTE["quiet_period_s"]
+    if planned.delivery.expected != STORED:
+        return planned
+    if chance < _STALLED:
+        return replace(planned, writing=Writing.TORN, pause_s=quiet_period_s + rng.uniform(0.1, 0.3))
+    if planned.delivery.fault == TORN:
+        return replace(planned, writing=Writing.TORN, pause_s=rng.uniform(0.05, quiet_period_s * 0.6))
+    if chance > 1 - _REUSED:
+        return replace(planned, writing=Writing.REUSED, delivery=replace(planned.delivery, name=REUSED_NAME))
+    return planned
 
 
 def _odd(rng: Random, feed: Feed, sample: Delivery) -> Iterator[Planned]:
@@ -144,44 +144,43 @@ class Generator:
             for planned in load:
                 group.create_task(self._deliver(planned))
 
-    async def _deliver(self, one: Planned) -> None:
-        await asyncio.sleep(one.at_s)
-        expected, *also = await self._outcomes(one)
-        folder, name, content = self._folders[one.feed.name], one.delivery.name, one.delivery.content
-        match one.writing:
+    async def _deliver(self, planned: Planned) -> None:
+        await asyncio.sleep(planned.at_s)
+        expected, *also = await self._outcomes(planned)
+        folder, name, content = self._folders[planned.feed.name], planned.delivery.name, planned.delivery.content
+        match planned.writing:
             case Writing.WHOLE | Writing.REUSED:
-                await _write_whole(folder, name, content, reused=one.writing is Writing.REUSED)
-            case Writing.PIECEWISE:
-                if await _write_piecewise(folder, name, content, one.pauses) >= HASTE["quiet_period_s"]:
-                    also += _codes_of_parts(one)
+                await _write_whole(folder, name, content, reused=planned.writing is Writing.REUSED)
+            case Writing.TORN:
+                if await _write_torn(folder, name, content, planned.pause_s) >= HASTE["quiet_period_s"]:
+                    also += _codes_of_half(planned)
             case Writing.LINK:
                 target = os.fsdecode(content.removeprefix(LINK_TO))
                 await _until_there(lambda: (folder / name).symlink_to(target))
             case Writing.PIPE:
                 await _until_there(lambda: os.mkfifo(folder / name))
-        with self._manifest.record(one.feed.name, [replace(one.delivery, expected=expected)], also):
+        with self._manifest.record(planned.feed.name, [replace(planned.delivery, expected=expected)], also):
             pass  # only now is it known how long it may have looked unchanged
 
-    async def _outcomes(self, one: Planned) -> list[str]:
+    async def _outcomes(self, planned: Planned) -> list[str]:
         """Of two contents under one key the stored one stays; before one is stored, either may be."""
-        [record] = one.feed.parse(one.delivery.content) if one.contested else [None]
+        [record] = planned.feed.parse(planned.delivery.content) if planned.contested else [None]
         if record is None or isinstance(record, FollowUp):
-            return [one.delivery.expected]
+            return [planned.delivery.expected]
         stored: dict[str, str] = {}
         with suppress(Unavailable):
-            stored = await self._store.digests(one.feed.collection, [record["_id"]])
-        own = hashlib.sha256(one.delivery.content).hexdigest()
+            stored = await self._store.digests(planned.feed.collection, [record["_id"]])
+        own = hashlib.sha256(planned.delivery.content).hexdigest()
         return [DUPLICATE if sha256 == own else CONFLICT for sha256 in stored.values()] or [STORED, CONFLICT]
 
 
-def _codes_of_parts(one: Planned) -> Iterator[str]:
+def _codes_of_half(planned: Planned) -> Iterator[str]:
     """The codes under which a file may be quarantined that looked unchanged for too long before it was whole."""
     yield "still_changing"
-    for cut, _ in one.pauses:
-        try:
-            list(one.feed.parse(one.delivery.content[:cut]))
-        except Rejected as rejected:
-            yield rejected.code
+    try:
+        list(planned.feed.parse(planned.delivery.content[: len(planned.delivery.content) // 2]))
+    except Rejected as rejected:
+        yield rejected.code
 
 
 async def _write_whole(folder: Path, name: str, content: bytes, *, reused: bool) -> None:
@@ -198,22 +197,13 @@ async def _write_whole(folder: Path, name: str, content: bytes, *, reused: bool)
     return None
 
 
-async def _write_piecewise(folder: Path, name: str, content: bytes, pauses: Sequence[tuple[int, float]]) -> float:
-    """Write under a visible name from the first byte on; the longest time it may have looked unchanged, seconds."""
-    path = folder / f"{uuid.uuid4().hex[:6]} {name}"
-    file = await _until_there(lambda: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
-    try:
-        began, longest_s, done = time.monotonic(), 0.0, 0
-        for cut, pause_s in [*pauses, (len(content), 0.0)]:
-            before = time.monotonic()
-            os.write(file, content[done:cut])
-            # From before the last write to after this one: a scan may have seen no change for so long.
-            longest_s = max(longest_s, time.monotonic() - began) if cut > done else longest_s
-            began, done = (before, cut) if cut > done else (began, done)
-            await asyncio.sleep(pause_s)
-    finally:
-        os.close(file)
-    return longest_s
+async def _write_torn(folder: Path, name: str, content: bytes, pause_s: float) -> float:
+    """Write half, pause, write the rest; the longest time for which the file may have looked unchanged, seconds."""
+    began, visible = time.monotonic(), f"{uuid.uuid4().hex[:6]} {name}"
+    with ExitStack() as unfinished:
+        await _until_there(lambda: unfinished.enter_context(torn(folder, visible, content)))
+        await asyncio.sleep(pause_s)
+    return time.monotonic() - began
 
 
 async def _until_there(write: Callable[[], T]) -> T:

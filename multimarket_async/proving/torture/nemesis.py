@@ -2,16 +2,16 @@
 
 import asyncio
 import json
-import re
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from multimarket_async.clock import beats
 from multimarket_async.landing.rename import place
 from multimarket_async.proving.torture import failpoints
 from multimarket_async.proving.torture.failpoints import Failpoint
@@ -20,9 +20,8 @@ from multimarket_async.proving.torture.worker import LOG, WorkerConfig, start
 
 GRACE_S = 0.3  # for a worker to reach its failpoint after the last file was received
 AWAY_S = 0.1
-STOPS_WITHIN_S, DRAINS_WITHIN_S = 30.0, 90.0
+STARTS_WITHIN_S, STOPS_WITHIN_S, DRAINS_WITHIN_S = 5.0, 30.0, 90.0
 _POLL_S = 0.01
-ERROR = re.compile(r"[ |]*[\w.]+(Error|Unavailable|Continue|Settings|Failure)\b: ")
 
 MONGOD_KILLED, MONGOD_PAUSED, DIRECTORY_REMOVED = "mongod killed", "mongod paused", "directory removed"
 WRITES, HOST_UNREACHABLE = ["insert", "update"], 6  # after "shutting down" the driver would not try again for 10 s
@@ -51,7 +50,7 @@ _CLOCK_SET_BACK, _TOGETHER = 0.15, 0.2  # probabilities
 
 @dataclass(frozen=True, slots=True)
 class ExternalFault:
-    """A fault of the worker's surroundings, `at_s` seconds after the round began. commands: how many fail."""
+    """A fault of the worker's surroundings, `at_s` seconds after the load began. commands: how many fail."""
 
     name: str
     at_s: float
@@ -99,33 +98,43 @@ class Nemesis:
     injected: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
-    async def run(self, load: asyncio.Task[None]) -> None:
+    async def run(self, load: Coroutine[Any, Any, None]) -> None:
         """Run until the load is delivered and the last worker has had its time."""
+        delivered = asyncio.Event()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._run_workers(delivered), name="workers")
+            await self._first_worker_runs()
             for fault in self.plan.external:
                 group.create_task(self._inject(fault), name=fault.name)
-            group.create_task(self._run_workers(load), name="workers")
-        await load
+            await load
+            delivered.set()
         await asyncio.to_thread(self.mongod.fail_commands, "off", {})
 
-    async def _run_workers(self, load: asyncio.Task[None]) -> None:
+    async def _first_worker_runs(self) -> None:
+        """Wait, for a while, so that files arrive while they are collected."""
+        deadline, log = time.monotonic() + STARTS_WITHIN_S, self.config.data_dir / LOG
+        async for _ in beats(_POLL_S, asyncio.Event()):
+            if time.monotonic() > deadline or (log.exists() and '"run.started"' in log.read_text("utf-8")):
+                return
+
+    async def _run_workers(self, delivered: asyncio.Event) -> None:
         neighbours = [start(self.config)] if self.plan.together else []
         self.injected += ["two collectors"] if neighbours else []
         for points, back_s in zip(self.plan.workers, self.plan.clocks_back_s, strict=True):
             worker = start(replace(self.config, failpoints=points, clock_back_s=back_s))
             self.injected += ["clock set back"] if back_s else []
-            if not await self._dies(worker, load):
+            if not await self._dies(worker, delivered):
                 await self._end(worker)
                 break
             self._check_exit(worker)
         for neighbour in neighbours:
             await self._end(neighbour)
 
-    async def _dies(self, worker: BaseProcess, load: asyncio.Task[None]) -> bool:
+    async def _dies(self, worker: BaseProcess, delivered: asyncio.Event) -> bool:
         """Whether it dies before its time is over."""
         quiet_since = time.monotonic()
         while worker.is_alive():
-            if not load.done():
+            if not delivered.is_set():
                 quiet_since = time.monotonic()
             if time.monotonic() - quiet_since > GRACE_S:
                 return False
@@ -172,22 +181,19 @@ async def drain(config: WorkerConfig) -> Sequence[str]:
 
 async def ended(worker: BaseProcess, within_s: float) -> bool:
     """Whether it ends in time; if not, it is killed."""
-    deadline = time.monotonic() + within_s
-    while worker.is_alive():
-        if time.monotonic() > deadline:
-            worker.kill()
-            await asyncio.to_thread(worker.join)
-            return False
-        await asyncio.sleep(_POLL_S)
-    return True
+    await asyncio.to_thread(worker.join, within_s)
+    if not worker.is_alive():
+        return True
+    worker.kill()
+    await asyncio.to_thread(worker.join)
+    return False
 
 
 def failed(worker: BaseProcess, data_dir: Path) -> str:
-    """The sentence about a worker that ended by an error of its own, with the first error in its log."""
-    ends = [line for line in (data_dir / LOG).read_text("utf-8").splitlines() if '"worker.died"' in line]
-    traceback = json.loads(ends[-1])["exception"].splitlines() if ends else []
-    error = next((line.strip(" |") for line in traceback if ERROR.match(line)), "nothing")
-    return f"a worker ended by itself with exit code {worker.exitcode} and logged {error!r}"
+    """The sentence about a worker that ended by an error of its own, with the error from its log."""
+    lines = (data_dir / LOG).read_text("utf-8").splitlines()
+    errors = [json.loads(line)["error"] for line in lines if '"worker.died"' in line]
+    return f"a worker ended by itself with exit code {worker.exitcode}: {errors[-1] if errors else 'nothing logged'}"
 
 
 async def _remove_for_a_while(folder: Path) -> None:

@@ -12,7 +12,7 @@ from random import Random
 from multimarket_async import app as composition
 from multimarket_async.app import Application, side_task
 from multimarket_async.proving.manifest import Manifest
-from multimarket_async.proving.torture import generations, generator, nemesis
+from multimarket_async.proving.torture import generator, nemesis
 from multimarket_async.proving.torture.checker import floods, violations
 from multimarket_async.proving.torture.generations import Watcher
 from multimarket_async.proving.torture.generator import Generator, Planned
@@ -87,14 +87,12 @@ async def _run(application: Application, load: Sequence[Planned], faults: Nemesi
     watcher = Watcher(application.store)
     with Manifest(done.folder / MANIFEST, (), {}) as manifest:
         async with side_task(watcher.watch(), "watcher"):
-            await faults.run(asyncio.create_task(Generator(application, manifest).deliver_all(load)))
+            await faults.run(Generator(application, manifest).deliver_all(load))
             done.violations += [*faults.violations, *await drain(faults.config)]
-    published = await generations.published_in(application.store)
-    watcher.compare(published)
-    broken, channels = await violations(application, manifest, published)
-    done.violations += [*watcher.violations, *broken, *floods(done.folder)]
+    broken, channels = await violations(application, manifest, watcher)
+    done.violations += [*broken, *floods(done.folder)]
     done.injected = [*_injected(done.folder), *faults.injected]
-    done.received, done.generations = sum(map(Counter.total, manifest.expected.values())), len(published)
+    done.received, done.generations = sum(map(Counter.total, manifest.expected.values())), watcher.count
     for channel in channels:
         done.stored += channel.stored
         done.duplicates += channel.duplicate

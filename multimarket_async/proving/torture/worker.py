@@ -94,7 +94,7 @@ def _main(config: WorkerConfig) -> None:
         try:
             uvloop.run(_work(config))
         except Exception as error:
-            log.exception("worker.died")
+            log.exception("worker.died", error=repr(error))
             raise SystemExit(DIED) from error
 
 

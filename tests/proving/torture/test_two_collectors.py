@@ -14,8 +14,8 @@ from pymongo.database import Database
 from multimarket_async import app as composition
 from multimarket_async.app import Application
 from multimarket_async.proving.manifest import Manifest
-from multimarket_async.proving.torture import generations
 from multimarket_async.proving.torture.checker import violations
+from multimarket_async.proving.torture.generations import Watcher
 from multimarket_async.proving.torture.generator import EARLIEST, LATEST, REUSED_NAME, Generator, Planned, Writing
 from multimarket_async.proving.torture.nemesis import drain, ended
 from multimarket_async.proving.torture.worker import LOG, MANIFEST, WorkerConfig, start
@@ -57,8 +57,7 @@ async def test_two_collectors_on_one_directory_are_harmless(config: WorkerConfig
         async with two_at_work(config) as application:
             await Generator(application, manifest).deliver_all(list(load(application)))
     async with composition.opened(composition.workspace(config.loaded())) as application:
-        published = await generations.published_in(application.store)
-        broken, channels = await violations(application, manifest, published)
+        broken, channels = await violations(application, manifest, Watcher(application.store))
     assert broken == []
     assert [(channel.stored, channel.duplicate) for channel in channels] == [(100, 0)] * 3
 
