@@ -127,6 +127,8 @@ class EmbeddedServer:
         return await asyncio.to_thread(setup.answering, recorded.port, passwords, self._folder.path)
 
     async def _own(self) -> Address:
+        if self._address and self._lives(self._address):  # started before
+            return self._address
         try:
             await self._prepare()
             return await self._launch_on_free_port()

@@ -286,6 +286,13 @@ def test_a_server_on_another_folder_is_not_ours(shared: EmbeddedServer, tmp_path
     assert setup.answering(address(folder_of(shared))["port"], shared._passwords, tmp_path) is None
 
 
+async def test_a_second_start_changes_nothing(folder: Path) -> None:
+    """The owner's running server stays up."""
+    async with running(folder) as server:
+        before = address(folder)
+        assert (await server.start(), address(folder)) == (server.uri, before)
+
+
 async def test_two_at_once_share_one_server(folder: Path) -> None:
     """Of two that start at the same moment on an empty folder one owns the server, and both can use it."""
     one, other = server_on(folder), server_on(folder)
