@@ -157,7 +157,7 @@ async def run(
         await pause(seconds, stop)
         stop.set()
         await _shut_down(application, stages, collector, snapshotter)
-    log.info("run.ended", waiting=reporter.tell(), **collector.tally.by_outcome())
+    log.info("run.ended", waiting=reporter.report(), **collector.tally.by_outcome())
 
 
 async def _shut_down(
@@ -225,7 +225,7 @@ async def collect(application: Application, stop: asyncio.Event, *, until_empty:
     else:
         async with side_task(_report_latency(reporter, stop), "latency"):
             await collector.run(stop)
-    reporter.tell()
+    reporter.report()
     log.info("collection.ended", **collector.tally.by_outcome())
 
 
@@ -261,7 +261,7 @@ async def _report_latency(reporter: LatencyReporter, stop: asyncio.Event) -> Non
     while not stop.is_set():
         await pause(REPORT_EVERY_S, stop)
         if not stop.is_set():  # the last report is made after the last batch
-            await asyncio.to_thread(reporter.tell)
+            await asyncio.to_thread(reporter.report)
 
 
 async def _report_changed(at: Workspace) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pymongo.database import Database
 
-from multimarket_async.landing import bulk, compiled
+from multimarket_async.landing import compiled
 from multimarket_async.settings import Settings
 from multimarket_async.store import EmbeddedServer
 from tests.tracing import missing
@@ -58,7 +58,7 @@ def database(mongo_uri: str) -> Iterator[Database[dict[str, Any]]]:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """What must be the same whether files are handled by C, many at a time, or one by one."""
     if request.param == "careful":
-        monkeypatch.setattr(bulk, "_bulk", None)
+        monkeypatch.setattr("multimarket_async.landing.files._bulk", None)
     elif not compiled():
         missing("needs a C compiler, and an installation by it")
     return str(request.param)

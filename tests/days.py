@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from multimarket_async import app
 from multimarket_async.app import Application
-from multimarket_async.collector.tally import Latency, measured
+from multimarket_async.collector.stats import Latency, measured
 from multimarket_async.landing import Landing
 from multimarket_async.readers.verify import Report, verify
 from multimarket_async.store import GENERATIONS, Store

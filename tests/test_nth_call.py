@@ -30,7 +30,7 @@ from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
-from multimarket_async.landing import Landing, bulk
+from multimarket_async.landing import Landing
 from multimarket_async.settings import Settings, load
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import Encoded, Outcome
@@ -341,7 +341,7 @@ async def file_trials(request: pytest.FixtureRequest, mongo_uri: str) -> list[Tr
     number, how = request.param
     async with _bench(mongo_uri) as bench:
         with pytest.MonkeyPatch.context() as monkeypatch:
-            monkeypatch.setattr(bulk, "_bulk", None)
+            monkeypatch.setattr("multimarket_async.landing.files._bulk", None)
             files = Files(bench.folder / "data", number)
             files.patch(monkeypatch)
             return await _all(bench, [bench.collect], how, lambda fault: setattr(files, "fault", fault))
@@ -445,7 +445,7 @@ async def test_a_newcomer_is_not_archived_unread_whatever_call_fails(mongo_uri: 
     unread, fault = [], Fault(1, How.ONCE)
     async with _bench(mongo_uri) as bench:
         with capture_logs(), pytest.MonkeyPatch.context() as monkeypatch:
-            monkeypatch.setattr(bulk, "_bulk", None)
+            monkeypatch.setattr("multimarket_async.landing.files._bulk", None)
             files = Files(bench.folder / "data", errno.EIO)
             files.patch(monkeypatch)
             while fault.n == 1 or fault.met:

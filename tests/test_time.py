@@ -218,7 +218,7 @@ async def test_every_minute_the_latency_is_logged(tmp_path: Path) -> None:
     assert all(report["files"] > 30 for report in reports[:5])
     assert sum(report["files"] for report in reports) == len(events(logs, "file.delivered"))
     written = json.loads(application.latency_file.read_bytes())
-    assert written["told_at"] == (BEGINS + timedelta(seconds=5 * MINUTE_S + 30.0)).isoformat()
+    assert written["reported_at"] == (BEGINS + timedelta(seconds=5 * MINUTE_S + 30.0)).isoformat()
     assert (written["last_minute"]["seconds"], written["last_hour"]["seconds"]) == (30.0, 330.0)
 
 

@@ -1,7 +1,6 @@
-"""landing -> store: scan, read, insert, archive; what is bad is set aside with the reason."""
+"""landing -> store: scan, read, insert, archive; a bad file goes to the quarantine with the reason."""
 
-from multimarket_async.collector.collector import Collector
-from multimarket_async.collector.latency import LatencyReporter
-from multimarket_async.collector.tally import Breaches, Latency, Tally
+from multimarket_async.collector.pipeline import Collector
+from multimarket_async.collector.stats import Breaches, Latency, LatencyReporter, Tally, measured
 
-__all__ = ["Breaches", "Collector", "Latency", "LatencyReporter", "Tally"]
+__all__ = ["Breaches", "Collector", "Latency", "LatencyReporter", "Tally", "measured"]

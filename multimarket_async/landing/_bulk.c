@@ -1,7 +1,7 @@
-/* Many files in one call; see bulk.py. The interpreter lock is given back once for all of them.
+/* Many files in one call; see files.py. The interpreter lock is released once for all of them.
  *
- * Only what goes as it should is done here. About anything unusual the answer is "not done", and the careful way in
- * Python finds out what it is, and words it.
+ * Only what goes as it should is done here. A file about which anything is unusual is answered with "not done"; Python
+ * then does it, finds out what is the matter, and words it.
  */
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
@@ -17,7 +17,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* What one call is about: folders by descriptor, and what holds for all its files. */
+/* A call: folders by descriptor, and the arguments that hold for all its files. */
 typedef struct {
     int folder, target;
     PyObject *path;
@@ -25,7 +25,7 @@ typedef struct {
     bool stopped;
 } Call;
 
-/* One file: what Python says of it, what was found. name points into held. left: for the careful way. */
+/* One file: the arguments from Python, and the result. name points into held. left: to Python. */
 typedef struct {
     PyObject *held, *content;
     const char *name;
@@ -35,10 +35,10 @@ typedef struct {
     unsigned long long inode;
     bool left;
     struct stat status;
-    enum { NO, YES, ANOTHER } done; /* as Moved in bulk.py */
+    enum { NO, YES, ANOTHER } done; /* as in files.py */
 } File;
 
-/* Until the year 2262 they fit into 64 bits; whoever delivers a file dates it as he likes. */
+/* Nanoseconds fit into 64 bits until the year 2262; a sender dates a file as it likes. */
 static bool countable(struct timespec moment)
 {
     return moment.tv_sec > -9000000000LL && moment.tv_sec < 9000000000LL;
@@ -59,11 +59,11 @@ static bool named(File *file, PyObject *path)
     return file->name != NULL;
 }
 
-static bool is_tuple(PyObject *one)
+static bool is_tuple(PyObject *value)
 {
-    if (!PyTuple_Check(one))
+    if (!PyTuple_Check(value))
         PyErr_SetString(PyExc_TypeError, "a list of tuples was expected");
-    return PyTuple_Check(one);
+    return PyTuple_Check(value);
 }
 
 static bool from_name(Call *Py_UNUSED(call), PyObject *name, File *file)
@@ -134,7 +134,7 @@ static bool moved(int from, int to, const File *file)
     return renameat2(from, file->name, to, file->name, RENAME_NOREPLACE) == 0;
 }
 
-/* If another one took its name between the look and the move, that one goes back, unless the name is taken again. */
+/* If another file took its name between the look and the move, that file goes back, unless the name is taken again. */
 static void do_move(Call *call, File *file)
 {
     if (!is_at(call->folder, file) || !moved(call->folder, call->target, file))
@@ -145,7 +145,7 @@ static void do_move(Call *call, File *file)
         file->done = ANOTHER;
 }
 
-/* When it was read is not noted, which would be a write; but only its owner may leave that out. */
+/* O_NOATIME: to note the time of reading would be a write; only the owner of the file may leave that out. */
 static int opened(int folder, const File *file)
 {
     int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -153,7 +153,7 @@ static int opened(int folder, const File *file)
     return descriptor < 0 && errno == EPERM ? openat(folder, file->name, flags) : descriptor;
 }
 
-/* One byte more than its size is asked for, and tells whether it has grown. */
+/* One byte more than its size is asked for, and shows whether it has grown. */
 static void do_read(Call *call, File *file)
 {
     int descriptor = opened(call->folder, file);
@@ -247,15 +247,15 @@ static PyObject *of_all(Call *call, PyObject *items, bool from(Call *, PyObject 
         Py_END_ALLOW_THREADS
     }
     for (Py_ssize_t i = 0; answers && i < count; i++) {
-        PyObject *one = answer(call, &files[i]);
-        if (!one || PyList_SetItem(answers, i, one) < 0)
+        PyObject *item = answer(call, &files[i]);
+        if (!item || PyList_SetItem(answers, i, item) < 0)
             Py_CLEAR(answers);
     }
     release(files, count);
     return answers;
 }
 
-/* A tuple of them: nobody takes anything out of it meanwhile. */
+/* A copy as a tuple: no other thread can change it meanwhile. */
 static PyObject *each(Call *call, PyObject *list, bool from(Call *, PyObject *, File *), void work(Call *, File *),
                       PyObject *answer(Call *, File *))
 {

@@ -20,7 +20,7 @@ import structlog
 from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.domains import Feed
 from multimarket_async.files_io import atomic_write
-from multimarket_async.landing import Landing, count_waiting, deliver_all, torn
+from multimarket_async.landing import Landing, count_waiting, deliver, torn
 from multimarket_async.producer.faults import TORN, Source
 from multimarket_async.producer.pace import ArrivalProcess
 from multimarket_async.producer.period import LAST_24_MONTHS, Period
@@ -172,7 +172,7 @@ class Producer:
             if delivery.fault == TORN:
                 incomplete.enter_context(torn(self._landing.sources, delivery.name, delivery.content))
         whole = [(delivery.name, delivery.content) for delivery in deliveries if delivery.fault != TORN]
-        deliver_all(self._landing.sources, whole)
+        deliver(self._landing.sources, whole)
         for delivery in deliveries:
             name, content = delivery.name.encode(), delivery.content
             self.digest.update(b"%b\0%d\0%b" % (name, len(content), content))

@@ -184,9 +184,9 @@ def last_report(file: Path, now: datetime) -> dict[str, Any] | None:
     """The last latency report of a collecting process; None before the first, or if the file is no report."""
     try:
         report = json.loads(file.read_bytes())
-        told_at = datetime.fromisoformat(report["told_at"])
+        reported_at = datetime.fromisoformat(report["reported_at"])
         windows = {name: report[name] for name in ("last_minute", "last_hour")}
-        age_s = round((now - told_at).total_seconds(), 1)
-        return {"told_at": report["told_at"], "age_s": age_s, "budget_s": report["budget_s"], **windows}
+        age_s = round((now - reported_at).total_seconds(), 1)
+        return {"reported_at": report["reported_at"], "age_s": age_s, "budget_s": report["budget_s"], **windows}
     except (OSError, ValueError, KeyError, TypeError):
         return None

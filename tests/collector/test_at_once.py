@@ -1,6 +1,7 @@
 """Up to three batches on their way at once: they keep out of each other's way, fail and are given up each by itself."""
 
 import asyncio
+import errno
 import json
 import os
 import threading
@@ -15,11 +16,12 @@ from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
-from multimarket_async.collector.collector import BATCHES_AT_ONCE
+from multimarket_async.collector.pipeline import BATCHES_IN_FLIGHT
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Unavailable
-from multimarket_async.landing import Landing, Moved, WaitingFile
+from multimarket_async.landing import Landing, WaitingFile
+from multimarket_async.landing.files import Misplaced
 from multimarket_async.settings import Settings, load
 from tests.collector.readings import Site
 from tests.corpus.case import good
@@ -66,14 +68,14 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def test_so_many_are_inserted_at_once_and_no_more(site: Site) -> None:
-    site.put_readings("north", range(3 * BATCHES_AT_ONCE))
+    site.put_readings("north", range(3 * BATCHES_IN_FLIGHT))
 
     async def wait(_: str) -> None:
-        await until(lambda: log.most_at_once == BATCHES_AT_ONCE)
+        await until(lambda: log.most_at_once == BATCHES_IN_FLIGHT)
 
     log = Log(site, wait)
     assert await site.collector(batch_files=1).sweep()
-    assert log.most_at_once == BATCHES_AT_ONCE == 3
+    assert log.most_at_once == BATCHES_IN_FLIGHT == 3
     assert (len(site.stored()), site.waiting()) == (9, [])
 
 
@@ -250,15 +252,15 @@ class Held:
         return self._work(*given)
 
 
-@pytest.mark.parametrize("step", ["reading", "moving", "counting"])
+@pytest.mark.parametrize("step", ["reading", "archiving", "filing"])
 async def test_what_a_thread_has_begun_is_ended(site: Site, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Cancelled meanwhile: it ends first; what was moved is counted; nothing stays in hand."""
     site.put_readings("north", range(5))
     collector = site.collector(batch_files=1)
     whose: dict[str, tuple[Any, str]] = {
-        "reading": (collector._intake, "_take"),
-        "moving": (site.landings["north"], "archive_all"),
-        "counting": (collector._mover, "settle"),
+        "reading": (site.landings["north"], "read"),
+        "archiving": (site.landings["north"], "archive"),
+        "filing": (collector._filing, "file_away"),
     }
     held = Held(getattr(*whose[step]))
     monkeypatch.setattr(*whose[step], held)
@@ -279,10 +281,10 @@ async def test_a_look_at_what_waits_during_an_outage_is_ended(site: Site) -> Non
     """In a thread too."""
     site.put("1.json", {"key": 1})
     collector = site.collector()
-    held = Held(collector._intake._take)
+    held, landing = Held(site.landings["north"].read), site.landings["north"]
 
     async def away() -> None:
-        collector._intake._take = held
+        landing.read = held  # type: ignore[method-assign]
         raise Unavailable("planted")
 
     site.store.before = away
@@ -351,17 +353,18 @@ class Raced(Landing):
 
     raced = False
 
-    def archive_all(self, files: list[WaitingFile], day: date) -> list[Moved]:
-        if self.raced or not files:
-            return super().archive_all(files, day)
+    def archive(self, stored: list[WaitingFile], day: date) -> list[OSError | None]:
+        if self.raced:
+            return super().archive(stored, day)
         self.raced = True
         folder = self.archived / str(day)
         folder.mkdir(parents=True)
-        for file, key in zip(files, ("newcomer", "other newcomer"), strict=False):
+        for file in stored:
             file.path.unlink()
-            (folder / file.entry).write_text(json.dumps({"key": key}))
-            file.path.write_text(json.dumps({"key": f"{key}, third"}))
-        return [Moved.ANOTHER] * len(files)
+            (folder / file.entry).write_text(json.dumps({"key": "newcomer"}))
+            file.path.write_text(json.dumps({"key": "newcomer, third"}))
+            self._misplaced.append((str(folder / file.entry), file.entry))
+        return [Misplaced(errno.ENOENT, "moved in its place", str(folder / file.entry)) for file in stored]
 
 
 async def test_what_was_moved_unread_is_put_back_and_collected(site: Site) -> None:
@@ -381,9 +384,9 @@ async def test_it_is_put_back_though_its_folder_was_removed(site: Site) -> None:
     landing = site.landings["north"]
     site.put("1.json", {"key": 1})
     collector = site.collector()
-    away = landing.archive(collector.waiting()[0], date(2026, 3, 1))
+    landing.archive(collector.waiting(), date(2026, 3, 1))
     landing.sources.rmdir()
-    collector._mover._astray.append((landing, away, "1.json"))
+    landing._misplaced.append((str(landing.archived / "2026-03-01" / "1.json"), "1.json"))
     for _ in range(2):
         assert await collector.sweep()
     assert (sorted(site.stored()), site.waiting()) == (["1"], [])

@@ -1,4 +1,4 @@
-"""What waits in one channel: oldest first, within bounds, and some files left alone for a while."""
+"""The backlog of one feed: oldest first, within bounds, and some files deferred."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -8,9 +8,9 @@ import pytest
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import backlog as module
-from multimarket_async.collector.backlog import Backlog, Taken
+from multimarket_async.collector.backlog import Backlog
 from multimarket_async.domains import Feed
-from multimarket_async.landing import Landing
+from multimarket_async.landing import Landing, WaitingFile
 
 FEED = Feed("north", "readings", parse=lambda _content: [])
 PLENTY = 1 << 30
@@ -56,8 +56,8 @@ def _arrive(landing: Landing, *names: str, content: bytes = b"{}") -> None:
         moment = path.stat().st_ctime_ns
 
 
-def _names(taken: list[Taken]) -> list[str]:
-    return [one.file.name for one in taken]
+def _names(taken: list[WaitingFile]) -> list[str]:
+    return [file.name for file in taken]
 
 
 def test_nothing_waits(backlog: Backlog) -> None:
@@ -71,7 +71,7 @@ def test_oldest_first(landing: Landing, backlog: Backlog) -> None:
     assert [_names(backlog.take(2, PLENTY)), _names(backlog.take(2, PLENTY))] == [["c.json", "a.json"], ["b.json"]]
 
 
-def test_newcomers_wait_for_the_next_look(landing: Landing, backlog: Backlog) -> None:
+def test_newcomers_wait_for_the_next_scan(landing: Landing, backlog: Backlog) -> None:
     """What arrives during a long list comes after it."""
     _arrive(landing, "b.json", "c.json")
     first = _names(backlog.take(1, PLENTY))
@@ -98,44 +98,44 @@ def test_no_room_left(landing: Landing, backlog: Backlog, files: int, size: int)
     assert backlog.take(files, size) == []
 
 
-def test_millions_are_looked_at_in_parts(landing: Landing, backlog: Backlog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look brings the oldest; the next one, when they are gone, the next."""
-    monkeypatch.setattr(module, "MOST_LISTED", 2)
+def test_millions_are_scanned_in_parts(landing: Landing, backlog: Backlog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan brings the oldest; the next scan, when they are gone, the next ones."""
+    monkeypatch.setattr(module, "MAX_LISTED", 2)
     _arrive(landing, "1.json", "2.json", "3.json")
     assert _names(backlog.take(9, PLENTY)) == ["1.json", "2.json"]
     assert _names(backlog.take(9, PLENTY)) == ["3.json"]
     (landing.sources / "1.json").unlink()
-    backlog.forget()
+    backlog.requeue()
     assert _names(backlog.take(9, PLENTY)) == ["2.json", "3.json"]
 
 
-def test_a_file_in_hand_is_not_taken_twice(landing: Landing, backlog: Backlog) -> None:
-    """It is being stored: seen again, it would be collected twice. Let go, another of its name may come."""
+def test_a_file_in_flight_is_not_taken_twice(landing: Landing, backlog: Backlog) -> None:
+    """It is being stored: seen again, it would be collected twice. Released, another of its name may come."""
     _arrive(landing, "1.json")
     [one] = backlog.take(9, PLENTY)
     _arrive(landing, "2.json")
     assert _names(backlog.take(9, PLENTY)) == ["2.json"]
-    backlog.let_go(one.file)
+    backlog.release(one)
     assert _names(backlog.take(9, PLENTY)) == ["1.json"]
 
 
-def test_forgotten_files_are_found_again(landing: Landing, backlog: Backlog) -> None:
-    """Files in hand when MongoDB went away come again, in their order."""
+def test_requeued_files_are_found_again(landing: Landing, backlog: Backlog) -> None:
+    """Files in flight when MongoDB went away come again, in their order."""
     _arrive(landing, "1.json", "2.json", "3.json")
     backlog.take(1, PLENTY)
-    backlog.forget()
+    backlog.requeue()
     assert _names(backlog.take(9, PLENTY)) == ["1.json", "2.json", "3.json"]
 
 
-# --- left alone ----------------------------------------------------------------------------
+# --- deferred ------------------------------------------------------------------------------
 
 
-def test_left_alone_until_then(landing: Landing, backlog: Backlog, hands: Hands) -> None:
+def test_deferred_until_then(landing: Landing, backlog: Backlog, hands: Hands) -> None:
     """Not due for 3 s; the others are."""
     _arrive(landing, "1.json", "2.json")
     first, second = backlog.take(9, PLENTY)
-    assert backlog.leave(first.file, 3.0) == 0.0
-    backlog.let_go(second.file)
+    assert backlog.defer(first, 3.0, "") == 0.0
+    backlog.release(second)
     assert _names(backlog.take(9, PLENTY)) == ["2.json"]
     hands.seconds += 2.9
     assert _names(backlog.take(9, PLENTY)) == []
@@ -144,45 +144,45 @@ def test_left_alone_until_then(landing: Landing, backlog: Backlog, hands: Hands)
 
 
 def test_unchanged_for_how_long(landing: Landing, backlog: Backlog, hands: Hands) -> None:
-    """Left again and again, unchanged: the time counts from the first."""
+    """Deferred again and again, unchanged: the time counts from the first."""
     _arrive(landing, "1.json")
     [one] = backlog.take(9, PLENTY)
-    backlog.leave(one.file, 3.0)
+    backlog.defer(one, 3.0, "")
     hands.seconds += 3.0
-    assert backlog.leave(one.file, 3.0) == 3.0
+    assert backlog.defer(one, 3.0, "") == 3.0
     hands.seconds += 1.5
-    assert backlog.leave(one.file, 3.0) == 4.5
+    assert backlog.defer(one, 3.0, "") == 4.5
 
 
 def test_a_change_makes_it_due_and_starts_the_time_anew(landing: Landing, backlog: Backlog, hands: Hands) -> None:
-    """Its writer went on: look at once, and be as patient as before."""
+    """Its writer went on: it is due, and is given as much time as before."""
     _arrive(landing, "1.json")
-    backlog.leave(backlog.take(9, PLENTY)[0].file, 3.0)
+    backlog.defer(backlog.take(9, PLENTY)[0], 3.0, "")
     hands.seconds += 1.0
     (landing.sources / "1.json").write_bytes(b"more")
     [changed] = backlog.take(9, PLENTY)
-    assert (changed.file.bytes, backlog.leave(changed.file, 3.0)) == (4, 0.0)
+    assert (changed.bytes, backlog.defer(changed, 3.0, "")) == (4, 0.0)
 
 
-def test_a_file_in_hand_is_not_forgotten_by_a_look(landing: Landing, backlog: Backlog, hands: Hands) -> None:
+def test_a_file_in_flight_is_not_forgotten_by_a_scan(landing: Landing, backlog: Backlog, hands: Hands) -> None:
     """While it is tried again others are looked for: the time still counts from the first."""
     _arrive(landing, "1.json", "2.json")
     one, _ = backlog.take(9, PLENTY)
-    backlog.leave(one.file, 3.0)
+    backlog.defer(one, 3.0, "")
     hands.seconds += 3.0
     assert _names(backlog.take(9, PLENTY)) == ["1.json"]
     assert _names(backlog.take(9, PLENTY)) == []
-    assert backlog.leave(one.file, 3.0) == 3.0
+    assert backlog.defer(one, 3.0, "") == 3.0
 
 
 def test_a_file_that_is_gone_is_not_remembered(landing: Landing, backlog: Backlog) -> None:
     """Memory holds only what waits."""
     _arrive(landing, "1.json")
     [one] = backlog.take(9, PLENTY)
-    backlog.leave(one.file, 3.0)
-    one.file.path.unlink()
+    backlog.defer(one, 3.0, "")
+    one.path.unlink()
     backlog.take(9, PLENTY)
-    assert backlog._left == {}
+    assert backlog._deferred == {}
 
 
 # --- since when ----------------------------------------------------------------------------
@@ -193,10 +193,12 @@ def test_visible_since_it_landed(landing: Landing, backlog: Backlog, hands: Hand
     _arrive(landing, "1.json")
     landed_ns = landing.waiting()[0].changed_ns
     hands.wall = datetime.fromtimestamp(landed_ns / 1e9, UTC) + timedelta(seconds=2)
-    assert backlog.take(9, PLENTY)[0].visible_at == pytest.approx(98.0, abs=1e-5)
+    [file] = backlog.take(9, PLENTY)
+    assert backlog.scanned.visible_at(file) == pytest.approx(98.0, abs=1e-5)
 
 
 def test_a_clock_set_back_gives_no_negative_wait(landing: Landing, backlog: Backlog) -> None:
     """A file from the future is visible since now."""
     _arrive(landing, "1.json")
-    assert backlog.take(9, PLENTY)[0].visible_at == 100.0
+    [file] = backlog.take(9, PLENTY)
+    assert backlog.scanned.visible_at(file) == 100.0

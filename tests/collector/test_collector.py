@@ -18,32 +18,30 @@ from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector, Latency
-from multimarket_async.collector import collector as module
-from multimarket_async.collector.backlog import Taken
+from multimarket_async.collector import pipeline as module
 from multimarket_async.domains import Feed
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
-from multimarket_async.landing import Landing, Moved, Quarantine, WaitingFile
+from multimarket_async.landing import Landing, Quarantine, WaitingFile
 from multimarket_async.settings import Settings
 from tests.collector.readings import READINGS, Site, away, parse
 from tests.tracing import struck
 
 
-def after_the_look(collector: Collector, happen: Callable[[], object]) -> None:
-    """Something happens, once, between the look at the directory and the reading."""
-    take = collector._intake._take
+def before_the_reading(landing: Landing, happen: Callable[[], object]) -> None:
+    """Something happens, once, between the scan of the directory and the reading."""
 
-    def look() -> list[Taken]:
-        collector._intake._take, taken = take, take()
+    def read(*arguments: Any) -> Any:
+        del landing.read
         happen()
-        return taken
+        return landing.read(*arguments)
 
-    collector._intake._take = look
+    landing.read = read  # type: ignore[method-assign]
 
 
 @pytest.fixture
 def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches are inserted in the order in which they were read; else they overtake each other."""
-    monkeypatch.setattr(module, "BATCHES_AT_ONCE", 1)
+    monkeypatch.setattr(module, "BATCHES_IN_FLIGHT", 1)
 
 
 def _digest(content: bytes) -> str:
@@ -315,7 +313,7 @@ async def test_a_file_that_grows_while_it_is_read_is_left(site: Site) -> None:
     """Whole JSON so far, but more has come since we looked: not an order yet."""
     path = site.put("1.json", b'{"key": 1')
     collector = site.collector()
-    after_the_look(collector, lambda: path.write_bytes(b'{"key": 1}'))
+    before_the_reading(site.landings["north"], lambda: path.write_bytes(b'{"key": 1}'))
     await collector.sweep(iter([False, True]).__next__)
     assert (site.stored(), site.waiting(), site.quarantined()) == ({}, ["1.json"], {})
     await collector.sweep()
@@ -451,7 +449,7 @@ async def test_a_file_that_vanishes_is_nobodys_fault(site: Site) -> None:
     path = site.put("1.json", {"key": 1})
     site.put("2.json", {"key": 2})
     collector = site.collector()
-    after_the_look(collector, path.unlink)
+    before_the_reading(site.landings["north"], path.unlink)
     await collector.sweep()
     assert (sorted(site.stored()), collector.tally.total()) == (["2"], 1)
     assert list(site.landings["north"].quarantine.folder.iterdir()) == []
@@ -587,7 +585,7 @@ async def test_out_of_file_descriptors_nothing_is_set_aside(site: Site, monkeypa
     site.put("1.json", {"key": 1})
     collector = site.collector(quiet_period_s=0)
     with monkeypatch.context() as planted, capture_logs() as logs:
-        planted.setattr("multimarket_async.landing.directory.os.open", _too_many_open_files)
+        planted.setattr("multimarket_async.landing.files.os.open", _too_many_open_files)
         assert await collector.sweep() is False
     assert (site.waiting(), site.quarantined()) == (["1.json"], {})
     assert [entry["why"] for entry in logs] == ["cannot read files: Too many open files"]
@@ -637,8 +635,8 @@ async def test_what_went_astray_is_put_back_though_nothing_waits(site: Site) -> 
     landing = site.landings["north"]
     site.put("1.json", {"key": 1})
     collector = site.collector()
-    away = landing.archive(collector.waiting()[0], date(2026, 3, 1))
-    collector._mover._astray.append((landing, away, "1.json"))
+    landing.archive(collector.waiting(), date(2026, 3, 1))
+    landing._misplaced.append((str(landing.archived / "2026-03-01" / "1.json"), "1.json"))
     await collector.sweep()
     assert (sorted(site.stored()), site.waiting()) == (["1"], [])
 
@@ -653,13 +651,13 @@ from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Rejected
-from multimarket_async.landing import Landing, bulk, quarantine
+from multimarket_async.landing import Landing, files, quarantine
 from multimarket_async.settings import Settings
 from multimarket_async.store import Store
 
 folder, uri, database, last_step, way = sys.argv[1:]
 if way == "careful":
-    bulk._bulk = None
+    files._bulk = None
 times, rename_new = 0, quarantine.rename_new
 
 def at(step):
@@ -683,22 +681,23 @@ class Dying(Store):
         return outcomes
 
 class DyingLanding(Landing):
-    def archive_all(self, files, day):
+    def archive(self, stored, day):
         at("before a batch is archived")
-        moved = super().archive_all(files, day)
+        errors = super().archive(stored, day)
         at("after a batch is archived")
-        return moved
+        return errors
 
-    def archive(self, file, day):
-        at("before the archive")
-        path = super().archive(file, day)
-        at("after the archive")
-        return path
+def dying_place(source, folder, name, place=files.place):
+    at("before the archive")
+    path = place(source, folder, name)
+    at("after the archive")
+    return path
 
 def dying_rename(source, target):
     at("between reason and move")
     rename_new(source, target)
 
+files.place = dying_place
 quarantine.rename_new = dying_rename
 feeds = [(Feed("north", "readings", parse), DyingLanding(Path(folder), "north"))]
 asyncio.run(Collector(feeds, Dying(uri, database), Settings(batch_files=5), Clock()).sweep())
@@ -754,14 +753,10 @@ class Stubborn(Landing):
 
     stuck = True
 
-    def archive_all(self, files: list[WaitingFile], day: date) -> list[Moved]:
-        moved = iter(super().archive_all([file for file in files if not self._is_stuck(file)], day))
-        return [Moved.NO if self._is_stuck(file) else next(moved) for file in files]
-
-    def archive(self, file: WaitingFile, day: date) -> str:
-        if self._is_stuck(file):
-            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        return super().archive(file, day)
+    def archive(self, stored: list[WaitingFile], day: date) -> list[OSError | None]:
+        errors = iter(super().archive([file for file in stored if not self._is_stuck(file)], day))
+        stuck = OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return [stuck if self._is_stuck(file) else next(errors) for file in stored]
 
     def _is_stuck(self, file: WaitingFile) -> bool:
         return self.stuck and file.name == "stuck.json"
@@ -820,12 +815,13 @@ async def test_a_bad_file_that_cannot_be_set_aside_blocks_nobody(site: Site, bad
 
 
 @pytest.mark.usefixtures("_one_by_one")
-async def test_a_busy_channel_leaves_room_for_a_quiet_one(site: Site) -> None:
-    """100 files here, 3 there, batches of 10: the 3 are in the first batch, and no place stays empty."""
+async def test_a_busy_feed_leaves_room_for_a_quiet_one(site: Site) -> None:
+    """100 files here, 3 there, batches of 10: the 3 are in the second batch, and no batch mixes feeds."""
     site.put_readings("north", range(100))
     site.put_readings("south", range(3))
     await site.collector(batch_files=10).sweep()
-    assert Counter(key.partition(":")[0] for key in site.store.batches[0]) == {"north": 7, "south": 3}
+    shares = [Counter(key.partition(":")[0] for key in batch) for batch in site.store.batches]
+    assert shares == [{"north": 10}, {"south": 3}, *[{"north": 10}] * 9]
 
 
 @pytest.mark.usefixtures("_one_by_one")
@@ -834,7 +830,7 @@ async def test_a_file_is_in_one_batch_once(site: Site) -> None:
     site.put_readings("north", range(12))
     site.put_readings("south", range(1))
     await site.collector(batch_files=10).sweep()
-    assert [len(batch) for batch in site.store.batches] == [10, 3]
+    assert [len(batch) for batch in site.store.batches] == [10, 1, 2]
 
 
 async def test_a_stuck_file_is_counted_once(site: Site) -> None:
@@ -847,13 +843,13 @@ async def test_a_stuck_file_is_counted_once(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("_one_by_one")
-async def test_two_busy_channels_share_a_batch(site: Site) -> None:
-    """5 of each in a batch of 10."""
+async def test_two_busy_feeds_take_turns(site: Site) -> None:
+    """Batches of 10, one feed after the other."""
     site.put_readings("north", range(20))
     site.put_readings("south", range(20))
     await site.collector(batch_files=10).sweep()
     shares = [Counter(key.partition(":")[0] for key in batch) for batch in site.store.batches]
-    assert shares == [{"north": 5, "south": 5}] * 4
+    assert shares == [{"north": 10}, {"south": 10}] * 2
 
 
 async def test_a_batch_is_bounded_by_bytes(site: Site) -> None:
@@ -865,13 +861,13 @@ async def test_a_batch_is_bounded_by_bytes(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("_one_by_one")
-async def test_a_channel_of_large_files_leaves_room_for_a_quiet_one(site: Site) -> None:
-    """10 files that each fill a batch here, a small one there: that one is in the first batch."""
+async def test_a_feed_of_large_files_leaves_room_for_a_quiet_one(site: Site) -> None:
+    """10 files that each fill a batch here, a small one there: that one is in the second batch."""
     for number in range(10):
         site.put(f"{number}.json", json.dumps({"key": f"north:{number}"}).ljust(100))
     site.put("small.json", {"key": "south:1"}, "south")
     await site.collector(batch_bytes=100).sweep()
-    assert "south:1" in site.store.batches[0]
+    assert "south:1" in site.store.batches[1]
 
 
 @pytest.mark.usefixtures("_one_by_one")
@@ -895,7 +891,7 @@ async def test_run_collects_until_it_is_stopped(site: Site) -> None:
         raise Unavailable("planted")
 
     async def enough() -> None:
-        if "2" in site.store.batches[-1]:
+        if len(site.stored()) == 2:
             stop.set()
 
     site.store.before, site.store.after = away_once, enough

@@ -46,9 +46,9 @@ OTHERS_A_FILE = 0.5  # some dozen a batch, to mongod, and more the longer a busy
 # The last: threads that wait wake up now and then, the oftener the longer it takes.
 NOT_COUNTED = {"futex", "sched_yield", "mprotect", "mmap", "clock_nanosleep", "poll", "epoll_pwait"}
 
-# Work handed to a thread, a batch: to read and parse, to move, to count what was moved; and Motor's three calls, the
-# mark before, the insert, the mark after. A hop takes 100 us: nothing in 1,000 files, and the double of all in each.
-HOPS_A_BATCH = 6
+# Work handed to a thread, a batch: to read and parse, to file away; and Motor's three calls, the mark before, the
+# insert, the mark after. A hop takes 100 us: nothing in 1,000 files, and the double of all in each.
+HOPS_A_BATCH = 5
 
 # Commands to MongoDB, a batch: both marks, and a thousand documents in one message.
 COMMANDS_A_BATCH = {"update": 2, "insert": 1}

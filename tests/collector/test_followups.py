@@ -15,15 +15,13 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from multimarket_async.clock import Clock
-from multimarket_async.collector.backlog import Taken
-from multimarket_async.collector.batch import EncodedFollowUp, _documents
 from multimarket_async.collector.lifecycle import followed_up
+from multimarket_async.collector.reader import EncodedFollowUp, documents_of
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import FollowUp
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Unavailable
-from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.settings import load
 from multimarket_async.store import Change, DirtyPartitions, Exists, Inserted, Outcome, Refused, Store
 from tests.corpus.case import good
@@ -50,18 +48,15 @@ class World:
 
     def __init__(self, store: Store, database: Database[Any]) -> None:
         self.store, self.database = store, database
-        assert WEB.life
-        self.writer = Writer(store, DirtyPartitions(store, Clock()), {"commandes": WEB.life})
+        self.writer = Writer(store, DirtyPartitions(store, Clock()))
 
     async def write(self, *contents: bytes) -> list[Outcome]:
         """A batch of files, each named after its digest."""
-        said = []
+        documents = []
         for content in contents:
             sha256 = hashlib.sha256(content).hexdigest()
-            file = WaitingFile(f"{sha256[:8]}.json", len(content), 0, 0, 0, 0)
-            taken = Taken(WEB, Landing(Path("/nowhere"), WEB.name), file, 0.0)
-            said += _documents(taken, content, sha256, datetime.now(UTC))
-        return await self.writer.write("commandes", said)
+            documents += documents_of(WEB, f"{sha256[:8]}.json", content, sha256, datetime.now(UTC))
+        return await self.writer.write(WEB, documents)
 
     def document(self, number: str) -> Any:
         return self.database["commandes"].find_one({"_id": f"web:{number}"})

@@ -83,41 +83,41 @@ def events(logs: Sequence[Any], name: str) -> list[dict[str, Any]]:
 # --- overload ---------------------------------------------------------------------------------
 
 
-async def test_under_overload_the_oldest_come_first_over_all_channels(tmp_path: Path) -> None:
-    """Twelve files, the channels in turn, batches of three: each batch is the three oldest that are left."""
+async def test_under_overload_feeds_take_turns_oldest_first(tmp_path: Path) -> None:
+    """Twelve files, the feeds in turn, batches of three: each batch is the three oldest of its feed that are left."""
     site = Site(tmp_path, 4.0, batch_files=3)
-    keys = [f"{number:02}" for number in range(12)]
-    for number, key in enumerate(keys):
-        site.deliver(FEEDS[number % 3], key)
+    for number in range(12):
+        site.deliver(FEEDS[number % 3], f"{number:02}")
     await site.collector.sweep()
-    assert [sorted(batch) for batch in site.store.batches] == [keys[start : start + 3] for start in (0, 3, 6, 9)]
+    first, second = [["00", "03", "06"], ["01", "04", "07"], ["02", "05", "08"]], [["09"], ["10"], ["11"]]
+    assert site.store.batches == first + second
 
 
-async def test_a_channel_with_a_long_queue_keeps_its_order_and_starves_no_other(tmp_path: Path) -> None:
-    """Nine old files here, one young one there: that one is in the first batch, and the nine stay in order."""
+async def test_a_feed_with_a_long_queue_keeps_its_order_and_starves_no_other(tmp_path: Path) -> None:
+    """Nine old files here, one young one there: that one is in the second batch, and the nine stay in order."""
     site = Site(tmp_path, 4.0, batch_files=3)
     for number in range(9):
         site.deliver("north", f"n{number}")
     site.deliver("south", "s0")
     await site.collector.sweep()
-    assert "s0" in site.store.batches[0]
+    assert site.store.batches[1] == ["s0"]
     assert [key for batch in site.store.batches for key in batch if key != "s0"] == [f"n{n}" for n in range(9)]
 
 
 async def test_the_oldest_grows_older_and_every_breach_is_counted_once(tmp_path: Path) -> None:
-    """Batches of 3 files take 4 s each: after 4 and 8 s in time, after 12, 16 and 20 s nine files are late."""
+    """Batches of 3 files take 4 s each: after 4 and 8 s in time, after 12, 16, 20 and 24 s twelve files are late."""
     site = Site(tmp_path, 4.0, batch_files=3)
-    for number in range(15):
+    for number in range(18):
         site.deliver(FEEDS[number % 3], f"{number:02}")
     with capture_logs() as logs:
         await site.collector.sweep()
-        site.reporter.tell()
-    assert site.store.oldest_s == [0, 4, 8, 12, 16]
+        site.reporter.report()
+    assert site.store.oldest_s == [0, 4, 8, 12, 16, 20]
     late = events(logs, "latency.breached")
-    assert [(one["files"], round(one["worst_s"])) for one in late] == [(3, 12), (3, 16), (3, 20)]
+    assert [(one["files"], round(one["worst_s"])) for one in late] == [(3, 12), (3, 16), (3, 20), (3, 24)]
     assert {one["feed"] for one in late} <= set(FEEDS)
     [told] = events(logs, "latency.measured")
-    assert (told["files"], told["breaches"], round(told["max_s"]), told["waiting"]) == (15, 9, 20, 0)
+    assert (told["files"], told["breaches"], round(told["max_s"]), told["waiting"]) == (18, 12, 24, 0)
 
 
 async def test_files_in_time_are_no_breach(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ async def test_what_waits_is_told_though_nothing_moves(tmp_path: Path) -> None:
     with capture_logs() as logs:
         for seconds in (9.0, 30.0):
             site.hands.seconds = seconds
-            assert site.reporter.tell() == 2
+            assert site.reporter.report() == 2
     told = events(logs, "latency.measured")
     assert [(one["files"], one["waiting"], one["waiting_bytes"], one["overdue"]) for one in told] == [
         (0, 2, 8, 0),
@@ -155,9 +155,9 @@ def test_the_age_told_is_that_of_the_oldest(tmp_path: Path) -> None:
     began_ns = round(hands.began.timestamp() * 1e9)
     files = [file._replace(changed_ns=began_ns - age_s * 10**9) for age_s in (1, 90, 5)]
     with capture_logs() as logs:
-        LatencyReporter(Tally(10.0), lambda: files, tmp_path / "latency.json", hands.clock).tell()
+        LatencyReporter(Tally(10.0), lambda: files, tmp_path / "latency.json", hands.clock).report()
         hands.seconds = -3600.0
-        LatencyReporter(Tally(10.0), lambda: files, tmp_path / "latency.json", hands.clock).tell()
+        LatencyReporter(Tally(10.0), lambda: files, tmp_path / "latency.json", hands.clock).report()
     assert [(one["oldest_s"], one["overdue"]) for one in events(logs, "latency.measured")] == [(90.0, 1), (0.0, 0)]
 
 
@@ -165,11 +165,11 @@ async def test_where_nothing_came_and_nothing_waits_nothing_is_logged(tmp_path: 
     """A quiet night is not a line a minute; the file says that somebody is there."""
     site = Site(tmp_path, 4.0)
     with capture_logs() as logs:
-        site.reporter.tell()
+        site.reporter.report()
     assert logs == []
     report = last_report(site.file, site.hands.began + timedelta(seconds=7))
     assert report == {
-        "told_at": site.hands.began.isoformat(),
+        "reported_at": site.hands.began.isoformat(),
         "age_s": 7.0,
         "budget_s": 10.0,
         "last_minute": None,
@@ -193,7 +193,7 @@ def test_breaches_of_a_batch() -> None:
 
 
 def told(reporter: LatencyReporter, file: Path, clock: Clock) -> dict[str, Any]:
-    reporter.tell()
+    reporter.report()
     report = last_report(file, clock.now())
     assert report is not None
     return report
@@ -252,7 +252,7 @@ def test_a_disk_full_for_the_report_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "logs").write_bytes(b"no folder")
     reporter = LatencyReporter(Tally(10.0), list, tmp_path / "logs" / "latency.json", Hands().clock)
     with capture_logs() as logs:
-        assert reporter.tell() == 0
+        assert reporter.report() == 0
     assert [one["event"] for one in logs] == ["latency.report_failed"]
 
 
@@ -260,14 +260,16 @@ def test_the_report_is_replaced_as_a_whole(tmp_path: Path) -> None:
     """A reader at any moment finds the last one or the one before."""
     file = tmp_path / "latency.json"
     reporter = LatencyReporter(Tally(10.0), list, file, Hands().clock)
-    reporter.tell()
+    reporter.report()
     with file.open() as reader:
-        reporter.tell()
+        reporter.report()
         assert json.loads(reader.read())["last_hour"] is None
     assert os.listdir(tmp_path) == ["latency.json"]  # noqa: PTH208
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"told_at": 5}', b'{"told_at": "2026-01-01"}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"reported_at": 5}', b'{"reported_at": "2026-01-01"}', b"\xff"]
+)
 def test_a_report_of_another_hand_is_none(tmp_path: Path, content: bytes) -> None:
     """`status` goes on without it."""
     (tmp_path / "latency.json").write_bytes(content)
@@ -285,6 +287,6 @@ def test_a_folder_that_cannot_be_listed_stops_no_report(tmp_path: Path, error: E
     tally = Tally(10.0)
     tally.count("a", "stored", 1.0)
     with capture_logs() as logs:
-        assert LatencyReporter(tally, waiting, tmp_path / "latency.json", Hands().clock).tell() is None
+        assert LatencyReporter(tally, waiting, tmp_path / "latency.json", Hands().clock).report() is None
     [one] = events(logs, "latency.measured")
     assert one == {"files": 1, "p50_s": 1.0, "p99_s": 1.0, "max_s": 1.0, "breaches": 0}

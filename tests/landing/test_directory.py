@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from multimarket_async.errors import Rejected, Unavailable
-from multimarket_async.landing import Landing, WaitingFile, read
+from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.landing.waiting import is_ours
 
 DAY = date(2026, 3, 1)
@@ -29,8 +29,8 @@ ODD_NAMES = [
 
 
 @pytest.fixture
-def landing(tmp_path: Path) -> Landing:
-    """An empty landing directory and its archive and quarantine."""
+def landing(tmp_path: Path, way: str) -> Landing:
+    """An empty landing directory and its archive and quarantine; it is the same in C and in Python."""
     landing = Landing(tmp_path, "north")
     landing.prepare()
     return landing
@@ -67,11 +67,11 @@ async def test_a_half_written_drop_is_nobodys(landing: Landing, monkeypatch: pyt
     """Up to the rename the file has a name that is not ours: killed there, it never becomes an order."""
     seen: list[tuple[list[str], list[WaitingFile]]] = []
 
-    async def killed(hidden: Path, *_: object) -> Path:
+    def killed(*_: object) -> str:
         seen.append((_listed(landing.sources), landing.waiting()))
         raise OSError(errno.EIO, "killed before the rename")
 
-    monkeypatch.setattr("multimarket_async.landing.directory._place", killed)
+    monkeypatch.setattr("multimarket_async.landing.files.place", killed)
     with pytest.raises(OSError, match="killed"):
         await landing.deliver("1.json", b"whole")
     [(names, waiting)] = seen
@@ -81,10 +81,10 @@ async def test_a_half_written_drop_is_nobodys(landing: Landing, monkeypatch: pyt
 async def test_a_drop_that_fails_leaves_nothing(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Disk full at the rename: the hidden file goes too."""
 
-    async def full(*_: object) -> Path:
+    def full(*_: object) -> str:
         raise OSError(errno.ENOSPC, "disk full")
 
-    monkeypatch.setattr("multimarket_async.landing.directory._place", full)
+    monkeypatch.setattr("multimarket_async.landing.files.place", full)
     with pytest.raises(OSError, match="disk full"):
         await landing.deliver("1.json", b"whole")
     assert _listed(landing.sources) == []
@@ -174,42 +174,44 @@ def test_a_file_written_to_is_changed(landing: Landing) -> None:
 
 def test_archive_by_day(landing: Landing) -> None:
     """A stored file moves into the folder of its day."""
-    path = Path(landing.archive(_put(landing, "1.json", b"content"), DAY))
-    assert path == landing.archived / "2026-03-01" / "1.json"
+    assert landing.archive([_put(landing, "1.json", b"content")], DAY) == [None]
+    path = landing.archived / "2026-03-01" / "1.json"
     assert (path.read_bytes(), landing.waiting()) == (b"content", [])
 
 
 def test_archive_never_overwrites(landing: Landing) -> None:
     """The same name three times on one day: three files."""
     for content in (b"first", b"second", b"third"):
-        landing.archive(_put(landing, "1.json", content), DAY)
+        landing.archive([_put(landing, "1.json", content)], DAY)
     archived = {path.name: path.read_bytes() for path in landing.archive_files()}
     assert archived == {"1.json": b"first", "1.2.json": b"second", "1.3.json": b"third"}
 
 
 def test_archive_of_two_days(landing: Landing) -> None:
     """The archive is listed day by day."""
-    landing.archive(_put(landing, "b.json"), date(2026, 3, 2))
-    landing.archive(_put(landing, "a.json"), date(2026, 3, 10))
-    landing.archive(_put(landing, "c.json"), DAY)
+    landing.archive([_put(landing, "b.json")], date(2026, 3, 2))
+    landing.archive([_put(landing, "a.json")], date(2026, 3, 10))
+    landing.archive([_put(landing, "c.json")], DAY)
     assert [path.name for path in landing.archive_files()] == ["c.json", "b.json", "a.json"]
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_archive_takes_any_name_twice(landing: Landing, name: str) -> None:
     """Also the longest name finds a second one."""
-    first = Path(landing.archive(_put(landing, name, b"first"), DAY))
-    second = Path(landing.archive(_put(landing, name, b"second"), DAY))
-    assert (first.name, first.read_bytes(), second.read_bytes()) == (name, b"first", b"second")
-    assert second.name.endswith(".2.json")
+    for content in (b"first", b"second"):
+        assert landing.archive([_put(landing, name, content)], DAY) == [None]
+    archived = {path.name: path.read_bytes() for path in landing.archive_files()}
+    assert archived.pop(name) == b"first"
+    [(second, content)] = archived.items()
+    assert (second.endswith(".2.json"), content) == (True, b"second")
 
 
 def test_archive_of_a_file_that_is_gone(landing: Landing) -> None:
     """Somebody else was first: it is said, and no file appears."""
     file = _put(landing, "1.json")
     file.path.unlink()
-    with pytest.raises(FileNotFoundError):
-        landing.archive(file, DAY)
+    [error] = landing.archive([file], DAY)
+    assert isinstance(error, FileNotFoundError)
     assert list(landing.archive_files()) == []
 
 
@@ -218,25 +220,24 @@ def test_archive_of_a_file_that_is_gone(landing: Landing) -> None:
 
 def test_read(landing: Landing) -> None:
     """The bytes as they are; the limit itself is allowed."""
-    assert read(_put(landing, "1.json", b"\xff\x00\r\n"), max_bytes=4) == b"\xff\x00\r\n"
+    assert landing.read([_put(landing, "1.json", b"\xff\x00\r\n")], max_bytes=4) == [b"\xff\x00\r\n"]
 
 
 def test_read_of_a_file_that_is_gone(landing: Landing) -> None:
     """That somebody else took it is no fault of the file."""
     file = _put(landing, "1.json")
     file.path.unlink()
-    with pytest.raises(FileNotFoundError):
-        read(file, 100)
+    [error] = landing.read([file], 100)
+    assert isinstance(error, FileNotFoundError)
 
 
-def test_too_large_is_not_read(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its size alone rejects it: not a byte of it comes into memory."""
-    file = _put(landing, "1.json", b"12345")
-    monkeypatch.setattr(os, "open", pytest.fail)
-    with pytest.raises(Rejected) as rejected:
-        read(file, max_bytes=4)
-    assert (rejected.value.code, rejected.value.unfinished) == ("file_too_large", False)
-    assert rejected.value.sentence == "5 bytes; the limit (max_file_bytes) is 4"
+def test_too_large_is_not_read(landing: Landing) -> None:
+    """Its size alone rejects it: this one would take all memory."""
+    os.truncate(_put(landing, "1.json").path, 2**40)
+    [rejected] = landing.read(landing.waiting(), max_bytes=4)
+    assert isinstance(rejected, Rejected)
+    assert (rejected.code, rejected.unfinished) == ("file_too_large", False)
+    assert rejected.sentence == f"{2**40} bytes; the limit (max_file_bytes) is 4"
 
 
 @contextmanager
@@ -251,16 +252,17 @@ def _socket_at(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_what_is_no_file_is_not_opened(landing: Landing, make: Callable[[Path], object]) -> None:
     """A directory, a pipe, a link named like a file of ours: rejected, and nobody blocks on it."""
     make(landing.sources / "1.json")
-    with pytest.raises(Rejected) as rejected:
-        read(landing.waiting()[0], 100)
-    assert (rejected.value.code, rejected.value.unfinished) == ("not_a_regular_file", False)
+    [rejected] = landing.read([landing.waiting()[0]], 100)
+    assert isinstance(rejected, Rejected)
+    assert (rejected.code, rejected.unfinished) == ("not_a_regular_file", False)
 
 
 def test_a_unix_socket_is_no_file(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is a socket."""
-    with _socket_at(landing.sources / "1.json", monkeypatch), pytest.raises(Rejected) as rejected:
-        read(landing.waiting()[0], 100)
-    assert rejected.value.code == "not_a_regular_file"
+    with _socket_at(landing.sources / "1.json", monkeypatch):
+        [rejected] = landing.read(landing.waiting(), 100)
+    assert isinstance(rejected, Rejected)
+    assert rejected.code == "not_a_regular_file"
 
 
 @pytest.mark.parametrize(
@@ -276,9 +278,9 @@ def test_what_took_the_place_of_a_file_is_not_read(landing: Landing, make: Calla
     file = _put(landing, "1.json")
     file.path.unlink()
     make(file.path)
-    with pytest.raises(Rejected) as rejected:
-        read(file, 100)
-    assert (rejected.value.code, rejected.value.unfinished) == (code, True)
+    [rejected] = landing.read([file], 100)
+    assert isinstance(rejected, Rejected)
+    assert (rejected.code, rejected.unfinished) == (code, True)
 
 
 @pytest.mark.parametrize("now", [b'{"a"', b'{"a": 1}'])
@@ -286,9 +288,9 @@ def test_a_file_that_changed_since_is_not_read(landing: Landing, now: bytes) -> 
     """Shorter or longer than when we looked: its writer is at work."""
     file = _put(landing, "1.json", b'{"a": ')
     file.path.write_bytes(now)
-    with pytest.raises(Rejected) as rejected:
-        read(file, 100)
-    assert (rejected.value.code, rejected.value.unfinished) == ("still_changing", True)
+    [rejected] = landing.read([file], 100)
+    assert isinstance(rejected, Rejected)
+    assert (rejected.code, rejected.unfinished) == ("still_changing", True)
 
 
 @contextmanager
@@ -305,7 +307,7 @@ def test_out_of_file_descriptors_is_not_the_files_fault(landing: Landing) -> Non
     """EMFILE while reading: try again later."""
     file = _put(landing, "1.json")
     with _no_file_descriptors(), pytest.raises(Unavailable, match="Too many open files"):
-        read(file, 100)
+        landing.read([file], 100)
 
 
 def test_out_of_file_descriptors_while_looking(landing: Landing) -> None:

@@ -12,7 +12,7 @@ from multimarket_async.clock import Clock
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Rejected, WrongSettings
-from multimarket_async.landing import Landing, bulk
+from multimarket_async.landing import Landing, files
 from multimarket_async.producer import Period, Producer
 from multimarket_async.producer.faults import Source
 from multimarket_async.settings import Settings
@@ -148,6 +148,6 @@ async def test_copies_are_younger_than_what_they_copy(tmp_path: Path) -> None:
 
 def test_a_torn_file_is_seen_unfinished_and_then_whole(tmp_path: Path) -> None:
     """Under its own name."""
-    with bulk.torn(tmp_path, "a.json", b"[1, 2]"):
+    with files.torn(tmp_path, "a.json", b"[1, 2]"):
         assert (tmp_path / "a.json").read_bytes() == b"[1,"
     assert (tmp_path / "a.json").read_bytes() == b"[1, 2]"

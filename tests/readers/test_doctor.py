@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from multimarket_async.landing import bulk
 from multimarket_async.readers.doctor import Finding, examine
 from multimarket_async.settings import Settings
 
@@ -46,7 +45,7 @@ async def test_your_own_mongodb_answers(tmp_path: Path, mongo_uri: str) -> None:
 async def test_compiled_file_operations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not an error where they are not, but shown."""
     assert (await findings(tmp_path))["file operations"].found == "compiled"
-    monkeypatch.setattr(bulk, "_bulk", None)
+    monkeypatch.setattr("multimarket_async.landing.files._bulk", None)
     found = (await findings(tmp_path))["file operations"]
     assert found.ok
     assert "install a C compiler" in found.found

@@ -26,7 +26,7 @@ from multimarket_async.readers.top import Observer
 AT = datetime(2026, 5, 20, 12, 0, 0, tzinfo=UTC)
 LATE = AT - timedelta(seconds=12)
 WINDOW = {"seconds": 60.0, "files": 40, "p50_s": 0.25, "p99_s": 1.5, "max_s": 2.0, "breaches": 0}
-REPORT = {"told_at": AT.isoformat(), "age_s": 5.0, "budget_s": 10.0, "last_minute": WINDOW, "last_hour": WINDOW}
+REPORT = {"reported_at": AT.isoformat(), "age_s": 5.0, "budget_s": 10.0, "last_minute": WINDOW, "last_hour": WINDOW}
 KPI = KpiFreshness(generation=7, as_of=AT, age_s=3.0)
 FILES = FeedFiles("site_web", 2, 100, LATE, 31, 30, Counter({"not_json": 4}))
 

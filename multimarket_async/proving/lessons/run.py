@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from multimarket_async.app import Application, side_task
 from multimarket_async.clock import beats
-from multimarket_async.collector.tally import Latency, measured
+from multimarket_async.collector.stats import Latency, measured
 from multimarket_async.domains import Row
 from multimarket_async.errors import CannotContinue, WrongSettings
 from multimarket_async.producer import Backfill, Period, write_backfill

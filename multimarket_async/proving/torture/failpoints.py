@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from multimarket_async.app import Application
 from multimarket_async.domains import Feed
-from multimarket_async.landing import Landing, Moved
+from multimarket_async.landing import Landing
 
 Moment = Literal["before", "after"]
 Action = Literal["kill", "kill soon", "disk full", "permission denied", "no descriptors"]
@@ -68,10 +68,10 @@ KILLS = (
     Failpoint("after publishing", "publish", "after", "kill", 3),
 )
 ERRORS = (
-    Failpoint("disk full: archive", "archive", "before", "disk full", 6, 15),
+    Failpoint("disk full: archive", "archive", "before", "disk full", 6, 5),
     Failpoint("disk full: reason", "reason", "before", "disk full", 3, 3),
     Failpoint("disk full: quarantine", "reason", "after", "disk full", 3, 3),
-    Failpoint("permission denied: archive", "archive", "before", "permission denied", 6, 15),
+    Failpoint("permission denied: archive", "archive", "before", "permission denied", 6, 5),
     Failpoint("permission denied: list", "list", "before", "permission denied", 12, 6),
     Failpoint("permission denied: list quarantine", "list quarantine", "before", "permission denied", 2),
     Failpoint("no descriptors: list", "list", "before", "no descriptors", 12),
@@ -174,8 +174,7 @@ def _instrument_listing(data_dir: Path, injector: Injector) -> None:
 
 def _instrument_channel(feed: Feed, landing: Landing, injector: Injector) -> tuple[Feed, Landing]:
     wrap(landing, "waiting", injector.around("scan"))
-    wrap(landing, "archive_all", partial(_moving, injector))
-    wrap(landing, "archive", injector.around("archive"))
+    wrap(landing, "archive", partial(_archiving, injector))
     wrap(landing.quarantine, "add", injector.around("quarantine"))
     # The only way to the instant between the reason and the move.
     wrap(landing.quarantine, "_write_reason", injector.around("reason"))
@@ -187,16 +186,16 @@ def wrap(part: object, method: str, around: Callable[[Any], Callable[..., Any]])
     setattr(part, method, around(getattr(part, method)))
 
 
-def _moving(injector: Injector, real: Callable[..., Any]) -> Callable[..., Any]:
-    """Of many files moved together none raises: each that could not be moved is reported."""
+def _archiving(injector: Injector, real: Callable[..., Any]) -> Callable[..., Any]:
+    """Archiving does not raise: it answers with an error for each file."""
 
-    def archive_all(files: Sequence[Any], day: Any) -> Any:
+    def archive(files: Sequence[Any], day: Any) -> Any:
         try:
             return injector.around("archive")(real)(files, day)
-        except OSError:
-            return [Moved.NO] * len(files)
+        except OSError as error:
+            return [error] * len(files)
 
-    return archive_all
+    return archive
 
 
 def _asynchronous(operation: str, injector: Injector, real: Callable[..., Any]) -> Callable[..., Any]:

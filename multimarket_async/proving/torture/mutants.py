@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,7 +12,7 @@ from multimarket_async.app import Application
 from multimarket_async.collector import lifecycle, writer
 from multimarket_async.domains import Document, Lifecycle
 from multimarket_async.errors import Rejected
-from multimarket_async.landing import Landing, Quarantine
+from multimarket_async.landing import Landing, Quarantine, WaitingFile
 from multimarket_async.proving.torture.failpoints import wrap
 from multimarket_async.store import (
     GENERATIONS,
@@ -130,10 +131,11 @@ def young_quarantined(parse: Call, content: bytes) -> Any:
 
 
 @_mutant(_landings, "archive")
-def archive_overwrites(_: Landing, archive: Call, file: Any, day: Any) -> Path:
+def archive_overwrites(landing: Landing, archive: Call, stored: list[WaitingFile], day: date) -> Any:
     """A file in the archive is replaced by the next one of its name."""
-    target = Path(archive(file, day))
-    return target.replace(target.with_name(file.path.name))
+    for file in stored:
+        (landing.archived / str(day) / file.entry).unlink(missing_ok=True)
+    return archive(stored, day)
 
 
 @_mutant_of_parsers

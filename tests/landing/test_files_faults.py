@@ -1,7 +1,8 @@
-"""System calls that fail, lie, are held up or are the last, on the compiled way: nothing is lost, nothing unread moves.
+"""System calls in C that fail, lie, are held up or are the last: nothing is lost, and no unread file is moved.
 
-The faults are real, planted by strace in a child that collects four files, 0.json to 3.json, in a thread of its own;
-`when` counts that thread's calls.
+The faults are real, injected by strace into a child that collects four files, 0.json to 3.json, in a thread of its
+own; `when` counts that thread's calls. The child calls C alone: its answer to a fault is "not done", and Python does
+that file (test_files.py).
 """
 
 import json
@@ -17,23 +18,31 @@ from typing import Any
 
 import pytest
 
-from multimarket_async.landing import bulk, compiled
+from multimarket_async.landing import compiled, files
 from tests.tracing import missing, struck
 
 COLLECTED = """
 import json, sys, threading
 from datetime import date
 from pathlib import Path
-from multimarket_async.landing import Landing, bulk
+from multimarket_async.landing import Landing, files
 
 def collect():
     landing = Landing(Path(sys.argv[1]), "north")
-    landing.archived.joinpath("2026-03-01").mkdir(parents=True)
-    files, unseen = bulk.look_at_all(str(landing.sources), [f"{n}.json" for n in range(4)])
-    print(json.dumps([[file.name for file in files], unseen]), flush=True)
-    read = landing.read_all(files, 100)
-    print(json.dumps([content and content.decode() for content in read]), flush=True)
-    print(json.dumps([one.name for one in landing.archive_all(files, date(2026, 3, 1))]), flush=True)
+    archive = landing.archived / "2026-03-01"
+    archive.mkdir(parents=True)
+    source, c, names = str(landing.sources), files._bulk, [f"{n}.json" for n in range(4)]
+    with files._opened(source) as at:
+        found = c.look(at, source, names)
+    waiting = [files.WaitingFile(*fields) for fields in found if fields]
+    missing = [name for name, fields in zip(names, found) if not fields]
+    print(json.dumps([[file.name for file in waiting], missing]), flush=True)
+    with files._opened(source) as at:
+        contents = c.read(at, waiting, 100)
+    print(json.dumps([content and content.decode() for content in contents]), flush=True)
+    with files._opened(source) as at, files._opened(str(archive)) as to:
+        moved = c.move(at, to, waiting)
+    print(json.dumps([["NO", "YES", "ANOTHER"][answer] for answer in moved]), flush=True)
 
 one = threading.Thread(target=collect)
 one.start()
@@ -46,7 +55,7 @@ YES, NO = "YES", "NO"
 
 @pytest.fixture(autouse=True)
 def _compiled() -> None:
-    """Else there is nothing to strike."""
+    """Else there is nothing to inject a fault into."""
     if not compiled():
         missing("needs a C compiler, and an installation by it")
 
@@ -62,7 +71,7 @@ def data_dir(tmp_path: Path) -> Path:
 
 
 def collected(data_dir: Path, *faults: str) -> list[Any]:
-    """What the child found, read and moved."""
+    """The files the child saw, read and moved."""
     command = struck(faults, data_dir / "strace.txt", "-c", COLLECTED, data_dir)
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -111,7 +120,7 @@ def test_a_look_that_fails_is_not_done(data_dir: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["error=EIO", "retval=0", "retval=2", "retval=4", "error=EINTR"])
 def test_a_read_that_fails_is_not_done(data_dir: Path, fault: str) -> None:
-    """Or brings less than was there, or more: the careful way finds out why."""
+    """Or brings less than was there, or more: Python finds out why."""
     _, read, moved = collected(data_dir, f"readv:{fault}:when=2")
     assert (read, moved) == (["[0]", None, "[2]", "[3]"], [YES] * 4)
 
@@ -131,21 +140,24 @@ def test_a_file_of_another_owner_is_read(data_dir: Path) -> None:
 
 
 def test_a_file_that_may_not_be_opened_is_not_read(data_dir: Path) -> None:
-    """Refused twice, it is left to the careful way."""
+    """Refused twice, it is left to Python."""
     second = number_of(data_dir, "openat", '"1.json"')
     _, read, moved = collected(data_dir, f"openat:error=EPERM:when={second}..{second + 1}")
     assert (read, moved) == (["[0]", None, "[2]", "[3]"], [YES] * 4)
 
 
-def test_out_of_descriptors_nothing_is_read(data_dir: Path) -> None:
-    """One is left, for the folder."""
-    files, _ = bulk.look_at_all(str(data_dir / "sources" / "north"), NAMES)
+def test_the_last_descriptor_goes_to_the_folder(data_dir: Path) -> None:
+    """Nothing is left for the files in C; Python, which needs none for the folder, reads them one by one."""
+    folder = str(data_dir / "sources" / "north")
+    seen = files.look(folder, NAMES)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with Path(os.devnull).open() as lowest_free:
         most = lowest_free.fileno() + 1
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     try:
-        assert bulk.read_all(str(data_dir / "sources" / "north"), files, 100) == [None] * 4
+        assert files.read(folder, seen, 100) == [content.encode() for content in CONTENTS.values()]
+        with files._opened(folder) as at:
+            assert files._bulk.read(at, seen, 100) == [None] * 4
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -307,13 +319,13 @@ def test_a_newcomer_whose_name_is_taken_again_is_told(data_dir: Path) -> None:
 
 WITHOUT_LOCK = """
 import os, sys, threading
-from multimarket_async.landing import bulk
+from multimarket_async.landing import files
 from multimarket_async.landing.waiting import WaitingFile
 
 folder = sys.argv[1]
-[file], _ = bulk.look_at_all(folder, ["0.json"])
+[file] = files.look(folder, ["0.json"])
 at = os.open(folder, os.O_RDONLY)
-one = threading.Thread(target=bulk._bulk.read, args=(at, [file], 100), daemon=True)
+one = threading.Thread(target=files._bulk.read, args=(at, [file], 100), daemon=True)
 one.start()
 while one.is_alive():
     with open(f"/proc/self/task/{one.native_id}/stat") as stat:

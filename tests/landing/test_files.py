@@ -1,6 +1,7 @@
-"""The compiled way and the careful one: the same for the same folder, whatever lies in it and happens to it."""
+"""C and Python do the same with the same folder, whatever lies in it and happens to it."""
 
 import gc
+import json
 import os
 import stat
 import subprocess
@@ -19,11 +20,13 @@ from hypothesis import strategies as st
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector.backlog import Backlog
-from multimarket_async.collector.batch import Faulty, Parsed, contents, parse
-from multimarket_async.collector.mover import Mover, archive
-from multimarket_async.collector.tally import Tally
+from multimarket_async.collector.filing import Filing
+from multimarket_async.collector.reader import Batch, Reader
+from multimarket_async.collector.stats import Tally
 from multimarket_async.domains import Feed
-from multimarket_async.landing import Landing, Moved, WaitingFile, bulk, compiled
+from multimarket_async.errors import Rejected
+from multimarket_async.landing import Landing, WaitingFile, compiled, files
+from multimarket_async.settings import Settings
 from multimarket_async.store import Inserted
 from tests.tracing import missing
 
@@ -41,18 +44,18 @@ def c() -> Any:
     """The compiled module."""
     if not compiled():
         missing("needs a C compiler, and an installation by it")
-    return bulk._bulk
+    return files._bulk
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[int]:
     """A descriptor of a folder."""
-    with bulk._opened(str(tmp_path)) as descriptor:
+    with files._opened(str(tmp_path)) as descriptor:
         yield descriptor
 
 
 def seen(path: Path) -> WaitingFile:
-    """As the careful way sees it."""
+    """As os.lstat sees it."""
     status = os.lstat(path)
     times = status.st_ctime_ns, status.st_mtime_ns
     return WaitingFile(str(path), status.st_size, *times, status.st_ino, status.st_mode)
@@ -127,150 +130,159 @@ class Collected(NamedTuple):
     """What was seen and read, where everything is in the end, and what was counted."""
 
     seen: set[tuple[str, int, int]]
-    read: dict[str, bytes | str | None]
+    read: dict[str, bytes | str]
     there: dict[str, bytes | str]
     counted: Counter[tuple[str, str]]
 
 
-def collected(folder: Path, files: dict[str, Drawn]) -> Collected:
-    """Look, read and archive as the collector does, with a MongoDB that stores everything."""
+def collected(folder: Path, drawn_files: dict[str, Drawn]) -> Collected:
+    """Scan, read and file away as the collector does, with a MongoDB that stores everything."""
     landing = Landing(folder, "north")
     landing.prepare()
     (landing.archived / str(DAY)).mkdir()
     (landing.archived / str(DAY) / "taken.json").write_bytes(b"before")
-    for name, drawn in files.items():
+    for name, drawn in drawn_files.items():
         MADE[drawn.made](landing.sources / name)
     feed = Feed("north", "readings", parse=lambda content: [{"_id": len(content)}])
     backlog, tally = Backlog(feed, landing, CLOCK), Tally(10.0)
     taken = backlog.take(1000, 1 << 30)
-    for name, drawn in files.items():
+    for name, drawn in drawn_files.items():
         HAPPENED[drawn.before_reading](landing.sources / name)
-    found = [parse(*one, MOST_BYTES, CLOCK.now()) for one in contents(taken, MOST_BYTES)]
-    for name, drawn in files.items():
+    batch = Reader([backlog], Settings(max_file_bytes=MOST_BYTES), CLOCK)._read(backlog, taken, 0.0)
+    for name, drawn in drawn_files.items():
         if os.path.lexists(landing.sources / name):
             HAPPENED[drawn.before_moving](landing.sources / name)
-    good = [one for one in found if isinstance(one, Parsed)]
-    mover = Mover({"north": backlog}, tally, 3.0, CLOCK)
-    mover.settle(archive(good, [[Inserted()]] * len(good), DAY), DAY, 0.0)
-    looks = {(one.file.entry, one.file.bytes if stat.S_ISREG(one.file.mode) else 0, one.file.mode) for one in taken}
-    said = {one.file.entry: _said(what) for one, what in zip(taken, found, strict=True)}
-    return Collected(looks, said, _there(folder), tally.outcomes)
+    filing = Filing(tally, 3.0, CLOCK)
+    filing.quarantine(batch, batch.rejected)
+    filing.file_away(batch, [[Inserted()]] * len(batch.accepted), 0.0)
+    looks = {(file.entry, file.bytes if stat.S_ISREG(file.mode) else 0, file.mode) for file in taken}
+    return Collected(looks, _results(batch), _there(folder), tally.outcomes)
 
 
-def _said(what: Parsed | Faulty | None) -> bytes | str | None:
-    if isinstance(what, Faulty):
-        return what.rejected.code
-    return what.content if what else None
+def _results(batch: Batch) -> dict[str, bytes | str]:
+    """The content of each accepted file, and the code of each rejected one."""
+    contents: dict[str, bytes | str] = {accepted.file.entry: accepted.content for accepted in batch.accepted}
+    return {**contents, **{bad.file.entry: bad.rejected.code for bad in batch.rejected}}
 
 
 def _there(folder: Path) -> dict[str, bytes | str]:
+    """Contents by path; of a reason its code, as it says times too."""
     paths = [path for path in folder.rglob("*") if not path.is_dir() or path.name.endswith(".json")]
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() and not path.is_symlink() else "no file"
-        for path in paths
-    }
+    return {str(path.relative_to(folder)): _content(path) for path in paths}
+
+
+def _content(path: Path) -> bytes | str:
+    if not path.is_file() or path.is_symlink():
+        return "no file"
+    if path.name.endswith(".reason.json"):
+        return str(json.loads(path.read_bytes())["code"])
+    return path.read_bytes()
 
 
 @settings(max_examples=150)
 @given(st.dictionaries(NAMES.map(lambda name: f"{name}.json"), DRAWN, max_size=6))
-def test_both_ways_do_the_same(files: dict[str, Drawn]) -> None:
+def test_c_and_python_do_the_same(drawn_files: dict[str, Drawn]) -> None:
     """Whatever lies there, and is made of it between the look, the reading and the move."""
     if not compiled():
         missing("needs a C compiler, and an installation by it")
-    found = []
-    for module in (bulk._bulk, None):
-        with tempfile.TemporaryDirectory() as folder, mock.patch.object(bulk, "_bulk", module):
-            found.append(collected(Path(folder), files))
-    assert found[0] == found[1]
+    outcomes = []
+    for module in (files._bulk, None):
+        with tempfile.TemporaryDirectory() as folder, mock.patch("multimarket_async.landing.files._bulk", module):
+            outcomes.append(collected(Path(folder), drawn_files))
+    assert outcomes[0] == outcomes[1]
 
 
-# --- What is found and answered -----------------------------------------------------------------
+# --- The answer for each file -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", MADE)
-def test_a_file_is_seen_field_by_field_as_it_is(c: Any, tmp_path: Path, kind: str) -> None:
+def test_a_file_is_seen_field_by_field_as_it_is(way: str, tmp_path: Path, kind: str) -> None:
     """Of its type, too."""
     MADE[kind](tmp_path / "1.json")
-    [found], unseen = bulk.look_at_all(str(tmp_path), ["1.json"])
-    assert (found._asdict(), unseen, type(found)) == (seen(tmp_path / "1.json")._asdict(), [], WaitingFile)
+    [file] = files.look(str(tmp_path), ["1.json"])
+    assert (file, type(file)) == (seen(tmp_path / "1.json"), WaitingFile)
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe.json", b"a\nb.json", b"n" * 250 + b".json", "é😀.json".encode()])
-def test_any_name_is_seen_as_it_is(c: Any, tmp_path: Path, name: bytes) -> None:
+def test_any_name_is_seen_as_it_is(way: str, tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)
     path.write_bytes(b"{}")
-    assert bulk.look_at_all(str(tmp_path), [path.name]) == ([seen(path)], [])
+    assert files.look(str(tmp_path), [path.name]) == [seen(path)]
 
 
-def test_names_under_which_nothing_lies_are_said(c: Any, tmp_path: Path) -> None:
+def test_a_file_that_is_gone_is_answered_with_an_error(way: str, tmp_path: Path) -> None:
+    """In its place in the list."""
     (tmp_path / "b.json").touch()
-    found, unseen = bulk.look_at_all(str(tmp_path), ["a.json", "b.json", "c.json"])
-    assert ([file.name for file in found], unseen) == (["b.json"], ["a.json", "c.json"])
+    gone, file, gone_too = files.look(str(tmp_path), ["a.json", "b.json", "c.json"])
+    assert (type(gone), file, type(gone_too)) == (FileNotFoundError, seen(tmp_path / "b.json"), FileNotFoundError)
 
 
-def test_no_files_at_all(c: Any, tmp_path: Path) -> None:
+def test_no_files_at_all(way: str, tmp_path: Path) -> None:
     folder = str(tmp_path)
-    assert (bulk.look_at_all(folder, []), bulk.read_all(folder, [], 9), bulk.move_all(folder, folder, [])) == (
-        ([], []),
-        [],
-        [],
-    )
+    assert (files.look(folder, []), files.read(folder, [], 9), files.move(folder, folder, [])) == ([], [], [])
 
 
 def test_a_folder_that_is_not_there(way: str, tmp_path: Path) -> None:
-    """Nothing is done, and the careful way says why."""
+    """Each file is answered with the error; a target folder is made."""
     (tmp_path / "1.json").touch()
     file, gone = seen(tmp_path / "1.json"), str(tmp_path / "gone")
-    assert bulk.look_at_all(gone, ["1.json"]) == ([], ["1.json"])
-    assert bulk.read_all(gone, [file], 9) == [None]
-    assert bulk.move_all(gone, str(tmp_path), [file]) == bulk.move_all(str(tmp_path), gone, [file]) == [Moved.NO]
+    lost = file._replace(where=f"{gone}/1.json")
+    answers = [*files.look(gone, ["1.json"]), *files.read(gone, [lost], 9), *files.move(gone, str(tmp_path), [lost])]
+    assert [type(answer) for answer in answers] == [FileNotFoundError] * 3
+    assert files.move(str(tmp_path), gone, [file]) == [None]
+    assert (tmp_path / "gone" / "1.json").exists()
 
 
-@pytest.mark.parametrize(("size", "most", "content"), [(5, 5, b"12345"), (6, 5, None), (0, 0, b"")])
-def test_what_is_too_large_is_not_read(c: Any, tmp_path: Path, size: int, most: int, content: bytes | None) -> None:
+@pytest.mark.parametrize(("size", "most"), [(5, 5), (6, 5), (0, 0)])
+def test_the_largest_size_is_read_and_a_larger_one_rejected(way: str, tmp_path: Path, size: int, most: int) -> None:
     (tmp_path / "1.json").write_bytes(b"123456"[:size])
-    assert bulk.read_all(str(tmp_path), [seen(tmp_path / "1.json")], most) == [content]
+    [answer] = files.read(str(tmp_path), [seen(tmp_path / "1.json")], most)
+    if size <= most:
+        assert answer == b"123456"[:size]
+    else:
+        assert isinstance(answer, Rejected)
 
 
-def test_that_it_was_read_is_not_noted(c: Any, tmp_path: Path) -> None:
+def test_the_time_of_reading_is_not_noted(c: Any, tmp_path: Path) -> None:
     """It would be a write a file."""
     (tmp_path / "1.json").write_bytes(b"12")
     os.utime(tmp_path / "1.json", ns=(0, 1))  # read before it was written: the next time would be noted by all but us
-    assert bulk.read_all(str(tmp_path), [seen(tmp_path / "1.json")], 9) == [b"12"]
+    assert files.read(str(tmp_path), [seen(tmp_path / "1.json")], 9) == [b"12"]
     assert (tmp_path / "1.json").stat().st_atime_ns == 0
 
 
-def test_a_link_that_took_the_name_is_not_followed(c: Any, tmp_path: Path) -> None:
-    """Though what it leads to has the same size."""
+def test_a_link_that_took_the_name_is_not_followed(way: str, tmp_path: Path) -> None:
+    """Though its target has the same size."""
     path, other = tmp_path / "1.json", tmp_path / "other"
     path.write_bytes(b"12")
     file = seen(path)
     path.rename(other)
     path.symlink_to(other)
-    assert bulk.read_all(str(tmp_path), [file], 9) == [None]
+    [answer] = files.read(str(tmp_path), [file], 9)
+    assert isinstance(answer, Rejected)
+    assert answer.code == "unreadable"
 
 
-def test_answers_are_those_of_moved() -> None:
-    """The names and numbers in _bulk.c."""
-    [line] = [line for line in Path(bulk.__file__).with_name("_bulk.c").read_text().splitlines() if "enum {" in line]
-    names = line.partition("{")[2].partition("}")[0].split(", ")
-    assert [name.strip() for name in names] == [one.name for one in Moved]
-    assert [one.value for one in Moved] == [0, 1, 2]
+def test_the_answers_of_c_have_their_numbers() -> None:
+    """Those of `enum` in _bulk.c."""
+    [line] = [line for line in Path(files.__file__).with_name("_bulk.c").read_text().splitlines() if "enum {" in line]
+    names = [name.strip() for name in line.partition("{")[2].partition("}")[0].split(",")]
+    assert [names.index("NO"), names.index("YES"), names.index("ANOTHER")] == [0, files._MOVED, files._OTHER_MOVED]
 
 
-def test_a_move_never_overwrites(c: Any, tmp_path: Path) -> None:
-    """The name is taken there: it stays, and the careful way finds it another one."""
+def test_a_move_never_overwrites(way: str, tmp_path: Path) -> None:
+    """The name is taken there: that file stays, and the moved one gets another name."""
     (tmp_path / "to").mkdir()
     for folder in (tmp_path, tmp_path / "to"):
         (folder / "1.json").write_text(folder.name)
-    assert bulk.move_all(str(tmp_path), str(tmp_path / "to"), [seen(tmp_path / "1.json")]) == [Moved.NO]
+    assert files.move(str(tmp_path), str(tmp_path / "to"), [seen(tmp_path / "1.json")]) == [None]
     assert (tmp_path / "to" / "1.json").read_text() == "to"
-    assert (tmp_path / "1.json").exists()
+    assert (tmp_path / "to" / "1.2.json").read_text() == tmp_path.name
 
 
 @pytest.mark.parametrize("content", [b"{}", b""])
 def test_a_date_beyond_64_bits_is_a_date(way: str, tmp_path: Path, content: bytes) -> None:
-    """Whoever copies a file brings its date along: it is read, and moved the careful way."""
+    """A copy keeps the date of its original: it is read and moved."""
     landing = Landing(tmp_path, "north")
     landing.prepare()
     path = landing.sources / "1.json"
@@ -280,8 +292,8 @@ def test_a_date_beyond_64_bits_is_a_date(way: str, tmp_path: Path, content: byte
         pytest.skip("this file system has no such dates")
     [file] = landing.waiting()
     assert file == seen(path)
-    assert landing.read_all([file], 100) == [content if way == "compiled" else None]
-    assert landing.archive_all([file], DAY) == [Moved.NO]
+    assert landing.read([file], 100) == [content]
+    assert landing.archive([file], DAY) == [None]
 
 
 # --- Wrong use, leaks, the interpreter lock -------------------------------------------------------
@@ -332,7 +344,8 @@ def test_impossible_numbers_are_no_harm(c: Any, folder: int, tmp_path: Path) -> 
     os.utime(tmp_path / "1.json", ns=(-1, -1))  # -1 is what C makes of a number that it cannot hold
     good = seen(tmp_path / "1.json")
     for file in (good._replace(bytes=-1), good._replace(written_ns=2**70), good._replace(written_ns=-(2**70))):
-        assert bulk.move_all(str(tmp_path), str(tmp_path / "to"), [file]) == [Moved.NO]
+        [error] = files.move(str(tmp_path), str(tmp_path / "to"), [file])
+        assert isinstance(error, FileNotFoundError)
     assert c.read(folder, [good._replace(bytes=-1)], 9) == [None]
 
 
@@ -341,13 +354,15 @@ def test_nothing_leaks(c: Any, tmp_path: Path, folder: int) -> None:
     (tmp_path / "to").mkdir()
     (tmp_path / "1.json").write_bytes(b"{}")
     (tmp_path / "2.json").symlink_to("nowhere")
-    files, names = [seen(tmp_path / name) for name in ("1.json", "2.json")], ["1.json", "gone.json"]
-    with bulk._opened(str(tmp_path / "to")) as target:
+    waiting, names = [seen(tmp_path / name) for name in ("1.json", "2.json")], ["1.json", "gone.json"]
+    with files._opened(str(tmp_path / "to")) as target:
         calls: list[Callable[[], object]] = [
             lambda: c.look(folder, "path", names),
-            lambda: c.read(folder, files, 100),
-            lambda: c.move(folder, target, [*files[1:], files[0]._replace(bytes=1)]) and c.move(folder, target, files),
-            lambda: c.move(target, folder, files),
+            lambda: c.read(folder, waiting, 100),
+            lambda: (
+                c.move(folder, target, [*waiting[1:], waiting[0]._replace(bytes=1)]) and c.move(folder, target, waiting)
+            ),
+            lambda: c.move(target, folder, waiting),
             lambda: c.deliver(folder, [("1.json", b"{}"), ("3.json", b"")]),
             *[lambda call=call: _refused(call, folder) for call in (c.look, c.read, c.move, c.deliver)],
         ]
@@ -420,7 +435,7 @@ print("done")
 def test_no_byte_is_touched_that_is_not_its_own(c: Any, tmp_path: Path) -> None:
     """Compiled with the address and undefined-behaviour sanitizers."""
     (tmp_path / "places").mkdir()
-    library, source = tmp_path / "_bulk.so", Path(bulk.__file__).with_name("_bulk.c")
+    library, source = tmp_path / "_bulk.so", Path(files.__file__).with_name("_bulk.c")
     include = subprocess.run(
         [sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
         check=True, capture_output=True, text=True,

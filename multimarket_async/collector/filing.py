@@ -1,0 +1,117 @@
+"""The last step: each file goes to the archive or to the quarantine, and is counted."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+import structlog
+
+from multimarket_async.clock import Clock
+from multimarket_async.collector.backlog import Backlog
+from multimarket_async.collector.reader import AcceptedFile, Batch, EncodedFollowUp, RejectedFile
+from multimarket_async.collector.stats import Tally
+from multimarket_async.errors import Rejected
+from multimarket_async.landing import WaitingFile, is_content
+from multimarket_async.simulation import DUPLICATE, STORED
+from multimarket_async.store import Encoded, Exists, Inserted, Outcome, Refused
+
+log = structlog.get_logger()
+
+RETRY_AFTER_S = 2.0
+
+Disposition: TypeAlias = str | Rejected  # STORED, DUPLICATE, or the reason for the quarantine
+
+
+def disposition(accepted: AcceptedFile, outcomes: Sequence[Outcome]) -> Disposition:
+    """What becomes of a file, given the outcomes of its documents: the one place that decides it."""
+    if all(isinstance(outcome, Inserted) for outcome in outcomes):
+        return STORED
+    for document, outcome in zip(accepted.documents, outcomes, strict=True):
+        if isinstance(outcome, Refused):
+            return Rejected("refused_by_mongodb", f"MongoDB refuses {document.key}: {outcome.sentence}")
+        if isinstance(outcome, Exists) and not _is_same(accepted, document, outcome):
+            named = f"this follow-up of {document.key}" if isinstance(document, EncodedFollowUp) else document.key
+            sentence = f"{named} is stored already with other content; neither is received: a person must decide"
+            digests = {"key": document.key, "sha256_stored": outcome.sha256, "sha256_delivered": document.sha256}
+            return Rejected("conflict", sentence, facts=digests)
+    return STORED if Inserted() in outcomes else DUPLICATE
+
+
+def _is_same(accepted: AcceptedFile, document: Encoded | EncodedFollowUp, stored: Exists) -> bool:
+    alone = len(accepted.documents) == 1
+    return document.sha256 == stored.sha256 or (alone and is_content(accepted.content, stored.sha256))
+
+
+class Filing:
+    """Moves files out of the landing directories, and counts them. One thread at a time may use it."""
+
+    def __init__(self, tally: Tally, quiet_period_s: float, clock: Clock) -> None:
+        self._tally = tally
+        self._quiet_period_s = quiet_period_s
+        self._clock = clock
+        self._stuck: set[str] = set()
+        self._newly_stuck: list[str] = []
+
+    def file_away(self, batch: Batch, outcomes: Sequence[Sequence[Outcome]], stored_at: float) -> None:
+        """File the accepted files, given the outcomes of the documents of each. stored_at: monotonic, seconds."""
+        filed: dict[str, list[WaitingFile]] = {STORED: [], DUPLICATE: []}
+        rejected: list[RejectedFile] = []
+        for accepted, of_file in zip(batch.accepted, outcomes, strict=True):
+            disposed = disposition(accepted, of_file)
+            if isinstance(disposed, Rejected):
+                rejected.append(RejectedFile(accepted.file, disposed, accepted.sha256))
+            else:
+                filed[disposed].append(accepted.file)
+        for outcome, files in filed.items():
+            self._archive(batch, outcome, files, stored_at)
+        self.quarantine(batch, rejected)
+
+    def _archive(self, batch: Batch, outcome: str, files: list[WaitingFile], stored_at: float) -> None:
+        errors = batch.backlog.landing.archive(files, self._clock.now().date()) if files else []
+        for file, error in zip(files, errors, strict=True):
+            if error:
+                self._not_moved(batch.backlog, file, error)
+        self._count(batch, outcome, [file for file, error in zip(files, errors, strict=True) if not error], stored_at)
+
+    def quarantine(self, batch: Batch, rejected: Iterable[RejectedFile]) -> None:
+        """Move bad files to the quarantine; defer those whose writers may not be done yet."""
+        for bad in rejected:
+            self._quarantine(batch, bad)
+
+    def _quarantine(self, batch: Batch, bad: RejectedFile) -> None:
+        feed, file, why = batch.backlog.feed.name, bad.file, bad.rejected
+        if why.unfinished and batch.backlog.defer(file, self._quiet_period_s, why.code) < self._quiet_period_s:
+            return
+        judged = {"feed": feed, "bytes": file.bytes, "changed_ns": file.changed_ns, "sha256": bad.sha256}
+        done_at = self._clock.monotonic()
+        try:
+            facts = {**judged, "quarantined_at": self._clock.now().isoformat()}
+            batch.backlog.landing.reject(file, why, facts)
+        except OSError as error:
+            self._not_moved(batch.backlog, file, error)
+            return
+        self._count(batch, why.code, [file], done_at)
+        place = {"pointer": why.pointer, "line": why.line, "column": why.column}
+        log.warning("file.quarantined", feed=feed, file=file.name, code=why.code, **place)
+
+    def _count(self, batch: Batch, outcome: str, files: Sequence[WaitingFile], done_at: float) -> None:
+        if files:
+            self._stuck.difference_update([file.where for file in files] if self._stuck else ())
+            waits_s = [done_at - batch.scanned.visible_at(file) for file in files]
+            self._tally.count(batch.backlog.feed.name, outcome, *waits_s)
+            batch.backlog.release(*files)
+
+    def _not_moved(self, backlog: Backlog, file: WaitingFile, error: OSError) -> None:
+        """A file that cannot be moved is tried again later and blocks nobody; another collector counts one it took."""
+        if isinstance(error, FileNotFoundError):
+            backlog.release(file)
+            return
+        backlog.defer(file, RETRY_AFTER_S, "stuck")
+        if file.where not in self._stuck:
+            self._stuck.add(file.where)
+            self._newly_stuck.append(f"{backlog.feed.name}/{file.name}: {error.strerror}")
+
+    def report_stuck(self) -> None:
+        """Log the files that could not be moved since the last call, in one line."""
+        if newly := self._newly_stuck:
+            log.error("file.move_failed", files=len(newly), first=newly[0])
+            self._newly_stuck = []

@@ -1,0 +1,216 @@
+"""Batch by batch: read, insert, file away; the next batch is read while others are inserted or filed away."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
+
+import structlog
+
+from multimarket_async.clock import Clock, beats, pause
+from multimarket_async.collector.backlog import Backlog
+from multimarket_async.collector.filing import Filing
+from multimarket_async.collector.reader import Batch, Reader
+from multimarket_async.collector.stats import Tally, by_outcome, files_of
+from multimarket_async.collector.writer import Writer
+from multimarket_async.domains import Feed
+from multimarket_async.errors import CannotContinue, Unavailable
+from multimarket_async.landing import Landing, WaitingFile
+from multimarket_async.settings import Settings
+from multimarket_async.store import DirtyPartitions, Outcome, Store
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+BATCHES_IN_FLIGHT = 3  # being inserted or filed away; MongoDB has work while the journal of another is waited for
+FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.25, 2.0
+
+
+class _InFlight(NamedTuple):
+    """A batch in flight: the keys it writes to, its insert, and all of it. filed: never cancelled."""
+
+    keys: set[str]
+    inserted: asyncio.Task[list[Outcome]]
+    filed: asyncio.Task[None]
+
+
+class Collector:
+    """Moves files from landing to the store. Two may work on one directory: an insert is idempotent."""
+
+    def __init__(self, feeds: Iterable[tuple[Feed, Landing]], store: Store, settings: Settings, clock: Clock) -> None:
+        self.tally = Tally(settings.latency_budget_s)
+        self._reader = Reader([Backlog(feed, landing, clock) for feed, landing in feeds], settings, clock)
+        self._writer = Writer(store, DirtyPartitions(store, clock))
+        self._filing = Filing(self.tally, settings.quiet_period_s, clock)
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        # One thread each: neither the reader nor the filing may be used by two.
+        self._reading, self._moving = ThreadPoolExecutor(1, "reading"), ThreadPoolExecutor(1, "filing")
+        self._interrupted_at: float | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Sweep the directories until `stop` is set; while something outside is away, files simply wait."""
+        async for _ in beats(self._settings.scan_every_s, stop):
+            backoff_s = FIRST_BACKOFF_S
+            while not await self.sweep(stop.is_set) and not stop.is_set():
+                await pause(backoff_s, stop)
+                backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
+
+    async def until_empty(self) -> None:
+        """Sweep until nothing of ours waits. Raises CannotContinue when nothing moves any more."""
+        until_empty_timeout_s = self._settings.until_empty_timeout_s + self._settings.quiet_period_s
+        seen: list[WaitingFile] = []
+        since = self._clock.monotonic()
+        while True:
+            await self.sweep()
+            if not (waiting := await _in(self._reading, self.waiting)):
+                return
+            if waiting != seen:
+                seen, since = waiting, self._clock.monotonic()
+            elif self._clock.monotonic() - since > until_empty_timeout_s:
+                raise CannotContinue(f"{len(waiting)} files still wait, unharmed, in the landing directories.")
+            await asyncio.sleep(self._settings.scan_every_s)
+
+    def waiting(self) -> list[WaitingFile]:
+        """Every waiting file of every feed."""
+        return self._reader.waiting()
+
+    async def sweep(self, enough: Callable[[], bool] = lambda: False) -> bool:
+        """Collect batch by batch until no file is due; False if something outside is away.
+
+        enough: asked before each batch; where files arrive without a pause, there is always one more.
+        """
+        try:
+            if self._interrupted_at is not None:
+                await self._try_again()
+            await self._collect(enough)
+        except Unavailable as why:
+            self._interrupted(why)
+            await self._quarantine_meanwhile()
+            return False
+        except asyncio.CancelledError:
+            self._reader.requeue()
+            raise
+        return True
+
+    async def _try_again(self) -> None:
+        await self._store.ping()
+        self._reader.requeue()
+        self._reader.undefer()
+
+    async def _quarantine_meanwhile(self) -> None:
+        """While nothing can be stored, read each waiting file once: to quarantine a bad one takes no MongoDB.
+
+        For a while only: as long as files arrive there is one to read, and MongoDB may be back.
+        """
+        until = self._clock.monotonic() + LONGEST_BACKOFF_S
+        with suppress(Unavailable):
+            while self._clock.monotonic() < until and (batch := await _in(self._reading, self._reader.next_batch)):
+                self._reader.defer(batch)
+                await _in(self._moving, self._filing.quarantine, batch, batch.rejected)
+
+    async def _collect(self, enough: Callable[[], bool]) -> None:
+        """While batches are inserted and filed away, the next one is read."""
+        reading = self._read(enough)
+        in_flight: list[_InFlight] = []
+        try:
+            while reading and (batch := await asyncio.shield(reading)):
+                reading = self._read(enough)
+                if len(in_flight) == BATCHES_IN_FLIGHT:
+                    await asyncio.shield(in_flight[0].filed)
+                    del in_flight[0]
+                in_flight.append(self._begin(batch, in_flight))
+        except asyncio.CancelledError:
+            _cancel_inserts(in_flight)
+            raise
+        finally:
+            await _ended(reading, in_flight)
+
+    def _read(self, enough: Callable[[], bool]) -> asyncio.Task[Batch | None] | None:
+        return None if enough() else asyncio.create_task(_in(self._reading, self._reader.next_batch))
+
+    def _begin(self, batch: Batch, earlier: Iterable[_InFlight]) -> _InFlight:
+        """Insert a batch and file it away. Batches with a common key keep their order: the older content is stored."""
+        keys = {str(document.key) for document in batch.documents}
+        awaited = [other.inserted for other in earlier if not other.keys.isdisjoint(keys)]
+        inserted = asyncio.create_task(self._insert(batch, awaited))
+        return _InFlight(keys, inserted, asyncio.create_task(self._file_away(batch, inserted)))
+
+    async def _insert(self, batch: Batch, earlier: Iterable[asyncio.Task[Any]]) -> list[Outcome]:
+        """The outcomes of all documents, stored after earlier batches; if one of these fails, so does this."""
+        for insert in earlier:
+            await insert
+        if not batch.accepted:
+            return []
+        began = self._clock.monotonic()
+        outcomes = await self._writer.write(batch.backlog.feed, batch.documents)
+        self.tally.meters.write_s.observe(self._clock.monotonic() - began)
+        self._resumed()
+        return outcomes
+
+    async def _file_away(self, batch: Batch, inserted: asyncio.Task[list[Outcome]]) -> None:
+        """Rejected files do not wait for the insert, which may take long."""
+        if batch.rejected:
+            await _in(self._moving, self._filing.quarantine, batch, batch.rejected)
+        outcomes = iter(await inserted)
+        by_file = [list(islice(outcomes, len(accepted.documents))) for accepted in batch.accepted]
+        await _in(self._moving, self._file_and_report, batch, by_file, self._clock.monotonic())
+
+    def _file_and_report(self, batch: Batch, outcomes: Sequence[Sequence[Outcome]], stored_at: float) -> None:
+        self._filing.file_away(batch, outcomes, stored_at)
+        self._report(self._clock.monotonic() - batch.began)
+
+    def _interrupted(self, why: Unavailable) -> None:
+        self._reader.requeue()
+        if self._interrupted_at is None:
+            self._interrupted_at = self._clock.monotonic()
+            log.warning("collection.interrupted", why=str(why))
+
+    def _resumed(self) -> None:
+        if self._interrupted_at is not None:
+            log.info("collection.resumed", after_s=round(self._clock.monotonic() - self._interrupted_at, 1))
+            self._interrupted_at = None
+
+    def _report(self, seconds: float) -> None:
+        """Log the files since the last report, those included that were quarantined meanwhile."""
+        if gained := self.tally.gained():
+            self.tally.meters.batch_files.observe(gained.total())
+            log.info("batch.collected", seconds=round(seconds, 3), **by_outcome(gained), files=files_of(gained))
+        if late := self.tally.breaches():
+            log.warning("latency.breached", **asdict(late))
+        self._filing.report_stuck()
+
+
+async def _in(executor: Executor, work: Callable[..., T], *arguments: object) -> T:
+    """Run work in a thread. A thread cannot be stopped: when cancelled, wait for its end."""
+    future = asyncio.get_running_loop().run_in_executor(executor, work, *arguments)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
+
+
+def _cancel_inserts(in_flight: Iterable[_InFlight]) -> None:
+    """Inserts that hang must not delay a stop; batches that are inserted already are filed away."""
+    for batch in in_flight:
+        batch.inserted.cancel()
+
+
+async def _ended(reading: asyncio.Task[Any] | None, in_flight: Sequence[_InFlight]) -> None:
+    """Wait for all that has begun, and raise what it raised."""
+    begun = [*([reading] if reading else []), *(batch.filed for batch in in_flight)]
+    try:
+        results = asyncio.gather(*begun, return_exceptions=True)
+        failures = await asyncio.shield(results)
+    except asyncio.CancelledError:
+        _cancel_inserts(in_flight)
+        await results
+        raise
+    for failure in failures:
+        if isinstance(failure, BaseException):
+            raise failure

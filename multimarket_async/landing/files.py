@@ -1,0 +1,274 @@
+"""Four verbs for many files at once: look, read, move, deliver. The first three answer for each file: result or error.
+
+C (_bulk.c) does the work, and releases the interpreter lock once for all files of a call: in Python each system call
+releases and takes it, and other threads wait. C leaves a file about which anything is unusual as it was; Python then
+does that file, and finds out what is the matter. Where _bulk was not compiled, Python does all of them.
+"""
+
+import errno
+import os
+import stat
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from multimarket_async.errors import Rejected, Unavailable
+from multimarket_async.landing.rename import LONGEST_NAME_BYTES, free_names, place
+from multimarket_async.landing.waiting import WaitingFile, is_ours
+
+_bulk: ModuleType | None
+try:
+    _bulk = import_module(f"{__package__}._bulk")
+except ImportError:  # there was no C compiler where it was installed
+    _bulk = None
+
+_MOVED, _OTHER_MOVED = 1, 2  # answers of _bulk.move; 0: not moved
+_SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_new = tuple.__new__  # WaitingFile(*fields) takes twice the time
+
+
+class Misplaced(FileNotFoundError):
+    """Another file had taken the name in that very moment and was moved instead; it is at `filename` now."""
+
+
+def compiled() -> bool:
+    """Whether C does the work here."""
+    return _bulk is not None
+
+
+def _in_c(files: int, folders: Iterable[str], work: Callable[..., list[Any]]) -> list[Any]:
+    """The answers of C, which gets the module and a descriptor of each folder; None for a file that is left to Python.
+
+    With a descriptor names are looked up in one step.
+    """
+    if _bulk is not None:
+        with suppress(OSError), ExitStack() as opened:
+            return work(_bulk, *[opened.enter_context(_opened(folder)) for folder in folders])
+    return [None] * files
+
+
+@contextmanager
+def _opened(folder: str) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+# --- look -------------------------------------------------------------------------------------
+
+
+def look(folder: str, names: list[str]) -> list[WaitingFile | OSError]:
+    """The files as they are now; FileNotFoundError for one that is gone."""
+    found = _in_c(len(names), [folder], lambda c, at: c.look(at, folder, names))
+    return [
+        _looked_at(f"{folder}/{name}") if fields is None else _new(WaitingFile, fields)
+        for name, fields in zip(names, found, strict=True)
+    ]
+
+
+def _looked_at(path: str) -> WaitingFile | OSError:
+    try:
+        status = os.lstat(path)
+    except OSError as error:
+        return error
+    times = status.st_ctime_ns, status.st_mtime_ns
+    return WaitingFile(path, status.st_size, *times, status.st_ino, status.st_mode)
+
+
+# --- read -------------------------------------------------------------------------------------
+
+
+def read(folder: str, files: list[WaitingFile], max_bytes: int) -> list[bytes | Rejected | FileNotFoundError]:
+    """The contents of files of `folder`.
+
+    Rejected: it is no readable regular file of at most `max_bytes` and of the size it had. FileNotFoundError: it is
+    gone. Raises Unavailable if this machine cannot read files just now.
+    """
+    contents = _in_c(len(files), [folder], lambda c, at: c.read(at, files, max_bytes))
+    if None not in contents:
+        return contents
+    pairs = zip(files, contents, strict=True)
+    return [_content(file, max_bytes) if content is None else content for file, content in pairs]
+
+
+def _content(file: WaitingFile, max_bytes: int) -> bytes | Rejected | FileNotFoundError:
+    if not stat.S_ISREG(file.mode):
+        return Rejected("not_a_regular_file", "a link, directory, pipe or device, where a file was expected")
+    if file.bytes > max_bytes:
+        return Rejected("file_too_large", f"{file.bytes} bytes; the limit (max_file_bytes) is {max_bytes}")
+    try:
+        # Neither a link nor a pipe put there since the look may redirect or block us.
+        descriptor = os.open(file.where, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            content = os.read(descriptor, file.bytes + 1)  # one byte more shows whether it has grown
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError as error:
+        return error
+    except OSError as error:
+        if error.errno in _SHORT_OF:
+            raise Unavailable(f"cannot read files: {error.strerror}") from error
+        return Rejected("unreadable", f"it cannot be opened: {error.strerror}", unfinished=True)
+    if len(content) != file.bytes:
+        return Rejected("still_changing", "its size changed while it was being read", unfinished=True)
+    return content
+
+
+# --- move -------------------------------------------------------------------------------------
+
+
+def move(source: str, target: str, files: list[WaitingFile]) -> list[OSError | None]:
+    """Move files from folder to folder, never over another file; None for each that is moved.
+
+    FileNotFoundError: the file is gone, or is not as it was when it was looked at. Misplaced: see there.
+    """
+    done = _in_c(len(files), [source, target], lambda c, old, new: c.move(old, new, files))
+    return [
+        None if answer == _MOVED else _moved(file, target, answer) for file, answer in zip(files, done, strict=True)
+    ]
+
+
+def _moved(file: WaitingFile, folder: str, answer: int | None) -> OSError | None:
+    try:
+        if answer == _OTHER_MOVED:
+            raise _misplaced(f"{folder}/{file.entry}")
+        move_unchanged(file, lambda: _place(file, folder))
+    except OSError as error:
+        return error
+    return None
+
+
+def move_unchanged(file: WaitingFile, move: Callable[[], str]) -> None:
+    """Move a file, if it is as it was when it was looked at, and look again afterwards. move: gives the new path.
+
+    Raises FileNotFoundError if it is gone or is not the same, Misplaced, OSError.
+    """
+    if not file.is_at(file.where):
+        raise FileNotFoundError(errno.ENOENT, "it is another file by now", file.where)
+    target = move()
+    try:
+        same = file.is_at(target)
+    except OSError:  # cannot tell: it goes back, to be looked at once more, which does no harm
+        same = False
+    if not same:
+        raise _misplaced(target)
+
+
+def _misplaced(path: str) -> Misplaced:
+    return Misplaced(errno.ENOENT, "another file had taken its name", path)
+
+
+def _place(file: WaitingFile, folder: str) -> str:
+    try:
+        return place(file.where, folder, file.entry)
+    except FileNotFoundError:  # it may be the folder that is missing
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a path is text here
+        return place(file.where, folder, file.entry)
+
+
+# --- deliver ----------------------------------------------------------------------------------
+
+
+def deliver(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Put files, name and content, into `folder`, in this order; a name that is taken becomes `<stem>.2.json`.
+
+    Each is written without a name and then linked under its own: four system calls, two thirds of what a rename from
+    a hidden name takes on ext4, and a killed process leaves nothing behind. See open(2), O_TMPFILE. At the first file
+    that cannot be delivered it raises OSError, which names the folder; those before are there.
+    """
+    with _opened(str(folder)) as directory:
+        nameless = _has_nameless_files(directory)
+        waiting = list(files)
+        while waiting:
+            if _bulk is not None and nameless:
+                del waiting[: sum(_bulk.deliver(directory, waiting))]  # the first ones
+            for name, content in waiting[:1]:
+                _link(folder, directory, name, content) if nameless else deliver_hidden(folder, name, content)
+            del waiting[:1]
+
+
+def deliver_hidden(folder: Path, name: str, content: bytes, dated: datetime | None = None) -> Path:
+    """Write a file under a hidden name, then rename it. dated: the time at which its content changed."""
+    hidden = folder / f".{uuid.uuid4().hex}.part"
+    try:
+        hidden.write_bytes(content)
+        if dated:
+            date_file(hidden, dated)
+        return Path(place(str(hidden), str(folder), name))
+    except BaseException:
+        hidden.unlink(missing_ok=True)
+        raise
+
+
+def date_file(path: Path, moment: datetime) -> None:
+    """Set the time at which its content changed, to the microsecond."""
+    nanoseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    os.utime(path, ns=(nanoseconds, nanoseconds))
+
+
+def count_waiting(folder: Path) -> int:
+    """The number of files of ours in a folder, none of which is looked at."""
+    with os.scandir(folder) as entries:
+        return sum(is_ours(entry.name) for entry in entries)
+
+
+@contextmanager
+def torn(folder: Path, name: str, content: bytes) -> Iterator[None]:
+    """A file as careless systems write it: under its own name from the first byte on, the second half at the end."""
+    with (folder / name).open("xb", buffering=0) as file:
+        _write(file.fileno(), content[: len(content) // 2])
+        try:
+            yield
+        finally:
+            _write(file.fileno(), content[len(content) // 2 :])
+
+
+def _has_nameless_files(directory: int) -> bool:
+    """Not every file system has them, nor any system but Linux; /proc gives them their name."""
+    try:
+        descriptor = _nameless(directory)
+    except (AttributeError, OSError):
+        return False
+    try:
+        return os.path.exists(_path_of(descriptor))  # noqa: PTH110 - a link of /proc, to be looked through
+    finally:
+        os.close(descriptor)
+
+
+def _nameless(directory: int) -> int:
+    return os.open(".", os.O_WRONLY | os.O_TMPFILE, 0o666, dir_fd=directory)
+
+
+def _path_of(descriptor: int) -> str:
+    return f"/proc/self/fd/{descriptor}"
+
+
+def _link(folder: Path, directory: int, name: str, content: bytes) -> None:
+    try:
+        descriptor = _nameless(directory)
+        try:
+            _write(descriptor, content)
+            _name(descriptor, directory, name)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder / name)) from error
+
+
+def _name(descriptor: int, directory: int, name: str) -> None:
+    for candidate in free_names(name, LONGEST_NAME_BYTES):
+        with suppress(FileExistsError):
+            return os.link(_path_of(descriptor), candidate, dst_dir_fd=directory)
+    raise AssertionError("free_names never ends")
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    while content:  # a disk that fills up takes a part, and refuses the rest
+        content = content[os.write(descriptor, content) :]
