@@ -19,7 +19,7 @@ from multimarket_async.collector import Collector
 from multimarket_async.domains import Feed, settings_models
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing import Landing
-from multimarket_async.landing.directory import date_file
+from multimarket_async.landing.files import date_file
 from multimarket_async.readers.generations import freshness
 from multimarket_async.settings import Settings, load
 from multimarket_async.snapshots import Snapshotter
