@@ -8,7 +8,7 @@ from os import PathLike
 
 import typer
 
-from multimarket_async.cli import bi, flow, health, kpi, produce, quarantine, report, top, torture
+from multimarket_async.cli import flow, health, kpi, produce, quarantine, top, torture
 from multimarket_async.cli.options import FAULTS, FOLLOW_UPS, PACE, SEED, TIME_SCALE, command
 from multimarket_async.errors import CannotContinue, Unavailable
 from multimarket_async.memory import keep_one_small_heap
@@ -21,25 +21,27 @@ app = typer.Typer(
     rich_markup_mode=None,  # boxes cut the names of options at 80 columns
     pretty_exceptions_enable=False,
 )
-command(app, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")(flow.run)
-command(app, SEED, FAULTS, FOLLOW_UPS)(flow.demo)
-command(app, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")(produce.produce)
+command(app, flow.run, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")
+command(app, flow.demo, SEED, FAULTS, FOLLOW_UPS)
+command(app, produce.produce, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")
 for stage in (flow.collect, flow.measure, flow.serve):
-    command(app, log_to="stdout")(stage)
-command(app, SEED)(torture.torture)
-COMMANDS: dict[str, list[Callable[..., None]]] = {
-    "": [health.verify, health.status, health.doctor, report.report, top.top, bi.bi],
-    "kpi": [kpi.list_all, kpi.refresh, kpi.rebuild, kpi.show, kpi.history, kpi.diff],
-    "quarantine": [quarantine.list_all, quarantine.show, quarantine.replay],
-    "config": [health.show_settings],
+    command(app, stage, log_to="stdout")
+command(app, torture.torture, SEED)
+for work in (health.verify, health.status, health.doctor, kpi.report, top.top, kpi.bi):
+    command(app, work)
+GROUPS: dict[str, tuple[str, list[Callable[..., None]]]] = {
+    "kpi": (
+        "Show, refresh and compare KPIs.",
+        [kpi.list_all, kpi.refresh, kpi.rebuild, kpi.show, kpi.history, kpi.diff],
+    ),
+    "quarantine": ("Rejected files.", [quarantine.list_all, quarantine.show, quarantine.replay]),
+    "config": ("Settings.", [health.show_settings]),
 }
-HELP = {"kpi": "Show, refresh and compare KPIs.", "quarantine": "Rejected files.", "config": "Settings."}
-for group, commands in COMMANDS.items():
-    parent = typer.Typer(help=HELP[group], no_args_is_help=True) if group else app
+for name, (summary, commands) in GROUPS.items():
+    group = typer.Typer(help=summary, no_args_is_help=True)
     for work in commands:
-        command(parent)(work)
-    if group:
-        app.add_typer(parent, name=group)
+        command(group, work)
+    app.add_typer(group, name=name)
 
 
 def main() -> None:
@@ -50,7 +52,9 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except Exception as error:
-        cause = _cause(error)
+        cause: BaseException = error
+        while isinstance(cause, BaseExceptionGroup):  # of tasks: the others were cancelled because of the first error
+            cause = cause.exceptions[0]
         if isinstance(cause, BrokenPipeError):  # the reader of our output has closed it
             os._exit(CannotContinue.exit_code)
         sentence = _sentence(cause)
@@ -60,14 +64,7 @@ def main() -> None:
         sys.exit(getattr(cause, "exit_code", CannotContinue.exit_code))
 
 
-def _cause(error: Exception) -> Exception:
-    """The first error of a task group: the other tasks were cancelled because of it."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def _sentence(error: Exception) -> str | None:
+def _sentence(error: BaseException) -> str | None:
     """The error and its remedy; None for an error in the program."""
     match error:
         case CannotContinue() | Unavailable():

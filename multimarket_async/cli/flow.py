@@ -17,7 +17,7 @@ import typer
 from multimarket_async import app as composition
 from multimarket_async import logs
 from multimarket_async.app import Application
-from multimarket_async.cli.options import FeedNames, Until, connected, finish
+from multimarket_async.cli.options import FOUND_WRONG, FeedNames, Until, connected, finish
 from multimarket_async.errors import WrongSettings
 from multimarket_async.proving.demo import perform, under
 from multimarket_async.proving.lessons import LESSONS
@@ -26,7 +26,6 @@ from multimarket_async.readers import tables
 from multimarket_async.readers.http.address import http_address
 from multimarket_async.settings import Loaded, Settings
 
-FOUND_WRONG = 4
 PerChannel = Annotated[
     int | None,
     typer.Option(

@@ -1,20 +1,22 @@
 """verify, status, doctor, config show."""
 
-import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from multimarket_async import app as composition
 from multimarket_async.app import Application
-from multimarket_async.cli.flow import FOUND_WRONG
-from multimarket_async.cli.manifest import Manifests, verify_manifests
-from multimarket_async.cli.options import Format, OutputFormat, connected, finish
+from multimarket_async.cli.options import Format, OutputFormat, connected, finish, show
 from multimarket_async.errors import CannotContinue
+from multimarket_async.proving.checker import check
+from multimarket_async.proving.comparison import Comparison
+from multimarket_async.proving.comparison import report as sentences
+from multimarket_async.proving.manifest import choose
 from multimarket_async.readers import status as reading
 from multimarket_async.readers import tables
 from multimarket_async.readers.doctor import examine
@@ -22,6 +24,11 @@ from multimarket_async.readers.terminal import early_lines, feeds_table, progres
 from multimarket_async.readers.verify import Report
 from multimarket_async.readers.verify import verify as compare
 from multimarket_async.settings import Loaded, shown
+
+Manifests = Annotated[
+    list[str] | None,
+    typer.Option(help="Compare with a run's manifest: a path, latest or all; may be repeated.", show_default=False),
+]
 
 
 def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFormat.TABLE) -> None:
@@ -31,20 +38,23 @@ def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFo
     With --manifest: every file, order and KPI is as the simulated runs delivered them that wrote these manifests.
     """
     if manifest:
-        verify_manifests(loaded, manifest, output)
+        _verify_manifests(loaded, manifest, output)
         return
-    report, feeds, now = connected(loaded, _verified)
-    if output is OutputFormat.JSON:
-        typer.echo(json.dumps(_as_data(report, feeds), ensure_ascii=False, indent=2))
-    else:
-        tables.console().print(feeds_table(feeds, now))
-        for line in _lines(report, feeds):
-            typer.echo(line)
-    if not report.right:
-        sys.exit(FOUND_WRONG)
+    report, now = connected(loaded, _verified)
+    feeds = [reading.feed_status(files, now) for files in report.channels]
+    right = f"Right: every file is accounted for, and the KPIs of generation {report.generation} agree to the cent."
+    wrong = [f"WRONG {tables.escape_control_chars(difference)}" for difference in report.differences]
+    data = {
+        "right": report.right,
+        "generation": report.generation,
+        "feeds": [feed.model_dump() for feed in feeds],
+        "kpis": report.kpis,
+        "differences": report.differences,
+    }
+    show(output, data, feeds_table(feeds, now), *early_lines(feeds), *(wrong or [right]), right=report.right)
 
 
-async def _verified(application: Application) -> tuple[Report, list[reading.FeedStatus], datetime]:
+async def _verified(application: Application) -> tuple[Report, datetime]:
     generation = await application.snapshotter().current()
     files = sum(1 for _, landing in application.channels for _ in landing.archive_files())
     with progress("archived files", total=files) as update:
@@ -55,23 +65,28 @@ async def _verified(application: Application) -> tuple[Report, list[reading.Feed
             generation,
             lambda done: update("archived files", advance=done),
         )
-    now = application.clock.now()
-    return report, [reading.feed_status(files, now) for files in report.channels], now
+    return report, application.clock.now()
 
 
-def _lines(report: Report, feeds: Sequence[reading.FeedStatus]) -> list[str]:
-    right = f"Right: every file is accounted for, and the KPIs of generation {report.generation} agree to the cent."
-    wrong = [f"WRONG {tables.escape_control_chars(difference)}" for difference in report.differences]
-    return [*early_lines(feeds), *(wrong or [right])]
+def _verify_manifests(loaded: Loaded, names: Sequence[str], output: OutputFormat) -> None:
+    workspace = composition.workspace(loaded)
+    manifests = choose(workspace, names)
+
+    async def work(application: Application) -> Comparison:
+        generation = await application.snapshotter().current()
+        with progress("files") as update:
+            return await check(application, manifests, generation, checked=lambda files: update("files", advance=files))
+
+    comparison = connected(loaded, work)
+    paths = {name: [str(path) for path in getattr(comparison, name)] for name in ("manifests", "killed")}
+    data = {"right": comparison.right, **asdict(comparison), **paths}
+    show(output, data, *map(tables.escape_control_chars, sentences(comparison)), right=comparison.right)
 
 
 def status(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
     """Show the files of each feed, their latency, and the age of the KPIs."""
-    found = connected(loaded, read_status)
-    if output is OutputFormat.JSON:
-        typer.echo(found.model_dump_json(indent=2, ensure_ascii=False))
-    else:
-        tables.console().print(status_screen(found))
+    reading_now = connected(loaded, read_status)
+    show(output, reading_now.model_dump(mode="json"), status_screen(reading_now))
 
 
 async def read_status(application: Application) -> reading.StatusResponse:
@@ -94,20 +109,7 @@ def doctor(loaded: Loaded) -> None:
 def show_settings(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
     """Show every setting: its value and its origin, without passwords."""
     values = shown(loaded)
-    if output is OutputFormat.JSON:
-        typer.echo(json.dumps(values, ensure_ascii=False, indent=2))
-        return
     table = tables.plain("Setting", "Value", "From", "Meaning")
     for value in values:
         table.add_row(*map(Text, value.values()))
-    tables.console().print(table)
-
-
-def _as_data(report: Report, feeds: Sequence[reading.FeedStatus]) -> dict[str, Any]:
-    return {
-        "right": report.right,
-        "generation": report.generation,
-        "feeds": [feed.model_dump() for feed in feeds],
-        "kpis": report.kpis,
-        "differences": report.differences,
-    }
+    show(output, values, table)

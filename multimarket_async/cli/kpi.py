@@ -1,7 +1,9 @@
-"""kpi list, refresh, rebuild, show, history, diff."""
+"""kpi list, refresh, rebuild, show, history, diff; report and bi: KPIs in files and at addresses for other programs."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.text import Text
@@ -11,9 +13,14 @@ from multimarket_async.cli.options import GenerationNumber, connected
 from multimarket_async.domains import Kpi, discover
 from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import generations, tables
+from multimarket_async.readers import report as writing
+from multimarket_async.readers.bi import kit
+from multimarket_async.readers.http.address import http_address
 from multimarket_async.readers.terminal import progress
-from multimarket_async.settings import Loaded
+from multimarket_async.settings import Loaded, Settings
 from multimarket_async.snapshots import Generation
+
+OWN_MONGODB = "mongo_uri is set: create a user with the role read for BI tools in your MongoDB."
 
 
 def list_all(loaded: Loaded) -> None:
@@ -101,6 +108,51 @@ def diff(
         grown = new.get(name, 0) - old.get(name, 0)
         if grown != documents.documents:
             typer.echo(f"The generations count {grown:,} more: a batch was in flight at one of the two instants.")
+
+
+def report(
+    loaded: Loaded,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+    lang: Annotated[Literal["en", "fr"], typer.Option(help="Language of the report.")] = "en",
+    number: GenerationNumber = None,
+) -> None:
+    """Write the KPIs of a generation, with charts, into an HTML file to mail or print."""
+
+    async def work(parts: Application) -> str:
+        generation = await generations.generation(parts.store, number)
+        language = writing.FRENCH if lang == "fr" else writing.ENGLISH
+        return writing.report(parts.domains, generation, language, ZoneInfo(parts.settings.timezone))
+
+    text = connected(loaded, work)
+    out.write_text(text, "utf-8")
+    typer.echo(f"{out}: {len(text.encode()) / 1000:,.0f} kB.")
+
+
+def bi(
+    loaded: Loaded,
+    write: Annotated[
+        Path | None, typer.Option(help="Write files for BI tools into this folder instead.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the read-only addresses for BI tools.
+
+    The connection string of MongoDB and the address of the HTTP API; both work while `run` does.
+    """
+    address = http_address(loaded.of(Settings))
+    if write:
+        for name, text in kit(measured(loaded), address).items():
+            file = write / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+            typer.echo(str(file))
+        return
+    uri = connected(loaded, _reader_uri)
+    typer.echo(uri or OWN_MONGODB, err=not uri)
+    typer.echo(f"{address}/api/kpis")
+
+
+async def _reader_uri(application: Application) -> str | None:
+    return application.server.reader_uri if application.server else None
 
 
 async def _compared(

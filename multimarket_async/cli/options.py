@@ -9,21 +9,23 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 import uvloop
 from pydantic import SecretStr
+from rich.console import RenderableType
 
 from multimarket_async import app as composition
 from multimarket_async import logs
 from multimarket_async.app import Application, Workspace
 from multimarket_async.domains import settings_models
 from multimarket_async.errors import WrongSettings
+from multimarket_async.readers import tables
 from multimarket_async.settings import Loaded, Settings, as_text, load
 
 T = TypeVar("T")
-LogTo: TypeAlias = Literal["stdout", "stderr"]
+FOUND_WRONG = 4
 
 # How long a thread may hold the GIL once another one waits for it. With Python's default of 5 ms a batch, which crosses
 # threads about a dozen times, waits longer than it is processed.
@@ -55,8 +57,7 @@ GenerationNumber = Annotated[
     int | None, typer.Option("--generation", help="Number of a generation. (default: the newest)", show_default=False)
 ]
 FeedNames = Annotated[
-    str | None,
-    typer.Option("--feeds", help="Names of feeds, with commas. (default: all)", show_default=False),
+    str | None, typer.Option("--feeds", help="Names of feeds, with commas. (default: all)", show_default=False)
 ]
 Until = Annotated[
     datetime | None,
@@ -77,32 +78,33 @@ def chosen(loaded: Loaded, feeds: str | None) -> Workspace:
 
 
 def command(
-    app: typer.Typer, *flags: inspect.Parameter, log_to: LogTo = "stderr"
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    app: typer.Typer,
+    work: Callable[..., None],
+    *flags: inspect.Parameter,
+    log_to: Literal["stdout", "stderr"] = "stderr",
+) -> None:
     """Register a command: its first argument is the settings, and it has the common options besides its own.
 
     Its name is the first word of its function's: list_all is `list`.
     A command that prints data (log_to="stderr") logs warnings and errors only, and not into the data folder.
     """
+    settings_flags = (*flags, *COMMON)
 
-    def register(work: Callable[..., None]) -> Callable[..., None]:
-        settings_flags = (*flags, *COMMON)
+    @functools.wraps(work)
+    def run(**options: Any) -> None:
+        loaded = load_settings({flag.name: options.pop(flag.name) for flag in settings_flags})
+        settings = loaded.of(Settings)
+        if log_to == "stdout":
+            logs.configure(settings.log_format, sys.stdout, settings.data_dir / "logs")
+        else:
+            logs.configure(settings.log_format, sys.stderr, None, logging.WARNING)
+        work(loaded, **options)
 
-        @functools.wraps(work)
-        def run(**options: Any) -> None:
-            given = {flag.name: options.pop(flag.name) for flag in settings_flags}
-            loaded = load_settings(given)
-            _log(loaded.of(Settings), log_to)
-            work(loaded, **options)
-
-        own = list(inspect.signature(work).parameters.values())[1:]
-        keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-        parameters = [*keyword_only, *settings_flags]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        return app.command(work.__name__.partition("_")[0])(run)
-
-    return register
+    own = list(inspect.signature(work).parameters.values())[1:]
+    parameters = [*(option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own), *settings_flags]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    app.command(work.__name__.partition("_")[0])(run)
 
 
 def load_settings(flags: dict[str, Any]) -> Loaded:
@@ -129,8 +131,13 @@ def connected(loaded: Loaded, work: Callable[[Application], Awaitable[T]], feeds
     return finish(opened())
 
 
-def _log(settings: Settings, log_to: LogTo) -> None:
-    if log_to == "stdout":
-        logs.configure(settings.log_format, sys.stdout, settings.data_dir / "logs")
-    else:
-        logs.configure(settings.log_format, sys.stderr, None, logging.WARNING)
+def show(output: OutputFormat, data: Any, *parts: RenderableType, right: bool = True) -> None:
+    """Print data as JSON, or else lines and tables. Exit with 4 if what was compared is not right."""
+    console = tables.console()
+    for part in parts if output is OutputFormat.TABLE else (tables.terminal_safe_json(data),):
+        if isinstance(part, str):
+            typer.echo(part)
+        else:
+            console.print(part)
+    if not right:
+        sys.exit(FOUND_WRONG)

@@ -11,12 +11,7 @@ import typer
 
 from multimarket_async import app as composition
 from multimarket_async.app import Workspace
-from multimarket_async.cli.options import (
-    FeedNames,
-    Until,
-    chosen,
-    finish,
-)
+from multimarket_async.cli.options import FeedNames, Until, chosen, finish
 from multimarket_async.clock import beats
 from multimarket_async.errors import WrongSettings
 from multimarket_async.producer import LAST_24_MONTHS, ArrivalProcess, Period, Producer, by_share, write_backfill

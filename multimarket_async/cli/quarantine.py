@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from multimarket_async.app import Workspace
+from multimarket_async.cli import options
 from multimarket_async.cli.options import Format, OutputFormat, chosen
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import Landing, QuarantinedFile
@@ -32,21 +33,14 @@ def list_all(
 ) -> None:
     """List the files in quarantine, by feed and time."""
     files = [(landing.feed, file) for landing, file in _files(chosen(loaded, feed), code=code, changed=changed)]
-    if output is OutputFormat.JSON:
-        typer.echo(tables.terminal_safe_json([reason_data(*file) for file in files]))
-        return
-    tables.console().print(quarantine_table(files))
-    if any(file.changed() for _, file in files):
-        typer.echo(REPLAY_CHANGED)
+    hint = [REPLAY_CHANGED] if any(file.changed() for _, file in files) else []
+    options.show(output, [reason_data(*file) for file in files], quarantine_table(files), *hint)
 
 
 def show(loaded: Loaded, file: FileName, feed: FeedName = None, output: Format = OutputFormat.TABLE) -> None:
     """Show why a file was rejected, with a caret under the place."""
     for landing, quarantined in _named(chosen(loaded, feed), file):
-        if output is OutputFormat.JSON:
-            typer.echo(tables.terminal_safe_json(reason_data(landing.feed, quarantined)))
-        else:
-            typer.echo("\n".join(reason_lines(landing.feed, quarantined)))
+        options.show(output, reason_data(landing.feed, quarantined), *reason_lines(landing.feed, quarantined))
 
 
 def replay(

@@ -1,11 +1,9 @@
 """top: the status, live in the terminal."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
 from multimarket_async import app as composition
@@ -14,7 +12,6 @@ from multimarket_async.cli.health import read_status
 from multimarket_async.cli.options import connected
 from multimarket_async.clock import pause
 from multimarket_async.readers import tables
-from multimarket_async.readers.status import StatusResponse
 from multimarket_async.readers.terminal import status_lines, status_screen
 from multimarket_async.readers.top import Observer
 from multimarket_async.settings import Loaded
@@ -29,34 +26,21 @@ def top(
 
     Rates, backlog, latency, outcomes of each feed, and the age of the KPIs; one line a feed where there is no terminal.
     """
-
-    async def work(application: Application) -> None:
-        stop = composition.stop_on_signals(application.server)
-        await _show(_readings(application, stop, every_s=every, once=once), tables.console())
-
-    connected(loaded, work)
+    connected(loaded, lambda application: _show(application, every, once=once))
 
 
-async def _readings(
-    application: Application, stop: asyncio.Event, *, every_s: float, once: bool
-) -> AsyncIterator[StatusResponse]:
-    observer = Observer(lambda: read_status(application), application.channels, application.clock)
-    while not stop.is_set():
-        yield await observer.reading()
-        if once:
-            return
-        await pause(max(every_s, observer.rest_s), stop)
-
-
-async def _show(readings: AsyncIterator[StatusResponse], console: Console) -> None:
+async def _show(application: Application, every_s: float, *, once: bool) -> None:
     """One screen, drawn again and again, on a terminal; lines elsewhere."""
-    if console.is_terminal:
-        with Live(console=console, auto_refresh=False) as live:
-            async for reading in readings:
+    stop, console, heading = composition.stop_on_signals(application.server), tables.console(), True
+    observer = Observer(lambda: read_status(application), application.channels, application.clock)
+    with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
+        while not stop.is_set():
+            reading = await observer.reading()
+            if live:
                 live.update(status_screen(reading, live=True), refresh=True)
-        return
-    heading = True
-    async for reading in readings:
-        for line in status_lines(reading, heading=heading):
-            typer.echo(line)
-        heading = False
+            else:
+                typer.echo("\n".join(status_lines(reading, heading=heading)))
+            if once:
+                return
+            heading = False
+            await pause(max(every_s, observer.rest_s), stop)

@@ -1,6 +1,5 @@
 """torture: fault injection against the real application, on a MongoDB and files of its own."""
 
-import json
 import sys
 import tempfile
 from collections import Counter
@@ -12,8 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from multimarket_async.cli.flow import FOUND_WRONG
-from multimarket_async.cli.options import OutputFormat, finish
+from multimarket_async.cli.options import Format, OutputFormat, finish, show
 from multimarket_async.errors import WrongSettings
 from multimarket_async.proving.torture import MUTANTS, FailOver, Round, fail_over
 from multimarket_async.proving.torture import torture as run_rounds
@@ -24,7 +22,6 @@ SHOWN = 10  # violations of a round
 Rounds = Annotated[int, typer.Option(min=1, help="Number of rounds.")]
 FirstRound = Annotated[int, typer.Option(min=0, help="Number of the first round: replay one with --rounds 1.")]
 Bug = Annotated[str | None, typer.Option(hidden=True, help="Plant this bug: it has to be found.")]
-Format = Annotated[OutputFormat, typer.Option("--format", help="table or json.")]
 SetOfThree = Annotated[
     bool, typer.Option("--replica-set", help="Instead: a burst into a replica set of three, whose primary is killed.")
 ]
@@ -56,12 +53,7 @@ def torture(  # noqa: PLR0917 - options, which `command` makes keyword-only
         violations = [violation for one_round in done for violation in one_round.violations]
     with suppress(OSError):  # there is evidence in it
         folder.rmdir()
-    if output is OutputFormat.JSON:
-        lines = [json.dumps({"right": not violations, **data}, ensure_ascii=False, indent=2)]
-    for line in lines:
-        typer.echo(line)
-    if violations:
-        sys.exit(FOUND_WRONG)
+    show(output, {"right": not violations, **data}, *lines, right=not violations)
 
 
 def _folder(loaded: Loaded) -> Path:
