@@ -58,13 +58,8 @@ async def _verified(application: Application) -> tuple[Report, datetime]:
     generation = await application.snapshotter().current()
     files = sum(1 for _, landing in application.channels for _ in landing.archive_files())
     with progress("archived files", total=files) as update:
-        report = await compare(
-            application.domains,
-            application.channels,
-            application.store,
-            generation,
-            lambda done: update("archived files", advance=done),
-        )
+        parts = application.domains, application.channels, application.store, generation
+        report = await compare(*parts, lambda done: update("archived files", advance=done))
     return report, application.clock.now()
 
 
@@ -75,7 +70,7 @@ def _verify_manifests(loaded: Loaded, names: Sequence[str], output: OutputFormat
     async def work(application: Application) -> Comparison:
         generation = await application.snapshotter().current()
         with progress("files") as update:
-            return await check(application, manifests, generation, checked=lambda files: update("files", advance=files))
+            return await check(application, manifests, generation, checked=lambda: update("files", advance=1))
 
     comparison = connected(loaded, work)
     paths = {name: [str(path) for path in getattr(comparison, name)] for name in ("manifests", "killed")}

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import Any, Self
 
 from pydantic_core import to_json
@@ -65,20 +64,12 @@ class Manifest:
         with self._lock:
             self._write([{"received": feed}])
             for delivery in deliveries:
-                self._count(feed, delivery)
-
-    def _count(self, feed: str, delivery: Delivery) -> None:
-        self.expected[feed][delivery.expected] += 1
-        self.faults[delivery.fault] += 1
-        if delivery.expected == STORED:
-            self.documents += not delivery.follows
-            if feed in self._audits:
-                self._audits[feed].add(feed, delivery.name, delivery.content)
-
-    def _end(self) -> None:
-        for audit in set(self._audits.values()):
-            self.kpis |= audit.rows()
-        self._write([{"end": {"files": self.expected, "kpis": self.kpis, "sha256": self._digest.hexdigest()}}])
+                self.expected[feed][delivery.expected] += 1
+                self.faults[delivery.fault] += 1
+                if delivery.expected == STORED:
+                    self.documents += not delivery.follows
+                    if feed in self._audits:
+                        self._audits[feed].add(feed, delivery.name, delivery.content)
 
     def _write(self, lines: Sequence[Mapping[str, Any]]) -> None:
         text = memoryview(b"".join(to_json(line) + b"\n" for line in lines))
@@ -92,12 +83,12 @@ class Manifest:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._opened, self._file:
             if kind is None:
-                self._end()
+                for audit in set(self._audits.values()):
+                    self.kpis |= audit.rows()
+                self._write([{"end": {"files": self.expected, "kpis": self.kpis, "sha256": self._digest.hexdigest()}}])
 
 
 @contextmanager
@@ -132,38 +123,33 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     An incomplete last line is left by a killed process; it announced a file that was not delivered.
     """
     digest = hashlib.sha256()
-    with _opened(path) as file:
-        for number, text in enumerate(file):
-            if not text.endswith(b"\n"):
-                return
-            line = _parsed(path, number, text)
-            if "end" in line and line["end"]["sha256"] != digest.hexdigest():
-                raise _unusable(path, "it was changed since it was written")
-            digest.update(text)
-            yield line
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Iterator[bytes]]:
     try:
         with path.open("rb") as file:
-            yield file
-    except OSError as error:
-        raise _unusable(path, str(error.strerror)) from error
+            for number, text in enumerate(file):
+                if not text.endswith(b"\n"):
+                    return
+                yield _parsed(number, text, digest.hexdigest())
+                digest.update(text)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise WrongSettings(f"{path} is no usable manifest: {reason}.") from error
 
 
-def _parsed(path: Path, number: int, text: bytes) -> dict[str, Any]:
+def _parsed(number: int, text: bytes, digest: str) -> dict[str, Any]:
+    """A line, of this number from 0. digest: of the lines before it. Raises ValueError."""
     try:
         line: dict[str, Any] = json.loads(text)
         if feed := line.pop("dropped", None):  # the mark's name in manifests of earlier versions
             line["received"] = feed
         kind = next(name for name in ("manifest", "name", "received", "end") if name in line)
     except (ValueError, TypeError, AttributeError, StopIteration):
-        raise _unusable(path, f"line {number + 1} is none of a manifest") from None
+        raise ValueError(f"line {number + 1} is none of a manifest") from None
     if (number == 0) != (kind == "manifest"):
-        raise _unusable(path, "its first line does not identify it")
+        raise ValueError("its first line does not identify it")
     if line.get("manifest", VERSION) != VERSION:
-        raise _unusable(path, f"it is of version {line['manifest']}, and this program reads version {VERSION}")
+        raise ValueError(f"it is of version {line['manifest']}, and this program reads version {VERSION}")
+    if "end" in line and line["end"]["sha256"] != digest:
+        raise ValueError("it was changed since it was written")
     return line
 
 
@@ -177,7 +163,3 @@ def _line(feed: str, delivery: Delivery, also: Sequence[str]) -> dict[str, Any]:
         "expected": delivery.expected,
         **{name: value for name, value in optional.items() if value},
     }
-
-
-def _unusable(path: Path, reason: str) -> WrongSettings:
-    return WrongSettings(f"{path} is no usable manifest: {reason}.")

@@ -325,7 +325,7 @@ async def test_many_files_take_a_few_mb(world: World, tmp_path: Path) -> None:
     comparison = Comparison(1, [path])
     with closing(Checker(world.application, comparison)) as checker:
         checker.read_manifests()
-        checker.find_files(lambda _: None)
+        checker.find_files(lambda: None)
         checker.check_files()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
