@@ -12,13 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from multimarket_async.app import Application
-from multimarket_async.domains import Kpi
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import QuarantinedFile
 from multimarket_async.landing.waiting import printable
 from multimarket_async.proving.comparison import summary
-from multimarket_async.proving.lessons import Lesson, Run
-from multimarket_async.proving.lessons.run import DayEnd, own_server
+from multimarket_async.proving.lessons.run import DayEnd, Lesson, Run, own_server
 from multimarket_async.readers.tables import escape_control_chars, plain, show
 from multimarket_async.readers.terminal import reason_lines
 from multimarket_async.settings import Loaded, Settings
@@ -62,12 +60,11 @@ async def perform(
     run = Run(application, orders, until=until, day_s=day_s)
     with _opening(console, lesson, run):
         await lesson.perform(run)
-    wrong = [str(finding) for finding in run.findings if not finding.right]
+    wrong = [f"{title}: {seen}, expected {expected}" for title, seen, expected, right in run.findings if not right]
     run.report.differences += [*wrong, *run.comparison.differences]
-    for kpi in _kpis(application, lesson):
-        _show_kpi(console, kpi, run)
+    _show_kpis(console, lesson, run)
     _show_quarantined(console, run)
-    example = _example(lesson, run)
+    example = _example(lesson, run) if lesson.example else None
     if example:
         _heading(console, "For example")
         _lines(console, [*list(reason_lines(str(example.reason.get("feed", "")), example))[:-2], ""])
@@ -75,17 +72,11 @@ async def perform(
         _show_findings(console, run)
         if run.report.right:
             _heading(console, "Why it is right")
-            _prose(console, lesson.why)
-            _lines(console, [""])
+            _lines(console, [*_paragraphs(console, lesson.why), ""])
     _lines(console, _verdict(run))
-    return run.report.right, dict(_next(lesson, example))
-
-
-def _kpis(application: Application, lesson: Lesson) -> Iterator[Kpi]:
-    for domain in application.domains:
-        for kpi in domain.kpis:
-            if kpi.name in lesson.kpis or (kpi.headline and not lesson.why):
-                yield kpi
+    name = shlex.quote(printable(example.path.name)) if example else ""
+    steps = {step.replace(EXAMPLE, name): why for step, why in lesson.next.items() if name or EXAMPLE not in step}
+    return run.report.right, steps
 
 
 @contextmanager
@@ -95,8 +86,7 @@ def _opening(console: Console, lesson: Lesson, run: Run) -> Iterator[None]:
     width = max(0, min(WIDEST_BAR, console.width - len(HEADING) - NOTE_CHARS - 3))
     run.on_day = lambda end: _lines(console, [_day_line(end, width, run)])
     if lesson.watch:
-        _prose(console, lesson.watch)
-        _lines(console, ["", HEADING])
+        _lines(console, [*_paragraphs(console, lesson.watch), "", HEADING])
     with console.status("") as status:
         run.on_sample = lambda: status.update(f"{run.delivered:,} received, {run.waiting:,} waiting")
         yield
@@ -107,15 +97,17 @@ def _day_line(end: DayEnd, width: int, run: Run) -> str:
     places, wait = end.places, f"{end.longest_s:.1f} s" if end.longest_s else "-"
     sums = f"{sum(places):>8,} ={places.waiting:>8,} +{places.archived:>9,} +{places.quarantined:>12,}"
     bar = "█" * round(width * min(1.0, end.peak / run.files))
-    begins = f"{end.day.period.earliest:%a %d %b}"
+    begins = f"{end.period.earliest:%a %d %b}"
     return f"{begins}{end.delivered:>7,}{sums}{end.peak:>7,}{wait:>7}  {bar:<{width}} {end.note}".rstrip()
 
 
-def _show_kpi(console: Console, kpi: Kpi, run: Run) -> None:
-    """The table of a KPI: of rows that begin a period, those within the period of the run."""
+def _show_kpis(console: Console, lesson: Lesson, run: Run) -> None:
+    """The KPIs of a lesson or the headlines: of rows that begin a period, those within the period of the run."""
     earliest, latest = run.backfill.period.earliest, run.backfill.period.latest
-    rows = [row for row in run.kpis[kpi.name] if earliest <= row.get("period_start", earliest) < latest]
-    show(console, kpi, rows)
+    for kpi in (kpi for domain in run.parts.domains for kpi in domain.kpis):
+        if kpi.name in lesson.kpis or (kpi.headline and not lesson.why):
+            rows = run.kpis[kpi.name]
+            show(console, kpi, [row for row in rows if earliest <= row.get("period_start", earliest) < latest])
 
 
 def _show_quarantined(console: Console, run: Run) -> None:
@@ -134,15 +126,12 @@ def _show_quarantined(console: Console, run: Run) -> None:
 
 def _example(lesson: Lesson, run: Run) -> QuarantinedFile | None:
     """A file that was quarantined in this run: one of the lesson's code, or else any."""
-    if not lesson.example:
-        return None
     files = [
         file
         for (_, landing), before, now in zip(run.parts.channels, run.before, run.report.channels, strict=True)
         for file in landing.quarantine.newest(now.quarantined.total() - before.quarantined.total())
     ]
-    matching = (file for file in files if file.reason["code"] == lesson.example)
-    return next(matching, files[0] if files else None)
+    return min(files, key=lambda file: bool(file.reason["code"] != lesson.example), default=None)
 
 
 def _show_findings(console: Console, run: Run) -> None:
@@ -176,14 +165,6 @@ def _verdict(run: Run) -> Iterator[str]:
     yield from summary(run.comparison)
 
 
-def _next(lesson: Lesson, example: QuarantinedFile | None) -> Iterator[tuple[str, str]]:
-    """Commands to continue with; those about the example only if there is one."""
-    name = shlex.quote(printable(example.path.name)) if example else None
-    for command, purpose in lesson.next.items():
-        if name or EXAMPLE not in command:
-            yield command.replace(EXAMPLE, name or ""), purpose
-
-
 def _heading(console: Console, text: str) -> None:
     console.print(Text(text, style="bold"))
 
@@ -194,8 +175,8 @@ def _lines(console: Console, texts: Iterable[str]) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _prose(console: Console, text: str) -> None:
-    """Print paragraphs, separated by empty lines, at most as wide as a page."""
+def _paragraphs(console: Console, text: str) -> list[str]:
+    """Paragraphs, separated by empty lines, at most as wide as a page."""
     width = min(PAGE_CHARS, console.width)
     paragraphs = (textwrap.fill(" ".join(paragraph.split()), width) for paragraph in text.strip().split("\n\n"))
-    _lines(console, ["\n\n".join(paragraphs)])
+    return ["\n\n".join(paragraphs)]

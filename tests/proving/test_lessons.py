@@ -19,7 +19,8 @@ from multimarket_async.app import Application
 from multimarket_async.domains import settings_models
 from multimarket_async.errors import Rejected, WrongSettings
 from multimarket_async.proving.demo import perform, under
-from multimarket_async.proving.lessons import LESSONS, Lesson, Run
+from multimarket_async.proving.lessons import LESSONS
+from multimarket_async.proving.lessons.run import Lesson, Run
 from multimarket_async.settings import Loaded, Settings, load
 from multimarket_async.store import Exists, Inserted
 
@@ -223,8 +224,8 @@ def test_the_days_share_the_orders(tmp_path: Path) -> None:
     """In proportion to how busy they are, one after the other."""
     workspace = composition.workspace(loaded(data_dir=tmp_path))
     run = Run(Application(**vars(workspace), store=None, server=None), 10)  # type: ignore[arg-type]
-    days = run.days(date(2026, 3, 2), busy=(1, 0, 3))
-    assert [(f"{day.period.earliest:%m-%d}", f"{day.period.latest:%m-%d}", day.files) for day in days] == [
+    days = run.days((1, 0, 3), date(2026, 3, 2))
+    assert [(f"{period.earliest:%m-%d}", f"{period.latest:%m-%d}", files) for period, files in days] == [
         ("03-02", "03-03", 2),
         ("03-03", "03-04", 0),
         ("03-04", "03-05", 8),

@@ -1,7 +1,8 @@
 """Lessons: each module here tells one. It delivers, breaks something on purpose, and says what must be seen.
 
-`perform` gets a `Run`: `async with run.collecting()` deliver (`run.live(day)` or `run.deliver(files, period)`), then
-`await run.measure()`, then `run.expect(title, seen, equals=...)`. A new lesson is a new module and its name here.
+`perform` gets a `Run`: `await run.live_days(busy)`; or `async with run.collecting()` deliver (`run.live(*day)`,
+`run.deliver(files, period)`), then `await run.measure()`. Then `run.expect(title, seen, equals=...)`. A new lesson is a
+new module and its name here.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from multimarket_async.proving.lessons.black_friday import BLACK_FRIDAY
 from multimarket_async.proving.lessons.burst import BURST
 from multimarket_async.proving.lessons.double_charge import DOUBLE_CHARGE
 from multimarket_async.proving.lessons.outage import OUTAGE
-from multimarket_async.proving.lessons.run import Finding, Lesson, LessonDay, Run
+from multimarket_async.proving.lessons.run import Lesson
 from multimarket_async.proving.lessons.slow_writer import SLOW_WRITER
 
 LESSONS: Mapping[str, Lesson] = {
@@ -22,5 +23,3 @@ LESSONS: Mapping[str, Lesson] = {
     "outage": OUTAGE,
     "slow-writer": SLOW_WRITER,
 }
-
-__all__ = ["LESSONS", "Finding", "Lesson", "LessonDay", "Run"]

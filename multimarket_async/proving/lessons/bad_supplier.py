@@ -1,16 +1,11 @@
 """Bad supplier: one file in six is invalid."""
 
-from datetime import date
-
 from multimarket_async.proving.lessons.run import Lesson, Run
 
 
 async def perform(run: Run) -> None:
     """Deliver invalid files among good ones."""
-    async with run.collecting():
-        for day in run.days(date(2026, 3, 2), busy=(1,) * 4):
-            await run.live(day)
-    await run.measure()
+    await run.live_days((1,) * 4)
     run.expect("bad files delivered", run.bad, at_least=1)
     run.expect("files in quarantine", run.quarantined.total(), equals=run.bad)
     run.expect("duplicates archived", run.duplicates, equals=0)

@@ -7,10 +7,7 @@ from multimarket_async.proving.lessons.run import Lesson, Run
 
 async def perform(run: Run) -> None:
     """Live the week of Black Friday with a slow collector."""
-    async with run.collecting():
-        for day in run.days(date(2025, 11, 24), busy=(1, 1, 1, 1.2, 20, 4, 1.5)):
-            await run.live(day)
-    await run.measure()
+    await run.live_days((1, 1, 1, 1.2, 20, 4, 1.5), date(2025, 11, 24))
     run.expect("most files waiting at the same time", run.peak, at_least=1)
     run.expect("longest wait of 99 files in 100, s", run.waits.p99_s, at_most=10.0)
     run.expect("longest wait, s", run.waits.max_s, at_most=10.0)

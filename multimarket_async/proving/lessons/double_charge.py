@@ -1,7 +1,6 @@
 """Double charge: orders arrive twice, some of them with other content."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from decimal import Decimal
 
 from multimarket_async.domains import Row
@@ -13,10 +12,7 @@ KPI, COLUMN = "revenue_by_month_and_channel", "revenue_minor"
 async def perform(run: Run) -> None:
     """Deliver duplicates and contradictions; compare the revenue with that of each good order, once."""
     before = _revenue(await run.refresh())
-    async with run.collecting():
-        for day in run.days(date(2026, 3, 2), busy=(1,) * 3):
-            await run.live(day)
-    await run.measure()
+    await run.live_days((1,) * 3)
     gained = _revenue(run.kpis) - before
     run.expect("second copies delivered", run.expected["duplicate"], at_least=1)
     run.expect("contradictions delivered", run.expected["conflict"], at_least=1)

@@ -3,7 +3,7 @@
 import asyncio
 import operator
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -28,18 +28,11 @@ NOT_ALONE = (
     "A lesson accounts for every file of its data folder, so it must be alone there: end the other commands on it, "
     "such as run or top, or name another folder with --data-dir."
 )
-NOT_OURS = "This lesson stops MongoDB, so it must be an embedded one: leave out --mongo-uri."
-PORT_TAKEN = "Another program took the port of MongoDB meanwhile. No file is lost; try again."
 Number: TypeAlias = int | float | Decimal
+BOUNDS = {"equals": ("", operator.eq), "at_least": ("at least ", operator.ge), "at_most": ("at most ", operator.le)}
+MONDAY = date(2026, 3, 2)
 SAMPLE_EVERY_S = 0.02
 SCANS, RESCAN_AFTER_S = 20, 0.1  # a file on its way is in two places for a moment
-
-
-class LessonDay(NamedTuple):
-    """A day of a lesson. files: for each channel."""
-
-    period: Period
-    files: int
 
 
 class Places(NamedTuple):
@@ -53,7 +46,7 @@ class Places(NamedTuple):
 class DayEnd(NamedTuple):
     """The end of a day. peak: most files waiting at the same time. longest_s: longest wait of a file that left."""
 
-    day: LessonDay
+    period: Period
     note: str
     delivered: int
     peak: int
@@ -61,17 +54,13 @@ class DayEnd(NamedTuple):
     places: Places
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """An expectation and what was seen, as texts."""
 
     title: str
     seen: str
     expected: str
     right: bool
-
-    def __str__(self) -> str:
-        return f"{self.title}: {self.seen}, expected {self.expected}"
 
 
 class Run:
@@ -119,7 +108,6 @@ class Run:
         """Collect what waits already; then record and collect all deliveries until no file waits any more."""
         await self.parts.collector().until_empty()
         self.before = await counted(self.parts.channels, self.parts.store)
-        self._places_before = await asyncio.to_thread(_on_disk, self.parts)
         for producer in self._producers:
             producer.torn_for_s = self.torn_for_s
         ended = asyncio.Event()
@@ -132,26 +120,34 @@ class Run:
         self.waits_s += self._collector.tally.waits()
         await self.scan()
 
-    def days(self, first: date, busy: Sequence[float]) -> Iterator[LessonDay]:
-        """Successive days that share the orders in proportion to how busy they are."""
+    async def live_days(self, busy: Sequence[float], first: date = MONDAY) -> None:
+        """Deliver day by day beside the collector, and measure when no file waits any more."""
+        async with self.collecting():
+            for period, files in self.days(busy, first):
+                await self.live(period, files)
+        await self.measure()
+
+    def days(self, busy: Sequence[float], first: date = MONDAY) -> Iterator[tuple[Period, int]]:
+        """Successive days, and their files for each channel, in proportion to how busy they are."""
         midnight = datetime.combine(first, time(), UTC)
         sums = [round(self.orders_per_channel * part / sum(busy)) for part in accumulate(busy, initial=0.0)]
         for number, (before, after) in enumerate(pairwise(sums)):
             begins = midnight + timedelta(days=number)
-            yield LessonDay(Period(begins, begins + timedelta(days=1)), after - before)
+            yield Period(begins, begins + timedelta(days=1)), after - before
 
-    async def live(self, day: LessonDay, note: str = "") -> Places:
+    async def live(self, period: Period, files: int, note: str = "") -> Places:
         """Deliver the files of a day, which takes at least `day_s`; the places of all files at its end."""
         before, self._peak_today = self.delivered, self.waiting
         async with asyncio.TaskGroup() as group:
             group.create_task(asyncio.sleep(self.day_s))
-            group.create_task(self.deliver(day.files, day.period))
-        self._sample_once()
+            group.create_task(self.deliver(files, period))
+        self._peak_today = max(self._peak_today, self.waiting)
+        self.peak = max(self.peak, self._peak_today)
         waits_s = self._collector.tally.waits()
         self.waits_s += waits_s
         places = await self.scan()
         longest_s = max(waits_s, default=0.0)
-        self.on_day(DayEnd(day, note, self.delivered - before, self._peak_today, longest_s, places))
+        self.on_day(DayEnd(period, note, self.delivered - before, self._peak_today, longest_s, places))
         return places
 
     async def deliver(self, files: int, period: Period) -> None:
@@ -167,8 +163,8 @@ class Run:
     async def scan(self) -> Places:
         """The places of all files of this run; counts those that are in none of them, or in two."""
         for _ in range(SCANS):
-            now = await asyncio.to_thread(_on_disk, self.parts)
-            places = Places(*map(operator.sub, now, self._places_before))
+            now = await asyncio.to_thread(lambda: [on_disk(landing, 0) for _, landing in self.parts.channels])
+            places = Places(*map(operator.sub, _places(now), _places(self.before)))
             if not (missing := abs(self.delivered - sum(places))):
                 return places
             await asyncio.sleep(RESCAN_AFTER_S)
@@ -177,12 +173,8 @@ class Run:
 
     async def _sample(self) -> None:
         async for _ in beats(SAMPLE_EVERY_S, asyncio.Event()):
-            self._sample_once()
+            self._peak_today = max(self._peak_today, self.waiting)
             self.on_sample()
-
-    def _sample_once(self) -> None:
-        waiting = self.waiting
-        self._peak_today, self.peak = max(self._peak_today, waiting), max(self.peak, waiting)
 
     async def stop_mongodb(self) -> None:
         """Stop the embedded server."""
@@ -191,7 +183,7 @@ class Run:
     async def start_mongodb(self) -> None:
         """Start it again, under the same address. Raises CannotContinue."""
         if (server := self.parts.server) and server.uri != await server.start():
-            raise CannotContinue(PORT_TAKEN)
+            raise CannotContinue("Another program took the port of MongoDB meanwhile. No file is lost; try again.")
 
     async def refresh(self) -> dict[str, list[Row]]:
         """Publish a generation: its rows by KPI."""
@@ -224,20 +216,11 @@ class Run:
         """Delivered files that had to be quarantined."""
         return self.expected.total() - self.expected[STORED] - self.expected[DUPLICATE]
 
-    def expect(
-        self,
-        title: str,
-        seen: Number,
-        *,
-        equals: Number | None = None,
-        at_least: Number | None = None,
-        at_most: Number | None = None,
-    ) -> None:
-        """Note what was seen beside what must be seen."""
-        bounds = ("", equals, operator.eq), ("at least ", at_least, operator.ge), ("at most ", at_most, operator.le)
-        for words, bound, holds in bounds:
-            if bound is not None:
-                self.findings.append(Finding(title, _text(seen), words + _text(bound), holds(seen, bound)))
+    def expect(self, title: str, seen: Number, **bounds: Number) -> None:
+        """Note what was seen beside what must be seen: equals, at_least or at_most a number."""
+        for name, bound in bounds.items():
+            words, holds = BOUNDS[name]
+            self.findings.append(Finding(title, _text(seen), words + _text(bound), holds(seen, bound)))
 
 
 @dataclass(frozen=True)
@@ -264,14 +247,13 @@ class Lesson:
 def own_server(application: Application) -> EmbeddedServer:
     """The embedded server that this process started. Raises WrongSettings if there is none."""
     if application.server is None:
-        raise WrongSettings(NOT_OURS)
+        raise WrongSettings("This lesson stops MongoDB, so it must be an embedded one: leave out --mongo-uri.")
     if not application.server.owned:
         raise WrongSettings(NOT_ALONE)
     return application.server
 
 
-def _on_disk(application: Application) -> Places:
-    channels = [on_disk(landing, stored=0) for _, landing in application.channels]
+def _places(channels: Iterable[FeedFiles]) -> Places:
     counts = [(channel.waiting, channel.archived, channel.quarantined.total()) for channel in channels]
     return Places(*map(sum, zip(*counts, strict=True)))
 

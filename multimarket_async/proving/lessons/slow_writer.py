@@ -1,17 +1,12 @@
 """Slow writer: files appear before they are complete."""
 
-from datetime import date
-
 from multimarket_async.proving.lessons.run import Lesson, Run
 
 
 async def perform(run: Run) -> None:
     """Write a quarter of the files in two halves, two days apart."""
     run.torn_for_s = 2 * run.day_s
-    async with run.collecting():
-        for day in run.days(date(2026, 3, 2), busy=(1,) * 3):
-            await run.live(day)
-    await run.measure()
+    await run.live_days((1,) * 3)
     run.expect("files written in two halves", run.manifest.faults["torn"], at_least=1)
     run.expect("most files waiting at the same time", run.peak, at_least=1)
     run.expect("files in quarantine", run.quarantined.total(), equals=0)
