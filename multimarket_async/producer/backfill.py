@@ -50,6 +50,6 @@ async def write_backfill(files: Mapping[Producer, int], period: Period) -> Backf
 
 def by_share(producers: Sequence[Producer], files: int) -> dict[Producer, int]:
     """Divide files among producers by their shares; if all shares are 0, the last one gets them."""
-    sums = list(accumulate(producer.share for producer in producers))
+    sums = list(accumulate(producer.source.simulate.share for producer in producers))
     bounds = [round(files * part / (sums[-1] or 1)) for part in sums[:-1]]
     return dict(zip(producers, (end - first for first, end in pairwise([0, *bounds, files])), strict=True))

@@ -35,7 +35,9 @@ class Source:
         known = [DUPLICATE, TORN, *SHIFTS, *([CONFLICT, BAD, *self._corruptions.ways] if feed.corruptions else [])]
         for fault in self._rates:
             if fault not in known:
-                raise WrongSettings(_unknown(fault, feed.name, known))
+                close = difflib.get_close_matches(fault, known, n=1)
+                hint = f"Did you mean {close[0]}?" if close else f"There are {', '.join(known)}."
+                raise WrongSettings(f"There is no fault {fault} in {feed.name}. {hint}")
 
     @property
     def made_of(self) -> dict[str, str | int]:
@@ -60,16 +62,15 @@ class Source:
         fault = self._draw(rng)
         shift = SHIFTS.get(fault, timedelta())
         delivery = self.simulate(self._seed, number, earliest + shift, latest + shift)
-        if not fault:
-            return delivery, None
-        if fault == DUPLICATE:
-            return delivery, replace(delivery, expected=DUPLICATE, fault=fault)
-        if fault == CONFLICT:
-            other = self._corruptions.contradict(delivery.content)
-            return delivery, replace(delivery, content=other, expected=CONFLICT, fault=fault)
-        if fault == TORN or fault in SHIFTS:
+        if fault in (DUPLICATE, CONFLICT):
+            content = delivery.content if fault == DUPLICATE else self._corruptions.contradict(delivery.content)
+            return delivery, replace(delivery, content=content, expected=fault, fault=fault)
+        if fault in ("", TORN, *SHIFTS):
             return replace(delivery, fault=fault), None
-        return self._bad(delivery, fault, rng), None
+        ways = sorted(self._corruptions.ways)
+        way = ways[int(rng.random() * len(ways))] if fault == BAD else fault
+        content, code = self._corruptions.ways[way](delivery.content)
+        return Delivery(delivery.name, content, expected=code, fault=way), None
 
     def _draw(self, rng: Random) -> str:
         """The fault of a delivery; "" for none."""
@@ -79,12 +80,6 @@ class Source:
             if chance < 0:
                 return fault
         return ""
-
-    def _bad(self, delivery: Delivery, fault: str, rng: Random) -> Delivery:
-        ways = sorted(self._corruptions.ways)
-        way = ways[int(rng.random() * len(ways))] if fault == BAD else fault
-        content, code = self._corruptions.ways[way](delivery.content)
-        return Delivery(delivery.name, content, expected=code, fault=way)
 
 
 def _rates(text: str) -> Mapping[str, float]:
@@ -97,9 +92,3 @@ def _rates(text: str) -> Mapping[str, float]:
     if not all(rate >= 0 for rate in rates.values()) or sum(rates.values()) > 1:
         raise WrongSettings(f"faults = {text!r}: rates are shares of all deliveries, 0 to 1 in sum")
     return rates
-
-
-def _unknown(fault: str, feed: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(fault, known, n=1)
-    hint = f" Did you mean {close[0]}?" if close else f" There are {', '.join(known)}."
-    return f"There is no fault {fault} in {feed}.{hint}"

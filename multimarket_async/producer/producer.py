@@ -7,12 +7,11 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
-from pathlib import Path
 from typing import TypeAlias
 
 import structlog
@@ -77,11 +76,6 @@ class Producer:
     def delivered(self) -> int:
         """The number of delivered files."""
         return self.expected.total()
-
-    @property
-    def share(self) -> float:
-        """Share of this producer in a backfill, relative to those of the others."""
-        return self.source.simulate.share
 
     async def live(self, stop: asyncio.Event, arrivals: ArrivalProcess) -> None:
         """Deliver files dated now, pause, and so on until `stop` is set."""
@@ -184,17 +178,10 @@ class Producer:
         Written before any is used: a crash skips numbers and repeats none.
         """
         counter, seed = self._landing.sources / ".produced", str(self._settings.seed)
-        with _locked(counter.with_suffix(".lock")):
+        with counter.with_suffix(".lock").open("a") as lock:  # the kernel releases that of a killed process
+            if sys.platform != "win32":
+                fcntl.flock(lock, fcntl.LOCK_EX)
             used: dict[str, int] = json.loads(counter.read_bytes()) if counter.exists() else {}
             first = used.get(seed, 0)
             atomic_write(counter, json.dumps({**used, seed: first + numbers}).encode())
         return first
-
-
-@contextmanager
-def _locked(lock: Path) -> Iterator[None]:
-    """Hold a lock against other processes and threads; the kernel releases that of a killed process."""
-    with lock.open("a") as file:
-        if sys.platform != "win32":
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
