@@ -42,6 +42,11 @@ def integers(*names: str) -> dict[str, Expression]:
     return {name: {"$toLong": f"${name}"} for name in names}
 
 
+def table(row: Expression, *order: str) -> tuple[Stage, Stage]:
+    """The last stages: sort by these fields, and make a row of each document."""
+    return {"$sort": dict.fromkeys(order, 1)}, {"$replaceWith": row}
+
+
 def sums(by: Expression, *names: str) -> Stage:
     """One document for each value of `by`, with each of these fields added up."""
     return {"$group": {"_id": by, **{name: {"$sum": f"${name}"} for name in names}}}

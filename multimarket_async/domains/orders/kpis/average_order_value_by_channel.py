@@ -4,6 +4,22 @@ from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
+CHECK = """
+SELECT channel, count(*) FILTER (NOT cancelled) AS orders,
+  amount(half_up(sum(revenue_minor), orders)) AS average_order_value, count(*) AS gross_orders,
+  amount(half_up(sum(minor), gross_orders)) AS gross_average_order_value
+FROM commandes GROUP BY channel ORDER BY channel
+"""
+FRENCH = {
+    "Average order value": "Panier moyen",
+    "Average order value by channel": "Panier moyen par canal",
+    "Gross average order value": "Panier moyen brut",
+    "average_order_value_by_channel": (
+        "Chiffre d'affaires du canal divisé par ses commandes, hors commandes annulées, arrondi à 2 décimales "
+        "; vide si toutes ont été annulées. Les montants bruts comptent toutes les commandes."
+    ),
+}
+
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a channel."""
@@ -35,23 +51,10 @@ def kpi(settings: OrderSettings) -> Kpi:
         ),
         pipeline=[
             mql.sums("$channel", "orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor"),
-            {"$sort": {"_id": 1}},
-            {"$replaceWith": row},
+            *mql.table(row, "_id"),
         ],
-        check="""
-            SELECT channel, count(*) FILTER (NOT cancelled) AS orders,
-              amount(half_up(sum(revenue_minor), orders)) AS average_order_value, count(*) AS gross_orders,
-              amount(half_up(sum(minor), gross_orders)) AS gross_average_order_value
-            FROM commandes GROUP BY channel ORDER BY channel""",
-        french={
-            "Average order value": "Panier moyen",
-            "Average order value by channel": "Panier moyen par canal",
-            "Gross average order value": "Panier moyen brut",
-            "average_order_value_by_channel": (
-                "Chiffre d'affaires du canal divisé par ses commandes, hors commandes annulées, arrondi à 2 décimales "
-                "; vide si toutes ont été annulées. Les montants bruts comptent toutes les commandes."
-            ),
-        },
+        check=CHECK,
+        french=FRENCH,
         headline=True,
         place=4,
     )

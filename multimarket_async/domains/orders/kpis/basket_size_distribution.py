@@ -9,6 +9,23 @@ from multimarket_async.domains.orders.settings import OrderSettings
 # Smallest number of pieces in each class of baskets, and the names of the classes.
 FROM = [1, 2, 3, 4, 5, 6, 11, 21, 51]
 NAMES = [*(f"{low}" if high == low + 1 else f"{low}-{high - 1}" for low, high in pairwise(FROM)), f"{FROM[-1]}+"]
+CHECK = f"""
+SELECT basket, pieces_from, count(*) AS orders,
+  percent(count(*), sum(count(*)) OVER ()) AS orders_share_pct,
+  amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
+FROM commandes ASOF JOIN (SELECT unnest({NAMES}) AS basket, unnest({FROM}) AS pieces_from)
+  ON pieces >= pieces_from
+WHERE NOT cancelled GROUP BY basket, pieces_from ORDER BY pieces_from
+"""
+FRENCH = {
+    "Basket sizes": "Taille des paniers",
+    "Fewest pieces": "Articles, au moins",
+    "Pieces in the basket": "Articles dans le panier",
+    "basket_size_distribution": (
+        "Commandes selon le nombre d'articles, toutes lignes confondues, hors commandes annulées ; leur part "
+        "dans le total."
+    ),
+}
 
 
 def kpi(settings: OrderSettings) -> Kpi:
@@ -39,24 +56,9 @@ def kpi(settings: OrderSettings) -> Kpi:
         pipeline=[
             mql.sums("$pieces_from", "orders", "revenue_minor"),
             mql.with_totals("orders"),
-            {"$sort": {"_id": 1}},
-            {"$replaceWith": row},
+            *mql.table(row, "_id"),
         ],
-        check=f"""
-            SELECT basket, pieces_from, count(*) AS orders,
-              percent(count(*), sum(count(*)) OVER ()) AS orders_share_pct,
-              amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
-            FROM commandes ASOF JOIN (SELECT unnest({NAMES}) AS basket, unnest({FROM}) AS pieces_from)
-              ON pieces >= pieces_from
-            WHERE NOT cancelled GROUP BY basket, pieces_from ORDER BY pieces_from""",
-        french={
-            "Basket sizes": "Taille des paniers",
-            "Fewest pieces": "Articles, au moins",
-            "Pieces in the basket": "Articles dans le panier",
-            "basket_size_distribution": (
-                "Commandes selon le nombre d'articles, toutes lignes confondues, hors commandes annulées ; leur part "
-                "dans le total."
-            ),
-        },
+        check=CHECK,
+        french=FRENCH,
         place=8,
     )

@@ -4,6 +4,12 @@ from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
+CHECK = """
+SELECT channel, count(*) AS orders, count(*) FILTER (cancelled) AS cancelled_orders,
+  percent(cancelled_orders, orders) AS cancellation_rate_pct
+FROM commandes GROUP BY channel ORDER BY channel
+"""
+
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a channel."""
@@ -26,13 +32,9 @@ def kpi(settings: OrderSettings) -> Kpi:
         ),
         pipeline=[
             mql.sums("$channel", "orders", "cancelled_orders"),
-            {"$sort": {"_id": 1}},
-            {"$replaceWith": row},
+            *mql.table(row, "_id"),
         ],
-        check="""
-            SELECT channel, count(*) AS orders, count(*) FILTER (cancelled) AS cancelled_orders,
-              percent(cancelled_orders, orders) AS cancellation_rate_pct
-            FROM commandes GROUP BY channel ORDER BY channel""",
+        check=CHECK,
         french={
             "Cancellation rate": "Taux d'annulation",
             "Cancellation rate by channel": "Taux d'annulation par canal",

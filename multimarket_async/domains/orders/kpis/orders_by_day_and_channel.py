@@ -5,6 +5,13 @@ from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 DAYS = 92
+CHECK = f"""
+SELECT day, start_of(day) AS period_start, channel, count(*) AS orders,
+  count(*) FILTER (cancelled) AS cancelled_orders, amount(sum(revenue_minor)) AS revenue,
+  sum(revenue_minor) AS revenue_minor
+FROM commandes WHERE day IN (SELECT DISTINCT day FROM commandes ORDER BY day DESC LIMIT {DAYS})
+GROUP BY day, channel ORDER BY day, channel
+"""
 
 
 def kpi(settings: OrderSettings) -> Kpi:
@@ -35,15 +42,9 @@ def kpi(settings: OrderSettings) -> Kpi:
         pipeline=[
             mql.sums({"day": "$day", "channel": "$channel"}, "orders", "cancelled_orders", "revenue_minor"),
             *mql.latest("_id.day", DAYS),
-            {"$sort": {"_id.day": 1, "_id.channel": 1}},
-            {"$replaceWith": row},
+            *mql.table(row, "_id.day", "_id.channel"),
         ],
-        check=f"""
-            SELECT day, start_of(day) AS period_start, channel, count(*) AS orders,
-              count(*) FILTER (cancelled) AS cancelled_orders, amount(sum(revenue_minor)) AS revenue,
-              sum(revenue_minor) AS revenue_minor
-            FROM commandes WHERE day IN (SELECT DISTINCT day FROM commandes ORDER BY day DESC LIMIT {DAYS})
-            GROUP BY day, channel ORDER BY day, channel""",
+        check=CHECK,
         french={
             "Orders by day and channel": "Commandes par jour et par canal",
             "orders_by_day_and_channel": (

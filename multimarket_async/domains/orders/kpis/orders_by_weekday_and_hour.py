@@ -4,12 +4,17 @@ from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
+CHECK = """
+SELECT isodow(local) AS weekday, hour(local) AS hour, count(*) AS orders,
+  amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
+FROM commandes WHERE NOT cancelled GROUP BY ALL ORDER BY weekday, hour
+"""
+
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a weekday and hour."""
     row = {
-        "weekday": {"$toLong": "$_id.weekday"},
-        "hour": {"$toLong": "$_id.hour"},
+        **{name: {"$toLong": f"$_id.{name}"} for name in ("weekday", "hour")},
         **mql.integers("orders"),
         **mql.money("revenue"),
     }
@@ -31,13 +36,9 @@ def kpi(settings: OrderSettings) -> Kpi:
         ),
         pipeline=[
             mql.sums(keys, "orders", "revenue_minor"),
-            {"$sort": {"_id.weekday": 1, "_id.hour": 1}},
-            {"$replaceWith": row},
+            *mql.table(row, "_id.weekday", "_id.hour"),
         ],
-        check="""
-            SELECT isodow(local) AS weekday, hour(local) AS hour, count(*) AS orders,
-              amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
-            FROM commandes WHERE NOT cancelled GROUP BY ALL ORDER BY weekday, hour""",
+        check=CHECK,
         french={
             "Orders by weekday and hour": "Commandes par jour de la semaine et par heure",
             "Weekday, 1 is Monday": "Jour de la semaine (1 = lundi)",

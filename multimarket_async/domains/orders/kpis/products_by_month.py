@@ -5,6 +5,16 @@ from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 MONTHS, PRODUCTS = 13, 20
+CHECK = f"""
+WITH sold AS (
+  SELECT month, product, sum(l.quantity) AS quantity, sum(l.minor) AS revenue_minor
+  FROM lines l JOIN commandes USING (number) WHERE NOT cancelled GROUP BY month, product)
+SELECT month, start_of(month || '-01') AS period_start,
+  row_number() OVER (PARTITION BY month ORDER BY quantity DESC, product) AS rank,
+  product, quantity, amount(revenue_minor) AS revenue, revenue_minor
+FROM sold WHERE month IN (SELECT DISTINCT month FROM sold ORDER BY month DESC LIMIT {MONTHS})
+QUALIFY rank <= {PRODUCTS} ORDER BY month, rank
+"""
 
 
 def kpi(settings: OrderSettings) -> Kpi:
@@ -33,18 +43,9 @@ def kpi(settings: OrderSettings) -> Kpi:
             {"$match": {"quantity": {"$gt": 0}}},
             *mql.latest("_id.month", MONTHS),
             *mql.first("$quantity", "$_id.product", PRODUCTS, within="$_id.month"),
-            {"$sort": {"_id.month": 1, "rank": 1}},
-            {"$replaceWith": row},
+            *mql.table(row, "_id.month", "rank"),
         ],
-        check=f"""
-            WITH sold AS (
-              SELECT month, product, sum(l.quantity) AS quantity, sum(l.minor) AS revenue_minor
-              FROM lines l JOIN commandes USING (number) WHERE NOT cancelled GROUP BY month, product)
-            SELECT month, start_of(month || '-01') AS period_start,
-              row_number() OVER (PARTITION BY month ORDER BY quantity DESC, product) AS rank,
-              product, quantity, amount(revenue_minor) AS revenue, revenue_minor
-            FROM sold WHERE month IN (SELECT DISTINCT month FROM sold ORDER BY month DESC LIMIT {MONTHS})
-            QUALIFY rank <= {PRODUCTS} ORDER BY month, rank""",
+        check=CHECK,
         french={
             "Products by month": "Produits par mois",
             "products_by_month": (

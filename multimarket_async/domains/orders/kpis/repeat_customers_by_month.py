@@ -6,6 +6,13 @@ from multimarket_async.domains import Column, Kpi, Rollup
 from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
+CHECK = """
+SELECT month, start_of(month || '-01') AS period_start, count(*) AS customers,
+  count(*) FILTER (orders > 1) AS repeat_customers, percent(repeat_customers, customers) AS repeat_rate_pct
+FROM (SELECT month, customer, count(*) AS orders FROM commandes WHERE NOT cancelled GROUP BY ALL)
+GROUP BY month ORDER BY month
+"""
+
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a month."""
@@ -32,14 +39,9 @@ def kpi(settings: OrderSettings) -> Kpi:
         ),
         pipeline=[
             mql.sums("$period", "customers", "repeat_customers"),
-            {"$sort": {"_id": 1}},
-            {"$replaceWith": row},
+            *mql.table(row, "_id"),
         ],
-        check="""
-            SELECT month, start_of(month || '-01') AS period_start, count(*) AS customers,
-              count(*) FILTER (orders > 1) AS repeat_customers, percent(repeat_customers, customers) AS repeat_rate_pct
-            FROM (SELECT month, customer, count(*) AS orders FROM commandes WHERE NOT cancelled GROUP BY ALL)
-            GROUP BY month ORDER BY month""",
+        check=CHECK,
         french={
             "Repeat customers by month": "Clients fidèles par mois",
             "Customers": "Clients",

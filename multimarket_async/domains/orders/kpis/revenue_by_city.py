@@ -5,6 +5,11 @@ from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 CITIES = 50
+CHECK = f"""
+SELECT row_number() OVER (ORDER BY sum(revenue_minor) DESC, city) AS rank, city, count(*) AS orders,
+  amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
+FROM commandes WHERE NOT cancelled AND city IS NOT NULL GROUP BY city ORDER BY rank LIMIT {CITIES}
+"""
 
 
 def kpi(settings: OrderSettings) -> Kpi:
@@ -24,13 +29,9 @@ def kpi(settings: OrderSettings) -> Kpi:
         pipeline=[
             mql.sums("$city", "orders", "revenue_minor"),
             *mql.first("$revenue_minor", "$_id", CITIES),
-            {"$sort": {"rank": 1}},
-            {"$replaceWith": row},
+            *mql.table(row, "rank"),
         ],
-        check=f"""
-            SELECT row_number() OVER (ORDER BY sum(revenue_minor) DESC, city) AS rank, city, count(*) AS orders,
-              amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
-            FROM commandes WHERE NOT cancelled AND city IS NOT NULL GROUP BY city ORDER BY rank LIMIT {CITIES}""",
+        check=CHECK,
         french={
             "Revenue by city of delivery": "Chiffre d'affaires par ville de livraison",
             "City": "Ville",

@@ -4,6 +4,15 @@ from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
+SUMS = ("orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor")
+CHECK = """
+SELECT month, start_of(month || '-01') AS period_start, channel, count(*) AS orders,
+  count(*) FILTER (cancelled) AS cancelled_orders, amount(sum(revenue_minor)) AS revenue,
+  sum(revenue_minor) AS revenue_minor, amount(sum(minor)) AS gross_revenue,
+  sum(minor) AS gross_revenue_minor
+FROM commandes GROUP BY month, channel ORDER BY month, channel
+"""
+
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a month and channel."""
@@ -34,31 +43,23 @@ def kpi(settings: OrderSettings) -> Kpi:
             Column("gross_revenue_minor", "integer", "Gross revenue in minor units", "minor units"),
         ),
         pipeline=[
-            mql.sums(
-                {"month": "$period", "channel": "$channel"},
-                "orders",
-                "cancelled_orders",
-                "revenue_minor",
-                "gross_revenue_minor",
-            ),
-            {"$sort": {"_id.month": 1, "_id.channel": 1}},
-            {"$replaceWith": row},
+            mql.sums({"month": "$period", "channel": "$channel"}, *SUMS),
+            *mql.table(row, "_id.month", "_id.channel"),
         ],
-        check="""
-            SELECT month, start_of(month || '-01') AS period_start, channel, count(*) AS orders,
-              count(*) FILTER (cancelled) AS cancelled_orders, amount(sum(revenue_minor)) AS revenue,
-              sum(revenue_minor) AS revenue_minor, amount(sum(minor)) AS gross_revenue,
-              sum(minor) AS gross_revenue_minor
-            FROM commandes GROUP BY month, channel ORDER BY month, channel""",
-        french={
-            "Revenue by month and channel": "Chiffre d'affaires par mois et par canal",
-            "Gross revenue": "Chiffre d'affaires brut",
-            "Gross revenue in minor units": "Chiffre d'affaires brut en centimes",
-            "revenue_by_month_and_channel": (
-                f"Somme des commandes de chaque canal et mois ({settings.timezone}), hors commandes annulées. "
-                "Les montants bruts comptent toutes les commandes."
-            ),
-        },
+        check=CHECK,
+        french=_french(settings.timezone),
         headline=True,
         place=1,
     )
+
+
+def _french(timezone: str) -> dict[str, str]:
+    return {
+        "Revenue by month and channel": "Chiffre d'affaires par mois et par canal",
+        "Gross revenue": "Chiffre d'affaires brut",
+        "Gross revenue in minor units": "Chiffre d'affaires brut en centimes",
+        "revenue_by_month_and_channel": (
+            f"Somme des commandes de chaque canal et mois ({timezone}), hors commandes annulées. "
+            "Les montants bruts comptent toutes les commandes."
+        ),
+    }

@@ -4,6 +4,22 @@ from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
+CHECK = """
+SELECT channel, count(*) FILTER (NOT cancelled) AS orders,
+  percent(orders, sum(count(*) FILTER (NOT cancelled)) OVER ()) AS orders_share_pct,
+  amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor,
+  percent(sum(revenue_minor), sum(sum(revenue_minor)) OVER ()) AS revenue_share_pct
+FROM commandes GROUP BY channel ORDER BY channel
+"""
+FRENCH = {
+    "Share of each channel": "Part de chaque canal",
+    "Share of revenue": "Part du chiffre d'affaires",
+    "share_by_channel": (
+        "Commandes et chiffre d'affaires de chaque canal, en pour cent de tous les canaux, hors commandes "
+        "annulées ; vide s'il n'y en a pas."
+    ),
+}
+
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a channel."""
@@ -34,22 +50,9 @@ def kpi(settings: OrderSettings) -> Kpi:
             mql.sums("$channel", "orders", "cancelled_orders", "revenue_minor"),
             {"$set": {"orders": {"$subtract": ["$orders", "$cancelled_orders"]}}},
             mql.with_totals("orders", "revenue_minor"),
-            {"$sort": {"_id": 1}},
-            {"$replaceWith": row},
+            *mql.table(row, "_id"),
         ],
-        check="""
-            SELECT channel, count(*) FILTER (NOT cancelled) AS orders,
-              percent(orders, sum(count(*) FILTER (NOT cancelled)) OVER ()) AS orders_share_pct,
-              amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor,
-              percent(sum(revenue_minor), sum(sum(revenue_minor)) OVER ()) AS revenue_share_pct
-            FROM commandes GROUP BY channel ORDER BY channel""",
-        french={
-            "Share of each channel": "Part de chaque canal",
-            "Share of revenue": "Part du chiffre d'affaires",
-            "share_by_channel": (
-                "Commandes et chiffre d'affaires de chaque canal, en pour cent de tous les canaux, hors commandes "
-                "annulées ; vide s'il n'y en a pas."
-            ),
-        },
+        check=CHECK,
+        french=FRENCH,
         place=7,
     )

@@ -5,6 +5,23 @@ from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 PRODUCTS = 10
+CHECK = f"""
+SELECT row_number() OVER (ORDER BY quantity DESC, product) AS rank, product, quantity, gross_quantity,
+  amount(revenue_minor) AS revenue, revenue_minor
+FROM (SELECT product, sum(l.quantity) FILTER (NOT cancelled) AS quantity, sum(l.quantity) AS gross_quantity,
+        sum(l.minor) FILTER (NOT cancelled) AS revenue_minor
+      FROM lines l JOIN commandes USING (number) GROUP BY product)
+WHERE quantity > 0 ORDER BY rank LIMIT {PRODUCTS}
+"""
+FRENCH = {
+    "Top products": "Meilleures ventes",
+    "Quantity, cancelled included": "Quantité, annulées comprises",
+    "top_products": (
+        f"Les {PRODUCTS} produits, par nom, dont le plus d'articles ont été commandés, hors commandes annulées "
+        "; à quantité égale, par ordre de nom. Un produit qui ne figure que dans des commandes annulées n'est "
+        "pas classé."
+    ),
+}
 
 
 def kpi(settings: OrderSettings) -> Kpi:
@@ -33,25 +50,10 @@ def kpi(settings: OrderSettings) -> Kpi:
             mql.sums("$product", "quantity", "gross_quantity", "revenue_minor"),
             {"$match": {"quantity": {"$gt": 0}}},
             *mql.first("$quantity", "$_id", PRODUCTS),
-            {"$sort": {"rank": 1}},
-            {"$replaceWith": row},
+            *mql.table(row, "rank"),
         ],
-        check=f"""
-            SELECT row_number() OVER (ORDER BY quantity DESC, product) AS rank, product, quantity, gross_quantity,
-              amount(revenue_minor) AS revenue, revenue_minor
-            FROM (SELECT product, sum(l.quantity) FILTER (NOT cancelled) AS quantity, sum(l.quantity) AS gross_quantity,
-                    sum(l.minor) FILTER (NOT cancelled) AS revenue_minor
-                  FROM lines l JOIN commandes USING (number) GROUP BY product)
-            WHERE quantity > 0 ORDER BY rank LIMIT {PRODUCTS}""",
-        french={
-            "Top products": "Meilleures ventes",
-            "Quantity, cancelled included": "Quantité, annulées comprises",
-            "top_products": (
-                f"Les {PRODUCTS} produits, par nom, dont le plus d'articles ont été commandés, hors commandes annulées "
-                "; à quantité égale, par ordre de nom. Un produit qui ne figure que dans des commandes annulées n'est "
-                "pas classé."
-            ),
-        },
+        check=CHECK,
+        french=FRENCH,
         headline=True,
         place=2,
     )
