@@ -1,4 +1,4 @@
-"""Counts that only grow, kept by a stage while it works, for whoever reads them at any moment."""
+"""Counts that only grow, kept by a stage while it works, and read by others at any moment."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 class Histogram:
-    """How many values were at most each of `bounds` (ascending); last in `counts`, the larger ones. And their sum."""
+    """The number of values up to each of `bounds` (ascending) and, last in `counts`, of larger ones; and their sum."""
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = tuple(bounds)
@@ -34,10 +34,10 @@ def _seconds() -> Histogram:
 
 @dataclass
 class Meters:
-    """What a collector has done since it started.
+    """Counts of a collector since it started.
 
     files: by feed and outcome (stored, duplicate, or the code of a rejection). waited_s: from visible to stored or
-    set aside. breaches: files over the budget. batch_files: files in a batch. write_s: seconds MongoDB took for the
+    quarantined. breaches: files over the budget. batch_files: files in a batch. write_s: seconds MongoDB took for the
     inserts of a batch.
     """
 

@@ -51,7 +51,7 @@ def loads(content: bytes, max_depth: int = 64) -> Any:
 
 
 def _is_doubtful(content: bytes, max_depth: int) -> bool:
-    """Whether jiter may have accepted a fault: a number too large, a NUL in a key, too many levels."""
+    """True if jiter may have accepted a fault: a number too large, a NUL in a key, too many levels."""
     numbers = content.translate(_DIGITS_AS_ZERO, b"+")
     if _MANY_DIGITS in numbers or _EXPONENT in numbers or b"\\u0000" in content:
         return True
@@ -216,7 +216,7 @@ def _not_json(text: str, error: json.JSONDecodeError) -> Rejected:
 
 
 def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether the text is faultless as far as it goes."""
+    """True if the text is faultless as far as it goes."""
     if error.msg.startswith("Unterminated string") or not text[error.pos :].strip():
         return True
     token = _CUT_TOKEN.search(text)

@@ -336,7 +336,7 @@ WITH_EACH_FAULT = pytest.mark.parametrize(
 async def file_trials(request: pytest.FixtureRequest, mongo_uri: str) -> list[Trial]:
     """A trial for each call on a file that this error fits; made one by one, as those in C pass by these faults.
 
-    Real ones hit them in landing/test_bulk_faults.py.
+    Real ones hit them in landing/test_files_faults.py.
     """
     number, how = request.param
     async with _bench(mongo_uri) as bench:

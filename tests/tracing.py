@@ -26,7 +26,7 @@ def strace() -> str:
     return program
 
 
-def struck(faults: Sequence[str], log: Path, *command: object) -> list[str]:
+def with_faults(faults: Sequence[str], log: Path, *command: object) -> list[str]:
     """This Python command with these faults: `inject` expressions of strace, `when` counting in each thread by itself.
 
     log: where strace writes what it did. With `--seccomp-bpf` strace 6.1 would send signals at the first call only.

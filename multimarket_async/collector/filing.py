@@ -22,7 +22,7 @@ Disposition: TypeAlias = str | Rejected  # STORED, DUPLICATE, or the reason for 
 
 
 def disposition(accepted: AcceptedFile, outcomes: Sequence[Outcome]) -> Disposition:
-    """What becomes of a file, given the outcomes of its documents: the one place that decides it."""
+    """The disposition of a file, given the outcomes of its documents: the only place that decides it."""
     if all(isinstance(outcome, Inserted) for outcome in outcomes):
         return STORED
     for document, outcome in zip(accepted.documents, outcomes, strict=True):

@@ -55,7 +55,7 @@ class Batch(NamedTuple):
 
     @property
     def documents(self) -> list[Encoded | EncodedFollowUp]:
-        """Those of all accepted files, in their order."""
+        """The documents of all accepted files, in their order."""
         return [document for accepted in self.accepted for document in accepted.documents]
 
 

@@ -131,7 +131,7 @@ class Landing:
 
 
 def is_content(content: bytes, sha256: str) -> bool:
-    """Whether this is the content of that digest; white space that its writer put after it is no difference."""
+    """True if this is the content of that digest; white space that its writer put after it is no difference."""
     return sha256 in (hashlib.sha256(content).hexdigest(), hashlib.sha256(content.rstrip()).hexdigest())
 
 

@@ -37,7 +37,7 @@ class Misplaced(FileNotFoundError):
 
 
 def compiled() -> bool:
-    """Whether C does the work here."""
+    """True if C does the work here."""
     return _bulk is not None
 
 

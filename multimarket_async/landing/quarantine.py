@@ -1,4 +1,4 @@
-"""Bad files, set aside as they came, each with its reason beside it; and their way back."""
+"""Bad files as they were received, each with its reason beside it; and their replay."""
 
 import hashlib
 import heapq
@@ -33,7 +33,7 @@ class QuarantinedFile:
     reason: dict[str, Any]
 
     def changed(self) -> bool:
-        """Whether it was written to since it was judged: its writer ended late, or somebody mended it here."""
+        """True if it was written to since: its writer finished late, or somebody corrected it here."""
         try:
             status = os.lstat(self.path)
             return stat.S_ISREG(status.st_mode) and self._differs(status)
@@ -59,7 +59,7 @@ class QuarantinedFile:
 
 
 class Quarantine:
-    """data/quarantine/<feed>: set aside, list, send back to the landing directory."""
+    """data/quarantine/<feed>: add, list, replay into the landing directory."""
 
     def __init__(self, folder: Path, sources: Path) -> None:
         self.folder = folder
@@ -80,11 +80,11 @@ class Quarantine:
         raise AssertionError("free_names never ends")
 
     def list(self) -> list[QuarantinedFile]:
-        """What is in quarantine, oldest first."""
-        return sorted(self.each(), key=lambda one: str(one.reason.get("quarantined_at", "")))
+        """The files in quarantine, oldest first."""
+        return sorted(self.each(), key=lambda file: str(file.reason.get("quarantined_at", "")))
 
     def newest(self, most: int) -> Sequence[QuarantinedFile]:
-        """The files that were set aside last, newest first; reads the reasons of no others."""
+        """The files that were quarantined last, newest first; reads the reasons of no others."""
         with suppress(FileNotFoundError):
             entries = [entry for entry in os.scandir(self.folder) if _is_content(entry.name)]
             last = heapq.nlargest(most, entries, key=_since)
@@ -92,7 +92,7 @@ class Quarantine:
         return []
 
     def codes(self) -> Counter[str]:
-        """How many files were set aside for each reason. A reason, once read, is not read again."""
+        """The number of files by code of the reason. A reason, once read, is not read again."""
         if not self.folder.exists():
             return Counter()
         known, self._codes = self._codes, {}
@@ -103,42 +103,43 @@ class Quarantine:
         return Counter(self._codes.values())
 
     def changed(self) -> int:
-        """How many of them were written to since."""
-        return sum(one.changed() for one in self.each())
+        """The number of files that were written to since they were quarantined."""
+        return sum(file.changed() for file in self.each())
 
     def count(self) -> int:
-        """How many files are in quarantine, without reading any."""
+        """The number of files in quarantine, without reading any."""
         if not self.folder.exists():
             return 0
         return sum(not entry.name.endswith(REASON) and entry.name[0] != "." for entry in os.scandir(self.folder))
 
     def each(self) -> Iterator[QuarantinedFile]:
-        """What is in quarantine, in no order; memory holds none of it."""
+        """The files in quarantine, in no order; memory holds none of them."""
         if not self.folder.exists():
             return
         for entry in os.scandir(self.folder):
             if _is_content(entry.name):
                 yield QuarantinedFile(Path(entry.path), self._reason_for(entry.name))
 
-    def replay(self, one: QuarantinedFile, now: datetime) -> Path:
+    def replay(self, file: QuarantinedFile, now: datetime) -> Path:
         """Send a file back to the landing directory under the name it had; its history stays."""
-        attempt = {key: one.reason.get(key) for key in ("code", "pointer", "quarantined_at")}
-        history = [*one.reason.get("attempts", []), {**attempt, "replayed_at": now.isoformat()}]
-        self._write_reason(one.path.name, {**one.reason, "attempts": history})
-        placed = Path(place(str(one.path), str(self._sources), one.path.name, LONGEST))
+        reason, name = file.reason, file.path.name
+        attempt = {key: reason.get(key) for key in ("code", "pointer", "quarantined_at")}
+        history = [*reason.get("attempts", []), {**attempt, "replayed_at": now.isoformat()}]
+        self._write_reason(name, {**reason, "attempts": history})
+        placed = Path(place(str(file.path), str(self._sources), name, LONGEST))
         # Hidden from now on: found again if the file comes back, and no orphan if it does not.
-        self._reason_of(one.path.name).replace(self._history_of(placed.name))
+        self._reason_of(name).replace(self._history_of(placed.name))
         return placed
 
     def replayed_at(self, name: str) -> str | None:
-        """When the last file of this name went back; None if none did."""
+        """The time of the last replay of a file of this name; None if there was none."""
         attempts = _read(self._history_of(name)).get("attempts", [])
         return attempts[-1]["replayed_at"] if attempts else None
 
-    def _attempts(self, came_as: str, name: str) -> Sequence[dict[str, Any]]:
-        """What was tried before. After a crash in `replay` the newest history is not hidden yet."""
-        known = (self._history_of(came_as), self._history_of(name), self._reason_of(name))
-        return max((_read(file).get("attempts", []) for file in known), key=len)
+    def _attempts(self, received_as: str, name: str) -> Sequence[dict[str, Any]]:
+        """The attempts before this one. After a crash in `replay` the newest history is not hidden yet."""
+        histories = (self._history_of(received_as), self._history_of(name), self._reason_of(name))
+        return max((_read(file).get("attempts", []) for file in histories), key=len)
 
     def _write_reason(self, name: str, reason: dict[str, Any]) -> None:
         text = json.dumps(reason, ensure_ascii=False, indent=2) + "\n"
@@ -173,7 +174,7 @@ def _is_content(name: str) -> bool:
 
 
 def _since(entry: os.DirEntry[str]) -> int:
-    """When it came here (ctime: the rename), nanoseconds; 0 if it is gone."""
+    """The time of quarantine (ctime: the rename), nanoseconds since 1970; 0 if it is gone."""
     try:
         return entry.stat(follow_symlinks=False).st_ctime_ns
     except FileNotFoundError:
@@ -190,7 +191,7 @@ def _exists(path: Path) -> bool:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """A reason file; nothing where there is none, or not one of ours."""
+    """A reason file; {} where there is none, or not one of ours."""
     try:
         reason = json.loads(file.read_bytes())
     except (OSError, ValueError):

@@ -10,7 +10,7 @@ from pathlib import Path
 LONGEST_NAME_BYTES = 255  # NAME_MAX of Linux file systems
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-if _renameat2 is not None:  # told once, or ctypes finds out at each call
+if _renameat2 is not None:  # declared once, or ctypes finds out at each call
     _renameat2.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
 
 
@@ -54,7 +54,7 @@ def _rename_noreplace(source: bytes, target: bytes) -> int:
 
 
 def _rename_checked(source: str | Path, target: str | Path) -> None:
-    """Where the system has no such call: right as long as one process moves files."""
+    """The fallback on systems without that call: correct as long as one process moves files."""
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     os.rename(source, target)  # noqa: PTH104 - paths may be text

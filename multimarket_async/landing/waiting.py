@@ -1,4 +1,4 @@
-"""What waits in a landing directory."""
+"""Files that wait in a landing directory."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class WaitingFile(NamedTuple):
-    """A file of ours in the landing directory, as it was when we looked.
+    """A file of ours in the landing directory, as it was when it was looked at.
 
     where: its path as text (a Path would take longer to make than the file to read).
     bytes: its size. changed_ns: its last change (ctime: a rename counts, and nobody can fake it),
@@ -23,7 +23,7 @@ class WaitingFile(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """Its path."""
         return Path(self.where)
 
     @property
@@ -37,18 +37,18 @@ class WaitingFile(NamedTuple):
         return printable(self.entry)
 
     def unchanged_since(self, earlier: "WaitingFile") -> bool:
-        """Nobody has written to it in between."""
+        """True if nobody has written to it in between."""
         return (self.bytes, self.changed_ns) == (earlier.bytes, earlier.changed_ns)
 
     def is_at(self, path: str) -> bool:
-        """It is this file, unwritten since, that lies there now."""
+        """True if this file, unwritten since, is at that path now."""
         status = os.lstat(path)
         found = (status.st_ino, status.st_size, status.st_mtime_ns)
         return found == (self.inode, self.bytes, self.written_ns)
 
 
 def is_ours(name: str) -> bool:
-    """Hidden names and other endings belong to somebody else."""
+    """True for a visible name with our suffix; other files belong to somebody else."""
     return name.endswith(".json") and not name.startswith(".")
 
 

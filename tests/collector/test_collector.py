@@ -24,7 +24,7 @@ from multimarket_async.errors import CannotContinue, Rejected, Unavailable
 from multimarket_async.landing import Landing, Quarantine, WaitingFile
 from multimarket_async.settings import Settings
 from tests.collector.readings import READINGS, Site, away, parse
-from tests.tracing import struck
+from tests.tracing import with_faults
 
 
 def before_the_reading(landing: Landing, happen: Callable[[], object]) -> None:
@@ -134,8 +134,8 @@ async def test_feeds_with_collections_of_their_own(site: Site) -> None:
         ("$é.json", "$é.json"),
     ],
 )
-async def test_any_name_is_stored_and_set_aside(site: Site, name: str, shown: str) -> None:
-    """A name is data from outside: the good file is archived under it, a bad one is set aside, both are said."""
+async def test_any_name_is_stored_and_quarantined(site: Site, name: str, shown: str) -> None:
+    """A name is data from outside: the good file is archived under it, a bad one is quarantined under it."""
     site.put(name, {"key": 1})
     site.put(name, {"no": "key"}, "south")
     await site.collector().sweep()
@@ -168,7 +168,7 @@ async def test_a_landing_directory_removed_and_made_again(site: Site) -> None:
 # --- bad files -----------------------------------------------------------------------------
 
 
-async def test_a_bad_file_is_set_aside_with_the_reason(site: Site) -> None:
+async def test_a_bad_file_is_quarantined_with_the_reason(site: Site) -> None:
     """Code, place, digest, size and time; one line in the log; and the good one beside it is stored."""
     bad = site.put("bad.json", [{"key": 1}, {"no": "key"}]).read_bytes()
     site.put("good.json", {"key": 2})
@@ -195,7 +195,7 @@ async def test_a_bad_file_is_set_aside_with_the_reason(site: Site) -> None:
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/etc/hostname")])
 async def test_what_is_no_file_blocks_nobody(site: Site, make: Callable[[Path], object]) -> None:
-    """A directory, a pipe nobody writes to, a link: set aside at once."""
+    """A directory, a pipe nobody writes to, a link: quarantined immediately."""
     make(site.landings["north"].sources / "odd.json")
     site.put("good.json", {"key": 1})
     await site.collector().sweep()
@@ -203,7 +203,7 @@ async def test_what_is_no_file_blocks_nobody(site: Site, make: Callable[[Path], 
     assert sorted(site.stored()) == ["1"]
 
 
-async def test_too_large_is_set_aside_unread(site: Site) -> None:
+async def test_too_large_is_quarantined_unread(site: Site) -> None:
     """11 bytes where 10 are allowed: not even a digest is known."""
     site.put("1.json", b"x" * 11)
     await site.collector(max_file_bytes=10).sweep()
@@ -235,7 +235,7 @@ async def test_a_parser_that_gives_nonsense_stops_nobody(site: Site, given: Call
     assert (site.quarantined(), sorted(site.stored())) == ({"1.json": "parser_failed"}, ["2"])
 
 
-async def test_what_mongodb_cannot_hold_is_set_aside(site: Site) -> None:
+async def test_what_mongodb_cannot_hold_is_quarantined(site: Site) -> None:
     """A number beyond 64 bits would make the driver refuse the whole batch."""
     site.put("1.json", '{"key": 1, "value": 10000000000000000000}')
     site.put("2.json", {"key": 2})
@@ -243,7 +243,7 @@ async def test_what_mongodb_cannot_hold_is_set_aside(site: Site) -> None:
     assert (site.quarantined(), sorted(site.stored())) == ({"1.json": "not_storable"}, ["2"])
 
 
-async def test_what_mongodb_refuses_is_set_aside(site: Site) -> None:
+async def test_what_mongodb_refuses_is_quarantined(site: Site) -> None:
     """No key may be a list: the server refuses the document, and the others of the batch are stored."""
     site.put("1.json", "odd")
     site.put("2.json", {"key": 2})
@@ -251,7 +251,7 @@ async def test_what_mongodb_refuses_is_set_aside(site: Site) -> None:
     assert (site.quarantined(), sorted(site.stored())) == ({"1.json": "refused_by_mongodb"}, ["2"])
 
 
-async def test_what_mongodb_cannot_even_read_is_set_aside(site: Site) -> None:
+async def test_what_mongodb_cannot_even_read_is_quarantined(site: Site) -> None:
     """250 levels of nesting: one bad file, and the others of the batch are stored."""
     site.put("1.json", '{"key": 1, "value": ' + "[" * 250 + "]" * 250 + "}")
     site.put("2.json", {"key": 2})
@@ -284,7 +284,7 @@ async def test_a_young_unfinished_file_is_left_to_its_writer(site: Site, begun: 
 
 
 @pytest.mark.parametrize("begun", [b"", b'{"key": 1, "val'])
-async def test_an_unfinished_file_that_stays_so_is_set_aside(site: Site, begun: bytes) -> None:
+async def test_an_unfinished_file_that_stays_so_is_quarantined(site: Site, begun: bytes) -> None:
     """3 s unchanged: nobody writes to it any more."""
     site.put("1.json", begun)
     collector = site.collector(quiet_period_s=3.0)
@@ -329,7 +329,7 @@ async def test_an_unfinished_file_holds_up_nobody(site: Site) -> None:
 
 
 async def test_no_patience_is_no_patience(site: Site) -> None:
-    """quiet_period_s = 0: set aside at the first look."""
+    """quiet_period_s = 0: quarantined at the first look."""
     site.put("1.json", b"{")
     await site.collector(quiet_period_s=0).sweep()
     assert site.quarantined() == {"1.json": "truncated"}
@@ -350,8 +350,8 @@ async def test_a_duplicate_is_archived_as_done(site: Site) -> None:
     assert collector.tally.outcomes == Counter({("north", "stored"): 1, ("north", "duplicate"): 2})
 
 
-async def test_a_conflict_is_neither_dropped_nor_stored(site: Site) -> None:
-    """The same key with other content: the first stays as it is, the second is set aside with both digests."""
+async def test_a_conflict_is_neither_lost_nor_stored(site: Site) -> None:
+    """The same key with other content: the first stays as it is, the second is quarantined with both digests."""
     collector = site.collector()
     first = site.put("1.json", {"key": 1, "value": "first"}).read_bytes()
     await collector.sweep()
@@ -368,7 +368,7 @@ async def test_a_conflict_is_neither_dropped_nor_stored(site: Site) -> None:
 
 
 async def test_a_conflict_within_one_batch(site: Site) -> None:
-    """Two contents of one key arrive together: the older file is stored, the younger set aside."""
+    """Two contents of one key arrive together: the older file is stored, the younger quarantined."""
     older = site.put("z.json", {"key": 1, "value": "older"})
     younger = site.put("a.json", {"key": 1, "value": "younger"})
     _oldest_first(older, younger)
@@ -385,7 +385,7 @@ async def test_a_document_of_another_hand_is_a_conflict(site: Site) -> None:
 
 
 async def test_a_conflict_in_a_part_of_a_file(site: Site) -> None:
-    """One of its documents is there with other content: the file is set aside, nothing of it is received."""
+    """One of its documents is there with other content: the file is quarantined, nothing of it is received."""
     site.put("1.json", {"key": 1, "value": "first"})
     collector = site.collector()
     await collector.sweep()
@@ -456,7 +456,7 @@ async def test_a_file_that_vanishes_is_nobodys_fault(site: Site) -> None:
 
 
 async def test_a_file_that_takes_anothers_place_is_not_archived_unread(site: Site) -> None:
-    """Renamed over the file in hand, while that is being inserted: it was never read, so it must still wait."""
+    """Renamed over the file in flight, while that is being inserted: it was never read, so it must still wait."""
     path = site.put("1.json", {"key": 1, "value": "first"})
 
     async def replace() -> None:
@@ -510,7 +510,7 @@ async def test_while_mongodb_is_away_files_wait(site: Site) -> None:
 
 @pytest.mark.usefixtures("_one_by_one")
 async def test_after_an_outage_the_oldest_go_first(site: Site) -> None:
-    """Files that were in hand when MongoDB went away have waited longest."""
+    """Files that were in flight when MongoDB went away have waited longest."""
     _oldest_first(*(site.put(f"{key}.json", {"key": key}) for key in (3, 2, 1)))
     site.store.before = away
     collector = site.collector(batch_files=1)
@@ -534,7 +534,7 @@ async def test_each_outage_is_told_anew(site: Site) -> None:
     assert _events(logs, "collection.") == ["collection.interrupted", "collection.resumed"] * 2
 
 
-async def test_bad_files_are_set_aside_while_mongodb_is_away(site: Site) -> None:
+async def test_bad_files_are_quarantined_while_mongodb_is_away(site: Site) -> None:
     """To see that a file is bad takes no database."""
     site.put("good.json", {"key": 1})
     site.put("bad.json", {"no": "key"})
@@ -543,7 +543,7 @@ async def test_bad_files_are_set_aside_while_mongodb_is_away(site: Site) -> None
     assert (site.waiting(), site.quarantined()) == (["good.json"], {"bad.json": "missing"})
 
 
-async def test_bad_files_behind_many_good_ones_are_set_aside_while_mongodb_is_away(site: Site) -> None:
+async def test_bad_files_behind_many_good_ones_are_quarantined_while_mongodb_is_away(site: Site) -> None:
     """Also when more good files wait than a batch holds."""
     good = [site.put(f"{n}.json", {"key": n}) for n in range(3)]
     _oldest_first(*good, site.put("bad.json", {"no": "key"}))
@@ -567,7 +567,7 @@ async def test_only_an_insert_shows_that_mongodb_is_back(site: Site) -> None:
 
 
 async def test_an_acknowledgement_is_lost(site: Site) -> None:
-    """Written, but nobody told us: sent again, one document, and the file archived once."""
+    """Written, but the acknowledgement is lost: sent again, one document, and the file archived once."""
     site.put("1.json", {"key": 1})
     site.put("2.json", [{"key": 2}, {"key": 3}])
     site.store.after = away
@@ -580,7 +580,7 @@ async def test_an_acknowledgement_is_lost(site: Site) -> None:
     assert site.quarantined() == {}
 
 
-async def test_out_of_file_descriptors_nothing_is_set_aside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_out_of_file_descriptors_nothing_is_quarantined(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """EMFILE while reading is no fault of the files: they wait, and are stored afterwards."""
     site.put("1.json", {"key": 1})
     collector = site.collector(quiet_period_s=0)
@@ -630,8 +630,8 @@ async def test_a_stop_is_heard_though_files_never_cease_to_arrive(site: Site) ->
     assert collector.tally.total("stored") > 0
 
 
-async def test_what_went_astray_is_put_back_though_nothing_waits(site: Site) -> None:
-    """Moved unseen, and not to be put back at once: the next sweep tries again, and collects it."""
+async def test_a_misplaced_file_is_restored_though_nothing_waits(site: Site) -> None:
+    """Moved in place of another file, and not restored yet: the next sweep restores and collects it."""
     landing = site.landings["north"]
     site.put("1.json", {"key": 1})
     collector = site.collector()
@@ -711,7 +711,7 @@ async def test_kill_9(site: Site, mongo_uri: str, step: str, way: str) -> None:
     """A process killed at this step, not the first time it gets there; the next one finishes: all is there, once."""
     if step in CAREFUL and way != "careful":
         pytest.skip("files are not archived one by one")
-    _drop_good_and_bad(site)
+    _deliver_good_and_bad(site)
     command = [sys.executable, "-c", KILLED, str(site.folder), mongo_uri, site.database.name, step, way]
     await _killed_and_finished(site, *command)
 
@@ -723,12 +723,14 @@ async def test_kill_9_at_a_system_call(site: Site, mongo_uri: str, call: str, wa
     """In the middle of a batch that is read, or archived, in C."""
     if way == "careful":
         pytest.skip("they are the same calls, one by one")
-    _drop_good_and_bad(site)
+    _deliver_good_and_bad(site)
     words = ["-c", KILLED, site.folder, mongo_uri, site.database.name, "never", way]
-    await _killed_and_finished(site, *struck([call.replace(":", ":signal=SIGKILL:")], tmp_path / "strace.txt", *words))
+    await _killed_and_finished(
+        site, *with_faults([call.replace(":", ":signal=SIGKILL:")], tmp_path / "strace.txt", *words)
+    )
 
 
-def _drop_good_and_bad(site: Site) -> None:
+def _deliver_good_and_bad(site: Site) -> None:
     site.put_readings("north", range(80))
     for number in range(20):
         site.put(f"bad{number}.json", {"no": "key"})
@@ -763,7 +765,7 @@ class Stubborn(Landing):
 
 
 async def test_a_file_that_cannot_be_archived_blocks_nobody(site: Site) -> None:
-    """The others are archived; it is told once, tried again later, and archived when that works; stored once."""
+    """The others are archived; it is logged once, tried again later, and archived when that works; stored once."""
     site.landings["north"] = landing = Stubborn(site.folder, "north")
     site.put("stuck.json", {"key": 1})
     site.put("2.json", {"key": 2})
@@ -796,8 +798,8 @@ class Full(Quarantine):
         pytest.param(b"{", id="cut"),
     ],
 )
-async def test_a_bad_file_that_cannot_be_set_aside_blocks_nobody(site: Site, bad: bytes) -> None:
-    """It stays where it is, is told once, and the good ones go on."""
+async def test_a_bad_file_that_cannot_be_quarantined_blocks_nobody(site: Site, bad: bytes) -> None:
+    """It stays where it is, is logged once, and the good ones go on."""
     landing = site.landings["north"]
     landing.quarantine = Full(landing.quarantine.folder, landing.sources)
     site.put("bad.json", bad)
@@ -882,7 +884,7 @@ async def test_oldest_first(site: Site) -> None:
 
 
 async def test_run_collects_until_it_is_stopped(site: Site) -> None:
-    """Away at first, it tries again, stores, goes on looking, and ends when told to."""
+    """Away at first, it tries again, stores, goes on looking, and ends when it is stopped."""
     stop = asyncio.Event()
 
     async def away_once() -> None:
@@ -915,7 +917,7 @@ async def test_run_ends_during_an_outage(site: Site) -> None:
 
 
 async def test_until_empty_ends_when_nothing_waits(site: Site) -> None:
-    """Good files stored, bad ones set aside, a cut one too after its time: nothing of ours is left."""
+    """Good files stored, bad ones quarantined, a cut one too after its time: nothing of ours is left."""
     site.put_readings("north", range(25))
     site.put("bad.json", {"no": "key"})
     site.put("cut.json", b"{")
@@ -945,7 +947,7 @@ async def test_until_empty_waits_for_mongodb(site: Site) -> None:
 
 
 async def test_until_empty_gives_up_when_mongodb_stays_away(site: Site) -> None:
-    """After its patience it says how many files wait, unharmed; the bad one is set aside all the same."""
+    """After its patience it says how many files wait, unharmed; the bad one is quarantined all the same."""
     site.put("1.json", {"key": 1})
     site.put("2.json", {"key": 2}, "south")
     site.put("bad.json", {"no": "key"})
@@ -961,7 +963,7 @@ async def test_until_empty_gives_up_when_mongodb_stays_away(site: Site) -> None:
 
 
 async def test_latency_counts_from_landing(site: Site) -> None:
-    """Landed 12.5 s ago by the wall: over the budget of 10 s, and told as a breach."""
+    """Landed 12.5 s ago by the wall: over the budget of 10 s, and counted as a breach."""
     landed_ns = site.put("1.json", {"key": 1}).stat().st_ctime_ns
     site.hands.wall = datetime.fromtimestamp(landed_ns / 1e9, UTC) + timedelta(seconds=12.5)
     collector = site.collector(latency_budget_s=10)

@@ -38,7 +38,7 @@ CALLS_A_FILE = {
     "close": 1.02,
     "renameat2": 1.02,  # it never overwrites, so nothing has to look for a free name before
     # Three: the listing looks (age, size); so does the archive, before the move and, at what was moved, after it.
-    # A look for new files while up to three batches are still in hand leaves those out.
+    # A scan for new files while up to three batches are still in flight leaves those out.
     "newfstatat": 3.05,
 }
 OTHERS_A_FILE = 0.5  # some dozen a batch, to mongod, and more the longer a busy machine takes; 1 would be one a file

@@ -98,7 +98,7 @@ async def test_any_arrival_gives_the_same_document(
     arrivals = data.draw(st.permutations([*files, *again]))
     for batch in batches(arrivals, data.draw(st.sets(st.integers(0, len(arrivals))))):
         await world.write(*batch)
-    assert told(world.document(number)) == model(events, own if with_order else None)
+    assert lifecycle_of(world.document(number)) == model(events, own if with_order else None)
 
 
 def batches(files: Sequence[bytes], cuts: set[int]) -> list[Sequence[bytes]]:
@@ -106,7 +106,7 @@ def batches(files: Sequence[bytes], cuts: set[int]) -> list[Sequence[bytes]]:
     return [files[start:end] for start, end in itertools.pairwise(edges)]
 
 
-def told(document: Any) -> Any:
+def lifecycle_of(document: Any) -> Any:
     """State, and the history as (state, days after the order)."""
     if document is None:
         return None
@@ -160,7 +160,7 @@ async def test_of_two_states_at_the_same_instant_the_later_in_a_life_wins(world:
 async def test_a_state_older_than_the_order_changes_nothing_but_the_history(world: World) -> None:
     """The state an order is delivered with counts from its date on."""
     await world.write(order("1", statut_commande="annulée"), follow_up("1", "payée", -1))
-    assert told(world.document("1")) == ("annulée", [("payée", -1), ("annulée", 0)])
+    assert lifecycle_of(world.document("1")) == ("annulée", [("payée", -1), ("annulée", 0)])
 
 
 async def test_a_follow_up_before_its_order_is_kept_and_is_no_order(world: World) -> None:

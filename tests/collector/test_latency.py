@@ -1,4 +1,4 @@
-"""Latency is a contract: breaches are counted exactly, the oldest come first, and the lag is told."""
+"""Latency is a contract: breaches are counted exactly, the oldest come first, and the lag is reported."""
 
 import json
 import os
@@ -116,8 +116,8 @@ async def test_the_oldest_grows_older_and_every_breach_is_counted_once(tmp_path:
     late = events(logs, "latency.breached")
     assert [(one["files"], round(one["worst_s"])) for one in late] == [(3, 12), (3, 16), (3, 20), (3, 24)]
     assert {one["feed"] for one in late} <= set(FEEDS)
-    [told] = events(logs, "latency.measured")
-    assert (told["files"], told["breaches"], round(told["max_s"]), told["waiting"]) == (18, 12, 24, 0)
+    [measured] = events(logs, "latency.measured")
+    assert (measured["files"], measured["breaches"], round(measured["max_s"]), measured["waiting"]) == (18, 12, 24, 0)
 
 
 async def test_files_in_time_are_no_breach(tmp_path: Path) -> None:
@@ -139,12 +139,12 @@ async def test_what_waits_is_told_though_nothing_moves(tmp_path: Path) -> None:
         for seconds in (9.0, 30.0):
             site.hands.seconds = seconds
             assert site.reporter.report() == 2
-    told = events(logs, "latency.measured")
-    assert [(one["files"], one["waiting"], one["waiting_bytes"], one["overdue"]) for one in told] == [
+    measured = events(logs, "latency.measured")
+    assert [(one["files"], one["waiting"], one["waiting_bytes"], one["overdue"]) for one in measured] == [
         (0, 2, 8, 0),
         (0, 2, 8, 2),
     ]
-    assert [round(one["oldest_s"]) for one in told] == [9, 30]
+    assert [round(one["oldest_s"]) for one in measured] == [9, 30]
 
 
 def test_the_age_told_is_that_of_the_oldest(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ async def test_where_nothing_came_and_nothing_waits_nothing_is_logged(tmp_path: 
 
 
 def test_breaches_of_a_batch() -> None:
-    """How many, the worst and whose it is; exactly the budget is in time; told once."""
+    """How many, the worst and whose it is; exactly the budget is in time; reported once."""
     tally = Tally(10.0)
     for feed, wait_s in (("a", 10.0), ("a", 10.001), ("b", 12.34567), ("a", 11.0), ("c", 0.1)):
         tally.count(feed, "stored", wait_s)
@@ -192,7 +192,7 @@ def test_breaches_of_a_batch() -> None:
 # --- the last hour ----------------------------------------------------------------------------
 
 
-def told(reporter: LatencyReporter, file: Path, clock: Clock) -> dict[str, Any]:
+def reported(reporter: LatencyReporter, file: Path, clock: Clock) -> dict[str, Any]:
     reporter.report()
     report = last_report(file, clock.now())
     assert report is not None
@@ -206,13 +206,13 @@ def test_the_last_minute_is_exact_and_the_last_hour_to_2_percent(tmp_path: Path)
     hands.seconds = 60.0
     for seconds in range(1, 101):
         tally.count("a", "stored", float(seconds))
-    first = told(reporter, file, hands.clock)
+    first = reported(reporter, file, hands.clock)
     minute = {"seconds": 60.0, "files": 100, "p50_s": 50.5, "p99_s": 99.01, "max_s": 100.0, "breaches": 5}
     assert first["last_minute"] == minute
     hands.seconds = 120.0
     for _ in range(100):
         tally.count("a", "stored", 0.5)
-    second = told(reporter, file, hands.clock)
+    second = reported(reporter, file, hands.clock)
     assert second["last_minute"]["max_s"] == 0.5
     hour = second["last_hour"]
     assert (hour["seconds"], hour["files"], hour["max_s"], hour["breaches"]) == (120.0, 200, 100.0, 5)
@@ -221,18 +221,18 @@ def test_the_last_minute_is_exact_and_the_last_hour_to_2_percent(tmp_path: Path)
 
 
 def test_what_is_over_an_hour_old_is_forgotten(tmp_path: Path) -> None:
-    """Memory is bounded, and yesterday's bad hour is not told for ever."""
+    """Memory is bounded, and yesterday's bad hour is not reported for ever."""
     hands, tally, file = Hands(), Tally(10.0), tmp_path / "latency.json"
     reporter = LatencyReporter(tally, list, file, hands.clock)
     tally.count("a", "stored", 50.0)
     for minute in range(60):
         hands.seconds = 60.0 * minute
         tally.count("a", "stored", 1.0)
-        report = told(reporter, file, hands.clock)
+        report = reported(reporter, file, hands.clock)
         assert report["last_hour"]["breaches"] == 1
     hands.seconds = 3600.0
     tally.count("a", "stored", 1.0)
-    hour = told(reporter, file, hands.clock)["last_hour"]
+    hour = reported(reporter, file, hands.clock)["last_hour"]
     assert (hour["files"], hour["breaches"], hour["max_s"]) == (60, 0, 1.0)
 
 
@@ -243,7 +243,7 @@ def test_the_shortest_and_the_longest_waits(tmp_path: Path, waits_s: list[float]
     reporter = LatencyReporter(tally, list, file, hands.clock)
     for wait_s in waits_s:
         tally.count("a", "stored", wait_s)
-    hour = told(reporter, file, hands.clock)["last_hour"]
+    hour = reported(reporter, file, hands.clock)["last_hour"]
     assert hour["p50_s"] <= hour["p99_s"] <= hour["max_s"] == round(max(waits_s), 3)
 
 
@@ -279,7 +279,7 @@ def test_a_report_of_another_hand_is_none(tmp_path: Path, content: bytes) -> Non
 
 @pytest.mark.parametrize("error", [OSError(24, "too many open files"), Unavailable("no descriptors")])
 def test_a_folder_that_cannot_be_listed_stops_no_report(tmp_path: Path, error: Exception) -> None:
-    """The waits are told, and how many wait is not known."""
+    """The waits are reported, and the number of waiting files is unknown."""
 
     def waiting() -> list[Any]:
         raise error

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from multimarket_async.landing import compiled, deliver, files
-from tests.tracing import missing, struck
+from tests.tracing import missing, with_faults
 
 KILLED = """
 import os, signal, sys
@@ -25,7 +25,7 @@ files.deliver(Path(sys.argv[1]), [("a.json", b"[1, 2, 3]")])
 """
 
 
-STRUCK = """
+CHILD = """
 import sys
 from pathlib import Path
 from multimarket_async.landing import deliver
@@ -128,7 +128,7 @@ def delivered_under(fault: str, tmp_path: Path) -> tuple[str, int]:
         missing("needs a C compiler, and an installation by it")
     folder = tmp_path / "folder"
     folder.mkdir()
-    command = struck([fault], tmp_path / "strace.txt", "-c", STRUCK, folder)
+    command = with_faults([fault], tmp_path / "strace.txt", "-c", CHILD, folder)
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     found = contents(folder)
     assert found == {f"{n}.json": b"0123456789" for n in range(len(found))}

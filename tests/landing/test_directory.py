@@ -56,14 +56,14 @@ def _changed_after(path: Path, moment_ns: int) -> int:
 # --- deliver ----------------------------------------------------------------------------------
 
 
-async def test_drop_puts_the_file_there(landing: Landing) -> None:
+async def test_deliver_puts_the_file_there(landing: Landing) -> None:
     """The content arrives under the name, and nothing else is left."""
     path = await landing.deliver("1.json", b"whole")
     assert (path, path.read_bytes()) == (landing.sources / "1.json", b"whole")
     assert _listed(landing.sources) == ["1.json"]
 
 
-async def test_a_half_written_drop_is_nobodys(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_half_written_delivery_is_not_ours(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Up to the rename the file has a name that is not ours: killed there, it never becomes an order."""
     seen: list[tuple[list[str], list[WaitingFile]]] = []
 
@@ -78,7 +78,7 @@ async def test_a_half_written_drop_is_nobodys(landing: Landing, monkeypatch: pyt
     assert (len(names), names[0][0], is_ours(names[0]), waiting) == (1, ".", False, [])
 
 
-async def test_a_drop_that_fails_leaves_nothing(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_delivery_that_fails_leaves_nothing(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Disk full at the rename: the hidden file goes too."""
 
     def full(*_: object) -> str:
@@ -90,7 +90,7 @@ async def test_a_drop_that_fails_leaves_nothing(landing: Landing, monkeypatch: p
     assert _listed(landing.sources) == []
 
 
-async def test_drop_never_overwrites_a_waiting_file(landing: Landing) -> None:
+async def test_deliver_never_overwrites_a_waiting_file(landing: Landing) -> None:
     """A second file of the same name waits beside the first."""
     await landing.deliver("1.json", b"first")
     second = await landing.deliver("1.json", b"second")
@@ -98,14 +98,14 @@ async def test_drop_never_overwrites_a_waiting_file(landing: Landing) -> None:
     assert (landing.sources / "1.json").read_bytes() == b"first"
 
 
-async def test_drops_at_the_same_time_all_arrive(landing: Landing) -> None:
+async def test_deliveries_at_the_same_time_all_arrive(landing: Landing) -> None:
     """Twenty delivers under one name are twenty files."""
     await asyncio.gather(*(landing.deliver("1.json", str(n).encode()) for n in range(20)))
     assert sorted(int(file.path.read_bytes()) for file in landing.waiting()) == list(range(20))
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-async def test_drop_takes_any_name(landing: Landing, name: str) -> None:
+async def test_deliver_takes_any_name(landing: Landing, name: str) -> None:
     """A name is any bytes but a slash."""
     assert (await landing.deliver(name, b"{}")).name == name
 

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from multimarket_async.landing import compiled, files
-from tests.tracing import missing, struck
+from tests.tracing import missing, with_faults
 
 COLLECTED = """
 import json, sys, threading
@@ -72,7 +72,7 @@ def data_dir(tmp_path: Path) -> Path:
 
 def collected(data_dir: Path, *faults: str) -> list[Any]:
     """The files the child saw, read and moved."""
-    command = struck(faults, data_dir / "strace.txt", "-c", COLLECTED, data_dir)
+    command = with_faults(faults, data_dir / "strace.txt", "-c", COLLECTED, data_dir)
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -99,7 +99,7 @@ def number_of(data_dir: Path, call: str, words: str, time: int = 1) -> int:
     """Which of the thread's calls of this name is the one with these words: so often as it happens, by a trial."""
     log, copy = (data_dir.with_name(f"{data_dir.name}.{name}") for name in ("log", "copy"))
     shutil.copytree(data_dir, copy)
-    never = struck([f"{call}:error=EIO:when=65535"], log, "-c", COLLECTED, copy)
+    never = with_faults([f"{call}:error=EIO:when=65535"], log, "-c", COLLECTED, copy)
     subprocess.run(never, check=True, capture_output=True)
     lines = [line.split(" ", 1) for line in log.read_text().splitlines() if f" {call}(" in line]
     numbers = [n for n, (_, line) in enumerate((one for one in lines if one[0] == lines[-1][0]), 1) if words in line]
@@ -209,7 +209,7 @@ def first_look_of_the_move(data_dir: Path) -> int:
 )
 def test_who_is_killed_has_moved_what_came_before(data_dir: Path, fault: str, moved: int) -> None:
     """Each file is where it was, or where it belongs; nothing is in between."""
-    command = struck([fault], data_dir / "strace.txt", "-c", COLLECTED, data_dir)
+    command = with_faults([fault], data_dir / "strace.txt", "-c", COLLECTED, data_dir)
     assert subprocess.run(command, check=False, capture_output=True).returncode in (-signal.SIGKILL, 128 + 9)
     assert there(data_dir) == waiting(*NAMES[moved:])
 
@@ -223,7 +223,7 @@ class Stopped:
     def __init__(self, data_dir: Path, *whens: int) -> None:
         self._log, self._stops, self._stops_of_main = data_dir / "strace.txt", 0, 0
         fault = f"newfstatat:signal=SIGSTOP:when={whens[0]}..{whens[-1]}"
-        command = struck([fault], self._log, "-c", COLLECTED, data_dir)
+        command = with_faults([fault], self._log, "-c", COLLECTED, data_dir)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def stop(self) -> None:
@@ -338,7 +338,7 @@ print("waited until it had read", flush=True)
 
 def test_other_threads_go_on_meanwhile(data_dir: Path) -> None:
     """A read is held up for 20 s by the tracer; who does not wait for it sees it held up."""
-    command = struck(["readv:delay_enter=20s:when=1"], data_dir / "strace.txt", "-c", WITHOUT_LOCK)
+    command = with_faults(["readv:delay_enter=20s:when=1"], data_dir / "strace.txt", "-c", WITHOUT_LOCK)
     process = subprocess.Popen([*command, str(data_dir / "sources" / "north")], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Bad files: set aside as they came, with the reason, and sent back with their history."""
+"""Bad files: quarantined as they came, with the reason, and sent back with their history."""
 
 import json
 import os
@@ -134,7 +134,7 @@ def test_a_sentence_that_is_not_text(landing: Landing) -> None:
     assert _reason(path)["pointer"] == "/\ud800"
 
 
-def test_directories_and_links_are_set_aside_too(landing: Landing) -> None:
+def test_directories_and_links_are_quarantined_too(landing: Landing) -> None:
     """What is no file moves as it is: a directory with what is in it, a link as a link."""
     folder = landing.sources / "1.json"
     folder.mkdir()
@@ -155,7 +155,7 @@ def test_a_removed_quarantine_comes_back(landing: Landing) -> None:
 
 
 def test_list_is_oldest_first(landing: Landing) -> None:
-    """By when they were set aside, not by name."""
+    """By when they were quarantined, not by name."""
     _quarantine(landing, "a.json", quarantined_at="2026-03-02")
     _quarantine(landing, "b.json", quarantined_at="2026-03-01")
     assert [one.path.name for one in landing.quarantine.list()] == ["b.json", "a.json"]
@@ -229,7 +229,7 @@ def test_two_processes_of_one_number_do_not_mix_their_reasons(landing: Landing) 
     assert theirs.read_text() == "half a reason of another process"
 
 
-def test_two_quarantines_set_aside_one_file_once(landing: Landing) -> None:
+def test_two_processes_quarantine_a_file_once(landing: Landing) -> None:
     """Who comes second learns that it is gone, and the first one's file keeps its reason."""
     other = Quarantine(landing.quarantine.folder, landing.sources)
     path = _quarantine(landing, "1.json")

@@ -25,7 +25,7 @@ def landing(tmp_path: Path) -> Landing:
     return landing
 
 
-def set_aside(landing: Landing, content: bytes = b'{"a', name: str = "1.json", **facts: Any) -> QuarantinedFile:
+def quarantined(landing: Landing, content: bytes = b'{"a', name: str = "1.json", **facts: Any) -> QuarantinedFile:
     """As the collector does it: what it knows of the file is what it saw before it read it."""
     (landing.sources / name).write_bytes(content)
     seen = looked_at(landing, name)
@@ -40,7 +40,7 @@ def looked_at(landing: Landing, name: str) -> WaitingFile:
 
 def test_a_file_left_alone_has_not_changed(landing: Landing) -> None:
     """Nor has one whose time alone was touched, or whose rights: only the content decides."""
-    one = set_aside(landing)
+    one = quarantined(landing)
     assert not one.changed()
     os.utime(one.path, (2e9, 2e9))
     one.path.chmod(0o600)
@@ -63,20 +63,20 @@ def test_a_writer_that_ends_late_is_noticed(landing: Landing) -> None:
 @pytest.mark.parametrize("written", [b'{"b', b"{}", b"", b'{"a": 1}'])
 def test_any_other_content_is_a_change(landing: Landing, written: bytes) -> None:
     """Shorter, longer, or of the same length within the same tick of the kernel's clock."""
-    one = set_aside(landing)
+    one = quarantined(landing)
     one.path.write_bytes(written)
     assert one.changed()
 
 
 def test_a_writer_between_the_look_and_the_move_is_noticed(landing: Landing) -> None:
     """The digest is that of what was read, so what was written after the reading counts."""
-    one = set_aside(landing, b'{"b', sha256=hashlib.sha256(b'{"a').hexdigest())
+    one = quarantined(landing, b'{"b', sha256=hashlib.sha256(b'{"a').hexdigest())
     assert one.changed()
 
 
 def test_a_file_that_was_never_read(landing: Landing) -> None:
     """Too large, or not readable: there is no digest, and its size and its time decide."""
-    one = set_aside(landing, sha256=None)
+    one = quarantined(landing, sha256=None)
     assert not one.changed()
     later_ns = time.time_ns() + 10**9
     os.utime(one.path, ns=(later_ns, later_ns))
@@ -86,7 +86,7 @@ def test_a_file_that_was_never_read(landing: Landing) -> None:
 @pytest.mark.parametrize("digest", [None, "d1"])
 def test_another_size_is_a_change_whatever_the_time_says(landing: Landing, digest: str | None) -> None:
     """A copy that keeps the time of its original, years ago."""
-    one = set_aside(landing, sha256=digest)
+    one = quarantined(landing, sha256=digest)
     one.path.write_bytes(b'{"a": 1}')
     os.utime(one.path, (1e9, 1e9))
     assert one.changed()
@@ -95,7 +95,7 @@ def test_another_size_is_a_change_whatever_the_time_says(landing: Landing, diges
 @pytest.mark.parametrize("reason", [b"", b"[]", b'{"code": 1, "sentence": "x"}', b'{"code": "x"}'])
 def test_a_damaged_reason_is_unknown_and_no_change(landing: Landing, reason: bytes) -> None:
     """Whatever lies in its place: listed, and offered to nobody."""
-    one = set_aside(landing)
+    one = quarantined(landing)
     one.path.with_name("1.json.reason.json").write_bytes(reason)
     [listed] = landing.quarantine.list()
     assert (listed.reason["code"], listed.changed()) == ("unknown", False)
@@ -103,7 +103,7 @@ def test_a_damaged_reason_is_unknown_and_no_change(landing: Landing, reason: byt
 
 def test_what_is_no_file_or_gone_has_not_changed(landing: Landing) -> None:
     """A pipe blocks nobody; nor does one that took the file's place."""
-    one = set_aside(landing)
+    one = quarantined(landing)
     one.path.unlink()
     assert not one.changed()
     os.mkfifo(one.path)
@@ -118,7 +118,7 @@ def test_what_is_no_file_or_gone_has_not_changed(landing: Landing) -> None:
 def test_changed_files_are_counted(landing: Landing) -> None:
     """Two of three."""
     for name, late in (("1.json", b"1"), ("2.json", b""), ("3.json", b"3")):
-        one = set_aside(landing, name=name)
+        one = quarantined(landing, name=name)
         one.path.write_bytes(one.content() + late)
     assert landing.quarantine.changed() == 2
 
@@ -129,19 +129,19 @@ def test_changed_files_are_counted(landing: Landing) -> None:
 def test_when_a_file_went_back(landing: Landing) -> None:
     """Known by its name, for as long as its history is kept."""
     assert landing.quarantine.replayed_at("1.json") is None
-    landing.quarantine.replay(set_aside(landing), NOW)
+    landing.quarantine.replay(quarantined(landing), NOW)
     assert landing.quarantine.replayed_at("1.json") == "2026-03-01T12:00:00+00:00"
 
 
 def test_attempts_survive_a_crash_within_replay(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed after the file went back and before its history was hidden: it comes back, and all attempts with it."""
-    landing.quarantine.replay(set_aside(landing), NOW)
-    second = set_aside(landing)
+    landing.quarantine.replay(quarantined(landing), NOW)
+    second = quarantined(landing)
     monkeypatch.setattr("multimarket_async.landing.quarantine.Quarantine._history_of", crash)
     with pytest.raises(KeyboardInterrupt):
         landing.quarantine.replay(second, NOW)
     monkeypatch.undo()
-    assert len(set_aside(landing).reason["attempts"]) == 2
+    assert len(quarantined(landing).reason["attempts"]) == 2
 
 
 def crash(*_: object) -> Path:
@@ -150,7 +150,7 @@ def crash(*_: object) -> Path:
 
 def test_two_replays_at_once_send_a_file_once(landing: Landing) -> None:
     """Who comes second learns that it is gone."""
-    one = set_aside(landing)
+    one = quarantined(landing)
     landing.quarantine.replay(one, NOW)
     with pytest.raises(FileNotFoundError):
         landing.quarantine.replay(one, NOW)
@@ -159,7 +159,7 @@ def test_two_replays_at_once_send_a_file_once(landing: Landing) -> None:
 
 def test_a_file_that_comes_back_beside_another_of_its_name_brings_its_history(landing: Landing) -> None:
     """The name it waits under is taken in quarantine when it returns."""
-    placed = landing.quarantine.replay(set_aside(landing, b"first"), NOW)
+    placed = landing.quarantine.replay(quarantined(landing, b"first"), NOW)
     (landing.quarantine.folder / "1.json").write_bytes(b"laid here by hand")
     back = landing.quarantine.add(placed, BAD, {})
     reason = json.loads(back.with_name(back.name + ".reason.json").read_bytes())
@@ -170,7 +170,7 @@ def test_a_disk_full_for_the_reason_leaves_no_rubbish(landing: Landing, monkeypa
     """The half-written reason goes, the file stays where it was."""
     monkeypatch.setattr(Path, "replace", disk_full)
     with pytest.raises(OSError, match="full"):
-        set_aside(landing)
+        quarantined(landing)
     assert list(landing.quarantine.folder.iterdir()) == []
     assert [file.name for file in landing.waiting()] == ["1.json"]
 

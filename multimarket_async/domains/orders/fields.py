@@ -1,4 +1,4 @@
-"""What the files of orders have in common: their fields, and words for what is wrong with one."""
+"""The fields that orders and follow-ups share, and the sentences for a value that is rejected."""
 
 import re
 from collections.abc import Iterable

@@ -86,7 +86,7 @@ class Line(TypedDict):
 
 @with_config(AS_DELIVERED)
 class Delivery(TypedDict):
-    """Where an order goes."""
+    """The address of an order."""
 
     adresse: str
     ville: str

@@ -1,4 +1,4 @@
-"""Up to three batches on their way at once: they keep out of each other's way, fail and are given up each by itself."""
+"""Up to three batches in flight: they do not disturb each other, and fail and are cancelled each by itself."""
 
 import asyncio
 import errno
@@ -34,20 +34,20 @@ class Log:
 
     def __init__(self, site: Site, while_inserting: Callable[[str], Any]) -> None:
         self.said: list[str] = []
-        self.at_once, self.most_at_once = 0, 0
+        self.in_flight, self.max_in_flight = 0, 0
         self._insert, self._while = site.store.insert, while_inserting
         site.store.insert = self.insert  # type: ignore[method-assign]
 
     async def insert(self, collection: str, documents: Sequence[Any]) -> Any:
         key = documents[0].key if documents else ""
         self.said.append(f"{key} begins")
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
             await self._while(key)
             return await self._insert(collection, documents)
         finally:
-            self.at_once -= 1
+            self.in_flight -= 1
             self.said.append(f"{key} ends")
 
 
@@ -67,15 +67,15 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_so_many_are_inserted_at_once_and_no_more(site: Site) -> None:
+async def test_three_batches_are_in_flight_and_no_more(site: Site) -> None:
     site.put_readings("north", range(3 * BATCHES_IN_FLIGHT))
 
     async def wait(_: str) -> None:
-        await until(lambda: log.most_at_once == BATCHES_IN_FLIGHT)
+        await until(lambda: log.max_in_flight == BATCHES_IN_FLIGHT)
 
     log = Log(site, wait)
     assert await site.collector(batch_files=1).sweep()
-    assert log.most_at_once == BATCHES_IN_FLIGHT == 3
+    assert log.max_in_flight == BATCHES_IN_FLIGHT == 3
     assert (len(site.stored()), site.waiting()) == (9, [])
 
 
@@ -127,7 +127,7 @@ async def test_one_fails_and_the_others_are_archived(site: Site, failing: str) -
     put_in_turn(site, *({"key": key} for key in range(3)))
 
     async def fail(key: str) -> None:
-        await until(lambda: log.most_at_once == 3)
+        await until(lambda: log.max_in_flight == 3)
         if key == failing:
             raise Unavailable("planted")
 
@@ -136,7 +136,7 @@ async def test_one_fails_and_the_others_are_archived(site: Site, failing: str) -
         assert await collector.sweep() is False
         assert site.waiting() == [f"{failing}.json"]
         assert collector.tally.outcomes == Counter({("north", "stored"): 2})
-        log._while = _at_once
+        log._while = _in_flight
         assert await collector.sweep() is True
     assert (sorted(site.stored()), site.waiting()) == (["0", "1", "2"], [])
     assert collector.tally.outcomes == Counter({("north", "stored"): 3})
@@ -144,7 +144,7 @@ async def test_one_fails_and_the_others_are_archived(site: Site, failing: str) -
     assert events == ["collection.interrupted", "collection.resumed"]
 
 
-async def _at_once(_: str) -> None:
+async def _in_flight(_: str) -> None:
     """Nothing happens."""
 
 
@@ -159,7 +159,7 @@ async def test_what_waits_for_one_that_fails_is_not_tried(site: Site) -> None:
     log, collector = Log(site, fail), site.collector(batch_files=1)
     assert await collector.sweep() is False
     assert (log.said, site.stored()) == (["1 begins", "1 ends"], {})
-    log._while = _at_once
+    log._while = _in_flight
     assert await collector.sweep() is True
     assert (site.stored(), site.quarantined()) == ({"1": "older"}, {"1.json": "conflict"})
 
@@ -168,14 +168,14 @@ async def test_a_mistake_in_one_is_heard_when_the_others_have_ended(site: Site) 
     put_in_turn(site, *({"key": key} for key in range(3)))
 
     async def fail(key: str) -> None:
-        await until(lambda: log.most_at_once == 3)
+        await until(lambda: log.max_in_flight == 3)
         if key == "0":
             raise RuntimeError("planted")
 
     log = Log(site, fail)
     with pytest.raises(RuntimeError, match="planted"):
         await site.collector(batch_files=1).sweep()
-    assert (log.at_once, site.archived()) == (0, ["1.json", "2.json"])
+    assert (log.in_flight, site.archived()) == (0, ["1.json", "2.json"])
 
 
 async def test_while_one_hangs_a_stop_is_heard(site: Site) -> None:
@@ -212,11 +212,11 @@ async def test_inserts_that_hang_keep_nobody_from_stopping(site: Site) -> None:
 
     log, collector = Log(site, hang), site.collector(batch_files=1)
     task = asyncio.create_task(collector.sweep())
-    await until(lambda: log.at_once == 3)
+    await until(lambda: log.in_flight == 3)
     task.cancel()
     await given_up(task)
-    assert (log.at_once, site.stored(), len(site.waiting())) == (0, {}, 7)
-    log._while = _at_once
+    assert (log.in_flight, site.stored(), len(site.waiting())) == (0, {}, 7)
+    log._while = _in_flight
     assert await collector.sweep()
     assert (len(site.stored()), site.waiting(), collector.tally.total("stored")) == (7, [], 7)
 
@@ -226,7 +226,7 @@ async def test_one_that_hangs_after_a_failure_keeps_nobody_from_stopping(site: S
     put_in_turn(site, {"key": 0}, {"key": 1})
 
     async def fail_or_hang(key: str) -> None:
-        await until(lambda: log.most_at_once == 2)
+        await until(lambda: log.max_in_flight == 2)
         if key == "0":
             raise Unavailable("planted")
         await asyncio.Event().wait()
@@ -236,7 +236,7 @@ async def test_one_that_hangs_after_a_failure_keeps_nobody_from_stopping(site: S
     await until(lambda: "0 ends" in log.said)
     task.cancel()
     await given_up(task)
-    assert log.at_once == 0
+    assert log.in_flight == 0
 
 
 class Held:
@@ -254,7 +254,7 @@ class Held:
 
 @pytest.mark.parametrize("step", ["reading", "archiving", "filing"])
 async def test_what_a_thread_has_begun_is_ended(site: Site, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    """Cancelled meanwhile: it ends first; what was moved is counted; nothing stays in hand."""
+    """Cancelled meanwhile: it ends first; what was moved is counted; nothing stays in flight."""
     site.put_readings("north", range(5))
     collector = site.collector(batch_files=1)
     whose: dict[str, tuple[Any, str]] = {
@@ -327,7 +327,7 @@ def _followed_up(number: str, state: str, day: int) -> bytes:
 
 
 @pytest.mark.parametrize("first", ["order", "follow-up"])
-async def test_an_order_and_its_follow_ups_in_batches_at_once(site: Site, tmp_path: Path, first: str) -> None:
+async def test_an_order_and_its_follow_ups_in_batches_in_flight(site: Site, tmp_path: Path, first: str) -> None:
     """The end is that of one after the other, and nobody meets what is not durable yet."""
     feed = ORDERS.under(load({"orders": OrderSettings}, {}, {}, Path("/nowhere"))).feeds[0]
     landing = Landing(tmp_path / "orders", feed.name)
@@ -367,7 +367,7 @@ class Raced(Landing):
         return [Misplaced(errno.ENOENT, "moved in its place", str(folder / file.entry)) for file in stored]
 
 
-async def test_what_was_moved_unread_is_put_back_and_collected(site: Site) -> None:
+async def test_what_was_moved_unread_is_restored_and_collected(site: Site) -> None:
     """Under a free name, as its own is taken again: each content is stored, and archived but for what was removed."""
     site.landings["north"] = Raced(site.folder, "north")
     site.put("1.json", {"key": "first"})
@@ -379,7 +379,7 @@ async def test_what_was_moved_unread_is_put_back_and_collected(site: Site) -> No
     assert collector.tally.outcomes == Counter({("north", "stored"): 2})
 
 
-async def test_it_is_put_back_though_its_folder_was_removed(site: Site) -> None:
+async def test_it_is_restored_though_its_folder_was_removed(site: Site) -> None:
     """That the folder is gone must not look as if the file were."""
     landing = site.landings["north"]
     site.put("1.json", {"key": 1})
