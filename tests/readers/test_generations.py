@@ -65,7 +65,7 @@ async def test_no_such_generation_is_said(store: Store, database: "Database[Any]
 
 
 async def test_history_tells_each_change_of_each_row(store: Store, database: "Database[Any]") -> None:
-    """New, grown, gone; what stays is not told again."""
+    """New, grown and gone rows; an unchanged row has no step."""
     database[GENERATIONS].insert_many([one(1, a=1, b=1), one(2, a=2, b=1), one(3, b=1)])
     assert [step async for step in history(store, BY_SHOP, "pieces")] == [
         Step(1, NOW + timedelta(hours=1), ("a",), 1),

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from multimarket_async.domains import Column, Kpi, Row
+from multimarket_async.domains import Kpi, Row
 from multimarket_async.readers import generations, tables
 from multimarket_async.readers.http import filters
 from multimarket_async.readers.http.cache import Fresh, not_modified
@@ -22,12 +23,18 @@ MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
 }
+OTHER_FORMATS = {
+    "text/csv": {"schema": {"type": "string"}},
+    MEDIA_TYPES["parquet"]: {"schema": {"type": "string", "format": "binary"}},
+}
+TIMES = ("computed_at", "as_of")
 FORMATS = {"enum": [*MEDIA_TYPES]}
-CHOICES = (Column("generation", "integer", ""), Column("at", "date", ""))
-CHOICE_PARAMETERS = [
-    filters.query("generation", "Number of a generation; without it, the newest.", filters.NUMBER),
-    filters.query("at", "The newest at this time (UTC where it has no zone).", filters.JSON_TYPES["date"]),
-]
+CHOICES = {
+    "generation": (filters.Int64, Field(None, ge=1, description="Number of a generation; without it, the newest.")),
+    "at": (filters.Instant, Field(None, description="The newest at this time (UTC where it has no zone).")),
+}
+# The generation of a number, or the newest of a time, or the newest.
+Chosen: TypeAlias = Callable[[int | None, datetime | None], Awaitable[dict[str, Any]]]
 ERRORS = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -88,8 +95,13 @@ def routes(sources: Sources, newest: Fresh[dict[str, Any]]) -> APIRouter:
             kpis=[_described(kpi) for kpi in sources.kpis],
         )
 
+    async def chosen(number: int | None, at: datetime | None) -> dict[str, Any]:
+        if at is None and number in (None, (await newest.get())["_id"]):
+            return await newest.get()
+        return await generations.generation(sources.store, number, at)
+
     for kpi in sources.kpis:
-        _add(router, kpi, sources, newest)
+        _add(router, kpi, chosen)
     names = ", ".join(kpi.name for kpi in sources.kpis)
 
     @router.get("/api/kpis/{name:path}", include_in_schema=False)
@@ -112,19 +124,30 @@ def _described(kpi: Kpi) -> KpiResponse:
     )
 
 
-def _add(router: APIRouter, kpi: Kpi, sources: Sources, newest: Fresh[dict[str, Any]]) -> None:
-    async def as_json(request: Request) -> Response:
-        return await _answer(kpi, "json", request, sources, newest)
+def _add(router: APIRouter, kpi: Kpi, chosen: Chosen) -> None:
+    model = filters.query_model(f"{kpi.name}_query", kpi.columns, CHOICES)
 
-    async def formatted(format: Annotated[str, Path(json_schema_extra=FORMATS)], request: Request) -> Response:  # noqa: A002 - the name in the address
+    async def as_json(query: Annotated[model, Query()], request: Request) -> Response:  # type: ignore[valid-type]
+        return await _answer(kpi, "json", query, request, chosen)
+
+    async def formatted(
+        format: Annotated[str, Path(json_schema_extra=FORMATS)],  # noqa: A002 - its name in OpenAPI
+        query: Annotated[model, Query()],  # type: ignore[valid-type]
+        request: Request,
+    ) -> Response:
         if format not in MEDIA_TYPES:
             raise Problem(
                 HTTPStatus.NOT_FOUND, f"There is no format {format[:100]}. There are: {', '.join(MEDIA_TYPES)}."
             )
-        return await _answer(kpi, format, request, sources, newest)
+        return await _answer(kpi, format, query, request, chosen)
 
     endpoints: dict[str, Callable[..., Any]] = {"": as_json, ".{format}": formatted}
+    head = {"name": (Literal[kpi.name], ...), "generation": (int, ...), **dict.fromkeys(TIMES, (AwareDatetime, ...))}
+    rows = filters.rows_model(kpi.name, kpi.columns, head)
     for ending, endpoint in endpoints.items():
+        content = OTHER_FORMATS if ending else {}
+        ok = {"description": "The rows.", "model": rows, "content": content}
+        unchanged = {"description": "`If-None-Match` names these rows."}
         router.add_api_route(
             f"/api/kpis/{kpi.name}{ending}",
             endpoint,
@@ -132,32 +155,13 @@ def _add(router: APIRouter, kpi: Kpi, sources: Sources, newest: Fresh[dict[str, 
             operation_id=f"{kpi.name}_as" if ending else kpi.name,
             summary=f"{kpi.title}, in a format" if ending else kpi.title,
             description=f"{kpi.definition}\n\nFilters: any of several values of a column; from and to are included.",
-            openapi_extra={"parameters": [*CHOICE_PARAMETERS, *filters.parameters(kpi.columns)]},
             response_class=Response,
-            responses={**_ok(kpi, [*MEDIA_TYPES] if ending else ["json"]), **responses(*ERRORS)},
+            responses={200: ok, 304: unchanged, **responses(*ERRORS)},
         )
 
 
-def _ok(kpi: Kpi, formats: Sequence[str]) -> dict[int | str, dict[str, Any]]:
-    schemas = {"json": _rows_schema(kpi), "csv": {"type": "string"}, "parquet": {"type": "string", "format": "binary"}}
-    content = {MEDIA_TYPES[name].partition(";")[0]: {"schema": schemas[name]} for name in formats}
-    return {
-        200: {"description": "The rows.", "content": content},
-        304: {"description": "`If-None-Match` names these rows."},
-    }
-
-
-def _rows_schema(kpi: Kpi) -> dict[str, Any]:
-    instant = filters.JSON_TYPES["date"]
-    head = {"name": {"const": kpi.name}, "generation": filters.NUMBER, "computed_at": instant, "as_of": instant}
-    rows = {"type": "array", "items": filters.row_schema(kpi.columns)}
-    return {"type": "object", "required": [*head, "rows"], "properties": {**head, "rows": rows}}
-
-
-async def _answer(kpi: Kpi, name: str, request: Request, sources: Sources, newest: Fresh[dict[str, Any]]) -> Response:
-    query = request.query_params.multi_items()
-    asked = filters.asked(query, kpi.columns, *(choice.name for choice in CHOICES))
-    generation = await _chosen(dict(query), sources, newest)
+async def _answer(kpi: Kpi, name: str, query: Any, request: Request, chosen: Chosen) -> Response:
+    generation = await chosen(query.generation, query.at)
     rows = generations.rows(kpi, generation)
     measured_ms = int(generation["computed_at"].timestamp() * 1000)  # numbers begin again in a new database
     etag = f'"{generation["_id"]}-{generation.get("definition", "")}-{measured_ms}-{name}"'
@@ -166,15 +170,8 @@ async def _answer(kpi: Kpi, name: str, request: Request, sources: Sources, newes
         return unchanged
     if name != "json":
         headers["Content-Disposition"] = f'attachment; filename="{kpi.name}.{name}"'
-    body = await asyncio.to_thread(rendered, kpi, generation, asked.of(rows), name)
+    body = await asyncio.to_thread(rendered, kpi, generation, filters.selected(query, kpi.columns, rows), name)
     return Response(body, media_type=MEDIA_TYPES[name], headers=headers)
-
-
-async def _chosen(query: dict[str, str], sources: Sources, newest: Fresh[dict[str, Any]]) -> dict[str, Any]:
-    number, at = (filters.value(choice, query[choice.name]) if choice.name in query else None for choice in CHOICES)
-    if at is None and number in (None, (await newest.get())["_id"]):
-        return await newest.get()
-    return await generations.generation(sources.store, number, at)
 
 
 def rendered(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row], name: str) -> bytes:

@@ -1,78 +1,92 @@
-"""/api/<listing>: documents one by one, newest first, without what the domain calls personal.
+"""/api/<listing>: documents, newest first, without the attributes that the domain declares personal.
 
-Pages follow each other by key (date and `_id` of the last one shown), so that page 1,000 costs what page 1 costs and
-new orders move nothing.
+Pages follow each other by key (date and `_id` of the last row): page 1,000 costs as much as page 1, and new orders
+move nothing.
 """
 
 import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query
+from pydantic import Field
 
-from multimarket_async.domains import Attribute, Column, Document, Listing, Stage
+from multimarket_async.domains import Attribute, Document, Listing, Stage
 from multimarket_async.readers.http import filters
 from multimarket_async.readers.http.problems import Problem, responses
 from multimarket_async.readers.http.sources import Sources
 
-MOST, USUAL = 500, 100
-WITHIN_S = 5.0  # a page by index takes milliseconds; a filter that fits nothing reads until then
-OTHERS = ("from", "to", "cursor", "limit")
+MAX_ROWS = 500
+WITHIN_S = 5.0  # a page by index takes milliseconds; a filter that matches nothing reads until then
 SHOWN: Mapping[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "double": (int, float), "date": ()}
-BROKEN = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
-NO_PAGE = Problem(HTTPStatus.NOT_FOUND, "This cursor is none of ours: leave it out to begin with the newest.")
-LIMIT = {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}
+ERRORS = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+NO_PAGE = Problem(HTTPStatus.NOT_FOUND, "Unknown cursor: leave it out to begin with the newest.")
 
 
 def routes(sources: Sources) -> APIRouter:
     """One operation a listing."""
     router = APIRouter(tags=["Documents"])
     for listing in sources.listings:
-        router.add_api_route(
-            f"/api/{listing.name}",
-            partial(_page, sources, listing),
-            methods=["GET"],
-            name=listing.name,
-            operation_id=listing.name,
-            summary=f"{listing.title}, newest first",
-            description="Without personal data. `next` is the cursor of the following page; null after the last one.",
-            response_model=None,
-            openapi_extra={"parameters": _parameters(listing)},
-            responses={
-                **_ok(listing),
-                **responses(*BROKEN),
-            },
-        )
+        _add(router, listing, sources)
     return router
 
 
-async def _page(sources: Sources, listing: Listing, request: Request) -> dict[str, Any]:
-    query = request.query_params.multi_items()
-    filtered = [one for one in listing.public() if one.filtered]
-    asked = filters.asked(query, [one.column for one in filtered], *OTHERS)
-    if asked.lowest or asked.highest:
-        raise filters.wrong(f"Of {listing.name}, only the date has a range: from, to.")
-    given = dict(query)
-    limit = _limit(given.get("limit", str(USUAL)))
-    among = [{one.path: {"$in": [*asked.among[one.column.name]]}} for one in filtered if one.column.name in asked.among]
+def _add(router: APIRouter, listing: Listing, sources: Sources) -> None:
+    date = listing.dated.column.title
+    others = {
+        "from": (filters.Instant, Field(None, description=f"{date}: at or after this.")),
+        "to": (filters.Instant, Field(None, description=f"{date}: before this.")),
+        "limit": (filters.Int64, Field(100, ge=1, le=MAX_ROWS, description="Maximum number of rows.")),
+        "cursor": (
+            str,
+            Field(None, description="`next` of the page before.", json_schema_extra={"pattern": "^[A-Za-z0-9_-]{8,}$"}),
+        ),
+    }
+    filtered = [attribute.column for attribute in listing.public() if attribute.filtered]
+    model = filters.query_model(f"{listing.name}_query", filtered, others, ranges=False)
+
+    async def page(query: Annotated[model, Query()]) -> dict[str, Any]:  # type: ignore[valid-type]
+        return await _page(sources, listing, query.model_dump(exclude_unset=True), query.limit)  # type: ignore[attr-defined]
+
+    columns = [attribute.column for attribute in listing.public()]
+    head = {"name": (Literal[listing.name], ...), "next": (str | None, ...)}
+    ok = {"description": "A page.", "model": filters.rows_model(listing.name, columns, head)}
+    router.add_api_route(
+        f"/api/{listing.name}",
+        page,
+        methods=["GET"],
+        name=listing.name,
+        operation_id=listing.name,
+        summary=f"{listing.title}, newest first",
+        description="Without personal data. `next` is the cursor of the following page; null after the last one.",
+        response_model=None,
+        responses={200: ok, **responses(*ERRORS)},
+    )
+
+
+async def _page(sources: Sources, listing: Listing, given: dict[str, Any], limit: int) -> dict[str, Any]:
+    among = [
+        {attribute.path: {"$in": given[attribute.column.name]}}
+        for attribute in listing.public()
+        if attribute.column.name in given
+    ]
     stages = _stages(listing, [*among, *_dated(listing, given), *_after(listing, given.get("cursor"))], limit)
-    found = [one async for one in sources.store.aggregate(listing.collection, stages, within_s=WITHIN_S)]
-    shown, more = found[:limit], len(found) > limit
+    documents = [document async for document in sources.store.aggregate(listing.collection, stages, within_s=WITHIN_S)]
+    shown, more = documents[:limit], len(documents) > limit
     return {
         "name": listing.name,
-        "rows": [_row(listing, one) for one in shown],
+        "rows": [_row(listing, document) for document in shown],
         "next": _cursor(shown[-1]) if more else None,
     }
 
 
 def _stages(listing: Listing, conditions: Sequence[Stage], limit: int) -> list[Stage]:
-    """Values come last, in $match, where a text is a text, whatever it begins with."""
+    """The stages of a page. Values stand in $match only, where a text is a text, whatever it begins with."""
     date = listing.dated.path
-    fields = {f"f{place}": f"${one.path}" for place, one in enumerate(listing.public())}
+    fields = {f"f{place}": f"${attribute.path}" for place, attribute in enumerate(listing.public())}
     return [
         {"$match": {"$and": [{date: {"$type": "date"}}, {"_id": {"$type": "string"}}, *conditions]}},
         {"$sort": {date: -1, "_id": -1}},
@@ -81,21 +95,10 @@ def _stages(listing: Listing, conditions: Sequence[Stage], limit: int) -> list[S
     ]
 
 
-def _dated(listing: Listing, given: dict[str, str]) -> list[Stage]:
+def _dated(listing: Listing, given: dict[str, Any]) -> list[Stage]:
     """`from` is included, `to` is not: the next period begins where this one ends."""
     bounds = {"from": "$gte", "to": "$lt"}
-    return [
-        {listing.dated.path: {operator: filters.value(Column(name, "date", ""), given[name])}}
-        for name, operator in bounds.items()
-        if name in given
-    ]
-
-
-def _limit(text: str) -> int:
-    found = filters.value(Column("limit", "integer", ""), text)
-    if not 1 <= found <= MOST:
-        raise filters.wrong(f"limit must be between 1 and {MOST}, and is {found}.")
-    return int(found)
+    return [{listing.dated.path: {operator: given[name]}} for name, operator in bounds.items() if name in given]
 
 
 def _after(listing: Listing, cursor: str | None) -> list[Stage]:
@@ -107,7 +110,7 @@ def _after(listing: Listing, cursor: str | None) -> list[Stage]:
 
 
 def _cursor(last: Document) -> str:
-    """Where a page ended; opaque to clients."""
+    """The end of a page; opaque to clients."""
     place = json.dumps([last["at"].isoformat(), last["_id"]])
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
@@ -125,31 +128,12 @@ def _place(cursor: str) -> tuple[datetime, str]:
 
 def _row(listing: Listing, document: Document) -> dict[str, Any]:
     public = enumerate(listing.public())
-    return {one.column.name: _shown(one, document.get(f"f{place}")) for place, one in public}
+    return {attribute.column.name: _shown(attribute, document.get(f"f{place}")) for place, attribute in public}
 
 
 def _shown(attribute: Attribute, value: Any) -> Any:
-    """A value of the declared type, or null: in a field that nobody checked may be anything."""
+    """A value of the declared type, or null: an unchecked field can hold anything."""
     kind = attribute.column.type
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z") if kind == "date" else None
     return value if isinstance(value, SHOWN[kind]) else None
-
-
-def _parameters(listing: Listing) -> list[dict[str, Any]]:
-    date = filters.JSON_TYPES["date"]
-    what = listing.dated.column.title
-    return [
-        *filters.parameters([one.column for one in listing.public() if one.filtered], ranges=False),
-        filters.query("from", f"{what}: at or after this.", date),
-        filters.query("to", f"{what}: before this.", date),
-        filters.query("limit", "At most so many.", LIMIT),
-        filters.query("cursor", "`next` of the page before.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{8,}$"}),
-    ]
-
-
-def _ok(listing: Listing) -> dict[int | str, dict[str, Any]]:
-    rows = {"type": "array", "items": filters.row_schema([one.column for one in listing.public()])}
-    fields = {"name": {"const": listing.name}, "rows": rows, "next": {"type": ["string", "null"]}}
-    schema = {"type": "object", "required": list(fields), "properties": fields}
-    return {200: {"description": "A page.", "content": {"application/json": {"schema": schema}}}}

@@ -1,4 +1,4 @@
-"""Errors as problem+json (RFC 9457): what is wrong in a sentence, and nothing of our inside."""
+"""Errors as problem+json (RFC 9457): a sentence for people, and no internals."""
 
 import json
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from multimarket_async.readers.generations import NotKept
 
 MEDIA_TYPE = "application/problem+json"
 AWAY = "MongoDB does not answer just now; nothing is lost. Try again."
-GUARDED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.MISDIRECTED_REQUEST)
+GUARDED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.MISDIRECTED_REQUEST)
 SCHEMA = {
     "type": "object",
-    "description": "What is wrong (RFC 9457).",
+    "description": "An error (RFC 9457).",
     "required": ["type", "title", "status", "detail"],
     "properties": {
         "type": {"type": "string"},
@@ -44,27 +44,30 @@ class Problem(Exception):
 
 
 def body(status: HTTPStatus, detail: str) -> bytes:
-    """The document of a problem."""
-    told = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
-    return json.dumps(told, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    """A problem as JSON."""
+    document = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": detail}
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: the problems an operation may answer with."""
-    return {int(one): {"description": one.phrase, "content": {MEDIA_TYPE: {"schema": REFERENCE}}} for one in statuses}
+    return {
+        int(status): {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": REFERENCE}}}
+        for status in statuses
+    }
 
 
 def described(document: dict[str, Any]) -> dict[str, Any]:
-    """An OpenAPI document with what a problem is, and what the guard may answer to any request."""
+    """An OpenAPI document with the schema of a problem, and the guard's answers to any request."""
     document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = SCHEMA
     guarded = {str(status): response for status, response in responses(*GUARDED).items()}
-    for operation in (one for path in document["paths"].values() for one in path.values()):
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
         operation["responses"] = {**guarded, **operation["responses"]}
     return document
 
 
 def handle_problems(app: FastAPI) -> None:
-    """Whatever goes wrong in a handler becomes a problem."""
+    """Answer each exception of a handler with a problem."""
     app.add_exception_handler(Exception, lambda *_: _failed())
     app.add_exception_handler(Problem, lambda _, error: error.response())
     app.add_exception_handler(HTTPException, _of_http)
@@ -75,7 +78,7 @@ def handle_problems(app: FastAPI) -> None:
 
 
 def _failed() -> Response:
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "A mistake of ours; the log has it.").response()
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "An error in the server; the log has it.").response()
 
 
 def _away() -> Response:
@@ -91,5 +94,9 @@ def _of_http(_: Request, error: Exception) -> Response:
 def _of_validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
     first = error.errors()[0]
-    sentence = f"{first['loc'][-1]}: {first['msg']}."
+    name, given = str(first["loc"][1])[:100], str(first["input"])[:100]
+    if first["type"] == "extra_forbidden":
+        sentence = f"There is no parameter {name}."
+    else:
+        sentence = f"{name}: {given!r} is not accepted. {first['msg'].removeprefix('Value error, ')}."
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, sentence).response()

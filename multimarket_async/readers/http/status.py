@@ -9,9 +9,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from multimarket_async.landing import QuarantinedFile
-from multimarket_async.readers.http.filters import wrong
 from multimarket_async.readers.http.flow import Flow
-from multimarket_async.readers.http.problems import responses
+from multimarket_async.readers.http.problems import Problem, responses
 from multimarket_async.readers.http.sources import Sources
 from multimarket_async.readers.status import StatusResponse
 
@@ -60,7 +59,9 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
     ) -> QuarantineResponse:
         """Newest first. `quarantine show FILE` on the command line shows the place in the file."""
         if feed is not None and feed not in names:
-            raise wrong(f"There is no feed {feed[:100]}. There are: {', '.join(names)}.")
+            raise Problem(
+                HTTPStatus.UNPROCESSABLE_ENTITY, f"There is no feed {feed[:100]}. There are: {', '.join(names)}."
+            )
         return QuarantineResponse(files=await asyncio.to_thread(_newest, sources, feed, limit))
 
     return router

@@ -19,7 +19,7 @@ from multimarket_async.store import GENERATIONS
 AWAY = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100"
 
 
-async def told(shop: Any) -> dict[str, Any]:
+async def status_of(shop: Any) -> dict[str, Any]:
     async with shop.client() as client:
         found: dict[str, Any] = (await client.get("/api/status")).json()
         return found
@@ -33,7 +33,7 @@ async def test_the_counts_are_those_of_the_command(shop: Any) -> None:
     await landing.deliver("bad.json", b"{")
     await shop.work()
     await landing.deliver("waits.json", b"{}")
-    found = await told(shop)
+    found = await status_of(shop)
     given = shop.sources
     expected = await read_status(given.channels, given.store, given.settings, datetime.now(UTC), given.latency_file)
     differing = {"oldest_s", "rate_per_minute", "early"}
@@ -75,10 +75,10 @@ async def test_between_two_counts_what_was_done_is_added(shop: Any) -> None:
 async def test_a_missing_file_breaks_the_sum(shop: Any) -> None:
     """More is stored than archived: a file left without being archived."""
     next(shop.sources.channels[0][1].archive_files()).unlink()
-    assert (await told(shop))["conservation"]["holds"] is False
+    assert (await status_of(shop))["conservation"]["holds"] is False
 
 
-async def test_without_mongodb_the_disk_is_told(open_shop: Any) -> None:
+async def test_without_mongodb_the_files_are_shown(open_shop: Any) -> None:
     """And that MongoDB does not answer; what only it knows is unknown, not 0."""
     shop = await open_shop(uri=AWAY)
     await shop.deliver(2)
@@ -120,7 +120,7 @@ async def test_a_file_that_waits_too_long_is_overload(shop: Any) -> None:
     shop.sources.settings.__dict__["latency_budget_s"] = 0.01
     await shop.sources.channels[1][1].deliver("late.json", b"{}")
     time.sleep(0.05)  # noqa: ASYNC251 - the file is to grow old
-    assert (await told(shop))["overload"]["late"] is True
+    assert (await status_of(shop))["overload"]["late"] is True
     async with shop.client() as client:
         answer = await client.get("/readyz")
         assert answer.status_code == 503
@@ -135,7 +135,7 @@ async def test_ready(shop: Any, client: httpx.AsyncClient) -> None:
     assert (await client.get("/readyz")).json()["why"] == ["A directory of site_web cannot be written to."]
 
 
-async def test_a_folder_that_cannot_be_listed_is_told(shop: Any, monkeypatch: Any) -> None:
+async def test_a_folder_that_cannot_be_listed_is_shown(shop: Any, monkeypatch: Any) -> None:
     """And the other channels all the same."""
     listed = os.scandir
 
@@ -145,7 +145,7 @@ async def test_a_folder_that_cannot_be_listed_is_told(shop: Any, monkeypatch: An
         return listed(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    found = await told(shop)
+    found = await status_of(shop)
     assert list(found["unreadable"]) == ["site_web"]
     assert [one["stored"] for one in found["feeds"]] == [20, 20, 20]
 
@@ -212,5 +212,5 @@ async def test_orders_per_minute(database: Any, shop: Any) -> None:
 
 
 def publish(database: Any, number: int, at: datetime, orders: int) -> None:
-    told = {"_id": Int64(number), "as_of": at, "computed_at": at, "orders": Int64(orders), "kpis": {}}
-    database.command({"insert": GENERATIONS, "documents": [told], "bypassDocumentValidation": True})
+    document = {"_id": Int64(number), "as_of": at, "computed_at": at, "orders": Int64(orders), "kpis": {}}
+    database.command({"insert": GENERATIONS, "documents": [document], "bypassDocumentValidation": True})

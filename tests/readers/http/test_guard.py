@@ -172,4 +172,4 @@ async def test_a_mistake_of_ours_tells_nothing_of_our_inside(shop: Any, monkeypa
         answer = await client.get(KPIS)
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert answer.headers["content-security-policy"]
-    assert json.loads(answer.text)["detail"] == "A mistake of ours; the log has it."
+    assert json.loads(answer.text)["detail"] == "An error in the server; the log has it."

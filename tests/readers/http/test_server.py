@@ -47,34 +47,37 @@ async def lines(answer: httpx.Response, most: int) -> list[str]:
     return found
 
 
-async def collected(url: str, most: int, started: asyncio.Event) -> list[str]:
+async def collected(url: str, last: str, started: asyncio.Event) -> list[tuple[str, dict[str, Any]]]:
+    """The names and facts of the events up to the first one of this name, or to the end of the stream."""
+    events: list[tuple[str, dict[str, Any]]] = []
     async with httpx.AsyncClient() as client, client.stream("GET", f"{url}/api/events") as answer:
-        found: list[str] = []
+        name = ""
         async for line in answer.aiter_lines():
             started.set()
-            if line and not line.startswith(("retry", ":")):
-                found.append(line)
-            if len(found) == most:
-                break
-        return found
+            if line.startswith("event: "):
+                name = line.removeprefix("event: ")
+            elif line.startswith("data: "):
+                events.append((name, json.loads(line.removeprefix("data: "))))
+                if name == last:
+                    break
+    return events
 
 
 async def test_an_event_has_a_name_and_facts(shop: Any) -> None:
     """In the order in which things happened."""
     async with served(shop) as url:
         started = asyncio.Event()
-        task = asyncio.create_task(collected(url, 6, started))
+        task = asyncio.create_task(collected(url, "generation.published", started))
         await started.wait()
         await shop.sources.channels[0][1].deliver("bad.json", b'{"a" 1}')
         await shop.deliver(1, first=20)
         await shop.work()
-        found = await task
-    names = [line.removeprefix("event: ") for line in found[::2]]
-    assert names == ["file.quarantined", "batch.collected", "generation.published"]
-    bad, batch, generation = (json.loads(line.removeprefix("data: ")) for line in found[1::2])
+        (first, bad), *batches, (_, generation) = await task
+    assert first == "file.quarantined"
     assert (bad["feed"], bad["file"], bad["line"], bad["column"]) == ("site_web", "bad.json", 1, 6)
-    assert (batch["stored"], batch["quarantined"]) == (3, 1)
-    assert batch["files"]["boutique_physique"] == {"stored": 1}
+    assert {name for name, _ in batches} == {"batch.collected"}
+    assert [sum(batch[name] for _, batch in batches) for name in ("stored", "quarantined")] == [3, 1]
+    assert {"boutique_physique": {"stored": 1}} in [batch["files"] for _, batch in batches]
     assert (generation["generation"], generation["orders"]) == (2, 63)
 
 
@@ -82,7 +85,7 @@ async def test_a_listener_does_not_hold_up_the_end(shop: Any) -> None:
     """Streams end by themselves when the process stops."""
     async with served(shop) as url:
         started = asyncio.Event()
-        task = asyncio.create_task(collected(url, 10**6, started))
+        task = asyncio.create_task(collected(url, "run.ended", started))
         await started.wait()
     assert await task == []
 
@@ -149,8 +152,8 @@ class Run:
     log: Path
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        told = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [one for one in told if one["event"] == name]
+        entries = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [entry for entry in entries if entry["event"] == name]
 
     def until(self, true: Callable[[], Any]) -> Any:
         deadline = time.monotonic() + 60
