@@ -5,7 +5,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ import typer
 
 from multimarket_async.cli.options import Format, OutputFormat, finish, show
 from multimarket_async.errors import WrongSettings
-from multimarket_async.proving.torture import MUTANTS, FailOver, Round, fail_over
+from multimarket_async.proving.torture import MUTANTS, Round
 from multimarket_async.proving.torture import torture as run_rounds
 from multimarket_async.readers.tables import escape_control_chars
 from multimarket_async.settings import Loaded, Settings
@@ -22,16 +21,12 @@ SHOWN = 10  # violations of a round
 Rounds = Annotated[int, typer.Option(min=1, help="Number of rounds.")]
 FirstRound = Annotated[int, typer.Option(min=0, help="Number of the first round: replay one with --rounds 1.")]
 Bug = Annotated[str | None, typer.Option(hidden=True, help="Plant this bug: it has to be found.")]
-SetOfThree = Annotated[
-    bool, typer.Option("--replica-set", help="Instead: a burst into a replica set of three, whose primary is killed.")
-]
 
 
-def torture(  # noqa: PLR0917 - options, which `command` makes keyword-only
+def torture(
     loaded: Loaded,
     rounds: Rounds = 20,
     first_round: FirstRound = 0,
-    replica_set: SetOfThree = False,
     bug: Bug = None,
     output: Format = OutputFormat.TABLE,
 ) -> None:
@@ -42,18 +37,14 @@ def torture(  # noqa: PLR0917 - options, which `command` makes keyword-only
     if bug and bug not in MUTANTS:
         raise WrongSettings(f"There is no bug {bug}; there are {', '.join(MUTANTS)}.")
     folder, seed, driver = _folder(loaded), loaded.of(Settings).seed, loaded.of(Settings).mongo_driver
-    if replica_set:
-        result = finish(fail_over(folder / "replica-set", seed, driver=driver))
-        lines, data, violations = _fail_over_lines(result), {**asdict(result), "folder": str(folder)}, result.violations
-    else:
-        report = _print_round if output is OutputFormat.TABLE else _print_progress
-        numbers = range(first_round, first_round + rounds)
-        done = finish(run_rounds(folder, seed, numbers, report, bug=bug, driver=driver))
-        lines, data = _summary(done, seed), {"seed": seed, "total": _total(done), "rounds": list(map(_as_data, done))}
-        violations = [violation for one_round in done for violation in one_round.violations]
+    report = _print_round if output is OutputFormat.TABLE else _print_progress
+    numbers = range(first_round, first_round + rounds)
+    done = finish(run_rounds(folder, seed, numbers, report, bug=bug, driver=driver))
+    right = not any(completed.violations for completed in done)
     with suppress(OSError):  # there is evidence in it
         folder.rmdir()
-    show(output, {"right": not violations, **data}, *lines, right=not violations)
+    data = {"right": right, "seed": seed, "total": _total(done), "rounds": list(map(_as_data, done))}
+    show(output, data, *_summary(done, seed), right=right)
 
 
 def _folder(loaded: Loaded) -> Path:
@@ -108,9 +99,3 @@ def _total(rounds: Sequence[Round]) -> dict[str, Any]:
 
 def _as_data(done: Round) -> dict[str, Any]:
     return {**vars(done), "folder": str(done.folder) if done.violations else None}
-
-
-def _fail_over_lines(done: FailOver) -> list[str]:
-    pause = f"{done.seconds_without_progress:.1f} s without progress"
-    counts = f"{done.received} received, {done.stored} stored, {pause} after the primary was killed"
-    return [counts, *_evidence(done.violations, done.folder)]

@@ -3,11 +3,10 @@
 generator: the load of a round          worker: the process under test
 failpoints: faults inside the worker    nemesis: faults from outside; runs the workers
 checker, generations: what must hold    mutants: planted bugs that the checker must find
-rounds: one round after the other       failover: a replica set whose primary is killed
+rounds: one round after the other
 """
 
-from multimarket_async.proving.torture.failover import FailOver, fail_over
 from multimarket_async.proving.torture.mutants import MUTANTS
 from multimarket_async.proving.torture.rounds import Round, torture
 
-__all__ = ["MUTANTS", "FailOver", "Round", "fail_over", "torture"]
+__all__ = ["MUTANTS", "Round", "torture"]
