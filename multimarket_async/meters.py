@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 
 class Histogram:
@@ -20,16 +21,9 @@ class Histogram:
         self.sum += value
 
 
-def _waits() -> Histogram:
-    return Histogram((0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 15, 30, 60, 300))
-
-
-def _sizes() -> Histogram:
-    return Histogram((1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000))
-
-
-def _seconds() -> Histogram:
-    return Histogram((0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10))
+WAITS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 15, 30, 60, 300)
+FILES = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000)
+WRITES_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 @dataclass
@@ -43,6 +37,6 @@ class Meters:
 
     files: Counter[tuple[str, str]] = field(default_factory=Counter)
     breaches: int = 0
-    waited_s: Histogram = field(default_factory=_waits)
-    batch_files: Histogram = field(default_factory=_sizes)
-    write_s: Histogram = field(default_factory=_seconds)
+    waited_s: Histogram = field(default_factory=partial(Histogram, WAITS_S))
+    batch_files: Histogram = field(default_factory=partial(Histogram, FILES))
+    write_s: Histogram = field(default_factory=partial(Histogram, WRITES_S))
