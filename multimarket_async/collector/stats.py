@@ -99,10 +99,6 @@ class Tally:
         del self._waits_s[: len(waits_s)]  # and no more: another thread may be counting
         return waits_s
 
-    def latency(self) -> Latency | None:
-        """The waits since the last call, measured; None if no file came."""
-        return measured(self.waits(), self.latency_budget_s)
-
 
 def measured(waits_s: Sequence[float], budget_s: float) -> Latency | None:
     """Exact quantiles of these waits; None of none."""
