@@ -1,7 +1,5 @@
-"""Two collectors on one directory at the same time: harmless, and noticed."""
+"""Two collectors on one directory at the same time: harmless."""
 
-import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +16,7 @@ from multimarket_async.proving.torture.checker import violations
 from multimarket_async.proving.torture.generations import Watcher
 from multimarket_async.proving.torture.generator import EARLIEST, LATEST, REUSED_NAME, Generator, Planned, Writing
 from multimarket_async.proving.torture.nemesis import drain, ended
-from multimarket_async.proving.torture.worker import LOG, MANIFEST, WorkerConfig, start
+from multimarket_async.proving.torture.worker import MANIFEST, WorkerConfig, start
 
 pytestmark = pytest.mark.slow
 
@@ -60,11 +58,3 @@ async def test_two_collectors_on_one_directory_are_harmless(config: WorkerConfig
         broken, channels = await violations(application, manifest, Watcher(application.store))
     assert broken == []
     assert [(channel.stored, channel.duplicate) for channel in channels] == [(100, 0)] * 3
-
-
-async def test_a_second_collector_is_noticed_once(config: WorkerConfig) -> None:
-    """The one who comes second says so, in one line a directory at most."""
-    async with two_at_work(config):
-        await asyncio.sleep(1)
-    events = [json.loads(line)["event"] for line in (config.data_dir / LOG).read_text().splitlines()]
-    assert events.count("collector.shared") == 1
