@@ -116,10 +116,7 @@ def _marked_constant(literal: str) -> _Mark:
 
 
 _KEEPING_FAULTS = json.JSONDecoder(
-    object_pairs_hook=_Members,
-    parse_int=_marked_integer,
-    parse_float=_marked_float,
-    parse_constant=_marked_constant,
+    object_pairs_hook=_Members, parse_int=_marked_integer, parse_float=_marked_float, parse_constant=_marked_constant
 )
 
 

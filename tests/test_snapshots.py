@@ -45,10 +45,7 @@ def settings(**given: Any) -> Settings:
     return Settings.model_validate(given)
 
 
-SHOPS, ALL = (
-    Rollup("shops", facts(), {"shop": "$shop"}, {"pieces": 1}),
-    Rollup("total", facts(), {}, {"pieces": 1}),
-)
+SHOPS, ALL = (Rollup("shops", facts(), {"shop": "$shop"}, {"pieces": 1}), Rollup("total", facts(), {}, {"pieces": 1}))
 SUM = {"$group": {"_id": None, "pieces": {"$sum": "$pieces"}}}
 TOTAL = kpi("total", ALL, SUM, {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}})
 BY_SHOP = kpi(

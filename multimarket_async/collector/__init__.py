@@ -2,5 +2,3 @@
 
 from multimarket_async.collector.pipeline import Collector
 from multimarket_async.collector.stats import Breaches, Latency, LatencyReporter, Tally, measured
-
-__all__ = ["Breaches", "Collector", "Latency", "LatencyReporter", "Tally", "measured"]

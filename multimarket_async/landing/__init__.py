@@ -4,16 +4,3 @@ from multimarket_async.landing.directory import Landing, is_content
 from multimarket_async.landing.files import compiled, count_waiting, deliver, torn
 from multimarket_async.landing.quarantine import Quarantine, QuarantinedFile, report_changed
 from multimarket_async.landing.waiting import WaitingFile
-
-__all__ = [
-    "Landing",
-    "Quarantine",
-    "QuarantinedFile",
-    "WaitingFile",
-    "compiled",
-    "count_waiting",
-    "deliver",
-    "is_content",
-    "report_changed",
-    "torn",
-]

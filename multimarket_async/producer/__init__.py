@@ -4,5 +4,3 @@ from multimarket_async.producer.backfill import Backfill, by_share, write_backfi
 from multimarket_async.producer.pace import ArrivalProcess
 from multimarket_async.producer.period import LAST_24_MONTHS, Period
 from multimarket_async.producer.producer import Producer
-
-__all__ = ["LAST_24_MONTHS", "ArrivalProcess", "Backfill", "Period", "Producer", "by_share", "write_backfill"]

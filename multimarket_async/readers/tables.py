@@ -20,18 +20,6 @@ from multimarket_async.domains import Column, Kpi, Row
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers.charts import drawing
 
-__all__ = [
-    "as_csv",
-    "as_object",
-    "as_table",
-    "console",
-    "escape_control_chars",
-    "iso",
-    "plain",
-    "show",
-    "terminal_safe_json",
-]
-
 WIDE = 200
 NARROWEST_BAR, WIDEST_BAR, BESIDE_BAR = 10, 30, 2
 # Control characters of a terminal; line ends and tabs are quoted by the format.

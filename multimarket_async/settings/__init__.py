@@ -2,6 +2,3 @@
 
 from multimarket_async.settings.engine import Business, LogFormat, MongoDriver, Pace, Settings, Token, Words
 from multimarket_async.settings.loading import Loaded, as_text, fields, load, shown
-
-__all__ = ["Business", "Loaded", "LogFormat", "MongoDriver", "Pace", "Settings", "Token", "Words"]
-__all__ += ["as_text", "fields", "load", "shown"]

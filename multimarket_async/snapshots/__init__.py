@@ -2,5 +2,3 @@
 
 from multimarket_async.snapshots.generations import Generation, flat, superseded
 from multimarket_async.snapshots.snapshotter import Snapshotter
-
-__all__ = ["Generation", "Snapshotter", "flat", "superseded"]

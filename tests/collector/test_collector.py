@@ -791,13 +791,7 @@ class Full(Quarantine):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        pytest.param(b'{"no": "key"}', id="bad at once"),
-        pytest.param(b"{", id="cut"),
-    ],
-)
+@pytest.mark.parametrize("bad", [pytest.param(b'{"no": "key"}', id="bad at once"), pytest.param(b"{", id="cut")])
 async def test_a_bad_file_that_cannot_be_quarantined_blocks_nobody(site: Site, bad: bytes) -> None:
     """It stays where it is, is logged once, and the good ones go on."""
     landing = site.landings["north"]

@@ -80,8 +80,7 @@ async def test_three_batches_are_in_flight_and_no_more(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("younger", "outcomes"),
-    [("first", {"stored": 2, "duplicate": 1}), ("second", {"stored": 2, "conflict": 1})],
+    ("younger", "outcomes"), [("first", {"stored": 2, "duplicate": 1}), ("second", {"stored": 2, "conflict": 1})]
 )
 async def test_of_two_files_with_one_key_the_older_one_is_stored(
     site: Site, younger: str, outcomes: dict[str, int]

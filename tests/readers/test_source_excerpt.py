@@ -33,8 +33,7 @@ def test_a_value_is_found_by_its_pointer(pointer: str, found: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pointer", "opens_at"),
-    [("/ville", 0), ("/lines/2", 19), ("/lines/0/nom", 20), ("/a~1b/c/d", 58), ("/id/x", 7)],
+    ("pointer", "opens_at"), [("/ville", 0), ("/lines/2", 19), ("/lines/0/nom", 20), ("/a~1b/c/d", 58), ("/id/x", 7)]
 )
 def test_what_is_missing_is_looked_for_where_it_should_be(pointer: str, opens_at: int) -> None:
     """The nearest object, list or value on the way to it."""

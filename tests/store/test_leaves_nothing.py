@@ -58,10 +58,7 @@ async def test_closed_while_nobody_answers(remains: Remains, driver: MongoDriver
 
 @pytest.mark.parametrize("verb", [_insert, _aggregate])
 async def test_cancelled_at_any_instant(
-    remains: Remains,
-    mongo_uri: str,
-    driver: MongoDriver,
-    verb: Callable[[Store], Awaitable[None]],
+    remains: Remains, mongo_uri: str, driver: MongoDriver, verb: Callable[[Store], Awaitable[None]]
 ) -> None:
     """After each number of turns of the event loop, from the first connection to the answer."""
     turns = 0

@@ -98,12 +98,7 @@ async def test_outcomes_are_in_order(store: Store, database: Database[Any]) -> N
     """Each document has its own outcome, and a bad one takes no other with it."""
     await store.insert(READINGS, [_reading("2", "before")])
     outcomes = await store.insert(READINGS, [_reading("1"), _reading("2"), _reading(["3"]), _reading("4")])
-    assert outcomes == [
-        Inserted(),
-        Exists("before"),
-        Refused("The '_id' value cannot be of type array"),
-        Inserted(),
-    ]
+    assert outcomes == [Inserted(), Exists("before"), Refused("The '_id' value cannot be of type array"), Inserted()]
     assert sorted(one["_id"] for one in database[READINGS].find()) == ["1", "2", "4"]
 
 
@@ -120,13 +115,7 @@ async def test_insert_changes_nothing_that_is_there(store: Store, database: Data
     assert database[READINGS].find_one() == {"_id": "1", "value": "of another hand"}
 
 
-@pytest.mark.parametrize(
-    "levels",
-    [
-        185,
-        250,
-    ],
-)
+@pytest.mark.parametrize("levels", [185, 250])
 async def test_nested_too_deeply(store: Store, levels: int) -> None:
     """More than MongoDB's 180 levels: the document is rejected or refused on its own, its neighbour is stored."""
     try:
@@ -411,8 +400,7 @@ async def test_a_wrong_aggregation_is_our_mistake(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
-    [Int64(5), Int64(2**63 - 1), 2**31, 1.5, "é", None, [1, {"a": []}], datetime(2026, 3, 1, 12, tzinfo=utc)],
+    "value", [Int64(5), Int64(2**63 - 1), 2**31, 1.5, "é", None, [1, {"a": []}], datetime(2026, 3, 1, 12, tzinfo=utc)]
 )
 async def test_a_value_comes_back_with_its_type(store: Store, value: object) -> None:
     """A 64-bit integer remains one, however small, and a date has a time zone."""

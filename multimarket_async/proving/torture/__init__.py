@@ -8,5 +8,3 @@ rounds: one round after the other
 
 from multimarket_async.proving.torture.mutants import MUTANTS
 from multimarket_async.proving.torture.rounds import Round, torture
-
-__all__ = ["MUTANTS", "Round", "torture"]

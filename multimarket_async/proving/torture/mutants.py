@@ -14,17 +14,7 @@ from multimarket_async.domains import Document, Lifecycle
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, Quarantine, WaitingFile
 from multimarket_async.proving.torture.failpoints import wrap
-from multimarket_async.store import (
-    GENERATIONS,
-    Change,
-    Encoded,
-    Exists,
-    Inserted,
-    Outcome,
-    Placeholder,
-    Store,
-    encode,
-)
+from multimarket_async.store import GENERATIONS, Change, Encoded, Exists, Inserted, Outcome, Placeholder, Store, encode
 
 LATE_S = 0.2
 Call: TypeAlias = Callable[..., Any]

@@ -6,8 +6,6 @@ from importlib.resources import files
 from multimarket_async.domains import Kpi
 from multimarket_async.readers.bi import grafana, power_query
 
-__all__ = ["kit"]
-
 
 def kit(kpis: Sequence[Kpi], address: str) -> dict[str, str]:
     """The text of each file, by its path in the folder. address: of the HTTP server, without a slash at its end."""

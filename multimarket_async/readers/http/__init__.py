@@ -4,5 +4,3 @@ Imported by whoever serves, and only then: FastAPI takes a fifth of a second to 
 """
 
 from multimarket_async.readers.http.sources import Sources
-
-__all__ = ["Sources"]

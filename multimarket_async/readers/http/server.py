@@ -14,8 +14,6 @@ from multimarket_async.readers.http.address import announced
 from multimarket_async.readers.http.api import Api
 from multimarket_async.readers.http.sources import Sources
 
-__all__ = ["Api", "bound", "run", "serve", "url"]
-
 TRIED_PORTS = 100
 GRACE_S = 1
 MOST_CONNECTIONS = 500

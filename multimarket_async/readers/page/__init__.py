@@ -5,5 +5,3 @@ elsewhere, and no security policy has to be loosened for it.
 """
 
 from multimarket_async.readers.page.page import files, routes
-
-__all__ = ["files", "routes"]

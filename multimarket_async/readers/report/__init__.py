@@ -2,5 +2,3 @@
 
 from multimarket_async.readers.report.language import ENGLISH, FRENCH, Language
 from multimarket_async.readers.report.report import report
-
-__all__ = ["ENGLISH", "FRENCH", "Language", "report"]

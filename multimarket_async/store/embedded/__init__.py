@@ -2,5 +2,3 @@
 
 from multimarket_async.store.embedded.mongod import find_mongod
 from multimarket_async.store.embedded.server import EmbeddedServer
-
-__all__ = ["EmbeddedServer", "find_mongod"]

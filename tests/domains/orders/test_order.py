@@ -221,11 +221,7 @@ def test_a_file_holds_one_object(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("pointer", "value", "sentence"),
     [
-        (
-            "/produits/0/quantite",
-            0,
-            "quantite of item 1 of produits must be above 0, and is 0.",
-        ),
+        ("/produits/0/quantite", 0, "quantite of item 1 of produits must be above 0, and is 0."),
         ("/produits/0", "x", "item 1 of produits must be an object, and is 'x'."),
         ("/order_id", ABSENT, "order_id is missing."),
         ("/canal", "mobile", "canal must be 'web' in this folder, and is 'mobile'."),

@@ -37,12 +37,7 @@ def test_every_fault_is_drawn_sooner_or_later() -> None:
     inside = {failpoint.name for plan in plans for worker in plan.workers for failpoint in worker}
     assert inside == {failpoint.name for failpoint in (*failpoints.KILLS, *failpoints.ERRORS)}
     outside = {fault.name for plan in plans for fault in plan.external}
-    assert outside == {
-        nemesis.MONGOD_KILLED,
-        nemesis.MONGOD_PAUSED,
-        nemesis.DIRECTORY_REMOVED,
-        *nemesis.COMMAND_FAULTS,
-    }
+    assert outside == {nemesis.MONGOD_KILLED, nemesis.MONGOD_PAUSED, nemesis.DIRECTORY_REMOVED, *nemesis.COMMAND_FAULTS}
     assert {plan.together for plan in plans} == {True, False}
     assert any(back_s for plan in plans for back_s in plan.clocks_back_s)
 

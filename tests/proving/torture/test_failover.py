@@ -38,12 +38,7 @@ class FailOver:
 
 
 async def fail_over(
-    folder: Path,
-    seed: int,
-    *,
-    files_per_channel: int = 1000,
-    over_s: float = 6.0,
-    election_timeout_s: float = 10.0,
+    folder: Path, seed: int, *, files_per_channel: int = 1000, over_s: float = 6.0, election_timeout_s: float = 10.0
 ) -> FailOver:
     """Deliver so many files over so many seconds, and kill the primary after a third of them.
 
@@ -120,10 +115,7 @@ async def test_a_primary_that_is_killed_costs_time_and_no_order(tmp_path: Path) 
 
 async def test_an_index_is_made_though_a_member_is_down(tmp_path: Path) -> None:
     """MongoDB by itself would wait until it is back, and the snapshotter with it."""
-    async with (
-        replica_set(tmp_path / "set", 2.0) as servers,
-        aclosing(Store(servers.uri, "torture")) as store,
-    ):
+    async with replica_set(tmp_path / "set", 2.0) as servers, aclosing(Store(servers.uri, "torture")) as store:
         await store.insert_if_absent("commandes", {"_id": 1, "at": 1})
         servers.kill(1)
         async with asyncio.timeout(20):

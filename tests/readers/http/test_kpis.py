@@ -27,11 +27,7 @@ async def test_what_there_is_comes_from_the_declarations(client: httpx.AsyncClie
     first = listed["kpis"][0]
     assert (first["title"], first["unit"], first["headline"]) == ("Revenue by month and channel", "EUR", True)
     assert first["columns"][0] == {"name": "month", "type": "string", "title": "Month", "unit": "", "nullable": False}
-    assert first["links"] == {
-        "json": f"{REVENUE}.json",
-        "csv": f"{REVENUE}.csv",
-        "parquet": f"{REVENUE}.parquet",
-    }
+    assert first["links"] == {"json": f"{REVENUE}.json", "csv": f"{REVENUE}.csv", "parquet": f"{REVENUE}.parquet"}
 
 
 async def test_before_the_first_generation(open_shop: Any) -> None:

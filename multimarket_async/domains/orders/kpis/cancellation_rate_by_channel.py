@@ -30,10 +30,7 @@ def kpi(settings: OrderSettings) -> Kpi:
             columns.CANCELLED_ORDERS,
             Column("cancellation_rate_pct", "double", "Cancellation rate", "%", nullable=True),
         ),
-        pipeline=[
-            mql.sums("$channel", "orders", "cancelled_orders"),
-            *mql.table(row, "_id"),
-        ],
+        pipeline=[mql.sums("$channel", "orders", "cancelled_orders"), *mql.table(row, "_id")],
         check=CHECK,
         french={
             "Cancellation rate": "Taux d'annulation",

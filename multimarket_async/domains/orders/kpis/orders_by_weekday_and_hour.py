@@ -34,10 +34,7 @@ def kpi(settings: OrderSettings) -> Kpi:
             columns.ORDERS,
             *columns.revenue(settings.currency),
         ),
-        pipeline=[
-            mql.sums(keys, "orders", "revenue_minor"),
-            *mql.table(row, "_id.weekday", "_id.hour"),
-        ],
+        pipeline=[mql.sums(keys, "orders", "revenue_minor"), *mql.table(row, "_id.weekday", "_id.hour")],
         check=CHECK,
         french={
             "Orders by weekday and hour": "Commandes par jour de la semaine et par heure",

@@ -37,10 +37,7 @@ def kpi(settings: OrderSettings) -> Kpi:
             Column("repeat_customers", "integer", "Repeat customers"),
             Column("repeat_rate_pct", "double", "Repeat rate", "%"),
         ),
-        pipeline=[
-            mql.sums("$period", "customers", "repeat_customers"),
-            *mql.table(row, "_id"),
-        ],
+        pipeline=[mql.sums("$period", "customers", "repeat_customers"), *mql.table(row, "_id")],
         check=CHECK,
         french={
             "Repeat customers by month": "Clients fidèles par mois",

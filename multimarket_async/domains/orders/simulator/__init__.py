@@ -1,5 +1,3 @@
 """Simulated orders: a profile describes the shop, and a seed chooses one of all shops like that."""
 
 from multimarket_async.domains.orders.simulator.simulator import Simulator
-
-__all__ = ["Simulator"]
