@@ -1,6 +1,5 @@
 """The directories of one feed: files are delivered whole, wait, are read, and move to the archive or the quarantine."""
 
-import asyncio
 import hashlib
 import heapq
 import os
@@ -13,6 +12,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import aiofiles.os
+
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing import files
 from multimarket_async.landing.files import Misplaced
@@ -20,6 +21,7 @@ from multimarket_async.landing.quarantine import Quarantine
 from multimarket_async.landing.rename import place
 from multimarket_async.landing.waiting import WaitingFile, is_ours
 
+_deliver_hidden = aiofiles.os.wrap(files.deliver_hidden)
 TICK_NS = 10**9  # no file system's time stamps are coarser
 FILES_PER_LOOK = 1_000
 
@@ -48,7 +50,7 @@ class Landing:
     async def deliver(self, name: str, content: bytes) -> Path:
         """Put a file there whole or not at all; its path."""
         dated = self._dated_by() if self._dated_by else None
-        return await asyncio.to_thread(files.deliver_hidden, self.sources, name, content, dated)
+        return await _deliver_hidden(self.sources, name, content, dated)
 
     def waiting(self, most: int | None = None, but: Container[str] = ()) -> list[WaitingFile]:
         """The waiting files, longest wait first; at most `most` of them, and none whose path is in `but`."""
