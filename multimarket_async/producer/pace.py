@@ -30,24 +30,17 @@ class ArrivalProcess:
 
     def files(self, rng: Random, simulate: Simulate, at: datetime) -> int:
         """Number of deliveries at an instant of simulated time."""
-        match self.pace:
-            case Pace.DAY:
-                return int(rng.random() * simulate.peak < simulate.busyness(at))
-            case Pace.BURST:
-                return self.burst_files
-            case _:
-                return 1
+        if self.pace is Pace.DAY:
+            return int(rng.random() * simulate.peak < simulate.busyness(at))
+        return self.burst_files if self.pace is Pace.BURST else 1
 
     def pause_s(self, rng: Random, simulate: Simulate) -> float:
         """Real seconds until the next instant."""
+        if self.pace is Pace.RANDOM:
+            return rng.uniform(self.shortest_s, self.longest_s) / self.time_scale
         mean_s = (self.shortest_s + self.longest_s) / 2
-        match self.pace:
-            case Pace.RANDOM:
-                simulated_s = rng.uniform(self.shortest_s, self.longest_s)
-            case Pace.POISSON:
-                simulated_s = mean_s * rng.expovariate(1)
-            case Pace.DAY:
-                simulated_s = mean_s / simulate.peak * rng.expovariate(1)
-            case Pace.BURST:
-                simulated_s = mean_s * self.burst_files * rng.expovariate(1)
-        return simulated_s / self.time_scale
+        if self.pace is Pace.DAY:
+            mean_s /= simulate.peak
+        elif self.pace is Pace.BURST:
+            mean_s *= self.burst_files
+        return mean_s * rng.expovariate(1) / self.time_scale
