@@ -39,7 +39,11 @@ def list_all(
 
 def show(loaded: Loaded, file: FileName, feed: FeedName = None, output: Format = OutputFormat.TABLE) -> None:
     """Show why a file was rejected, with a caret under the place."""
-    for landing, quarantined in _named(chosen(loaded, feed), file):
+    name = Path(file).name
+    files = list(_files(chosen(loaded, feed), name))
+    if not files:
+        raise _missing(name)
+    for landing, quarantined in files:
         options.show(output, reason_data(landing.feed, quarantined), *reason_lines(landing.feed, quarantined))
 
 
@@ -51,13 +55,16 @@ def replay(
     changed: Changed = False,
 ) -> None:
     """Send files back to their landing directory: all, or those chosen."""
-    workspace = chosen(loaded, feed)
-    if file and (when := _replayed_at(workspace, Path(file).name)):
-        name = tables.escape_control_chars(Path(file).name)
-        typer.echo(f"0 files went back to data/sources: {name} went back already, at {when[:19]}.")
+    workspace, name = chosen(loaded, feed), Path(file).name if file else None
+    if name and not list(_files(workspace, name)):
+        times = (landing.quarantine.replayed_at(name) for _, landing in workspace.channels)
+        if not (when := next(filter(None, times), None)):
+            raise _missing(name)
+        shown = tables.escape_control_chars(name)
+        typer.echo(f"0 files went back to data/sources: {shown} went back already, at {when[:19]}.")
         return
-    files = _files(workspace, _named(workspace, file) if file else None, code=code, changed=changed)
-    sent = sum(_send_back(workspace, landing, quarantined) for landing, quarantined in list(files))
+    files = list(_files(workspace, name, code=code, changed=changed))
+    sent = sum(_send_back(workspace, landing, quarantined) for landing, quarantined in files)
     typer.echo(f"{sent} files went back to data/sources; the next collection reads them again.")
 
 
@@ -69,30 +76,16 @@ def _send_back(workspace: Workspace, landing: Landing, file: QuarantinedFile) ->
     return True
 
 
-def _replayed_at(workspace: Workspace, name: str) -> str | None:
-    """When a file of this name went back, if none is in quarantine now."""
-    if any(printable(file.path.name) == name for _, file in _files(workspace)):
-        return None
-    return next((when for _, landing in workspace.channels if (when := landing.quarantine.replayed_at(name))), None)
-
-
 def _files(
-    workspace: Workspace,
-    among: list[tuple[Landing, QuarantinedFile]] | None = None,
-    *,
-    code: str | None = None,
-    changed: bool = False,
+    workspace: Workspace, name: str | None = None, *, code: str | None = None, changed: bool = False
 ) -> Iterator[tuple[Landing, QuarantinedFile]]:
-    every = ((landing, file) for _, landing in workspace.channels for file in landing.quarantine.list())
-    for landing, file in every if among is None else among:
-        if code in (None, file.reason["code"]) and (not changed or file.changed()):
-            yield landing, file
+    for _, landing in workspace.channels:
+        for file in landing.quarantine.list():
+            matches = name in (None, printable(file.path.name)) and code in (None, file.reason["code"])
+            if matches and (not changed or file.changed()):
+                yield landing, file
 
 
-def _named(workspace: Workspace, path: str) -> list[tuple[Landing, QuarantinedFile]]:
-    name = Path(path).name
-    files = [(landing, file) for landing, file in _files(workspace) if printable(file.path.name) == name]
-    if not files:
-        name = tables.escape_control_chars(name)
-        raise WrongSettings(f"There is no file {name} in quarantine. `quarantine list` shows what there is.")
-    return files
+def _missing(name: str) -> WrongSettings:
+    name = tables.escape_control_chars(name)
+    return WrongSettings(f"There is no file {name} in quarantine. `quarantine list` shows what there is.")
