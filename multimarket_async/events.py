@@ -1,4 +1,4 @@
-"""An event bus inside the process: log events of some names reach whoever has subscribed.
+"""An event bus inside the process: log events of some names reach its subscribers.
 
 Publishing never waits: each subscriber has a queue of its own, and a slow one loses its oldest events.
 """

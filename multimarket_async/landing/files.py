@@ -1,4 +1,4 @@
-"""Four verbs for many files at once: look, read, move, deliver. The first three answer for each file: result or error.
+"""Four verbs for many files together: look, read, move, deliver. The first three answer for each file: result or error.
 
 C (_bulk.c) does the work, and releases the interpreter lock once for all files of a call: in Python each system call
 releases and takes it, and other threads wait. C leaves a file about which anything is unusual as it was; Python then
@@ -155,7 +155,7 @@ def move_unchanged(file: WaitingFile, move: Callable[[], str]) -> None:
     target = move()
     try:
         same = file.is_at(target)
-    except OSError:  # cannot tell: it goes back, to be looked at once more, which does no harm
+    except OSError:  # cannot tell: it goes back, to be looked at again, which does no harm
         same = False
     if not same:
         raise _misplaced(target)

@@ -135,7 +135,7 @@ def _example(lesson: Lesson, run: Run) -> QuarantinedFile | None:
 
 
 def _show_findings(console: Console, run: Run) -> None:
-    """What was seen beside what was expected."""
+    """Observations beside their expected values."""
     _heading(console, "What was seen")
     table = plain("", "What")
     table.add_column("Seen", justify="right", no_wrap=True)

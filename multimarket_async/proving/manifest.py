@@ -139,8 +139,8 @@ def _parsed(number: int, text: bytes, digest: str) -> dict[str, Any]:
     """A line, of this number from 0. digest: of the lines before it. Raises ValueError."""
     try:
         line: dict[str, Any] = json.loads(text)
-        if feed := line.pop("dropped", None):  # the mark's name in manifests of earlier versions
-            line["received"] = feed
+        if len(line) == 1 and not line.keys() & {"manifest", "end"}:  # a mark; earlier versions named it otherwise
+            line = {"received": next(iter(line.values()))}
         kind = next(name for name in ("manifest", "name", "received", "end") if name in line)
     except (ValueError, TypeError, AttributeError, StopIteration):
         raise ValueError(f"line {number + 1} is none of a manifest") from None

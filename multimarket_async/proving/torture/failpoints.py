@@ -43,7 +43,7 @@ class Failpoint:
     times: int = 1
 
     def hits(self, operation: str, moment: Moment, call: int) -> bool:
-        """Whether it is reached by this call."""
+        """True if this call reaches it."""
         here = (self.operation, self.moment) == (operation, moment)
         return here and self.call <= call < self.call + self.times
 

@@ -131,7 +131,7 @@ class Nemesis:
             await self._end(neighbour)
 
     async def _dies(self, worker: BaseProcess, delivered: asyncio.Event) -> bool:
-        """Whether it dies before its time is over."""
+        """True if it dies before its time is over."""
         quiet_since = time.monotonic()
         while worker.is_alive():
             if not delivered.is_set():
@@ -180,7 +180,7 @@ async def drain(config: WorkerConfig) -> Sequence[str]:
 
 
 async def ended(worker: BaseProcess, within_s: float) -> bool:
-    """Whether it ends in time; if not, it is killed."""
+    """True if it ends in time; if not, it is killed."""
     await asyncio.to_thread(worker.join, within_s)
     if not worker.is_alive():
         return True

@@ -1,6 +1,6 @@
 """The numbers, the orders and the flow over HTTP: read only, in the event loop of `run`.
 
-Imported by whoever serves, and only then: FastAPI takes a fifth of a second to load.
+Imported by processes that serve only: FastAPI takes a fifth of a second to load.
 """
 
 from multimarket_async.readers.http.sources import Sources

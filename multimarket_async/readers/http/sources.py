@@ -1,4 +1,4 @@
-"""What the HTTP server is handed: all it reads, and nothing it could write with."""
+"""Parts that the HTTP server reads from."""
 
 import asyncio
 from collections.abc import Sequence

@@ -95,7 +95,7 @@ async def _bundled() -> bytes:
 
 
 def about(domains: Sequence[LoadedDomain], settings: Settings) -> dict[str, Any]:
-    """What the page needs of the domains besides /api/kpis: time zone, charts, French words."""
+    """Declarations for the page besides /api/kpis: time zone, charts, French words."""
     return {
         "timezone": settings.timezone,
         "drawings": {kpi.name: _drawing(kpi) for domain in domains for kpi in domain.kpis},

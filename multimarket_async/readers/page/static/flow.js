@@ -58,8 +58,8 @@ function reasons({ feeds: all }) {
 function conservation({ holds, sum }) {
   const term = (name) => element("span", { class: "term" }, element("b", { text: number(sum[name]) }), ` ${say(name)}`);
   const right = PLACES.flatMap((name, index) => [element("i", { text: index ? "+" : "=" }), term(name)]);
-  const verdict = holds === null ? "" : say(holds ? "balanced" : "unbalanced");
-  const signed = element("span", { class: "verdict", text: verdict, "data-state": holds ? "well" : "noted" });
+  const balance = holds === null ? "" : say(holds ? "balanced" : "unbalanced");
+  const signed = element("span", { class: "balance", text: balance, "data-state": holds ? "well" : "noted" });
   byId("conservation").replaceChildren(element("p", {}, term("received"), ...right), signed);
 }
 

@@ -1,0 +1,47 @@
+"""The package uses the terms of the field (README, "Words"): what a machine can hold of that."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import multimarket_async
+
+PACKAGE = Path(multimarket_async.__file__).parent
+MODULES = {path.relative_to(PACKAGE): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
+TEXTS = [path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".js", ".html", ".c", ".toml", ".json"}]
+RIDDLE = re.compile(r"(What|Who|Where|Whether|Whoever|Those)\b")
+RETIRED = re.compile(
+    r"\b(dropped|told|struck|victim|assault|spoiled|touched|verdict|whoever|set aside|put back|in hand|at once)\b",
+    re.IGNORECASE,
+)
+
+
+def documented() -> Iterator[tuple[Path, str]]:
+    """Every docstring, with its module."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for path, tree in MODULES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, kinds) and (text := ast.get_docstring(node)):
+                yield path, text
+
+
+def targets() -> Iterator[tuple[Path, str]]:
+    """Every name that a loop or a comprehension binds, with its module."""
+    for path, tree in MODULES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
+                yield from ((path, name.id) for name in ast.walk(node.target) if isinstance(name, ast.Name))
+
+
+def test_a_docstring_starts_with_a_noun_or_a_verb() -> None:
+    assert [(str(path), text.splitlines()[0]) for path, text in documented() if RIDDLE.match(text)] == []
+
+
+def test_a_loop_variable_is_the_singular_of_its_list() -> None:
+    assert [str(path) for path, name in targets() if name == "one"] == []
+
+
+def test_no_retired_word_is_used() -> None:
+    lines = [(path.name, line.strip()) for path in TEXTS for line in path.read_text("utf-8").splitlines()]
+    assert [(name, line) for name, line in lines if RETIRED.search(line)] == []
