@@ -11,10 +11,9 @@ from typing import Any, cast
 from multimarket_async import app
 from multimarket_async.app import Application
 from multimarket_async.collector.stats import Latency, measured
-from multimarket_async.landing import Landing
 from multimarket_async.readers.verify import Report, verify
 from multimarket_async.store import GENERATIONS, Store
-from tests.virtual import Elsewhere, Loop
+from tests.virtual import DatedLanding, Elsewhere, Loop
 
 
 @dataclass
@@ -46,7 +45,8 @@ class Record:
 def on(loop: Loop, application: Application, outside: asyncio.AbstractEventLoop) -> Application:
     """The same parts on that loop's time, with files dated by it; the store stays on the loop outside."""
     channels = tuple(
-        (feed, Landing(application.settings.data_dir, feed.name, loop.clock.now)) for feed, _ in application.channels
+        (feed, DatedLanding(application.settings.data_dir, feed.name, loop.clock.now))
+        for feed, _ in application.channels
     )
     store = cast("Store", Elsewhere(application.store, outside))
     return replace(application, channels=channels, clock=loop.clock, store=store)

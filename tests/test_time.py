@@ -18,14 +18,12 @@ from multimarket_async.app import Application
 from multimarket_async.collector import Collector
 from multimarket_async.domains import Feed, settings_models
 from multimarket_async.errors import Rejected, Unavailable
-from multimarket_async.landing import Landing
-from multimarket_async.landing.files import date_file
 from multimarket_async.readers.generations import freshness
 from multimarket_async.settings import Settings, load
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import GENERATIONS, Encoded, Inserted, Outcome, Store
 from tests.days import on
-from tests.virtual import Loop
+from tests.virtual import DatedLanding, Loop, date_file
 
 T = TypeVar("T")
 BEGINS = datetime(2026, 3, 2, tzinfo=UTC)
@@ -84,7 +82,7 @@ class Site:
 
     def __init__(self, folder: Path, takes_s: float = 0.0, away: tuple[float, float] = (0.0, 0.0), **more: Any) -> None:
         self.loop = Loop(BEGINS)
-        self.landing = Landing(folder, "north", self.loop.clock.now)
+        self.landing = DatedLanding(folder, "north", self.loop.clock.now)
         self.landing.prepare()
         self.store = Stub(self.loop, takes_s, away)
         feed = Feed("north", "readings", parse)

@@ -9,14 +9,18 @@ turns; not `async-solipsism`: there is nothing outside, so no MongoDB either.
 
 import asyncio
 import inspect
+import os
 import selectors
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterator
 from concurrent.futures import Executor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple
 
 from multimarket_async.clock import Clock
+from multimarket_async.landing import Landing, WaitingFile
+from multimarket_async.landing.rename import place
 
 MICROSECOND = 1e-6
 T = TypeVar("T")
@@ -103,3 +107,29 @@ class Elsewhere:
 
         for one in await self._awaited(listed):
             yield one
+
+
+class DatedLanding(Landing):
+    """A landing on virtual time: a file is as old as its mtime says, and `deliver` sets that."""
+
+    def __init__(self, data_dir: Path, feed: str, now: Callable[[], datetime]) -> None:
+        super().__init__(data_dir, feed)
+        self._now = now
+
+    async def deliver(self, name: str, content: bytes) -> Path:
+        return await asyncio.to_thread(self._deliver_dated, name, content)
+
+    def _deliver_dated(self, name: str, content: bytes) -> Path:
+        hidden = self.sources / f".{name}.part"
+        hidden.write_bytes(content)
+        date_file(hidden, self._now())
+        return Path(place(str(hidden), str(self.sources), name))
+
+    def _listed(self, but: Container[str]) -> Iterator[WaitingFile]:
+        return (file._replace(changed_ns=file.written_ns) for file in super()._listed(but))
+
+
+def date_file(path: Path, moment: datetime) -> None:
+    """Set the time at which its content changed, to the microsecond."""
+    nanoseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    os.utime(path, ns=(nanoseconds, nanoseconds))

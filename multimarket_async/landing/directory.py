@@ -5,9 +5,9 @@ import heapq
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,10 @@ FILES_PER_LOOK = 1_000
 
 
 class Landing:
-    """The places of one feed: data/sources/<feed>, data/archive/<feed>, data/quarantine/<feed>.
+    """The places of one feed: data/sources/<feed>, data/archive/<feed>, data/quarantine/<feed>."""
 
-    dated_by: for a time that is not the kernel's. Then a file is as old as its mtime says, and `deliver` sets that.
-    """
-
-    def __init__(self, data_dir: Path, feed: str, dated_by: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, data_dir: Path, feed: str) -> None:
         self.feed = feed
-        self._dated_by = dated_by
         self.sources = data_dir / "sources" / feed
         self.archived = data_dir / "archive" / feed
         self.quarantine = Quarantine(data_dir / "quarantine" / feed, self.sources)
@@ -49,8 +45,7 @@ class Landing:
 
     async def deliver(self, name: str, content: bytes) -> Path:
         """Put a file there whole or not at all; its path."""
-        dated = self._dated_by() if self._dated_by else None
-        return await _deliver_hidden(self.sources, name, content, dated)
+        return await _deliver_hidden(self.sources, name, content)
 
     def waiting(self, most: int | None = None, but: Container[str] = ()) -> list[WaitingFile]:
         """The waiting files, longest wait first; at most `most` of them, and none whose path is in `but`."""
@@ -63,8 +58,7 @@ class Landing:
     def _listed(self, but: Container[str]) -> Iterator[WaitingFile]:
         try:
             with os.scandir(self.sources) as entries:
-                seen = _seen(self._folder, entries, but)
-                yield from (file._replace(changed_ns=file.written_ns) for file in seen) if self._dated_by else seen
+                yield from _seen(self._folder, entries, but)
         except FileNotFoundError:  # somebody removed the directory: sources expect it to be there
             self.sources.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -11,7 +11,6 @@ import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -194,23 +193,15 @@ def deliver(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
             del waiting[:1]
 
 
-def deliver_hidden(folder: Path, name: str, content: bytes, dated: datetime | None = None) -> Path:
-    """Write a file under a hidden name, then rename it. dated: the time at which its content changed."""
+def deliver_hidden(folder: Path, name: str, content: bytes) -> Path:
+    """Write a file under a hidden name, then rename it."""
     hidden = folder / f".{uuid.uuid4().hex}.part"
     try:
         hidden.write_bytes(content)
-        if dated:
-            date_file(hidden, dated)
         return Path(place(str(hidden), str(folder), name))
     except BaseException:
         hidden.unlink(missing_ok=True)
         raise
-
-
-def date_file(path: Path, moment: datetime) -> None:
-    """Set the time at which its content changed, to the microsecond."""
-    nanoseconds = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
-    os.utime(path, ns=(nanoseconds, nanoseconds))
 
 
 def count_waiting(folder: Path) -> int:

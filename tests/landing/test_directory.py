@@ -5,10 +5,9 @@ import errno
 import os
 import resource
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -314,49 +313,3 @@ def test_out_of_file_descriptors_while_looking(landing: Landing) -> None:
     """EMFILE while listing, where it strikes first in life: try again later."""
     with _no_file_descriptors(), pytest.raises(Unavailable):
         landing.waiting()
-
-
-# --- another time than the kernel's ---------------------------------------------------------
-
-
-async def test_files_may_be_dated_by_another_clock(tmp_path: Path) -> None:
-    """Received then, to the microsecond; and one that somebody writes to later has changed."""
-    moment = datetime(2031, 2, 3, 4, 5, 6, 789_012, tzinfo=UTC)
-    landing = Landing(tmp_path, "web", lambda: moment)
-    landing.prepare()
-    path = await landing.deliver("1.json", b"{}")
-    [before] = landing.waiting()
-    assert before.changed_ns == before.written_ns == 1_927_857_906_789_012_000
-    path.write_bytes(b"[]")
-    [after] = landing.waiting()
-    assert not after.unchanged_since(before)
-
-
-async def test_the_oldest_by_that_clock_comes_first(tmp_path: Path) -> None:
-    """Whatever the kernel says."""
-    moments = [datetime(2031, 1, day, tzinfo=UTC) for day in (3, 1, 2)]
-    left = iter(moments)
-    landing = Landing(tmp_path, "web", lambda: next(left))
-    landing.prepare()
-    for name in ("c", "a", "b"):
-        await landing.deliver(f"{name}.json", b"{}")
-    assert [file.name for file in landing.waiting()] == ["a.json", "b.json", "c.json"]
-    assert [file.name for file in landing.waiting(most=2)] == ["a.json", "b.json"]
-
-
-def test_every_archived_file_is_counted_at_once(tmp_path: Path) -> None:
-    """Though a day in which nothing changed is not counted again: time stamps tick slower than files come."""
-    landing = Landing(tmp_path, "web")
-    assert landing.archived_files() == 0
-    old, today = landing.archived / "2026-05-01", landing.archived / "2026-05-02"
-    for day in (old, today):
-        day.mkdir(parents=True)
-    (old / "0.json").touch()
-    os.utime(old, (1, 1))
-    tick = time.time() + 3600  # a time stamp that stays the same
-    for number in (1, 2, 3):
-        (today / f"{number}.json").touch()
-        os.utime(today, (tick, tick))
-        assert landing.archived_files() == number + 1
-    (old / "0.json").unlink()
-    assert landing.archived_files() == 3
