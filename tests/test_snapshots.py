@@ -590,7 +590,8 @@ async def test_what_was_touched_meanwhile_is_no_drift(mongo_uri: str, database: 
 async def test_a_check_under_fire_finds_no_drift(mongo_uri: str, database: "Database[Any]") -> None:
     """Orders that come while everything is compared are not drift."""
     stop, store = asyncio.Event(), Store(mongo_uri, database.name)
-    stage = Snapshotter([SALES], store, Clock(), settings(full_recompute_every_generations=1))
+    clock = Clock(now=lambda: NOW)  # that of the marks: an open one must not look stale
+    stage = Snapshotter([SALES], store, clock, settings(full_recompute_every_generations=1))
     selling = asyncio.create_task(asyncio.to_thread(_sell_until, stop, database))
     drifts = [(await stage.refresh())["drift"] for _ in range(15)]
     stop.set()

@@ -38,8 +38,7 @@ async def received(landing: Landing, *contents: bytes) -> None:
 
 
 def archive(landing: Landing) -> None:
-    for file in landing.waiting():
-        landing.archive(file, TODAY)
+    landing.archive(landing.waiting(), TODAY)
 
 
 def store_documents(database: "Database[Any]", feed: str, content: bytes, *keys: str) -> None:
@@ -58,8 +57,8 @@ async def test_files_are_counted_where_they_are(tmp_path: Path) -> None:
     """Waiting with their bytes, archived on any day, set aside by code; the reasons are no files."""
     _, landing = channel(tmp_path, "web")
     await received(landing, b"{}", b"{}", b"{}")
-    landing.archive(landing.waiting()[0], TODAY)
-    landing.archive(landing.waiting()[0], datetime(2026, 5, 21, tzinfo=UTC).date())
+    landing.archive(landing.waiting()[:1], TODAY)
+    landing.archive(landing.waiting()[:1], datetime(2026, 5, 21, tzinfo=UTC).date())
     landing.quarantine.add(landing.waiting()[0].path, Rejected("bad_date", "no date"), {})
     await landing.deliver("a.json", b"12345")
     await landing.deliver("b.json", b"123")
