@@ -19,17 +19,17 @@ from multimarket_async.domains.orders import columns, mql, rollups
 
 def kpi(settings):
     """Two rows."""
+    shown = (Column("cancelled", "string", "Cancelled"), columns.ALL_ORDERS)
     return Kpi(
         name="orders_by_cancellation",
         title="Orders by cancellation",
         unit="orders",
         definition="Orders that are cancelled, and orders that are not.",
         rollup=Rollup("cancellations", rollups.facts(settings), {"cancelled": "$cancelled"}, {"orders": 1}),
-        columns=(Column("cancelled", "string", "Cancelled"), columns.ALL_ORDERS),
+        columns=shown,
         pipeline=[
-            mql.sums("$cancelled", "orders"),
-            {"$sort": {"_id": 1}},
-            {"$replaceWith": {"cancelled": {"$toString": "$_id"}, **mql.integers("orders")}},
+            *mql.sums({"cancelled": "$cancelled"}, "orders"),
+            *mql.table(shown, "cancelled", cancelled={"$toString": "$cancelled"}),
         ],
         check="SELECT cancelled::VARCHAR AS cancelled, count(*) AS orders FROM commandes GROUP BY ALL ORDER BY 1",
         french={"Orders by cancellation": "Commandes par annulation", "Cancelled": "Annulée"},

@@ -6,6 +6,7 @@ CHANNEL = Column("channel", "string", "Channel")
 ALL_ORDERS = Column("orders", "integer", "Orders, cancelled included")
 CANCELLED_ORDERS = Column("cancelled_orders", "integer", "Cancelled orders")
 ORDERS = Column("orders", "integer", "Orders, without cancelled")
+BY_CHANNEL = (CHANNEL, ALL_ORDERS, CANCELLED_ORDERS)
 RANK = Column("rank", "integer", "Rank")
 SOLD = (RANK, Column("product", "string", "Product"), Column("quantity", "integer", "Quantity", "pieces"))
 FRENCH = {
@@ -36,7 +37,7 @@ def period(unit: str) -> tuple[Column, Column]:
 
 
 def revenue(currency: str) -> tuple[Column, Column]:
-    """The columns of `mql.money("revenue")`."""
+    """A double for people, and the exact integer beside it."""
     return (
         Column("revenue", "double", "Revenue", currency),
         Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),

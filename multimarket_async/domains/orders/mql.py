@@ -1,6 +1,10 @@
 """Expressions and stages in MongoDB's query language that several KPIs of orders share."""
 
-from multimarket_async.domains import Expression, Stage
+from collections.abc import Iterable, Mapping
+
+from multimarket_async.domains import Column, Expression, Stage
+
+INSIDE = {"month": "-15", "day": "T12:00:00"}  # makes an instant well inside of the text of a period
 
 
 def share(part: Expression, whole: Expression) -> Expression:
@@ -8,16 +12,11 @@ def share(part: Expression, whole: Expression) -> Expression:
     return hundredths({"$multiply": [{"$toDecimal": part}, 100 * 100]}, whole)
 
 
-def first_instant(unit: str, date: Expression, timezone: str) -> Expression:
-    """The start of the month or day of this date, which is text; where clocks skip midnight, the first instant."""
-    inside = {"$dateFromString": {"dateString": date, "timezone": timezone}}
+def start_of(unit: str, timezone: str) -> Expression:
+    """The start of the month or day in the field of that name; where clocks skip midnight, the first instant."""
+    text = {"$concat": [f"${unit}", INSIDE[unit]]}
+    inside = {"$dateFromString": {"dateString": text, "timezone": timezone}}
     return {"$dateTrunc": {"date": inside, "unit": unit, "timezone": timezone}}
-
-
-def money(name: str, minor: Expression = None) -> dict[str, Expression]:
-    """The two columns of an amount: a double for people, the exact integer beside it."""
-    exact = minor or f"${name}_minor"
-    return {name: as_double(exact), f"{name}_minor": {"$toLong": exact}}
 
 
 def hundredths(numerator: Expression, denominator: Expression) -> Expression:
@@ -37,19 +36,25 @@ def as_double(minor: Expression) -> Expression:
     return {"$toDouble": {"$divide": [{"$toDecimal": minor}, 100]}}
 
 
-def integers(*names: str) -> dict[str, Expression]:
-    """Each of these fields as int64."""
-    return {name: {"$toLong": f"${name}"} for name in names}
+def table(columns: Iterable[Column], *order: str, **computed: Expression) -> tuple[Stage, Stage]:
+    """The last stages: sort by these fields, and make a row of each document.
 
-
-def table(row: Expression, *order: str) -> tuple[Stage, Stage]:
-    """The last stages: sort by these fields, and make a row of each document."""
+    A column that is not computed here is a field: integers as int64, amounts from their minor units.
+    """
+    row = {column.name: computed.get(column.name, _field(column)) for column in columns}
     return {"$sort": dict.fromkeys(order, 1)}, {"$replaceWith": row}
 
 
-def sums(by: Expression, *names: str) -> Stage:
-    """One document for each value of `by`, with each of these fields added up."""
-    return {"$group": {"_id": by, **{name: {"$sum": f"${name}"} for name in names}}}
+def _field(column: Column) -> Expression:
+    if column.type == "integer":
+        return {"$toLong": f"${column.name}"}
+    return as_double(f"${column.name}_minor") if column.type == "double" else f"${column.name}"
+
+
+def sums(by: Mapping[str, Expression], *names: str) -> tuple[Stage, Stage]:
+    """One document for each combination of these keys, with each of these fields added up."""
+    added = {name: {"$sum": f"${name}"} for name in names}
+    return {"$group": {"_id": by, **added}}, {"$replaceWith": {"$mergeObjects": ["$$ROOT", "$_id"]}}
 
 
 def latest(field: str, most: int) -> list[Stage]:
@@ -69,8 +74,3 @@ def first(most_of: Expression, name: Expression, most: int, within: Expression =
 def with_totals(*names: str) -> Stage:
     """Beside each of these fields its total over all rows, as all_<name>."""
     return {"$setWindowFields": {"output": {f"all_{name}": {"$sum": f"${name}"} for name in names}}}
-
-
-def month_start(month: Expression, timezone: str) -> Expression:
-    """The start of this month."""
-    return first_instant("month", {"$concat": [month, "-15"]}, timezone)

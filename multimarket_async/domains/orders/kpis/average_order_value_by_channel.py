@@ -23,14 +23,13 @@ FRENCH = {
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a channel."""
-    kept = {"$subtract": ["$orders", "$cancelled_orders"]}
-    row = {
-        "channel": "$_id",
-        "orders": {"$toLong": kept},
-        "average_order_value": mql.hundredths("$revenue_minor", kept),
-        "gross_orders": {"$toLong": "$orders"},
-        "gross_average_order_value": mql.hundredths("$gross_revenue_minor", "$orders"),
-    }
+    shown = (
+        columns.CHANNEL,
+        columns.ORDERS,
+        Column("average_order_value", "double", "Average order value", settings.currency, nullable=True),
+        Column("gross_orders", "integer", columns.ALL_ORDERS.title),
+        Column("gross_average_order_value", "double", "Gross average order value", settings.currency, nullable=True),
+    )
     return Kpi(
         name="average_order_value_by_channel",
         title="Average order value by channel",
@@ -40,18 +39,16 @@ def kpi(settings: OrderSettings) -> Kpi:
             "decimals; empty where all were cancelled. The gross figures count every order."
         ),
         rollup=rollups.orders(settings),
-        columns=(
-            columns.CHANNEL,
-            columns.ORDERS,
-            Column("average_order_value", "double", "Average order value", settings.currency, nullable=True),
-            Column("gross_orders", "integer", columns.ALL_ORDERS.title),
-            Column(
-                "gross_average_order_value", "double", "Gross average order value", settings.currency, nullable=True
-            ),
-        ),
+        columns=shown,
         pipeline=[
-            mql.sums("$channel", "orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor"),
-            *mql.table(row, "_id"),
+            *mql.sums({"channel": "$channel"}, "orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor"),
+            {"$set": {"gross_orders": "$orders", "orders": {"$subtract": ["$orders", "$cancelled_orders"]}}},
+            *mql.table(
+                shown,
+                "channel",
+                average_order_value=mql.hundredths("$revenue_minor", "$orders"),
+                gross_average_order_value=mql.hundredths("$gross_revenue_minor", "$gross_orders"),
+            ),
         ],
         check=CHECK,
         french=FRENCH,

@@ -30,14 +30,14 @@ FRENCH = {
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a class."""
-    row = {
-        "basket": {"$arrayElemAt": [NAMES, {"$indexOfArray": [FROM, "$_id"]}]},
-        "pieces_from": {"$toLong": "$_id"},
-        **mql.integers("orders"),
-        "orders_share_pct": mql.share("$orders", "$all_orders"),
-        **mql.money("revenue"),
-    }
     pieces_from = {"$max": {"$filter": {"input": FROM, "cond": {"$lte": ["$$this", "$pieces"]}}}}
+    shown = (
+        Column("basket", "string", "Pieces in the basket"),
+        Column("pieces_from", "integer", "Fewest pieces", "pieces"),
+        columns.ORDERS,
+        Column("orders_share_pct", "double", "Share of orders", "%"),
+        *columns.revenue(settings.currency),
+    )
     return Kpi(
         name="basket_size_distribution",
         title="Basket sizes",
@@ -46,17 +46,16 @@ def kpi(settings: OrderSettings) -> Kpi:
             "Orders by how many pieces they hold, all lines together, without cancelled orders; their share of all."
         ),
         rollup=rollups.kept(settings, "baskets", {"pieces_from": pieces_from}),
-        columns=(
-            Column("basket", "string", "Pieces in the basket"),
-            Column("pieces_from", "integer", "Fewest pieces", "pieces"),
-            columns.ORDERS,
-            Column("orders_share_pct", "double", "Share of orders", "%"),
-            *columns.revenue(settings.currency),
-        ),
+        columns=shown,
         pipeline=[
-            mql.sums("$pieces_from", "orders", "revenue_minor"),
+            *mql.sums({"pieces_from": "$pieces_from"}, "orders", "revenue_minor"),
             mql.with_totals("orders"),
-            *mql.table(row, "_id"),
+            *mql.table(
+                shown,
+                "pieces_from",
+                basket={"$arrayElemAt": [NAMES, {"$indexOfArray": [FROM, "$pieces_from"]}]},
+                orders_share_pct=mql.share("$orders", "$all_orders"),
+            ),
         ],
         check=CHECK,
         french=FRENCH,

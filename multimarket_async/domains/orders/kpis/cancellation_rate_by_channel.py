@@ -13,24 +13,21 @@ FROM commandes GROUP BY channel ORDER BY channel
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a channel."""
-    row = {
-        "channel": "$_id",
-        **mql.integers("orders", "cancelled_orders"),
-        "cancellation_rate_pct": mql.share("$cancelled_orders", "$orders"),
-    }
+    shown = (
+        *columns.BY_CHANNEL,
+        Column("cancellation_rate_pct", "double", "Cancellation rate", "%", nullable=True),
+    )
     return Kpi(
         name="cancellation_rate_by_channel",
         title="Cancellation rate by channel",
         unit="%",
         definition="Cancelled orders out of all orders of the channel, in percent, rounded half-up to 2 decimals.",
         rollup=rollups.orders(settings),
-        columns=(
-            columns.CHANNEL,
-            columns.ALL_ORDERS,
-            columns.CANCELLED_ORDERS,
-            Column("cancellation_rate_pct", "double", "Cancellation rate", "%", nullable=True),
-        ),
-        pipeline=[mql.sums("$channel", "orders", "cancelled_orders"), *mql.table(row, "_id")],
+        columns=shown,
+        pipeline=[
+            *mql.sums({"channel": "$channel"}, "orders", "cancelled_orders"),
+            *mql.table(shown, "channel", cancellation_rate_pct=mql.share("$cancelled_orders", "$orders")),
+        ],
         check=CHECK,
         french={
             "Cancellation rate": "Taux d'annulation",

@@ -16,13 +16,7 @@ GROUP BY day, channel ORDER BY day, channel
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a day and channel."""
-    row = {
-        "day": "$_id.day",
-        "period_start": mql.first_instant("day", {"$concat": ["$_id.day", "T12:00:00"]}, settings.timezone),
-        "channel": "$_id.channel",
-        **mql.integers("orders", "cancelled_orders"),
-        **mql.money("revenue"),
-    }
+    shown = (*columns.period("day"), *columns.BY_CHANNEL, *columns.revenue(settings.currency))
     return Kpi(
         name="orders_by_day_and_channel",
         title="Orders by day and channel",
@@ -32,17 +26,11 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"for the {DAYS} latest days that have orders."
         ),
         rollup=rollups.orders(settings),
-        columns=(
-            *columns.period("day"),
-            columns.CHANNEL,
-            columns.ALL_ORDERS,
-            columns.CANCELLED_ORDERS,
-            *columns.revenue(settings.currency),
-        ),
+        columns=shown,
         pipeline=[
-            mql.sums({"day": "$day", "channel": "$channel"}, "orders", "cancelled_orders", "revenue_minor"),
-            *mql.latest("_id.day", DAYS),
-            *mql.table(row, "_id.day", "_id.channel"),
+            *mql.sums({"day": "$day", "channel": "$channel"}, "orders", "cancelled_orders", "revenue_minor"),
+            *mql.latest("day", DAYS),
+            *mql.table(shown, "day", "channel", period_start=mql.start_of("day", settings.timezone)),
         ],
         check=CHECK,
         french={

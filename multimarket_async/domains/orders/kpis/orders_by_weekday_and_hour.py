@@ -13,12 +13,13 @@ FROM commandes WHERE NOT cancelled GROUP BY ALL ORDER BY weekday, hour
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a weekday and hour."""
-    row = {
-        **{name: {"$toLong": f"$_id.{name}"} for name in ("weekday", "hour")},
-        **mql.integers("orders"),
-        **mql.money("revenue"),
-    }
     keys = {"weekday": "$weekday", "hour": "$hour"}
+    shown = (
+        Column("weekday", "integer", "Weekday, 1 is Monday"),
+        Column("hour", "integer", "Hour"),
+        columns.ORDERS,
+        *columns.revenue(settings.currency),
+    )
     return Kpi(
         name="orders_by_weekday_and_hour",
         title="Orders by weekday and hour",
@@ -28,13 +29,8 @@ def kpi(settings: OrderSettings) -> Kpi:
             "without cancelled orders, over all time."
         ),
         rollup=rollups.kept(settings, "hours", keys),
-        columns=(
-            Column("weekday", "integer", "Weekday, 1 is Monday"),
-            Column("hour", "integer", "Hour"),
-            columns.ORDERS,
-            *columns.revenue(settings.currency),
-        ),
-        pipeline=[mql.sums(keys, "orders", "revenue_minor"), *mql.table(row, "_id.weekday", "_id.hour")],
+        columns=shown,
+        pipeline=[*mql.sums(keys, "orders", "revenue_minor"), *mql.table(shown, "weekday", "hour")],
         check=CHECK,
         french={
             "Orders by weekday and hour": "Commandes par jour de la semaine et par heure",

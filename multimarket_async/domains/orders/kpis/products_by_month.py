@@ -19,14 +19,7 @@ QUALIFY rank <= {PRODUCTS} ORDER BY month, rank
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a month and product."""
-    row = {
-        "month": "$_id.month",
-        "period_start": mql.month_start("$_id.month", settings.timezone),
-        **mql.integers("rank"),
-        "product": "$_id.product",
-        **mql.integers("quantity"),
-        **mql.money("revenue"),
-    }
+    shown = (*columns.period("month"), *columns.SOLD, *columns.revenue(settings.currency))
     return Kpi(
         name="products_by_month",
         title="Products by month",
@@ -37,13 +30,13 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"The {MONTHS} latest months in which something was sold."
         ),
         rollup=rollups.products(settings),
-        columns=(*columns.period("month"), *columns.SOLD, *columns.revenue(settings.currency)),
+        columns=shown,
         pipeline=[
-            mql.sums({"month": "$period", "product": "$product"}, "quantity", "revenue_minor"),
+            *mql.sums({"month": "$period", "product": "$product"}, "quantity", "revenue_minor"),
             {"$match": {"quantity": {"$gt": 0}}},
-            *mql.latest("_id.month", MONTHS),
-            *mql.first("$quantity", "$_id.product", PRODUCTS, within="$_id.month"),
-            *mql.table(row, "_id.month", "rank"),
+            *mql.latest("month", MONTHS),
+            *mql.first("$quantity", "$product", PRODUCTS, within="$month"),
+            *mql.table(shown, "month", "rank", period_start=mql.start_of("month", settings.timezone)),
         ],
         check=CHECK,
         french={

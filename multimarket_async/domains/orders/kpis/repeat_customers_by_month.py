@@ -16,12 +16,12 @@ GROUP BY month ORDER BY month
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a month."""
-    row = {
-        "month": "$_id",
-        "period_start": mql.month_start("$_id", settings.timezone),
-        **mql.integers("customers", "repeat_customers"),
-        "repeat_rate_pct": mql.share("$repeat_customers", "$customers"),
-    }
+    shown = (
+        *columns.period("month"),
+        Column("customers", "integer", "Customers"),
+        Column("repeat_customers", "integer", "Repeat customers"),
+        Column("repeat_rate_pct", "double", "Repeat rate", "%"),
+    )
     return Kpi(
         name="repeat_customers_by_month",
         title="Repeat customers by month",
@@ -31,13 +31,16 @@ def kpi(settings: OrderSettings) -> Kpi:
             "those who ordered twice or more in that month; and these in percent of all."
         ),
         rollup=_customers(settings),
-        columns=(
-            *columns.period("month"),
-            Column("customers", "integer", "Customers"),
-            Column("repeat_customers", "integer", "Repeat customers"),
-            Column("repeat_rate_pct", "double", "Repeat rate", "%"),
-        ),
-        pipeline=[mql.sums("$period", "customers", "repeat_customers"), *mql.table(row, "_id")],
+        columns=shown,
+        pipeline=[
+            *mql.sums({"month": "$period"}, "customers", "repeat_customers"),
+            *mql.table(
+                shown,
+                "month",
+                period_start=mql.start_of("month", settings.timezone),
+                repeat_rate_pct=mql.share("$repeat_customers", "$customers"),
+            ),
+        ],
         check=CHECK,
         french={
             "Repeat customers by month": "Clients fidèles par mois",

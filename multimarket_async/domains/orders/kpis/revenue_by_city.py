@@ -14,8 +14,8 @@ FROM commandes WHERE NOT cancelled AND city IS NOT NULL GROUP BY city ORDER BY r
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a city."""
-    row = {"rank": {"$toLong": "$rank"}, "city": "$_id", "orders": {"$toLong": "$orders"}, **mql.money("revenue")}
     delivered = {"$match": {"city": {"$type": "string"}}}
+    shown = (columns.RANK, Column("city", "string", "City"), columns.ORDERS, *columns.revenue(settings.currency))
     return Kpi(
         name="revenue_by_city",
         title="Revenue by city of delivery",
@@ -25,11 +25,11 @@ def kpi(settings: OrderSettings) -> Kpi:
             "orders and those that are not delivered; equal revenues rank by name."
         ),
         rollup=rollups.kept(settings, "cities", {"city": "$city"}, delivered),
-        columns=(columns.RANK, Column("city", "string", "City"), columns.ORDERS, *columns.revenue(settings.currency)),
+        columns=shown,
         pipeline=[
-            mql.sums("$city", "orders", "revenue_minor"),
-            *mql.first("$revenue_minor", "$_id", CITIES),
-            *mql.table(row, "rank"),
+            *mql.sums({"city": "$city"}, "orders", "revenue_minor"),
+            *mql.first("$revenue_minor", "$city", CITIES),
+            *mql.table(shown, "rank"),
         ],
         check=CHECK,
         french={

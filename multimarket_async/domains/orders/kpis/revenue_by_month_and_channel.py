@@ -16,14 +16,13 @@ FROM commandes GROUP BY month, channel ORDER BY month, channel
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a month and channel."""
-    row = {
-        "month": "$_id.month",
-        "period_start": mql.month_start("$_id.month", settings.timezone),
-        "channel": "$_id.channel",
-        **mql.integers("orders", "cancelled_orders"),
-        **mql.money("revenue"),
-        **mql.money("gross_revenue"),
-    }
+    shown = (
+        *columns.period("month"),
+        *columns.BY_CHANNEL,
+        *columns.revenue(settings.currency),
+        Column("gross_revenue", "double", "Gross revenue", settings.currency),
+        Column("gross_revenue_minor", "integer", "Gross revenue in minor units", "minor units"),
+    )
     return Kpi(
         name="revenue_by_month_and_channel",
         title="Revenue by month and channel",
@@ -33,18 +32,10 @@ def kpi(settings: OrderSettings) -> Kpi:
             "orders. The gross figures count every order."
         ),
         rollup=rollups.orders(settings),
-        columns=(
-            *columns.period("month"),
-            columns.CHANNEL,
-            columns.ALL_ORDERS,
-            columns.CANCELLED_ORDERS,
-            *columns.revenue(settings.currency),
-            Column("gross_revenue", "double", "Gross revenue", settings.currency),
-            Column("gross_revenue_minor", "integer", "Gross revenue in minor units", "minor units"),
-        ),
+        columns=shown,
         pipeline=[
-            mql.sums({"month": "$period", "channel": "$channel"}, *SUMS),
-            *mql.table(row, "_id.month", "_id.channel"),
+            *mql.sums({"month": "$period", "channel": "$channel"}, *SUMS),
+            *mql.table(shown, "month", "channel", period_start=mql.start_of("month", settings.timezone)),
         ],
         check=CHECK,
         french=_french(settings.timezone),

@@ -23,13 +23,13 @@ FRENCH = {
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a channel."""
-    row = {
-        "channel": "$_id",
-        **mql.integers("orders"),
-        "orders_share_pct": mql.share("$orders", "$all_orders"),
-        **mql.money("revenue"),
-        "revenue_share_pct": mql.share("$revenue_minor", "$all_revenue_minor"),
-    }
+    shown = (
+        columns.CHANNEL,
+        columns.ORDERS,
+        Column("orders_share_pct", "double", "Share of orders", "%", nullable=True),
+        *columns.revenue(settings.currency),
+        Column("revenue_share_pct", "double", "Share of revenue", "%", nullable=True),
+    )
     return Kpi(
         name="share_by_channel",
         title="Share of each channel",
@@ -39,18 +39,17 @@ def kpi(settings: OrderSettings) -> Kpi:
             "empty where there are none."
         ),
         rollup=rollups.orders(settings),
-        columns=(
-            columns.CHANNEL,
-            columns.ORDERS,
-            Column("orders_share_pct", "double", "Share of orders", "%", nullable=True),
-            *columns.revenue(settings.currency),
-            Column("revenue_share_pct", "double", "Share of revenue", "%", nullable=True),
-        ),
+        columns=shown,
         pipeline=[
-            mql.sums("$channel", "orders", "cancelled_orders", "revenue_minor"),
+            *mql.sums({"channel": "$channel"}, "orders", "cancelled_orders", "revenue_minor"),
             {"$set": {"orders": {"$subtract": ["$orders", "$cancelled_orders"]}}},
             mql.with_totals("orders", "revenue_minor"),
-            *mql.table(row, "_id"),
+            *mql.table(
+                shown,
+                "channel",
+                orders_share_pct=mql.share("$orders", "$all_orders"),
+                revenue_share_pct=mql.share("$revenue_minor", "$all_revenue_minor"),
+            ),
         ],
         check=CHECK,
         french=FRENCH,

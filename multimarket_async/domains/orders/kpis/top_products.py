@@ -26,12 +26,11 @@ FRENCH = {
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a product."""
-    row = {
-        **mql.integers("rank"),
-        "product": "$_id",
-        **mql.integers("quantity", "gross_quantity"),
-        **mql.money("revenue"),
-    }
+    shown = (
+        *columns.SOLD,
+        Column("gross_quantity", "integer", "Quantity, cancelled included", "pieces"),
+        *columns.revenue(settings.currency),
+    )
     return Kpi(
         name="top_products",
         title="Top products",
@@ -41,16 +40,12 @@ def kpi(settings: OrderSettings) -> Kpi:
             "quantities rank by name. A product found in cancelled orders only sold nothing and is not ranked."
         ),
         rollup=rollups.products(settings),
-        columns=(
-            *columns.SOLD,
-            Column("gross_quantity", "integer", "Quantity, cancelled included", "pieces"),
-            *columns.revenue(settings.currency),
-        ),
+        columns=shown,
         pipeline=[
-            mql.sums("$product", "quantity", "gross_quantity", "revenue_minor"),
+            *mql.sums({"product": "$product"}, "quantity", "gross_quantity", "revenue_minor"),
             {"$match": {"quantity": {"$gt": 0}}},
-            *mql.first("$quantity", "$_id", PRODUCTS),
-            *mql.table(row, "rank"),
+            *mql.first("$quantity", "$product", PRODUCTS),
+            *mql.table(shown, "rank"),
         ],
         check=CHECK,
         french=FRENCH,
