@@ -15,7 +15,11 @@ def of_partitions(cube: Cube, rollups: Iterable[str], partitions: Sequence[str |
     All rollups of a partition come from one pass over its documents, so they count the same ones.
     """
     given = {"partition": "$ingestion.partition", "period": cube.facts.period, "event": f"${cube.facts.event}"}
-    facets = {key: _rows(key, cube.rollups[key]) for key in rollups}
+    facets = {}
+    for key in rollups:
+        rollup = cube.rollups[key]
+        sums = {name: {"$sum": number} for name, number in rollup.sums.items()}
+        facets[key] = [*rollup.prepare, *_grouped(key, rollup.by, sums)]
     facets[DOCUMENTS] = _grouped(DOCUMENTS, {}, {"documents": {"$sum": {"$toLong": 1}}, "latest": {"$max": "$event"}})
     return [
         {"$match": {"ingestion.partition": {"$in": list(partitions)}}},
@@ -27,11 +31,6 @@ def of_partitions(cube: Cube, rollups: Iterable[str], partitions: Sequence[str |
         {"$project": {"rollups": {"$arrayToObject": "$rollups"}}},
         {"$set": {"periods": f"$rollups.{DOCUMENTS}.period"}},
     ]
-
-
-def _rows(key: str, rollup: Rollup) -> list[Stage]:
-    sums = {name: {"$sum": number} for name, number in rollup.sums.items()}
-    return [*rollup.prepare, *_grouped(key, rollup.by, sums)]
 
 
 def _grouped(key: str, by: Mapping[str, Expression], sums: Mapping[str, Expression]) -> list[Stage]:

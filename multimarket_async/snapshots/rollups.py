@@ -116,7 +116,7 @@ class Rollups:
             head = {**_head(cube, key, stored), "partition": key, "keys": list(cube.rollups), "periods": periods}
             after.append({**head, "rollups": computed["rollups"]})
             if only is None and _content(stored) != _content(after[-1]):
-                differing.partitions[key] = {*_periods(stored), *periods}
+                differing.partitions[key] = {*(stored["periods"] if stored else ()), *periods}
         if not await self._store.compare_and_swap(PARTITIONS, after):
             raise Overtaken
         return {period for document in (*before.values(), *after) for period in document["periods"]}
@@ -160,10 +160,6 @@ def _content(document: Any) -> Any:
         return None
     documents = document["periods"] if "periods" in document else document["rollups"][DOCUMENTS]
     return document["rollups"].raw if documents else None
-
-
-def _periods(before: Any) -> list[str]:
-    return list(before["periods"]) if before else []
 
 
 def _chunks(sizes: dict[Key, int]) -> Iterator[list[Key]]:

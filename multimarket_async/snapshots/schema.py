@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains import Kpi
 
 Schema: TypeAlias = dict[str, Any]
 BSON_TYPES = {"string": "string", "integer": "long", "double": "double", "date": "date"}
@@ -25,16 +25,11 @@ def schema(kpis: Iterable[Kpi], definition: str) -> Schema:
 
 
 def _table(kpi: Kpi) -> Schema:
-    row = _object({column.name: _value(column) for column in kpi.columns})
-    return _object(
-        {"title": {"bsonType": "string"}, "unit": {"bsonType": "string"}, "rows": {"bsonType": "array", "items": row}}
-    )
+    types = {column: BSON_TYPES[column.type] for column in kpi.columns}
+    row = {column.name: {"bsonType": [name, "null"] if column.nullable else name} for column, name in types.items()}
+    text = {"bsonType": "string"}
+    return _object({"title": text, "unit": text, "rows": {"bsonType": "array", "items": _object(row)}})
 
 
 def _object(fields: dict[str, Schema]) -> Schema:
     return {"bsonType": "object", "required": list(fields), "properties": fields, "additionalProperties": False}
-
-
-def _value(column: Column) -> Schema:
-    bson_type = BSON_TYPES[column.type]
-    return {"bsonType": [bson_type, "null"] if column.nullable else bson_type}

@@ -63,16 +63,14 @@ class Snapshotter:
                 await self.refresh_if_changed()
                 self._away = False
             except Unavailable as why:
-                self._interrupted(why)
+                if not self._away:
+                    log.warning("snapshots.interrupted", why=str(why))
+                self._away = True
 
     async def refresh_if_changed(self) -> None:
         """Publish, unless no partition is dirty."""
         if not self._prepared or await self._dirty.any():
             await self.refresh()
-
-    async def refresh(self) -> Generation:
-        """Recompute dirty partitions and publish if the numbers differ; the newest generation then."""
-        return await self._publish(from_scratch=False, progress=lambda *_: None)
 
     async def current(self) -> Generation:
         """The newest generation as it is, if no partition is dirty; else a new one."""
@@ -83,9 +81,10 @@ class Snapshotter:
 
     async def rebuild(self, progress: Progress = lambda *_: None) -> Generation:
         """Recompute everything from scratch and publish it, also if nothing differs."""
-        return await self._publish(from_scratch=True, progress=progress)
+        return await self.refresh(progress, from_scratch=True)
 
-    async def _publish(self, *, from_scratch: bool, progress: Progress) -> Generation:
+    async def refresh(self, progress: Progress = lambda *_: None, *, from_scratch: bool = False) -> Generation:
+        """Recompute dirty partitions and publish if the numbers differ; the newest generation then."""
         await self._prepare()
         while True:
             try:
@@ -205,11 +204,6 @@ class Snapshotter:
         if outdated := list(superseded(dated, self._clock.now(), self._settings)):
             await self._store.remove(GENERATIONS, outdated)
             log.info("generations.pruned", generations=len(outdated))
-
-    def _interrupted(self, why: Unavailable) -> None:
-        if not self._away:
-            log.warning("snapshots.interrupted", why=str(why))
-        self._away = True
 
 
 def _dirty(cube: Cube, marks: Sequence[DirtyMark]) -> set[str]:
