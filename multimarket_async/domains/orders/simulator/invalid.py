@@ -43,17 +43,8 @@ def _other_delivery(order: Order) -> bytes:
     return _without("livraison")(order)
 
 
-def delivery_code(order: Order) -> str:
-    """The code of that rejection."""
-    return "delivery_not_allowed" if order["canal"] == "boutique" else "delivery_missing"
-
-
 def _elsewhere(order: Order) -> bytes:
     return written({**order, "canal": "mobile" if order["canal"] == "web" else "web"})
-
-
-def _too_deep(order: Order) -> bytes:
-    return _replaced('"client_id"', '"x": ' + "[" * 100 + "]" * 100 + ', "client_id"')(order)
 
 
 def _follow_up(**fields: Any) -> Callable[[Order], bytes]:
@@ -85,7 +76,7 @@ INVALID: Mapping[str, tuple[str, Callable[[Order], bytes]]] = {
     "duplicate key": ("duplicate_key", _replaced('"client_id"', '"order_id": "7", "client_id"')),
     "nul in a key": ("nul_in_key", _replaced('"client_id"', '"a\\u0000b": 1, "client_id"')),
     "lone surrogate": ("lone_surrogate", _replaced('"client_id"', '"note": "\\ud800", "client_id"')),
-    "too deep": ("too_deep", _too_deep),
+    "too deep": ("too_deep", _replaced('"client_id"', '"x": ' + "[" * 100 + "]" * 100 + ', "client_id"')),
     "a list": ("not_an_object", lambda order: b"[" + written(order) + b"]"),
     "a number": ("not_an_object", lambda _: b"12"),
     "no order number": ("missing_field", _without("order_id")),
@@ -104,20 +95,19 @@ BEGIN_WELL = frozenset({"two orders"})
 
 def corruptions(canal: str, rules: OrderSettings) -> Corruptions:
     """Corruptions that these rules reject in this channel, and an order that conflicts with another one."""
-    allowed = set()
-    if canal not in (*rules.delivery_required, *rules.delivery_forbidden):
-        allowed.add("delivery")
-    if "payee" in rules.order_statuses:
-        allowed.add("unknown status")
-    if "livree" in rules.followup_statuses:
-        allowed.add("follow-up to an unknown state")
-    return Corruptions({name: partial(_corrupted, name) for name in INVALID if name not in allowed}, _contradicted)
+    allowed = {
+        "delivery": canal not in (*rules.delivery_required, *rules.delivery_forbidden),
+        "unknown status": "payee" in rules.order_statuses,
+        "follow-up to an unknown state": "livree" in rules.followup_statuses,
+    }
+    return Corruptions({name: partial(_corrupted, name) for name in INVALID if not allowed.get(name)}, _contradicted)
 
 
 def _corrupted(name: str, content: bytes) -> tuple[bytes, str]:
     order = json.loads(content)
     code, corrupt = INVALID[name]
-    return corrupt(order), code or delivery_code(order)
+    delivery = "delivery_not_allowed" if order["canal"] == "boutique" else "delivery_missing"
+    return corrupt(order), code or delivery
 
 
 def _contradicted(content: bytes) -> bytes:

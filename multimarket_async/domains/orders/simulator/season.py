@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from itertools import accumulate
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from multimarket_async.domains.orders.simulator.profile import Channel, Profile
@@ -16,14 +15,6 @@ from multimarket_async.domains.orders.simulator.sampling import Words
 HOUR_S = 3600
 HOURS_PER_YEAR = 8766
 SATURDAY = 5
-
-
-class _Stretch(NamedTuple):
-    """An hour of UTC, or the part of it inside the period. begin: seconds since 1970; local: as clocks show it."""
-
-    begin: int
-    seconds: int
-    local: datetime
 
 
 class Season:
@@ -46,37 +37,33 @@ class Season:
     def peak(self) -> float:
         """The highest rate."""
         week = max(busy * max(self._hours[day >= SATURDAY]) for day, busy in enumerate(self._weekdays))
-        return (
-            week
-            * max(self._profile.months)
-            * max([1.0, *self._profile.black_friday])
-            * max(1.0, self._profile.end_of_month)
-        )
+        days = max([1.0, *self._profile.black_friday]) * max(1.0, self._profile.end_of_month)
+        return week * max(self._profile.months) * days
 
     def dates(self, earliest: datetime, latest: datetime) -> Callable[[Words], str]:
         """Words -> a local date, ISO 8601 in whole seconds, between the two or the last second before `latest`."""
         stretches = list(self._stretches(earliest, latest))
         growing = accumulate(stretches, lambda factor, _: factor * self._hourly, initial=1.0)
-        busy = [self._busyness(stretch.local) * stretch.seconds for stretch in stretches]
+        busy = [self._busyness(local) * seconds for seconds, local in stretches]
         if not any(busy):
-            busy = [float(stretch.seconds) for stretch in stretches]  # a closed shop, asked for an order all the same
+            busy = [float(seconds) for seconds, _ in stretches]  # a closed shop, asked for an order all the same
         sums = list(accumulate(factor * weight for factor, weight in zip(growing, busy, strict=False)))
         total = sums[-1] / 2**32
 
         def dated(words: Words) -> str:
-            _, seconds, local = stretches[bisect_right(sums, words[0] * total)]
+            seconds, local = stretches[bisect_right(sums, words[0] * total)]
             return (local + timedelta(seconds=words[1] * seconds >> 32)).isoformat()
 
         return dated
 
-    def _stretches(self, earliest: datetime, latest: datetime) -> Iterator[_Stretch]:
+    def _stretches(self, earliest: datetime, latest: datetime) -> Iterator[tuple[int, datetime]]:
+        """Each hour of UTC, or the part of it inside the period: its seconds, and its start as clocks show it."""
         # Cut by hours of UTC, in each of which clocks run evenly: no date falls into a gap of daylight saving.
         last = math.floor(latest.timestamp())
         begin = min(last, math.ceil(earliest.timestamp()))
         while begin <= last:
             end = min(last + 1, begin - begin % HOUR_S + HOUR_S)
-            local = datetime.fromtimestamp(begin, self._zone).replace(tzinfo=None)
-            yield _Stretch(begin, end - begin, local)
+            yield end - begin, datetime.fromtimestamp(begin, self._zone).replace(tzinfo=None)
             begin = end
 
     def _busyness(self, local: datetime) -> float:

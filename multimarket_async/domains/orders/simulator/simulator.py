@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property, lru_cache
 from hashlib import sha256
-from typing import TypeAlias
 
 from pydantic_core import to_json
 
@@ -33,7 +32,6 @@ DELIVERY = b""",
         "adresse": %b,
         "ville": %b
     }"""
-Dated: TypeAlias = Callable[[Words], str]
 
 
 class Simulator:
@@ -43,7 +41,6 @@ class Simulator:
         self._canal = canal
         self._rules = rules
         self._seeded = lru_cache(maxsize=4)(self._of_seed)
-        self._dates = lru_cache(maxsize=4)(self._of_period)
 
     def __call__(self, seed: int, number: int, earliest: datetime, latest: datetime) -> Delivery:
         """The order of this number, dated between the two instants; nothing else in it depends on them."""
@@ -93,11 +90,12 @@ class Simulator:
     def _habits(self) -> ChannelHabits:
         return ChannelHabits(self._profile, self._canal, self._rules)
 
+    @cached_property
+    def _dates(self) -> Callable[[datetime, datetime], Callable[[Words], str]]:
+        return lru_cache(maxsize=4)(self._habits.season.dates)
+
     def _of_seed(self, seed: int) -> tuple[Shop, Callable[[int], Words]]:
         return _shop(to_json(self._profile), seed), keyed(f"{seed}:{self._canal}")
-
-    def _of_period(self, earliest: datetime, latest: datetime) -> Dated:
-        return self._habits.season.dates(earliest, latest)
 
 
 @lru_cache(maxsize=4)
