@@ -13,6 +13,7 @@ from multimarket_async import app as composition
 from multimarket_async.app import Application
 from multimarket_async.cli.options import Format, OutputFormat, connected, finish, show
 from multimarket_async.errors import CannotContinue
+from multimarket_async.logs import escape_control_chars
 from multimarket_async.proving.checker import check
 from multimarket_async.proving.comparison import Comparison
 from multimarket_async.proving.comparison import report as sentences
@@ -43,7 +44,7 @@ def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFo
     report, now = connected(loaded, _verified)
     feeds = [reading.feed_status(files, now) for files in report.channels]
     right = f"Right: every file is accounted for, and the KPIs of generation {report.generation} agree to the cent."
-    wrong = [f"WRONG {tables.escape_control_chars(difference)}" for difference in report.differences]
+    wrong = [f"WRONG {escape_control_chars(difference)}" for difference in report.differences]
     data = {
         "right": report.right,
         "generation": report.generation,
@@ -75,7 +76,7 @@ def _verify_manifests(loaded: Loaded, names: Sequence[str], output: OutputFormat
     comparison = connected(loaded, work)
     paths = {name: [str(path) for path in getattr(comparison, name)] for name in ("manifests", "killed")}
     data = {"right": comparison.right, **asdict(comparison), **paths}
-    show(output, data, *map(tables.escape_control_chars, sentences(comparison)), right=comparison.right)
+    show(output, data, *map(escape_control_chars, sentences(comparison)), right=comparison.right)
 
 
 def status(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:

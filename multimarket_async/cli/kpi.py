@@ -12,6 +12,7 @@ from multimarket_async.app import Application
 from multimarket_async.cli.options import GenerationNumber, connected
 from multimarket_async.domains import Kpi, discover
 from multimarket_async.errors import WrongSettings
+from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers import generations, tables
 from multimarket_async.readers import report as writing
 from multimarket_async.readers.bi import kit
@@ -104,7 +105,7 @@ def diff(
     for name, documents in entered.items():
         dots = ", ..." if documents.documents > len(documents.keys) else ""
         keys = f": {', '.join(documents.keys)}{dots}" if documents.keys else ""
-        typer.echo(tables.escape_control_chars(f"{documents.documents:,} {name} came in between{keys}"))
+        typer.echo(escape_control_chars(f"{documents.documents:,} {name} came in between{keys}"))
         grown = new.get(name, 0) - old.get(name, 0)
         if grown != documents.documents:
             typer.echo(f"The generations count {grown:,} more: a batch was in flight at one of the two instants.")
@@ -168,7 +169,7 @@ def _words(key: tuple[Any, ...]) -> str:
 
 
 def _text(value: Any) -> Text:
-    return Text("-" if value is None else tables.escape_control_chars(str(value)))
+    return Text("-" if value is None else escape_control_chars(str(value)))
 
 
 async def _rebuilt(application: Application) -> Generation:

@@ -12,7 +12,7 @@ from multimarket_async.cli.options import Format, OutputFormat, chosen
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import Landing, QuarantinedFile
 from multimarket_async.landing.waiting import printable
-from multimarket_async.readers import tables
+from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers.terminal import quarantine_table, reason_data, reason_lines
 from multimarket_async.settings import Loaded
 
@@ -60,7 +60,7 @@ def replay(
         times = (landing.quarantine.replayed_at(name) for _, landing in workspace.channels)
         if not (when := next(filter(None, times), None)):
             raise _missing(name)
-        shown = tables.escape_control_chars(name)
+        shown = escape_control_chars(name)
         typer.echo(f"0 files went back to data/sources: {shown} went back already, at {when[:19]}.")
         return
     files = list(_files(workspace, name, code=code, changed=changed))
@@ -87,5 +87,5 @@ def _files(
 
 
 def _missing(name: str) -> WrongSettings:
-    name = tables.escape_control_chars(name)
+    name = escape_control_chars(name)
     return WrongSettings(f"There is no file {name} in quarantine. `quarantine list` shows what there is.")

@@ -12,9 +12,9 @@ import typer
 
 from multimarket_async.cli.options import Format, OutputFormat, finish, show
 from multimarket_async.errors import WrongSettings
+from multimarket_async.logs import escape_control_chars
 from multimarket_async.proving.torture import MUTANTS, Round
 from multimarket_async.proving.torture import torture as run_rounds
-from multimarket_async.readers.tables import escape_control_chars
 from multimarket_async.settings import Loaded, Settings
 
 SHOWN = 10  # violations of a round

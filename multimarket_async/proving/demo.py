@@ -15,9 +15,10 @@ from multimarket_async.app import Application
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import QuarantinedFile
 from multimarket_async.landing.waiting import printable
+from multimarket_async.logs import escape_control_chars
 from multimarket_async.proving.comparison import summary
 from multimarket_async.proving.lessons.run import DayEnd, Lesson, Run, own_server
-from multimarket_async.readers.tables import escape_control_chars, plain, show
+from multimarket_async.readers.tables import plain, show
 from multimarket_async.readers.terminal import reason_lines
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.simulation import DUPLICATE, STORED

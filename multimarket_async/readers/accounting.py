@@ -65,42 +65,40 @@ async def counted(feeds: Iterable[tuple[Feed, Landing]], store: Store) -> list[F
     """Every feed: its files on disk, and the files that its stored documents and follow-ups came from."""
     listed = list(feeds)
     stored, early = await stored_files((feed for feed, _ in listed), store), Counter[str]()
-    for collection, life in _lifecycles(feed for feed, _ in listed).items():
-        early += await _early(store, collection, life) if life else Counter()
+    for collection, life in {feed.collection: feed.life for feed, _ in listed}.items():
+        early += await _by_feed(store, collection, _early(life)) if life else Counter()
     return [on_disk(landing, stored[feed.name], early[feed.name]) for feed, landing in listed]
 
 
 async def stored_files(feeds: Iterable[Feed], store: Store) -> Counter[str]:
     """Number of files that the documents and their follow-ups came from, by feed. Raises Unavailable."""
     stored = Counter[str]()
-    for collection, life in _lifecycles(feeds).items():
-        stored += await _stored_files(store, collection, life)
+    for collection, life in {feed.collection: feed.life for feed in feeds}.items():
+        stored += await _by_feed(store, collection, _sources(life))
     return stored
 
 
-def _lifecycles(feeds: Iterable[Feed]) -> dict[str, Lifecycle | None]:
-    return {feed.collection: feed.life for feed in feeds}
-
-
-async def _stored_files(store: Store, collection: str, life: Lifecycle | None) -> Counter[str]:
+def _sources(life: Lifecycle | None) -> list[Stage]:
+    """A row for each file."""
     follow_ups = {"$ifNull": [f"${life.history}.ingestion", []]} if life else []
-    sources: list[Stage] = [
+    return [
         {"$project": {"_id": 0, "source": {"$concatArrays": [["$ingestion"], follow_ups]}}},
         {"$unwind": "$source"},
         {"$match": {"source.feed": {"$exists": True}}},
+        {"$group": {"_id": {"feed": "$source.feed", "sha256": "$source.sha256"}}},
+        {"$project": {"feed": "$_id.feed"}},
     ]
-    files = {"$group": {"_id": {"feed": "$source.feed", "sha256": "$source.sha256"}}}
-    by_feed = {"$group": {"_id": "$_id.feed", "files": {"$sum": 1}}}
-    return Counter(
-        {group["_id"]: group["files"] async for group in store.aggregate(collection, [*sources, files, by_feed])}
-    )
 
 
-async def _early(store: Store, collection: str, life: Lifecycle) -> Counter[str]:
-    """Follow-ups whose document has not come, by feed."""
-    stages: list[Stage] = [
+def _early(life: Lifecycle) -> list[Stage]:
+    """A row for each follow-up whose document has not come."""
+    return [
         {"$match": {"ingestion.partition": PLACEHOLDER_PARTITION}},
         {"$unwind": f"${life.history}"},
-        {"$group": {"_id": f"${life.history}.ingestion.feed", "follow_ups": {"$sum": 1}}},
+        {"$project": {"feed": f"${life.history}.ingestion.feed"}},
     ]
-    return Counter({group["_id"]: group["follow_ups"] async for group in store.aggregate(collection, stages)})
+
+
+async def _by_feed(store: Store, collection: str, stages: list[Stage]) -> Counter[str]:
+    count = {"$group": {"_id": "$feed", "rows": {"$sum": 1}}}
+    return Counter({group["_id"]: group["rows"] async for group in store.aggregate(collection, [*stages, count])})

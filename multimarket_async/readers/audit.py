@@ -96,21 +96,12 @@ class Audit:
             self._database.execute(INSERT, [list(column) for column in zip(*self._batch, strict=True)])
         self._batch, self._batch_bytes = [], 0
 
-    def _load(self) -> None:
-        """Turn the received files into the domain's tables, once."""
-        if not self._loaded:
-            self._flush()
-            self._database.execute(self._received.tables)
-        self._loaded = True
-
     def rows(self) -> dict[str, list[Row]]:
         """The rows of each KPI that declares a check, by its name, as they must be published."""
-        self._load()
         return {kpi.name: list(self._query(kpi.check)) for kpi in self._kpis if kpi.check}
 
     def documents(self) -> Iterator[tuple[str, Document]]:
         """The key and the document that must be stored, without `ingestion`, in the order of the keys."""
-        self._load()
         for row in self._query(self._received.documents):
             fields = {name: value for name, value in row.items() if value is not None and name != "file"}
             document = {**json.loads(row["file"]), **fields}
@@ -118,11 +109,15 @@ class Audit:
 
     def records(self) -> dict[str, int]:
         """The number of distinct documents and follow-ups of each feed."""
-        self._load()
         counts = self._query("SELECT feed, count(DISTINCT record) AS records FROM records GROUP BY feed")
         return {row["feed"]: row["records"] for row in counts}
 
     def _query(self, select: str) -> Iterator[Row]:
+        """The rows of a query over the domain's tables, which the first one creates from the received files."""
+        if not self._loaded:
+            self._flush()
+            self._database.execute(self._received.tables)
+            self._loaded = True
         result = self._database.cursor().execute(select)
         names = [column[0] for column in result.description or ()]
         while rows := result.fetchmany(1000):

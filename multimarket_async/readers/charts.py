@@ -26,8 +26,9 @@ class Drawing:
 
 
 def drawing(kpi: Kpi) -> Drawing | None:
-    """The chart of this KPI; None if it has no measure or no key."""
-    measure = measured(kpi)
+    """The chart of this KPI; None if it has no measure or no key. The measure is the first number with its unit."""
+    numbers = (column for column in kpi.columns if column.type in MEASURES and column.name not in kpi.key)
+    measure = next((column for column in numbers if kpi.unit in (column.unit, column.name)), None)
     names = [column for column in kpi.columns if column.name in kpi.key or column.type == "string"]
     if measure is None or not names:
         return None
@@ -36,12 +37,6 @@ def drawing(kpi: Kpi) -> Drawing | None:
     if any(column.type == "date" for column in kpi.columns):
         return Drawing("time", x=names[0], y=measure, series=names[1] if len(names) > 1 else None)
     return Drawing("bars", x=names[0], y=measure)
-
-
-def measured(kpi: Kpi) -> Column | None:
-    """The main column of the KPI: the first number with the KPI's unit, or with that name."""
-    numbers = [column for column in kpi.columns if column.type in MEASURES and column.name not in kpi.key]
-    return next((column for column in numbers if kpi.unit in (column.unit, column.name)), None)
 
 
 def legible(drawn: Drawing, rows: Sequence[Row]) -> tuple[Drawing, Sequence[Row]]:

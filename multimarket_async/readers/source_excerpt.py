@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from rich.cells import cell_len
 
-from multimarket_async.readers.tables import escape_control_chars
+from multimarket_async.logs import escape_control_chars
 from multimarket_async.strict_json import BOM, pointer_to
 
 WIDTH_CHARS, BEFORE_CHARS = 100, 60  # the part of a long line that is shown; its share before the place
@@ -51,15 +51,12 @@ def locate(text: str, pointer: str, code: str = "") -> Span:
     place, steps = _span(_TOKEN.search(text)), pointer.split("/")[1:]
     for number, step in enumerate(steps, 1):
         of_key = _FAULTS_OF_KEYS.get(code) if number == len(steps) else None
-        members = list(islice(_named(text, place, step), of_key or 1))
+        named = (member for member in _members(text, place.start) if member.step == step)
+        members = list(islice(named, of_key or 1))
         if not members:
             return place
         place = members[-1].key if of_key else members[-1].value
     return place
-
-
-def _named(text: str, parent: Span, step: str) -> Iterator[Member]:
-    return (member for member in _members(text, parent.start) if member.step == step)
 
 
 def _members(text: str, opened_at: int) -> Iterator[Member]:

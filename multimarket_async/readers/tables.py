@@ -5,14 +5,13 @@ import io
 import json
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import repeat
 from typing import Any
 
 from rich import box
 from rich.bar import Bar
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -60,12 +59,13 @@ def as_table(kpi: Kpi, rows: Sequence[Row], bar_width: int = 0) -> Table:
     table = plain(title=kpi.title)
     cells = [[_shown(column, row[column.name]) for column in shown] for row in rows]
     _add_columns(table, shown, cells)
-    measure = drawn.y if bar_width and (drawn := drawing(kpi)) else None
-    bars = _bars(rows, measure, bar_width) if measure else repeat(())
-    if measure:
-        table.add_column(Text(measure.title), width=bar_width)
-    for line, bar in zip(cells, bars, strict=False):
-        table.add_row(*map(Text, line), *bar)
+    lines: list[list[RenderableType]] = [[*map(Text, line)] for line in cells]
+    if bar_width and (drawn := drawing(kpi)):
+        table.add_column(Text(drawn.y.title), width=bar_width)
+        for line, bar in zip(lines, _bars(rows, drawn.y, bar_width), strict=True):
+            line.append(bar)
+    for line in lines:
+        table.add_row(*line)
     return table
 
 
@@ -81,12 +81,11 @@ def _add_columns(table: Table, columns: Sequence[Column], cells: Sequence[Sequen
             table.add_column(Text(textwrap.fill(heading, width)), justify="right", no_wrap=True)
 
 
-def _bars(rows: Sequence[Row], measure: Column, width: int) -> Iterator[tuple[Bar]]:
+def _bars(rows: Sequence[Row], measure: Column, width: int) -> list[Bar]:
     """One bar per row, the longest for the largest value."""
     values = [max(0.0, row[measure.name] or 0.0) for row in rows]
     most = max(values, default=0.0) or 1.0
-    for value in values:
-        yield (Bar(most, 0.0, value, width=width, color="blue"),)
+    return [Bar(most, 0.0, value, width=width, color="blue") for value in values]
 
 
 def plain(*headings: str, title: str | None = None) -> Table:

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from multimarket_async.landing import QuarantinedFile
 from multimarket_async.landing.waiting import printable
+from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers.source_excerpt import excerpt
 from multimarket_async.readers.status import FeedStatus, StatusResponse
-from multimarket_async.readers.tables import escape_control_chars, plain
+from multimarket_async.readers.tables import plain
 
 # update(step, completed=, advance=, total=), as in rich.progress.Progress.update.
 Update: TypeAlias = Callable[..., None]

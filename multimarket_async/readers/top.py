@@ -8,7 +8,7 @@ from multimarket_async.domains import Feed
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import waiting_in
-from multimarket_async.readers.status import FeedStatus, Mongo, Rates, StatusResponse
+from multimarket_async.readers.status import Mongo, Rates, StatusResponse
 
 REST = 10  # pause after a reading, as a multiple of its duration
 
@@ -47,18 +47,10 @@ class Observer:
         """The last status with the files that wait now."""
         now = self._clock.now()
         waiting = {landing.feed: waiting_in(landing) for landing in self._landings}
-
-        def updated(feed: FeedStatus) -> FeedStatus:
+        feeds = [feed.model_copy() for feed in last.feeds]
+        for feed in feeds:
             files = waiting[feed.feed]
-            return feed.model_copy(
-                update={
-                    "received": feed.received + files.waiting - feed.waiting,
-                    "waiting": files.waiting,
-                    "waiting_bytes": files.waiting_bytes,
-                    "oldest_s": files.oldest_age_s(now),
-                    "rate_per_minute": None,
-                }
-            )
-
-        feeds = [updated(feed) for feed in last.feeds]
+            feed.received += files.waiting - feed.waiting
+            feed.waiting, feed.waiting_bytes = files.waiting, files.waiting_bytes
+            feed.oldest_s, feed.rate_per_minute = files.oldest_age_s(now), None
         return last.model_copy(update={"at": now, "feeds": feeds, "mongo": Mongo(ok=False, why=outage)})

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from multimarket_async.domains import Document, Feed, FollowUp, LoadedDomain, Row, Stage
+from multimarket_async.domains import Feed, FollowUp, LoadedDomain, Row, Stage
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, is_content
 from multimarket_async.readers.accounting import FeedFiles, counted
@@ -85,21 +85,21 @@ class Verifier:
             self._progress(len(paths))
 
     def _read(self, feed: Feed, paths: list[Path], audit: Audit) -> list[_Archived]:
-        return [archived for path in paths if (archived := self._read_one(feed, path, audit))]
-
-    def _read_one(self, feed: Feed, path: Path, audit: Audit) -> _Archived | None:
-        try:
-            content = path.read_bytes()
-            records = feed.parse(content)
-        except (OSError, Rejected) as error:
-            self._differs(feed.name, f"archived file {path.name} is not valid any more: {error}")
-            return None
-        audit.add(feed.name, path.name, content)
-        documents = [record for record in records if not isinstance(record, FollowUp)]
-        digests = digests_of(documents, hashlib.sha256(content).hexdigest())
-        by_key = {document["_id"]: digest for document, digest in zip(documents, digests, strict=True)}
-        follow_ups = [(record, digest_of(record.event)) for record in records if isinstance(record, FollowUp)]
-        return _Archived(path, content, by_key, follow_ups)
+        archived = []
+        for path in paths:
+            try:
+                content = path.read_bytes()
+                records = feed.parse(content)
+            except (OSError, Rejected) as error:
+                self._differs(feed.name, f"archived file {path.name} is not valid any more: {error}")
+                continue
+            audit.add(feed.name, path.name, content)
+            documents = [record for record in records if not isinstance(record, FollowUp)]
+            digests = digests_of(documents, hashlib.sha256(content).hexdigest())
+            by_key = {document["_id"]: digest for document, digest in zip(documents, digests, strict=True)}
+            follow_ups = [(record, digest_of(record.event)) for record in records if isinstance(record, FollowUp)]
+            archived.append(_Archived(path, content, by_key, follow_ups))
+        return archived
 
     async def _compare_stored(self, feed: Feed, archived: list[_Archived]) -> None:
         keys = [key for file in archived for key in file.documents]
@@ -118,17 +118,13 @@ class Verifier:
             return
         stages: list[Stage] = [{"$match": {"_id": {"$in": list(keys)}}}, {"$project": {feed.life.history: 1}}]
         histories = {
-            document["_id"]: _digests(document.get(feed.life.history, []))
+            document["_id"]: {compared_by(event.get("ingestion")) for event in document.get(feed.life.history, [])}
             async for document in self._store.aggregate(feed.collection, stages)
         }
         for file in archived:
             for follow_up, digest in file.follow_ups:
                 if digest not in histories.get(follow_up.key, set()):
                     self._differs(feed.name, f"{file.path.name} is archived, but {follow_up.key} has no such follow-up")
-
-
-def _digests(history: Sequence[Document]) -> set[str]:
-    return {compared_by(event.get("ingestion")) for event in history}
 
 
 async def verify(

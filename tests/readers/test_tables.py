@@ -15,6 +15,7 @@ from rich.text import Text
 from multimarket_async.domains import Column, Facts, Kpi, Rollup
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
+from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers import tables
 
 ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
@@ -150,7 +151,7 @@ def test_control_characters_are_made_visible(name: str) -> None:
 
 def test_harmless_shows_what_it_replaced() -> None:
     """As Python would write it; letters of any script stay."""
-    assert tables.escape_control_chars("Thé 🪑\x1b[0m\n\x85") == "Thé 🪑\\x1b[0m\\n\\x85"
+    assert escape_control_chars("Thé 🪑\x1b[0m\n\x85") == "Thé 🪑\\x1b[0m\\n\\x85"
 
 
 def test_digits_are_never_cut() -> None:

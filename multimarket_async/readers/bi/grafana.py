@@ -51,7 +51,10 @@ def _panel(number: int, kpi: Kpi, drawn: Drawing | None) -> Panel:
         "url": f"${{address}}/api/kpis/{kpi.name}.json",
         "url_options": {"method": "GET"},
         "root_selector": "rows",
-        "columns": [_selected(column) for column in _columns(kpi, drawn)],
+        "columns": [
+            {"selector": column.name, "text": column.title, "type": SELECTORS[column.type]}
+            for column in _columns(kpi, drawn)
+        ],
     }
     form: Panel = {"type": PANEL_TYPES[drawn.kind]} if drawn else {"type": "table"}
     if drawn and drawn.kind == "time":
@@ -69,7 +72,3 @@ def _columns(kpi: Kpi, drawn: Drawing | None) -> list[Column]:
     instants = [column for column in kpi.columns if column.type == "date"]
     x = instants[:1] if drawn.kind == "time" else [drawn.x]
     return [*x, *([drawn.series] if drawn.series else []), drawn.y]
-
-
-def _selected(column: Column) -> dict[str, str]:
-    return {"selector": column.name, "text": column.title, "type": SELECTORS[column.type]}

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from multimarket_async.domains import Column, Kpi, LoadedDomain, Row
-from multimarket_async.readers.charts import Drawing, drawing, legible
+from multimarket_async.readers.charts import MEASURES, Drawing, drawing, legible
 from multimarket_async.readers.report.language import Language
 from multimarket_async.readers.report.plots import svg
 
@@ -28,18 +28,6 @@ class Table:
     def is_long(self) -> bool:
         """Longer than MOST_ROWS."""
         return len(self.rows) > MOST_ROWS
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A KPI, in the language of the report."""
-
-    name: str
-    title: str
-    definition: str
-    chart: Markup | None
-    caption: str
-    table: Table
 
 
 def report(domains: Sequence[LoadedDomain], generation: dict[str, Any], language: Language, zone: ZoneInfo) -> str:
@@ -68,17 +56,18 @@ def _facts(
     yield language.say("Newest event"), language.moment(generation.get("newest_event"), zone)
 
 
-def _section(kpi: Kpi, rows: Sequence[Row], language: Language) -> Section:
+def _section(kpi: Kpi, rows: Sequence[Row], language: Language) -> dict[str, Any]:
+    """A KPI for the template, in the language of the report: name, title, definition, chart, caption, table."""
     plan = drawing(kpi)
     definition = language.words.get(kpi.name, kpi.definition)
-    head = kpi.name, language.say(kpi.title), definition
+    head = {"name": kpi.name, "title": language.say(kpi.title), "definition": definition}
     if plan is None or not rows:
-        return Section(*head, None, "", _table(kpi, rows, language))
+        return {**head, "chart": None, "table": _table(kpi, rows, language)}
     drawn, shown = legible(plan, rows)
     chart = Markup(svg(drawn, shown, language))  # noqa: S704 - text in it is escaped by its renderer, tests/readers/report
     down = plan.series if plan.kind == "grid" else None
     table = _crossed(down, plan, rows, language) if down else _table(kpi, rows, language)
-    return Section(*head, chart, _caption(plan, drawn, rows, shown, language), table)
+    return {**head, "chart": chart, "caption": _caption(plan, drawn, rows, shown, language), "table": table}
 
 
 def _caption(plan: Drawing, drawn: Drawing, rows: Sequence[Row], shown: Sequence[Row], language: Language) -> str:
@@ -96,7 +85,7 @@ def _table(kpi: Kpi, rows: Sequence[Row], language: Language) -> Table:
     columns = [column for column in kpi.columns if column.type != "date" and not column.name.endswith("_minor")]
     return Table(
         [language.heading(column) for column in columns],
-        [_is_number(column) for column in columns],
+        [column.type in MEASURES for column in columns],
         [[language.shown(column, row) for column in columns] for row in rows],
     )
 
@@ -117,10 +106,6 @@ def _crossed(down: Column, grid: Drawing, rows: Sequence[Row], language: Languag
             for line in lines
         ],
     )
-
-
-def _is_number(column: Column) -> bool:
-    return column.type in ("integer", "double")
 
 
 _TEMPLATES = Environment(

@@ -13,10 +13,7 @@ FROM commandes GROUP BY channel ORDER BY channel
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a channel."""
-    shown = (
-        *columns.BY_CHANNEL,
-        Column("cancellation_rate_pct", "double", "Cancellation rate", "%", nullable=True),
-    )
+    shown = (*columns.BY_CHANNEL, Column("cancellation_rate_pct", "double", "Cancellation rate", "%", nullable=True))
     return Kpi(
         name="cancellation_rate_by_channel",
         title="Cancellation rate by channel",
