@@ -35,12 +35,12 @@ class Workspace:
 
     settings: Settings
     domains: tuple[LoadedDomain, ...]
-    channels: tuple[tuple[Feed, Landing], ...]
+    feeds: tuple[tuple[Feed, Landing], ...]
     clock: Clock
 
     def only(self, names: Sequence[str]) -> "Workspace":
         """The same with these feeds only."""
-        return replace(self, channels=tuple(channel for channel in self.channels if channel[0].name in names))
+        return replace(self, feeds=tuple((feed, landing) for feed, landing in self.feeds if feed.name in names))
 
     @property
     def latency_file(self) -> Path:
@@ -49,7 +49,7 @@ class Workspace:
 
     def producers(self) -> list[Producer]:
         """A producer for each feed that can be simulated."""
-        simulated = [(feed, landing) for feed, landing in self.channels if feed.simulate]
+        simulated = [(feed, landing) for feed, landing in self.feeds if feed.simulate]
         return [Producer(feed, landing, self.settings, self.clock) for feed, landing in simulated]
 
 
@@ -62,7 +62,7 @@ class Application(Workspace):
 
     def collector(self) -> Collector:
         """The stage from landing to store."""
-        return Collector(self.channels, self.store, self.settings, self.clock)
+        return Collector(self.feeds, self.store, self.settings, self.clock)
 
     def latency_reporter(self, collector: Collector) -> LatencyReporter:
         """Reports of the latency of that collector's files."""
@@ -75,7 +75,7 @@ class Application(Workspace):
             self.store,
             self.clock,
             self.settings,
-            quarantined=lambda: sum(landing.quarantine.count() for _, landing in self.channels),
+            quarantined=lambda: sum(landing.quarantine.count() for _, landing in self.feeds),
         )
 
 
@@ -83,11 +83,10 @@ def workspace(loaded: Loaded) -> Workspace:
     """Discover the domains and prepare the directories of their feeds."""
     settings = loaded.of(Settings)
     domains = tuple(domain.under(loaded) for domain in discover())
-    feeds = [feed for domain in domains for feed in domain.feeds]
-    channels = tuple((feed, Landing(settings.data_dir, feed.name)) for feed in feeds)
-    for _, landing in channels:
+    feeds = tuple((feed, Landing(settings.data_dir, feed.name)) for domain in domains for feed in domain.feeds)
+    for _, landing in feeds:
         landing.prepare()
-    return Workspace(settings, domains, channels, Clock())
+    return Workspace(settings, domains, feeds, Clock())
 
 
 @asynccontextmanager
@@ -190,7 +189,7 @@ async def serve(application: Application, stop: asyncio.Event, meters: Meters | 
     await server.run(
         Sources(
             domains=application.domains,
-            channels=application.channels,
+            feeds=application.feeds,
             store=application.store,
             settings=application.settings,
             clock=application.clock,
@@ -265,4 +264,4 @@ async def _report_latency(reporter: LatencyReporter, stop: asyncio.Event) -> Non
 
 
 async def _report_changed(at: Workspace) -> None:
-    await asyncio.to_thread(report_changed, [landing.quarantine for _, landing in at.channels])
+    await asyncio.to_thread(report_changed, [landing.quarantine for _, landing in at.feeds])

@@ -45,11 +45,10 @@ class Record:
 def on(loop: Loop, application: Application, outside: asyncio.AbstractEventLoop) -> Application:
     """The same parts on that loop's time, with files dated by it; the store stays on the loop outside."""
     channels = tuple(
-        (feed, DatedLanding(application.settings.data_dir, feed.name, loop.clock.now))
-        for feed, _ in application.channels
+        (feed, DatedLanding(application.settings.data_dir, feed.name, loop.clock.now)) for feed, _ in application.feeds
     )
     store = cast("Store", Elsewhere(application.store, outside))
-    return replace(application, channels=channels, clock=loop.clock, store=store)
+    return replace(application, feeds=channels, clock=loop.clock, store=store)
 
 
 async def lived(application: Application, begins: datetime, seconds: float) -> Record:
@@ -58,11 +57,11 @@ async def lived(application: Application, begins: datetime, seconds: float) -> R
     parts = on(loop, application, asyncio.get_running_loop())
     await asyncio.to_thread(loop.live, app.run(parts, asyncio.Event(), seconds=seconds, producers=parts.producers()))
     newest = cast("dict[str, Any]", await application.store.newest(GENERATIONS))
-    record = Record(await verify(application.domains, application.channels, application.store, newest))
-    for feed, landing in application.channels:
+    record = Record(await verify(application.domains, application.feeds, application.store, newest))
+    for feed, landing in application.feeds:
         for path in sorted(landing.archive_files()):
             record.file(application.settings.data_dir, feed.name, path)
-    for collection in sorted({feed.collection for feed, _ in application.channels}):
+    for collection in sorted({feed.collection for feed, _ in application.feeds}):
         async for document in _ordered(application.store, collection, raw=True):
             record.document(document)
     async for generation in _ordered(application.store, GENERATIONS, raw=True):

@@ -54,7 +54,7 @@ async def lived(application: Application, begins: datetime = BEGINS, seconds: fl
 def archive_days(application: Application) -> dict[str, int]:
     """Archived files by folder."""
     found: dict[str, int] = {}
-    for _, landing in application.channels:
+    for _, landing in application.feeds:
         for path in landing.archive_files():
             found[path.parent.name] = found.get(path.parent.name, 0) + 1
     return found

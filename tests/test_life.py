@@ -106,11 +106,11 @@ async def test_a_cancellation_that_comes_first_counts_when_its_order_comes(world
     await world.deliver("1 annulée", follow_up("1", "annulée"))
     assert await world.measured() == {}
     report = await world.verify()
-    assert (report.differences, report.channels[0].early, report.channels[0].stored) == ([], 1, 1)
+    assert (report.differences, report.feeds[0].early, report.feeds[0].stored) == ([], 1, 1)
     await world.deliver("1", order("1"))
     assert await world.measured() == {"2025-01": (1, 1, 0)}
     report = await world.verify()
-    assert (report.differences, report.channels[0].early, report.channels[0].stored) == ([], 0, 2)
+    assert (report.differences, report.feeds[0].early, report.feeds[0].stored) == ([], 0, 2)
 
 
 async def test_a_state_that_was_overtaken_changes_no_number(world: World) -> None:
@@ -141,7 +141,7 @@ async def test_every_file_is_accounted_for(world: World) -> None:
     await world.deliver("d", follow_up("1", "expédiée", transporteur="DHL"))
     await world.deliver("e", follow_up("1", "perdue"))
     report = await world.verify()
-    [channel] = report.channels
+    [channel] = report.feeds
     assert report.differences == []
     assert (channel.received, channel.stored, channel.duplicate) == (6, 2, 2)
     assert channel.quarantined == {"conflict": 1, "unknown_status": 1}

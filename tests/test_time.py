@@ -230,7 +230,7 @@ async def test_a_stop_waits_for_batches_in_flight_up_to_the_shutdown_timeout(
     application = Application(**{**vars(application), "store": Stub(loop, takes_s)})
 
     async def work() -> float:
-        [(_, landing), *_] = application.channels
+        [(_, landing), *_] = application.feeds
         producer = application.producers()[0]
         loop.call_later(59.9, lambda: asyncio.ensure_future(producer.burst(1)))
         await app.run(application, asyncio.Event(), seconds=60.0)

@@ -42,7 +42,7 @@ def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFo
         _verify_manifests(loaded, manifest, output)
         return
     report, now = connected(loaded, _verified)
-    feeds = [reading.feed_status(files, now) for files in report.channels]
+    feeds = [reading.feed_status(files, now) for files in report.feeds]
     right = f"Right: every file is accounted for, and the KPIs of generation {report.generation} agree to the cent."
     wrong = [f"WRONG {escape_control_chars(difference)}" for difference in report.differences]
     data = {
@@ -57,9 +57,9 @@ def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFo
 
 async def _verified(application: Application) -> tuple[Report, datetime]:
     generation = await application.snapshotter().current()
-    files = sum(1 for _, landing in application.channels for _ in landing.archive_files())
+    files = sum(1 for _, landing in application.feeds for _ in landing.archive_files())
     with progress("archived files", total=files) as update:
-        parts = application.domains, application.channels, application.store, generation
+        parts = application.domains, application.feeds, application.store, generation
         report = await compare(*parts, lambda done: update("archived files", advance=done))
     return report, application.clock.now()
 
@@ -88,7 +88,7 @@ def status(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
 async def read_status(application: Application) -> reading.StatusResponse:
     """A reading of the feeds and of the newest generation."""
     now, settings = application.clock.now(), application.settings
-    return await reading.read_status(application.channels, application.store, settings, now, application.latency_file)
+    return await reading.read_status(application.feeds, application.store, settings, now, application.latency_file)
 
 
 def doctor(loaded: Loaded) -> None:

@@ -70,7 +70,7 @@ def chosen(loaded: Loaded, feeds: str | None) -> Workspace:
     workspace = composition.workspace(loaded)
     if feeds is None:
         return workspace
-    existing = [feed.name for feed, _ in workspace.channels]
+    existing = [feed.name for feed, _ in workspace.feeds]
     names = [name.strip() for name in feeds.split(",")]
     if unknown := set(names) - set(existing):
         raise WrongSettings(f"There is no feed {', '.join(sorted(unknown))}; there are {', '.join(existing)}.")

@@ -28,7 +28,7 @@ def produce(
     loaded: Loaded,
     *,
     orders: Annotated[
-        int | None, typer.Option(min=0, help="Number of orders of all channels, by their shares.", show_default=False)
+        int | None, typer.Option(min=0, help="Number of orders of all feeds, by their shares.", show_default=False)
     ] = None,
     orders_per_channel: Annotated[
         int | None, typer.Option(min=0, help="Number of orders of each channel.", show_default=False)

@@ -57,7 +57,7 @@ def replay(
     """Send files back to their landing directory: all, or those chosen."""
     workspace, name = chosen(loaded, feed), Path(file).name if file else None
     if name and not list(_files(workspace, name)):
-        times = (landing.quarantine.replayed_at(name) for _, landing in workspace.channels)
+        times = (landing.quarantine.replayed_at(name) for _, landing in workspace.feeds)
         if not (when := next(filter(None, times), None)):
             raise _missing(name)
         shown = escape_control_chars(name)
@@ -79,7 +79,7 @@ def _send_back(workspace: Workspace, landing: Landing, file: QuarantinedFile) ->
 def _files(
     workspace: Workspace, name: str | None = None, *, code: str | None = None, changed: bool = False
 ) -> Iterator[tuple[Landing, QuarantinedFile]]:
-    for _, landing in workspace.channels:
+    for _, landing in workspace.feeds:
         for file in landing.quarantine.list():
             matches = name in (None, printable(file.path.name)) and code in (None, file.reason["code"])
             if matches and (not changed or file.changed()):

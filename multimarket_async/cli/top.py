@@ -32,7 +32,7 @@ def top(
 async def _show(application: Application, every_s: float, *, once: bool) -> None:
     """One screen, drawn again and again, on a terminal; lines elsewhere."""
     stop, console, heading = composition.stop_on_signals(application.server), tables.console(), True
-    observer = Observer(lambda: read_status(application), application.channels, application.clock)
+    observer = Observer(lambda: read_status(application), application.feeds, application.clock)
     with Live(console=console, auto_refresh=False) if console.is_terminal else nullcontext() as live:
         while not stop.is_set():
             reading = await observer.reading()

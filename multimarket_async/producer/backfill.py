@@ -1,4 +1,4 @@
-"""Backfill: a number of deliveries through all channels, dated over a period, with a digest to compare two runs."""
+"""Backfill: a number of deliveries through all feeds, dated over a period, with a digest to compare two runs."""
 
 import asyncio
 import hashlib

@@ -101,7 +101,7 @@ class Checker:
 
     def find_files(self, checked: Callable[[], None]) -> None:
         """Read every file of every feed."""
-        for _, landing in self._parts.channels:
+        for _, landing in self._parts.feeds:
             for file in _files(landing):
                 self._rows.execute("INSERT INTO found VALUES (?,?,?,?)", file)
                 checked()

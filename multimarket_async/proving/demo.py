@@ -129,7 +129,7 @@ def _example(lesson: Lesson, run: Run) -> QuarantinedFile | None:
     """A file that was quarantined in this run: one of the lesson's code, or else any."""
     files = [
         file
-        for (_, landing), before, now in zip(run.parts.channels, run.before, run.report.channels, strict=True)
+        for (_, landing), before, now in zip(run.parts.feeds, run.before, run.report.feeds, strict=True)
         for file in landing.quarantine.newest(now.quarantined.total() - before.quarantined.total())
     ]
     return min(files, key=lambda file: bool(file.reason["code"] != lesson.example), default=None)

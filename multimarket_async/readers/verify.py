@@ -24,7 +24,7 @@ class Report:
     """The checked generation, the files of each channel, and every difference."""
 
     generation: int
-    channels: list[FeedFiles] = field(default_factory=list)
+    feeds: list[FeedFiles] = field(default_factory=list)
     kpis: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
 
@@ -69,7 +69,7 @@ class Verifier:
 
     def conserved(self, archived: dict[str, int]) -> None:
         """Every stored record has its archived file, and every archived file its record."""
-        for channel in self._report.channels:
+        for channel in self._report.feeds:
             if channel.stored != (distinct := archived.get(channel.feed, channel.stored)):
                 self._differs(channel.feed, f"{channel.stored} stored, but the archive holds {distinct} different ones")
 
@@ -129,7 +129,7 @@ class Verifier:
 
 async def verify(
     domains: Sequence[LoadedDomain],
-    channels: Sequence[tuple[Feed, Landing]],
+    feeds: Sequence[tuple[Feed, Landing]],
     store: Store,
     generation: dict[str, Any],
     progress: Callable[[int], None] = lambda _: None,
@@ -137,10 +137,10 @@ async def verify(
     """Compare the archive, the collections and this generation; `progress(n)` after every n files."""
     report = Report(generation["_id"], kpis=list(generation["kpis"]))
     verifier = Verifier(store, report, progress)
-    landings, archived = {feed.name: landing for feed, landing in channels}, dict[str, int]()
+    landings, archived = {feed.name: landing for feed, landing in feeds}, dict[str, int]()
     for domain in domains:
         archived |= await verifier.compare(domain, landings, generation)
-    report.channels = await counted(channels, store)
+    report.feeds = await counted(feeds, store)
     verifier.conserved(archived)
     return report
 

@@ -124,7 +124,7 @@ async def main(rounds: int, sizes: list[int]) -> None:
         async with app.opened(app.workspace(load_settings({"data_dir": folder}))) as application:
             assert application.server
             uri = application.server.uri
-            feeds = tuple(feed for feed, _ in application.channels)
+            feeds = tuple(feed for feed, _ in application.feeds)
             databases = {size: await stored(uri, size, feeds) for size in sizes}
             stages = {size: Snapshotter(application.domains, databases[size].store, Clock()) for size in sizes}
             for _ in track(range(rounds), "rounds", console=Console(stderr=True)):

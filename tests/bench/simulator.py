@@ -37,7 +37,7 @@ def measure(found: Ground, *, quick: bool) -> list[Row]:
 
 
 def _made(found: Ground, per_channel: int) -> float:
-    feeds = [feed for feed, _ in workspace(load_settings({"data_dir": found.folder / MEASURE})).channels]
+    feeds = [feed for feed, _ in workspace(load_settings({"data_dir": found.folder / MEASURE})).feeds]
     latest = datetime.now(UTC)
     simulators = [feed.simulate for feed in feeds if feed.simulate]
     for simulate in simulators:  # the first one builds the catalogue

@@ -61,7 +61,7 @@ SENT_A_STORED_BYTE = 1.08
 @pytest.fixture(scope="module")
 def orders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, bytes]]]:
     """Files of our simulator, by channel."""
-    channels = workspace(load_settings({"data_dir": tmp_path_factory.mktemp("places")})).channels
+    channels = workspace(load_settings({"data_dir": tmp_path_factory.mktemp("places")})).feeds
     made: dict[str, list[tuple[str, bytes]]] = {}
     for feed, _ in channels:
         assert feed.simulate

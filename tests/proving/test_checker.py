@@ -35,7 +35,7 @@ class World:
     application: Application
 
     def __post_init__(self) -> None:
-        self.channels, self.store = self.application.channels, self.application.store
+        self.channels, self.store = self.application.feeds, self.application.store
         [self.domain] = self.application.domains
 
     async def deliver(self, name: str, orders: int, faults: str = "", *, follow_ups: bool = False) -> Path:

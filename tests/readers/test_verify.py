@@ -69,7 +69,7 @@ async def test_right_is_right(world: World) -> None:
     """All channels and KPIs were looked at, and nothing differs."""
     report = await world.verify()
     assert (report.right, report.differences, report.generation) == (True, [], 1)
-    assert [(one.feed, one.stored, one.received) for one in report.channels] == [
+    assert [(one.feed, one.stored, one.received) for one in report.feeds] == [
         ("site_web", 4, 4),
         ("application_mobile", 4, 4),
         ("boutique_physique", 4, 4),
@@ -92,7 +92,7 @@ async def test_an_order_delivered_twice_is_right(world: World) -> None:
     await world.collect()
     report = await world.verify()
     assert report.differences == []
-    assert (report.channels[0].stored, report.channels[0].duplicate) == (4, 1)
+    assert (report.feeds[0].stored, report.feeds[0].duplicate) == (4, 1)
 
 
 async def test_what_waits_and_what_was_set_aside_is_right(world: World) -> None:
@@ -103,11 +103,7 @@ async def test_what_waits_and_what_was_set_aside_is_right(world: World) -> None:
     await landing.deliver("waits.json", b"[]")
     report = await world.verify()
     assert report.differences == []
-    assert (report.channels[0].waiting, report.channels[0].quarantined.total(), report.channels[0].received) == (
-        1,
-        1,
-        6,
-    )
+    assert (report.feeds[0].waiting, report.feeds[0].quarantined.total(), report.feeds[0].received) == (1, 1, 6)
 
 
 async def test_a_lost_order_is_found(world: World, database: "Database[Any]") -> None:

@@ -24,7 +24,7 @@ were weak. On Friday files arrive faster than that: they wait in their folders, 
 still be stored within 10 seconds.
 """,
     why="""
-A peak is stored late, not lost: files wait on disk in the order in which they arrived, the channels take turns, and a
+A peak is stored late, not lost: files wait on disk in the order in which they arrived, the feeds take turns, and a
 file leaves its folder only after MongoDB has confirmed its order. So the peak costs time, and even the slowest file
 stayed within the budget of 10 seconds.
 

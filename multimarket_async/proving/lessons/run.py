@@ -36,7 +36,7 @@ SCANS, RESCAN_AFTER_S = 20, 0.1  # a file on its way is in two places for a mome
 
 
 class Places(NamedTuple):
-    """Number of files by place, all channels together."""
+    """Number of files by place, all feeds together."""
 
     waiting: int
     archived: int
@@ -95,7 +95,7 @@ class Run:
 
     @property
     def files(self) -> int:
-        """Files that all channels deliver, but for copies and follow-ups."""
+        """Files that all feeds deliver, but for copies and follow-ups."""
         return max(1, self.orders_per_channel * len(self._producers))
 
     @property
@@ -107,7 +107,7 @@ class Run:
     async def collecting(self) -> AsyncIterator[None]:
         """Collect what waits already; then record and collect all deliveries until no file waits any more."""
         await self.parts.collector().until_empty()
-        self.before = await counted(self.parts.channels, self.parts.store)
+        self.before = await counted(self.parts.feeds, self.parts.store)
         for producer in self._producers:
             producer.torn_for_s = self.torn_for_s
         ended = asyncio.Event()
@@ -163,7 +163,7 @@ class Run:
     async def scan(self) -> Places:
         """The places of all files of this run; counts those that are in none of them, or in two."""
         for _ in range(SCANS):
-            now = await asyncio.to_thread(lambda: [on_disk(landing, 0) for _, landing in self.parts.channels])
+            now = await asyncio.to_thread(lambda: [on_disk(landing, 0) for _, landing in self.parts.feeds])
             places = Places(*map(operator.sub, _places(now), _places(self.before)))
             if not (missing := abs(self.delivered - sum(places))):
                 return places
@@ -194,22 +194,22 @@ class Run:
         """Publish a generation, verify everything, and expect what every lesson must show."""
         parts = self.parts
         self.kpis = await self.refresh()
-        self.report = await verify(parts.domains, parts.channels, parts.store, self.generation)
+        self.report = await verify(parts.domains, parts.feeds, parts.store, self.generation)
         self.comparison = await check(parts, [self.manifest.path], self.generation)
         self.expected = sum(self.manifest.expected.values(), Counter[str]())
         self.stored = self.gained(lambda channel: channel.stored)
         self.duplicates = self.gained(lambda channel: channel.duplicate)
         before = sum((channel.quarantined for channel in self.before), Counter[str]())
-        self.quarantined = sum((channel.quarantined for channel in self.report.channels), Counter[str]()) - before
+        self.quarantined = sum((channel.quarantined for channel in self.report.feeds), Counter[str]()) - before
         self.waits = measured(self.waits_s, parts.settings.latency_budget_s) or Latency(0, 0.0, 0.0, 0.0, 0)
         self.expect("good files stored", self.stored, equals=self.expected[STORED])
         self.expect("files that are not where they must be", self.comparison.wrong, equals=0)
         self.expect("files missing, at any scan", self.missing, equals=0)
-        self.expect("files that still wait", sum(channel.waiting for channel in self.report.channels), equals=0)
+        self.expect("files that still wait", sum(channel.waiting for channel in self.report.feeds), equals=0)
 
     def gained(self, count: Callable[[FeedFiles], int]) -> int:
-        """The increase of a count since the run began, all channels together."""
-        return sum(map(count, self.report.channels)) - sum(map(count, self.before))
+        """The increase of a count since the run began, all feeds together."""
+        return sum(map(count, self.report.feeds)) - sum(map(count, self.before))
 
     @property
     def bad(self) -> int:
@@ -253,8 +253,8 @@ def own_server(application: Application) -> EmbeddedServer:
     return application.server
 
 
-def _places(channels: Iterable[FeedFiles]) -> Places:
-    counts = [(channel.waiting, channel.archived, channel.quarantined.total()) for channel in channels]
+def _places(feeds: Iterable[FeedFiles]) -> Places:
+    counts = [(channel.waiting, channel.archived, channel.quarantined.total()) for channel in feeds]
     return Places(*map(sum, zip(*counts, strict=True)))
 
 

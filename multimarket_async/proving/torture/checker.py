@@ -30,17 +30,17 @@ async def violations(
     if not published or set(published[-1]["kpis"]) != kpis:
         return [*broken, "there is no whole generation to compare with"], []
     comparison = await checker.check(application, [manifest.path], published[-1])
-    report = await verify(application.domains, application.channels, application.store, published[-1])
+    report = await verify(application.domains, application.feeds, application.store, published[-1])
     broken += comparison.differences
     broken += [f"{number} in {place} were never delivered" for place, number in comparison.unnamed.items()]
     broken += [f"verify: {difference}" for difference in report.differences]
-    for channel, (_, landing) in zip(report.channels, application.channels, strict=True):
+    for channel, (_, landing) in zip(report.feeds, application.feeds, strict=True):
         delivered = manifest.expected[channel.feed].total()
         if (channel.received, channel.waiting) != (delivered, 0):
             shown = f"{channel.received} received, {channel.waiting} waiting"
             broken.append(f"{channel.feed}: status shows {shown}; {delivered} files were delivered")
         broken += false_conflicts(landing)
-    return broken, report.channels
+    return broken, report.feeds
 
 
 def false_conflicts(landing: Landing) -> Iterator[str]:

@@ -156,8 +156,8 @@ def instrument(application: Application, injector: Injector) -> Application:
     for method, operation in operations:
         wrap(application.store, method, partial(_asynchronous, operation, injector))
     _instrument_listing(application.settings.data_dir, injector)
-    channels = (_instrument_channel(feed, landing, injector) for feed, landing in application.channels)
-    return replace(application, channels=tuple(channels))
+    feeds = (_instrument_channel(feed, landing, injector) for feed, landing in application.feeds)
+    return replace(application, feeds=tuple(feeds))
 
 
 def _instrument_listing(data_dir: Path, injector: Injector) -> None:

@@ -134,7 +134,7 @@ class Generator:
     """Delivers a load and records in a manifest what landed, and everything that may become of it."""
 
     def __init__(self, application: Application, manifest: Manifest) -> None:
-        self._folders = {landing.feed: landing.sources for _, landing in application.channels}
+        self._folders = {landing.feed: landing.sources for _, landing in application.feeds}
         self._store = application.store
         self._manifest = manifest
 

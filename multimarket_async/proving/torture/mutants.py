@@ -42,10 +42,8 @@ def _mutant_of_parsers(mutated: Call) -> Call:
     """Register a mutant: what it wraps gets the real `parse` of a feed and the content."""
 
     def plant(application: Application) -> Application:
-        channels = (
-            (replace(feed, parse=partial(mutated, feed.parse)), landing) for feed, landing in application.channels
-        )
-        return replace(application, channels=tuple(channels))
+        feeds = ((replace(feed, parse=partial(mutated, feed.parse)), landing) for feed, landing in application.feeds)
+        return replace(application, feeds=tuple(feeds))
 
     MUTANTS[mutated.__name__] = plant
     return mutated
@@ -56,7 +54,7 @@ def _store(application: Application) -> list[Store]:
 
 
 def _landings(application: Application) -> list[Landing]:
-    return [landing for _, landing in application.channels]
+    return [landing for _, landing in application.feeds]
 
 
 def _quarantines(application: Application) -> list[Quarantine]:

@@ -72,8 +72,8 @@ async def _round(config: WorkerConfig, seed: int, number: int, server: Mongod) -
     empty(config.data_dir)
     await asyncio.to_thread(server.drop, config.database)
     async with composition.opened(composition.workspace(config.loaded())) as application:
-        load = generator.draw(rng, [feed for feed, _ in application.channels], seed, number)
-        sources = rng.choice([landing.sources for _, landing in application.channels])
+        load = generator.draw(rng, [feed for feed, _ in application.feeds], seed, number)
+        sources = rng.choice([landing.sources for _, landing in application.feeds])
         faults = Nemesis(config, nemesis.draw(rng), sources, server)
         await _run(application, load, faults, done)
     if not done.violations:
@@ -89,11 +89,11 @@ async def _run(application: Application, load: Sequence[Planned], faults: Nemesi
         async with side_task(watcher.watch(), "watcher"):
             await faults.run(Generator(application, manifest).deliver_all(load))
             done.violations += [*faults.violations, *await drain(faults.config)]
-    broken, channels = await violations(application, manifest, watcher)
+    broken, feeds = await violations(application, manifest, watcher)
     done.violations += [*broken, *floods(done.folder)]
     done.injected = [*_injected(done.folder), *faults.injected]
     done.received, done.generations = sum(map(Counter.total, manifest.expected.values())), watcher.count
-    for channel in channels:
+    for channel in feeds:
         done.stored += channel.stored
         done.duplicates += channel.duplicate
         done.quarantined += channel.quarantined

@@ -108,7 +108,7 @@ class Flow:
         """By MongoDB; while it is away, the last count and the files that this process has stored since."""
         files = self._sources.meters.files.copy()
         try:
-            self._stored = await stored_files((feed for feed, _ in self._sources.channels), self._sources.store)
+            self._stored = await stored_files((feed for feed, _ in self._sources.feeds), self._sources.store)
             self._away = False
         except (Unavailable, CannotContinue):
             since = (files - self._stored_when).items()
@@ -119,7 +119,7 @@ class Flow:
 
     def _on_disk(self, stored: Counter[str]) -> dict[str, FeedFiles]:
         counted = {}
-        for feed, landing in self._sources.channels:
+        for feed, landing in self._sources.feeds:
             try:
                 counted[feed.name] = on_disk(landing, stored[feed.name])
             except (OSError, Unavailable):  # `unreadable` has it
@@ -133,7 +133,7 @@ class Flow:
     def _listed(self) -> tuple[dict[str, FeedFiles], dict[str, str]]:
         """The waiting files, and why a directory cannot be listed."""
         waiting, unreadable = {}, {}
-        for feed, landing in self._sources.channels:
+        for feed, landing in self._sources.feeds:
             try:
                 waiting[feed.name] = waiting_in(landing)
             except Unavailable as why:

@@ -77,7 +77,7 @@ def _reasons(sources: Sources, flow: Flow, feeds: list[FeedFiles], database: Dat
     why += [f"The directory of {name} cannot be listed." for name in flow.unreadable]
     why += [
         f"A directory of {landing.feed} cannot be written to."
-        for _, landing in sources.channels
+        for _, landing in sources.feeds
         if not all(os.access(place, os.W_OK | os.X_OK) for place in (landing.sources, landing.archived))
     ]
     ages = [(feed.feed, feed.oldest_age_s(now) or 0.0) for feed in feeds]

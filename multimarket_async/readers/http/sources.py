@@ -18,7 +18,7 @@ class Sources:
     """meters: those of the collector in this process. stop: set when the process is to end."""
 
     domains: Sequence[LoadedDomain]
-    channels: Sequence[tuple[Feed, Landing]]
+    feeds: Sequence[tuple[Feed, Landing]]
     store: Store
     settings: Settings
     clock: Clock

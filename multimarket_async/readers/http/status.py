@@ -39,7 +39,7 @@ class QuarantineResponse(BaseModel):
 def routes(sources: Sources, flow: Flow) -> APIRouter:
     """Two operations."""
     router = APIRouter(tags=["Flow"])
-    names = [feed.name for feed, _ in sources.channels]
+    names = [feed.name for feed, _ in sources.feeds]
 
     @router.get("/api/status", summary="The files of each feed")
     async def status() -> StatusResponse:
@@ -68,7 +68,7 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
 
 
 def _newest(sources: Sources, only: str | None, limit: int) -> list[Quarantined]:
-    landings = [landing for feed, landing in sources.channels if only in (None, feed.name)]
+    landings = [landing for feed, landing in sources.feeds if only in (None, feed.name)]
     files = [(file, landing.feed) for landing in landings for file in landing.quarantine.newest(limit)]
     newest = heapq.nlargest(limit, files, key=lambda pair: str(pair[0].reason.get("quarantined_at", "")))
     return [_quarantined(file, feed) for file, feed in newest]

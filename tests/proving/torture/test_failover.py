@@ -61,7 +61,7 @@ def _load(application: Application, seed: int, files_per_channel: int, over_s: f
     return [
         Planned(feed, feed.simulate(seed, number, EARLIEST, LATEST), at_s=over_s * number / files_per_channel)
         for number in range(files_per_channel)
-        for feed, _ in application.channels
+        for feed, _ in application.feeds
         if feed.simulate
     ]
 
@@ -100,7 +100,7 @@ async def _all_collected(application: Application, delivering: asyncio.Task[None
 
 def _count(application: Application) -> tuple[int, int]:
     """Files in the archive, and files that wait."""
-    landings = [landing for _, landing in application.channels]
+    landings = [landing for _, landing in application.feeds]
     archived = sum(1 for landing in landings for _ in landing.archive_files())
     return archived, sum(len(landing.waiting()) for landing in landings)
 

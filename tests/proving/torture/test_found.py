@@ -67,7 +67,7 @@ async def test_a_kill_finds_no_unread_file_in_the_archive(parts_of: Any) -> None
     Moved and put back it would be archived and not stored, for whoever is killed in between.
     """
     async with parts_of as application:
-        feed, landing = application.channels[0]
+        feed, landing = application.feeds[0]
         first, second = (feed.simulate(1, number, EARLIEST, LATEST).content for number in (1, 2))
         await landing.deliver("ticket.json", first)
         wrap(application.store, "insert", lambda real: _replaced_meanwhile(real, landing, second))

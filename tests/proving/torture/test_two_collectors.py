@@ -40,7 +40,7 @@ def config(tmp_path: Path, mongo_uri: str, database: "Database[Any]") -> WorkerC
 
 def load(application: Application) -> Iterator[Planned]:
     """Orders; some under one name for all, so that a name is used again as soon as it is free."""
-    for feed, _ in application.channels:
+    for feed, _ in application.feeds:
         for number in range(100):
             delivery = feed.simulate(1, number, EARLIEST, LATEST)
             planned = Planned(feed, delivery, number / 99)

@@ -38,7 +38,7 @@ class Shop:
     snapshotter: Snapshotter
 
     async def deliver(self, orders_per_channel: int, first: int = 0) -> None:
-        for feed, landing in self.sources.channels:
+        for feed, landing in self.sources.feeds:
             assert feed.simulate
             for number in range(first, first + orders_per_channel):
                 delivery = feed.simulate(1, number, EARLIEST, LATEST)

@@ -46,7 +46,7 @@ async def test_a_new_subject_area_is_everywhere(open_shop: Any) -> None:
     shop = await open_shop([ORDERS_SUBJECT, VISITS])
     for number in range(3):
         content = json.dumps({"id": str(number), "at": "2026-05-01T12:00:00+00:00", "who": "Ada"}).encode()
-        await shop.sources.channels[3][1].deliver(f"{number}.json", content)
+        await shop.sources.feeds[3][1].deliver(f"{number}.json", content)
     await shop.work()
     async with shop.client() as client:
         assert (await client.get("/api/kpis")).json()["kpis"][-1]["name"] == "visits_by_month"

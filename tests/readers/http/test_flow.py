@@ -27,7 +27,7 @@ async def status_of(shop: Any) -> dict[str, Any]:
 
 async def test_the_counts_are_those_of_the_command(shop: Any) -> None:
     """Stored, duplicate, set aside by reason, waiting; and their sum."""
-    _, landing = shop.sources.channels[0]
+    _, landing = shop.sources.feeds[0]
     stored = next(landing.archive_files())
     await landing.deliver("again.json", stored.read_bytes())
     await landing.deliver("bad.json", b"{")
@@ -35,7 +35,7 @@ async def test_the_counts_are_those_of_the_command(shop: Any) -> None:
     await landing.deliver("waits.json", b"{}")
     found = await status_of(shop)
     given = shop.sources
-    expected = await read_status(given.channels, given.store, given.settings, datetime.now(UTC), given.latency_file)
+    expected = await read_status(given.feeds, given.store, given.settings, datetime.now(UTC), given.latency_file)
     differing = {"oldest_s", "rate_per_minute", "early"}
     assert [{name: value for name, value in feed.items() if name not in differing} for feed in found["feeds"]] == [
         feed.model_dump(exclude=differing) for feed in expected.feeds
@@ -55,7 +55,7 @@ async def test_between_two_counts_what_was_done_is_added(shop: Any) -> None:
     async with shop.client() as client:
         before = (await client.get("/api/status")).json()["conservation"]["sum"]
         await shop.deliver(4, first=20)
-        await shop.sources.channels[0][1].deliver("bad.json", b"{")
+        await shop.sources.feeds[0][1].deliver("bad.json", b"{")
         await shop.collector.until_empty()
         after = before
         for _ in range(50):  # what waits is looked at twice a second
@@ -74,7 +74,7 @@ async def test_between_two_counts_what_was_done_is_added(shop: Any) -> None:
 
 async def test_a_missing_file_breaks_the_sum(shop: Any) -> None:
     """More is stored than archived: a file left without being archived."""
-    next(shop.sources.channels[0][1].archive_files()).unlink()
+    next(shop.sources.feeds[0][1].archive_files()).unlink()
     assert (await status_of(shop))["conservation"]["holds"] is False
 
 
@@ -118,7 +118,7 @@ async def test_what_was_stored_before_mongodb_went_is_remembered(shop: Any, monk
 async def test_a_file_that_waits_too_long_is_overload(shop: Any) -> None:
     """Not ready then; the reason names channel and budget."""
     shop.sources.settings.__dict__["latency_budget_s"] = 0.01
-    await shop.sources.channels[1][1].deliver("late.json", b"{}")
+    await shop.sources.feeds[1][1].deliver("late.json", b"{}")
     time.sleep(0.05)  # noqa: ASYNC251 - the file is to grow old
     assert (await status_of(shop))["overload"]["late"] is True
     async with shop.client() as client:
@@ -130,7 +130,7 @@ async def test_a_file_that_waits_too_long_is_overload(shop: Any) -> None:
 async def test_ready(shop: Any, client: httpx.AsyncClient) -> None:
     """When nothing speaks against it; and not when a folder is gone."""
     assert (await client.get("/readyz")).json() == {"ready": True, "why": []}
-    archived = shop.sources.channels[0][1].archived
+    archived = shop.sources.feeds[0][1].archived
     archived.rename(archived.with_name("away"))
     assert (await client.get("/readyz")).json()["why"] == ["A directory of site_web cannot be written to."]
 
@@ -140,7 +140,7 @@ async def test_a_folder_that_cannot_be_listed_is_shown(shop: Any, monkeypatch: A
     listed = os.scandir
 
     def refuse(path: Any) -> Any:
-        if Path(path) == shop.sources.channels[0][1].sources:
+        if Path(path) == shop.sources.feeds[0][1].sources:
             raise PermissionError(13, "Permission denied", str(path))
         return listed(path)
 
@@ -153,7 +153,7 @@ async def test_a_folder_that_cannot_be_listed_is_shown(shop: Any, monkeypatch: A
 async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) -> None:
     """With the sentence and the place; of one channel if asked."""
     for feed, name in ((0, "first"), (1, "second"), (0, "third")):
-        await shop.sources.channels[feed][1].deliver(f"{name}.json", b'{"a" 1}')
+        await shop.sources.feeds[feed][1].deliver(f"{name}.json", b'{"a" 1}')
         await shop.collector.until_empty()
     found = (await client.get("/api/quarantine")).json()["files"]
     assert [one["file"] for one in found] == ["third.json", "second.json", "first.json"]
@@ -168,7 +168,7 @@ async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) 
 async def test_a_hostile_name_is_only_text(shop: Any, client: httpx.AsyncClient) -> None:
     """Bytes that are no UTF-8, and markup."""
     name = os.fsdecode(b"\xff<img src=x onerror=alert(1)>.json")
-    await shop.sources.channels[0][1].deliver(name, b"{")
+    await shop.sources.feeds[0][1].deliver(name, b"{")
     await shop.collector.until_empty()
     [one] = (await client.get("/api/quarantine")).json()["files"]
     assert one["file"].endswith("<img src=x onerror=alert(1)>.json")
@@ -176,7 +176,7 @@ async def test_a_hostile_name_is_only_text(shop: Any, client: httpx.AsyncClient)
 
 async def test_metrics_are_those_of_the_collector(shop: Any, client: httpx.AsyncClient) -> None:
     """Read by Prometheus' own parser: every file in one bucket, and the sum of buckets is the count."""
-    await shop.sources.channels[0][1].deliver("bad.json", b"{")
+    await shop.sources.feeds[0][1].deliver("bad.json", b"{")
     await shop.work()
     text = (await client.get("/metrics")).text
     found = {sample.name: sample for family in text_string_to_metric_families(text) for sample in family.samples}

@@ -145,7 +145,7 @@ async def test_a_value_is_text_whatever_it_looks_like(client: httpx.AsyncClient)
 async def test_no_value_can_be_asked_for(open_shop: Any) -> None:
     """Where a column may have none: the average of a channel whose orders were all cancelled."""
     shop = await open_shop()
-    for _, landing in shop.sources.channels[2:]:
+    for _, landing in shop.sources.feeds[2:]:
         for name in range(2):
             await landing.deliver(f"{name}.json", cancelled(str(name)))
     await shop.work()

@@ -46,7 +46,7 @@ async def test_orders_of_one_instant_are_not_lost_between_pages(open_shop: Any) 
     fields = {"client_id": "7", "produits": [line], "date_commande": "2026-01-01T10:00:00", "canal": "boutique"}
     for number in range(5):
         content = json.dumps({"order_id": str(number), **fields, "statut_commande": "payée"}).encode()
-        await shop.sources.channels[2][1].deliver(f"{number}.json", content)
+        await shop.sources.feeds[2][1].deliver(f"{number}.json", content)
     await shop.work()
     async with shop.client() as client:
         assert [row["order_id"] for row in await pages(client, "limit=2")] == ["4", "3", "2", "1", "0"]

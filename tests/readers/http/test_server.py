@@ -69,7 +69,7 @@ async def test_an_event_has_a_name_and_facts(shop: Any) -> None:
         started = asyncio.Event()
         task = asyncio.create_task(collected(url, "generation.published", started))
         await started.wait()
-        await shop.sources.channels[0][1].deliver("bad.json", b'{"a" 1}')
+        await shop.sources.feeds[0][1].deliver("bad.json", b'{"a" 1}')
         await shop.deliver(1, first=20)
         await shop.work()
         (first, bad), *batches, (_, generation) = await task
