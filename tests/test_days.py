@@ -19,6 +19,8 @@ from multimarket_async.store import Store
 from tests import days
 from tests.days import Record
 
+pytestmark = pytest.mark.slow
+
 HOUR_S = 3600.0
 BEGINS = datetime(2026, 3, 28, 12, tzinfo=UTC)
 CALM = {"pause_min_s": 60.0, "pause_max_s": 120.0, "scan_every_s": 5.0, "snapshot_every_s": 900.0}

@@ -139,6 +139,7 @@ def test_ctrl_c_collects_what_waits_and_publishes_a_last_generation(data_dir: Pa
     assert run.events("run.ended")[0]["waiting"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_driver")
 def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(data_dir: Path) -> None:
     """What it left is collected by the next start."""
@@ -175,6 +176,7 @@ def test_run_for_some_seconds_ends_by_itself(data_dir: Path) -> None:
     assert latency["breaches"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_driver")
 def test_demo_proves_itself_and_again_on_the_same_data(data_dir: Path) -> None:
     """Not a terminal: plain lines, no escape codes. The second time the numbers grow."""
@@ -188,6 +190,7 @@ def test_demo_proves_itself_and_again_on_the_same_data(data_dir: Path) -> None:
     assert [row["orders"] for row in shown["rows"]] == [100, 100, 100]
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_order_format_reach_quarantine_with_exact_reasons(data_dir: Path) -> None:
     """Truncated, NaN, beyond 64 bits, in the wrong directory, conflicting: five set aside, the rest untouched."""
     for number in range(40):

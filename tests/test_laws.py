@@ -17,6 +17,8 @@ from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import GENERATIONS, DirtyPartitions, Encoded, Store, encode
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = OrderSettings(delivery_required=())
 SUBJECT = LoadedDomain("orders", (), ORDERS.declare(SETTINGS).kpis)
 SIMULATE = Simulator("web", SETTINGS)

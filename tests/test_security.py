@@ -26,6 +26,8 @@ import pymongo
 import pytest
 from pymongo.errors import OperationFailure
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "multimarket_async"]
 SECRET = "hush-hush-7f3a"
 UNAUTHORIZED, AUTHENTICATION_FAILED = 13, 18

@@ -69,6 +69,7 @@ def test_a_new_file_is_a_kpi_in_lists_bi_files_readme_and_french(package: Path) 
     assert "orders_by_cancellation" in files["kpis.json"]
 
 
+@pytest.mark.slow
 def test_a_new_file_is_measured_shown_and_verified(package: Path) -> None:
     """In MongoDB, and once more in SQL from the archived files."""
     data = ("--data-dir", "data")

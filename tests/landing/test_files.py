@@ -349,6 +349,7 @@ def test_impossible_numbers_are_no_harm(c: Any, folder: int, tmp_path: Path) -> 
     assert c.read(folder, [good._replace(bytes=-1)], 9) == [None]
 
 
+@pytest.mark.slow
 def test_nothing_leaks(c: Any, tmp_path: Path, folder: int) -> None:
     """Neither memory nor descriptors, of 10,000 calls of each kind, good and bad."""
     (tmp_path / "to").mkdir()

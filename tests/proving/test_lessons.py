@@ -24,6 +24,8 @@ from multimarket_async.proving.lessons.run import Lesson, Run
 from multimarket_async.settings import Loaded, Settings, load
 from multimarket_async.store import Exists, Inserted
 
+pytestmark = pytest.mark.slow
+
 Break = Callable[[Application], Application]
 
 

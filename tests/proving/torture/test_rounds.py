@@ -11,6 +11,8 @@ from multimarket_async.proving.torture import MUTANTS, torture
 from multimarket_async.settings import MongoDriver
 from tests.conftest import DRIVERS
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "multimarket_async", "torture"]
 FOUND = {
     "archive_before_acknowledgement": "not stored",

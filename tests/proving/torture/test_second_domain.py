@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # Two feeds: one with a simulator and no corruptions, one that only real systems deliver to.
 DOORS = '''
 """Visits, counted at doors."""

@@ -23,6 +23,8 @@ from structlog.testing import capture_logs
 from multimarket_async.errors import CannotContinue
 from multimarket_async.store.embedded import EmbeddedServer, mongod, setup
 
+pytestmark = pytest.mark.slow
+
 OWNER = """
 import asyncio, sys, uvloop
 from pathlib import Path
