@@ -117,7 +117,7 @@ async def test_a_wrong_reason_is_wrong(tmp_path: Path, shared: dict[str, object]
             return parsed
 
         channels = [(replace(feed, parse=with_one_code(feed.parse)), landing) for feed, landing in application.feeds]
-        return replace(application, channels=tuple(channels))
+        return replace(application, feeds=tuple(channels))
 
     right, out, _ = await performed(LESSONS["bad-supplier"], tmp_path, shared, broken)
     assert not right
