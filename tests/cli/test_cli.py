@@ -658,6 +658,7 @@ def test_verify_compares_with_the_manifest_of_a_run(shell: Shell, database: "Dat
     assert " has montant_centimes " in found["differences"][0]
 
 
+@pytest.mark.slow
 def test_a_producer_that_was_killed_is_verified_as_far_as_it_came(shell: Shell) -> None:
     """Its manifest names at least all that it received."""
     with shell.started("produce", "--orders", "200000", "--faults", "torn=0.01") as process:
@@ -702,6 +703,7 @@ def test_demo_ends_with_where_to_look_next(shell: Shell) -> None:
     assert "http://127.0.0.1:8123\n" in last
 
 
+@pytest.mark.slow
 def test_a_lesson_ends_with_why_it_is_right_and_what_to_do_next(shell: Shell) -> None:
     """0, nothing beside it; its own commands come first, and can be typed as they are. The log is silent."""
     out = shell.out("demo", "--lesson", "bad-supplier", "--orders-per-channel", "40", "--data-dir", "here")
@@ -713,6 +715,7 @@ def test_a_lesson_ends_with_why_it_is_right_and_what_to_do_next(shell: Shell) ->
     assert "Right" in shell.seen("verify", "--data-dir", "here")
 
 
+@pytest.mark.slow
 def test_a_lesson_that_sees_something_else_than_it_expected(shell: Shell) -> None:
     """4, and what differs: no file can be as fast as this budget."""
     done = shell.run("demo", "--lesson", "black-friday", "--orders-per-channel", "5", LATENCY_BUDGET_S="0.000001")

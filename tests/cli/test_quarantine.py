@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+pytestmark = pytest.mark.slow
+
 ORDER = {
     "order_id": "234",
     "client_id": "123",

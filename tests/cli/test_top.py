@@ -14,6 +14,8 @@ from pathlib import Path
 import pymongo
 import pytest
 
+pytestmark = pytest.mark.slow
+
 DATABASE = "test_cli_top"
 COLOUR = re.compile(r"\x1b\[[\d;]*3[1-7]m")
 

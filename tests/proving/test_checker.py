@@ -312,6 +312,7 @@ async def test_a_manifest_of_the_version_before_is_read(world: World, manifest: 
     assert (comparison.right, comparison.killed, comparison.undelivered) == (True, [manifest], 0)
 
 
+@pytest.mark.slow
 async def test_many_files_take_a_few_mb(world: World, tmp_path: Path) -> None:
     """Nothing is kept but in the temporary file."""
     path, files = tmp_path / "m.jsonl", 30_000

@@ -24,6 +24,8 @@ from multimarket_async.readers.bi import kit
 from multimarket_async.settings import Settings
 from tests.npm import installed
 
+pytestmark = pytest.mark.slow
+
 ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
 
 ROOT = Path(__file__).parents[2]

@@ -187,6 +187,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_run_serves_and_ends_with_its_listeners(run: Callable[..., Run], shop_port: int) -> None:
     """On the next free port, which it tells and leaves in a file; numbers move as orders come; SIGTERM ends all."""
     one = run(http_port=shop_port, pause_min_s=0.1, pause_max_s=0.2, snapshot_every_s=0.5)
@@ -205,6 +206,7 @@ def test_a_run_serves_and_ends_with_its_listeners(run: Callable[..., Run], shop_
     assert not (one.data / "logs/http.json").exists()
 
 
+@pytest.mark.slow
 def test_each_stage_alone(run: Callable[..., Run]) -> None:
     """`collect`, `measure` and `serve` side by side: the page's numbers come from the database and the folders."""
     serving = run(stage="serve", http_port=0)
