@@ -28,11 +28,11 @@ class Delivery:
 class Corruptions:
     """Invalid variants of the deliveries of a feed.
 
-    ways: by name, from valid bytes to invalid ones and the code of their rejection.
+    invalid: by name, from valid bytes to invalid ones and the code of their rejection.
     contradict: from the bytes of a delivery to others under the same key.
     """
 
-    ways: Mapping[str, Callable[[bytes], tuple[bytes, str]]]
+    invalid: Mapping[str, Callable[[bytes], tuple[bytes, str]]]
     contradict: Callable[[bytes], bytes]
 
 

@@ -119,10 +119,10 @@ def report(
 ) -> None:
     """Write the KPIs of a generation, with charts, into an HTML file to mail or print."""
 
-    async def work(parts: Application) -> str:
-        generation = await generations.generation(parts.store, number)
+    async def work(application: Application) -> str:
+        generation = await generations.generation(application.store, number)
         language = writing.FRENCH if lang == "fr" else writing.ENGLISH
-        return writing.report(parts.domains, generation, language, ZoneInfo(parts.settings.timezone))
+        return writing.report(application.domains, generation, language, ZoneInfo(application.settings.timezone))
 
     text = connected(loaded, work)
     out.write_text(text, "utf-8")

@@ -16,40 +16,40 @@ NOTHING = {"$eq": ["$$ROOT", {"_id": "$_id"}]}
 IS_PLACEHOLDER = {"$eq": ["$ingestion.partition", PLACEHOLDER_PARTITION]}
 
 
-def followed_up(follow_up: EncodedFollowUp, life: Lifecycle) -> Change:
+def followed_up(follow_up: EncodedFollowUp, lifecycle: Lifecycle) -> Change:
     """The event takes its place in the history, unless it is there; the last event says the state."""
-    history, event = f"${life.history}", {"$literal": follow_up.event}
-    begun = {"$cond": [IS_PLACEHOLDER, [], [_delivered(life, "$$ROOT")]]}
+    history, event = f"${lifecycle.history}", {"$literal": follow_up.event}
+    begun = {"$cond": [IS_PLACEHOLDER, [], [_delivered(lifecycle, "$$ROOT")]]}
     stages: list[Stage] = [
         {"$set": {"ingestion": {"$cond": [NOTHING, {"partition": PLACEHOLDER_PARTITION}, "$ingestion"]}}},
-        {"$set": {life.history: _with(event, {"$ifNull": [history, begun]}, life)}},
-        {"$set": {life.own_state: {"$cond": [IS_PLACEHOLDER, "$$REMOVE", _state(history, life)]}}},
+        {"$set": {lifecycle.history: _with(event, {"$ifNull": [history, begun]}, lifecycle)}},
+        {"$set": {lifecycle.own_state: {"$cond": [IS_PLACEHOLDER, "$$REMOVE", _state(history, lifecycle)]}}},
     ]
     return Change(follow_up.key, stages)
 
 
-def joined(document: Encoded, life: Lifecycle) -> Change:
+def joined(document: Encoded, lifecycle: Lifecycle) -> Change:
     """The document replaces its placeholder and keeps the history that waited; a stored document stays."""
     whole = {"$literal": document.bson}
-    events = _with(_delivered(life, "$$whole"), {"$ifNull": [f"${life.history}", []]}, life)
-    changed = {life.history: "$$events", life.own_state: _state("$$events", life)}
+    events = _with(_delivered(lifecycle, "$$whole"), {"$ifNull": [f"${lifecycle.history}", []]}, lifecycle)
+    changed = {lifecycle.history: "$$events", lifecycle.own_state: _state("$$events", lifecycle)}
     merged = {"$let": {"vars": {"events": events}, "in": {"$mergeObjects": ["$$whole", changed]}}}
     present = {"$let": {"vars": {"whole": whole}, "in": merged}}
     return Change(document.key, [{"$replaceWith": {"$cond": [{"$or": [NOTHING, IS_PLACEHOLDER]}, present, "$$ROOT"]}}])
 
 
-def _delivered(life: Lifecycle, document: str) -> Expression:
+def _delivered(lifecycle: Lifecycle, document: str) -> Expression:
     """The event that the document itself is."""
-    return {life.state: f"{document}.{life.own_state}", life.at: f"{document}.{life.own_at}"}
+    return {lifecycle.state: f"{document}.{lifecycle.own_state}", lifecycle.at: f"{document}.{lifecycle.own_at}"}
 
 
-def _state(events: str, life: Lifecycle) -> Expression:
-    return {"$let": {"vars": {"last": {"$last": events}}, "in": f"$$last.{life.state}"}}
+def _state(events: str, lifecycle: Lifecycle) -> Expression:
+    return {"$let": {"vars": {"last": {"$last": events}}, "in": f"$$last.{lifecycle.state}"}}
 
 
-def _with(event: Expression, events: Expression, life: Lifecycle) -> Expression:
+def _with(event: Expression, events: Expression, lifecycle: Lifecycle) -> Expression:
     """These events, in order, and this one in its place, unless it is there."""
-    place, new = _place("$$this", life), _place("$$event", life)
+    place, new = _place("$$this", lifecycle), _place("$$event", lifecycle)
     sooner, same, later = (_those(comparison, place, new) for comparison in ("$lt", "$eq", "$gt"))
     here = {"$cond": [{"$eq": [same, []]}, ["$$event"], same]}
     inside = {"$concatArrays": [sooner, here, later]}
@@ -60,8 +60,8 @@ def _those(comparison: str, place: Expression, new: Expression) -> Expression:
     return {"$filter": {"input": "$$events", "cond": {comparison: [place, new]}}}
 
 
-def _place(event: str, life: Lifecycle) -> Expression:
+def _place(event: str, lifecycle: Lifecycle) -> Expression:
     """The sort key of events: time, rank of the state, its name; the document itself comes before a follow-up."""
-    rank = {"$indexOfArray": [{"$literal": list(life.states)}, f"{event}.{life.state}"]}
+    rank = {"$indexOfArray": [{"$literal": list(lifecycle.states)}, f"{event}.{lifecycle.state}"]}
     follows = {"$gt": [f"{event}.ingestion", None]}
-    return [f"{event}.{life.at}", rank, f"{event}.{life.state}", follows]
+    return [f"{event}.{lifecycle.at}", rank, f"{event}.{lifecycle.state}", follows]

@@ -162,10 +162,10 @@ def _parsed(feed: Feed, content: bytes) -> tuple[list[Document | FollowUp], list
 
 
 def _partition(feed: Feed, document: Document | FollowUp) -> str:
-    """Raises KeyError where there is no key, and LookupError where a feed has follow-ups and no life cycle."""
+    """Raises KeyError where there is no key, and LookupError where a feed has follow-ups and no lifecycle."""
     if isinstance(document, FollowUp):
-        if feed.life is None:
-            raise LookupError(f"{feed.name} declares no life cycle")
+        if feed.lifecycle is None:
+            raise LookupError(f"{feed.name} declares no lifecycle")
         return ""
     document["_id"]  # without a key it is the fault of the parser too
     return feed.partition(document)

@@ -40,17 +40,17 @@ class Writer:
     async def _insert(self, feed: Feed, documents: Sequence[Encoded]) -> list[Outcome]:
         async with self._dirty.around(feed.collection, {document.partition for document in documents}):
             outcomes = await self._store.insert(feed.collection, documents)
-            awaited = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Placeholder)]
-            if awaited:
-                joins = await self._join(feed, [documents[index] for index in awaited])
-                for index, outcome in zip(awaited, joins, strict=True):
+            placeholders = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Placeholder)]
+            if placeholders:
+                joins = await self._join(feed, [documents[index] for index in placeholders])
+                for index, outcome in zip(placeholders, joins, strict=True):
                     outcomes[index] = outcome
         return outcomes
 
     async def _join(self, feed: Feed, documents: Sequence[Encoded]) -> list[Outcome]:
         """Documents whose follow-ups came before them."""
-        life = _lifecycle(feed)
-        changes = [joined(document, life) for document in documents]
+        lifecycle = _lifecycle(feed)
+        changes = [joined(document, lifecycle) for document in documents]
         refused = await self._store.update_with_pipeline(feed.collection, changes)
         stored = await self._stored(feed, documents)
         return [
@@ -60,16 +60,17 @@ class Writer:
 
     async def _apply(self, feed: Feed, events: Sequence[EncodedFollowUp]) -> list[Outcome]:
         """Follow-ups. Only their document names its partition, and another process may insert it meanwhile."""
-        life = _lifecycle(feed)
+        lifecycle = _lifecycle(feed)
         before = _partitions(await self._stored(feed, events))
         async with self._dirty.around(feed.collection, before):
-            changes = [followed_up(event, life) for event in events]
+            changes = [followed_up(event, lifecycle) for event in events]
             refused = await self._store.update_with_pipeline(feed.collection, changes)
-            stored = await self._stored(feed, events, life.history)
+            stored = await self._stored(feed, events, lifecycle.history)
         async with self._dirty.around(feed.collection, _partitions(stored) - before):
             pass  # inserted in between: the marks of its own insert may be cleared since
         return [
-            refused.get(index) or _outcome(event.event["ingestion"], _source(event, stored.get(event.key, {}), life))
+            refused.get(index)
+            or _outcome(event.event["ingestion"], _source(event, stored.get(event.key, {}), lifecycle))
             for index, event in enumerate(events)
         ]
 
@@ -84,9 +85,9 @@ class Writer:
 
 
 def _lifecycle(feed: Feed) -> Lifecycle:
-    if feed.life is None:
-        raise LookupError(f"{feed.name} declares no life cycle")
-    return feed.life
+    if feed.lifecycle is None:
+        raise LookupError(f"{feed.name} declares no lifecycle")
+    return feed.lifecycle
 
 
 def _partitions(stored: Mapping[str, Document]) -> set[str]:
@@ -94,12 +95,13 @@ def _partitions(stored: Mapping[str, Document]) -> set[str]:
     return {partition for partition in partitions if partition not in (None, PLACEHOLDER_PARTITION)}
 
 
-def _source(follow_up: EncodedFollowUp, document: Document, life: Lifecycle) -> Mapping[str, Any] | None:
+def _source(follow_up: EncodedFollowUp, document: Document, lifecycle: Lifecycle) -> Mapping[str, Any] | None:
     """The source of the same event in the stored document."""
     sources = (
         event["ingestion"]
-        for event in document.get(life.history, [])
-        if "ingestion" in event and all(event[name] == follow_up.event[name] for name in (life.state, life.at))
+        for event in document.get(lifecycle.history, [])
+        if "ingestion" in event
+        and all(event[name] == follow_up.event[name] for name in (lifecycle.state, lifecycle.at))
     )
     return next(sources, None)
 

@@ -68,7 +68,7 @@ class Feed:
         on what never changes, neither settings nor definitions.
     simulate: made-up deliveries; None where only real systems deliver. simulate_follow_ups: and their follow-ups.
     corruptions: how these can be corrupted on request; None: not at all.
-    life: the effect of follow-ups; None where there are none. Feeds of one collection have the same.
+    lifecycle: the effect of follow-ups; None where there are none. Feeds of one collection have the same.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Feed:
     simulate_follow_ups: SimulateFollowUps | None = None
     partition: Callable[[Document], str] = single_partition
     corruptions: Corruptions | None = None
-    life: Lifecycle | None = None
+    lifecycle: Lifecycle | None = None
 
 
 @dataclass(frozen=True, slots=True)

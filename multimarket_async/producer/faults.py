@@ -11,7 +11,7 @@ from multimarket_async.errors import WrongSettings
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import DUPLICATE, STORED, Corruptions, Delivery, ScheduledFollowUp
 
-BAD = "bad"  # any of the ways in which the feed's files can be bad
+BAD = "bad"  # any of the feed's corruptions
 CONFLICT, TORN = "conflict", "torn"
 SHIFTS = {"late": timedelta(days=-30), "skew": timedelta(hours=2)}
 NO_CORRUPTIONS = Corruptions({}, lambda content: content)
@@ -32,7 +32,7 @@ class Source:
         self._follow_ups = feed.simulate_follow_ups if settings.follow_ups else None
         self._corruptions = feed.corruptions or NO_CORRUPTIONS
         self._rates = _rates(settings.faults)
-        known = [DUPLICATE, TORN, *SHIFTS, *([CONFLICT, BAD, *self._corruptions.ways] if feed.corruptions else [])]
+        known = [DUPLICATE, TORN, *SHIFTS, *([CONFLICT, BAD, *self._corruptions.invalid] if feed.corruptions else [])]
         for fault in self._rates:
             if fault not in known:
                 close = difflib.get_close_matches(fault, known, n=1)
@@ -67,10 +67,10 @@ class Source:
             return delivery, replace(delivery, content=content, expected=fault, fault=fault)
         if fault in ("", TORN, *SHIFTS):
             return replace(delivery, fault=fault), None
-        ways = sorted(self._corruptions.ways)
-        way = ways[int(rng.random() * len(ways))] if fault == BAD else fault
-        content, code = self._corruptions.ways[way](delivery.content)
-        return Delivery(delivery.name, content, expected=code, fault=way), None
+        names = sorted(self._corruptions.invalid)
+        name = names[int(rng.random() * len(names))] if fault == BAD else fault
+        content, code = self._corruptions.invalid[name](delivery.content)
+        return Delivery(delivery.name, content, expected=code, fault=name), None
 
     def _draw(self, rng: Random) -> str:
         """The fault of a delivery; "" for none."""

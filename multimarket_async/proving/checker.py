@@ -69,7 +69,7 @@ class Checker:
     """One comparison of a data folder and a store with manifests. Its steps run in threads, one after the other."""
 
     def __init__(self, application: Application, comparison: Comparison) -> None:
-        self._parts = application
+        self._application = application
         self._comparison = comparison
         self._rows = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._rows.row_factory = sqlite3.Row
@@ -101,7 +101,7 @@ class Checker:
 
     def find_files(self, checked: Callable[[], None]) -> None:
         """Read every file of every feed."""
-        for _, landing in self._parts.feeds:
+        for _, landing in self._application.feeds:
             for file in _files(landing):
                 self._rows.execute("INSERT INTO found VALUES (?,?,?,?)", file)
                 checked()
@@ -141,10 +141,10 @@ class Checker:
         with closing(Audit(domain)) as audit:
             await asyncio.to_thread(self._fill, audit, domain)
             without_sources: dict[str, list[Stage]] = {
-                feed.collection: [{"$unset": f"{feed.life.history}.ingestion"}] if feed.life else []
+                feed.collection: [{"$unset": f"{feed.lifecycle.history}.ingestion"}] if feed.lifecycle else []
                 for feed in domain.feeds
             }
-            documents, compared, store = audit.documents(), 0, self._parts.store
+            documents, compared, store = audit.documents(), 0, self._application.store
             while chunk := await asyncio.to_thread(lambda: dict(islice(documents, CHUNK))):
                 compared += len(chunk)
                 match: Stage = {"$match": {"_id": {"$in": list(chunk)}}}

@@ -74,7 +74,7 @@ async def perform(
         if run.report.right:
             _heading(console, "Why it is right")
             _lines(console, [*_paragraphs(console, lesson.why), ""])
-    _lines(console, _verdict(run))
+    _lines(console, _totals(run))
     name = shlex.quote(printable(example.path.name)) if example else ""
     steps = {step.replace(EXAMPLE, name): why for step, why in lesson.next.items() if name or EXAMPLE not in step}
     return run.report.right, steps
@@ -105,7 +105,7 @@ def _day_line(end: DayEnd, width: int, run: Run) -> str:
 def _show_kpis(console: Console, lesson: Lesson, run: Run) -> None:
     """The KPIs of a lesson or the headlines: of rows that begin a period, those within the period of the run."""
     earliest, latest = run.backfill.period.earliest, run.backfill.period.latest
-    for kpi in (kpi for domain in run.parts.domains for kpi in domain.kpis):
+    for kpi in (kpi for domain in run.application.domains for kpi in domain.kpis):
         if kpi.name in lesson.kpis or (kpi.headline and not lesson.why):
             rows = run.kpis[kpi.name]
             show(console, kpi, [row for row in rows if earliest <= row.get("period_start", earliest) < latest])
@@ -129,7 +129,7 @@ def _example(lesson: Lesson, run: Run) -> QuarantinedFile | None:
     """A file that was quarantined in this run: one of the lesson's code, or else any."""
     files = [
         file
-        for (_, landing), before, now in zip(run.parts.feeds, run.before, run.report.feeds, strict=True)
+        for (_, landing), before, now in zip(run.application.feeds, run.before, run.report.feeds, strict=True)
         for file in landing.quarantine.newest(now.quarantined.total() - before.quarantined.total())
     ]
     return min(files, key=lambda file: bool(file.reason["code"] != lesson.example), default=None)
@@ -147,7 +147,7 @@ def _show_findings(console: Console, run: Run) -> None:
     console.print(table)
 
 
-def _verdict(run: Run) -> Iterator[str]:
+def _totals(run: Run) -> Iterator[str]:
     """The deliveries with their digest, the sum that must hold, and the differences, if any.
 
     Two people who see the same digest have delivered the same bytes.
@@ -156,7 +156,7 @@ def _verdict(run: Run) -> Iterator[str]:
     made_of = ", ".join(f"{name} {value}" for name, value in backfill.made_of.items())
     dates = f"{backfill.period.earliest:%Y-%m-%d} to {backfill.period.latest:%Y-%m-%d}"
     yield f"{manifest.documents:,} orders in {backfill.files:,} files of {made_of}, {dates}: digest {backfill.digest}"
-    received, quarantined = run.gained(lambda channel: channel.received), run.quarantined.total()
+    received, quarantined = run.gained(lambda files: files.received), run.quarantined.total()
     sign = "=" if received == run.stored + run.duplicates + quarantined else "is not"
     sums = f"{run.stored:,} stored + {run.duplicates:,} duplicate + {quarantined:,} in quarantine"
     yield f"{received:,} received {sign} {sums}"

@@ -65,22 +65,22 @@ async def counted(feeds: Iterable[tuple[Feed, Landing]], store: Store) -> list[F
     """Every feed: its files on disk, and the files that its stored documents and follow-ups came from."""
     listed = list(feeds)
     stored, early = await stored_files((feed for feed, _ in listed), store), Counter[str]()
-    for collection, life in {feed.collection: feed.life for feed, _ in listed}.items():
-        early += await _by_feed(store, collection, _early(life)) if life else Counter()
+    for collection, lifecycle in {feed.collection: feed.lifecycle for feed, _ in listed}.items():
+        early += await _by_feed(store, collection, _early(lifecycle)) if lifecycle else Counter()
     return [on_disk(landing, stored[feed.name], early[feed.name]) for feed, landing in listed]
 
 
 async def stored_files(feeds: Iterable[Feed], store: Store) -> Counter[str]:
     """Number of files that the documents and their follow-ups came from, by feed. Raises Unavailable."""
     stored = Counter[str]()
-    for collection, life in {feed.collection: feed.life for feed in feeds}.items():
-        stored += await _by_feed(store, collection, _sources(life))
+    for collection, lifecycle in {feed.collection: feed.lifecycle for feed in feeds}.items():
+        stored += await _by_feed(store, collection, _sources(lifecycle))
     return stored
 
 
-def _sources(life: Lifecycle | None) -> list[Stage]:
+def _sources(lifecycle: Lifecycle | None) -> list[Stage]:
     """A row for each file."""
-    follow_ups = {"$ifNull": [f"${life.history}.ingestion", []]} if life else []
+    follow_ups = {"$ifNull": [f"${lifecycle.history}.ingestion", []]} if lifecycle else []
     return [
         {"$project": {"_id": 0, "source": {"$concatArrays": [["$ingestion"], follow_ups]}}},
         {"$unwind": "$source"},
@@ -90,12 +90,12 @@ def _sources(life: Lifecycle | None) -> list[Stage]:
     ]
 
 
-def _early(life: Lifecycle) -> list[Stage]:
+def _early(lifecycle: Lifecycle) -> list[Stage]:
     """A row for each follow-up whose document has not come."""
     return [
         {"$match": {"ingestion.partition": PLACEHOLDER_PARTITION}},
-        {"$unwind": f"${life.history}"},
-        {"$project": {"feed": f"${life.history}.ingestion.feed"}},
+        {"$unwind": f"${lifecycle.history}"},
+        {"$project": {"feed": f"${lifecycle.history}.ingestion.feed"}},
     ]
 
 

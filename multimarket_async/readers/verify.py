@@ -21,7 +21,7 @@ CHUNK_FILES = 1000
 
 @dataclass
 class Report:
-    """The checked generation, the files of each channel, and every difference."""
+    """The checked generation, the files of each feed, and every difference."""
 
     generation: int
     feeds: list[FeedFiles] = field(default_factory=list)
@@ -69,9 +69,9 @@ class Verifier:
 
     def conserved(self, archived: dict[str, int]) -> None:
         """Every stored record has its archived file, and every archived file its record."""
-        for channel in self._report.feeds:
-            if channel.stored != (distinct := archived.get(channel.feed, channel.stored)):
-                self._differs(channel.feed, f"{channel.stored} stored, but the archive holds {distinct} different ones")
+        for files in self._report.feeds:
+            if files.stored != (distinct := archived.get(files.feed, files.stored)):
+                self._differs(files.feed, f"{files.stored} stored, but the archive holds {distinct} different ones")
 
     def _differs(self, feed: str, sentence: str) -> None:
         self._report.differences.append(f"{feed}: {sentence}")
@@ -114,11 +114,11 @@ class Verifier:
     async def _compare_histories(self, feed: Feed, archived: list[_Archived]) -> None:
         """Every follow-up is in the history of its document."""
         keys = {follow_up.key for file in archived for follow_up, _ in file.follow_ups}
-        if feed.life is None or not keys:
+        if feed.lifecycle is None or not keys:
             return
-        stages: list[Stage] = [{"$match": {"_id": {"$in": list(keys)}}}, {"$project": {feed.life.history: 1}}]
+        stages: list[Stage] = [{"$match": {"_id": {"$in": list(keys)}}}, {"$project": {feed.lifecycle.history: 1}}]
         histories = {
-            document["_id"]: {compared_by(event.get("ingestion")) for event in document.get(feed.life.history, [])}
+            document["_id"]: {compared_by(event.get("ingestion")) for event in document.get(feed.lifecycle.history, [])}
             async for document in self._store.aggregate(feed.collection, stages)
         }
         for file in archived:

@@ -297,6 +297,6 @@ def test_the_stages_hold_the_event_as_text() -> None:
     """What an event says is never run."""
     [said] = WEB.parse(follow_up("1", "livrée", 1, note="$$ROOT"))
     assert isinstance(said, FollowUp)
-    assert WEB.life
+    assert WEB.lifecycle
     news = EncodedFollowUp(said.key, "", {**said.event, "ingestion": {}})
-    assert "{'$literal': {'etat'" in repr(followed_up(news, WEB.life).stages)
+    assert "{'$literal': {'etat'" in repr(followed_up(news, WEB.lifecycle).stages)

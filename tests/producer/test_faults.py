@@ -61,7 +61,7 @@ def test_without_faults_nothing_changes() -> None:
 def test_every_bad_file_has_the_code_it_is_labelled_with(feed: str) -> None:
     """Each way that its channel knows, as the domain itself rejects it."""
     one = FEEDS[feed]
-    for kind in one.corruptions.ways:
+    for kind in one.corruptions.invalid:
         [(delivery, later)] = deliveries(f"{kind}=1", 1, feed=feed)
         with pytest.raises(Rejected) as rejected:
             one.parse(delivery.content)
@@ -74,7 +74,7 @@ def test_every_bad_file_has_the_code_it_is_labelled_with(feed: str) -> None:
 def test_what_the_rules_allow_is_no_way_to_be_bad(rules: OrderSettings) -> None:
     """Orders without a delivery, a status of another spelling."""
     for feed in ORDERS.declare(rules).feeds:
-        for number, corrupt in enumerate(feed.corruptions.ways.values()):
+        for number, corrupt in enumerate(feed.corruptions.invalid.values()):
             content, code = corrupt(feed.simulate(1, number, PERIOD.earliest, PERIOD.latest).content)
             with pytest.raises(Rejected) as rejected:
                 feed.parse(content)

@@ -27,7 +27,7 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
             simulate_follow_ups=partial(simulate_follow_ups, settings=settings),
             partition=partition,
             corruptions=corruptions(canal, settings),
-            life=lifecycle(settings),
+            lifecycle=lifecycle(settings),
         )
         for directory, canal in CHANNELS.items()
     ]

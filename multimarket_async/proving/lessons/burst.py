@@ -6,7 +6,7 @@ from multimarket_async.proving.lessons.run import Lesson, Run
 
 async def perform(run: Run) -> None:
     """Deliver all files at full speed; they are collected meanwhile."""
-    period = Period.before(run.until or run.parts.clock.now(), LAST_24_MONTHS)
+    period = Period.before(run.until or run.application.clock.now(), LAST_24_MONTHS)
     async with run.collecting():
         await run.deliver(run.orders_per_channel, period)
     await run.measure()

@@ -74,7 +74,7 @@ class Run:
     def __init__(
         self, application: Application, orders_per_channel: int, *, until: datetime | None = None, day_s: float = 1.0
     ) -> None:
-        self.parts = application
+        self.application = application
         self.orders_per_channel = orders_per_channel
         self.until = until
         self.day_s = day_s
@@ -106,12 +106,12 @@ class Run:
     @asynccontextmanager
     async def collecting(self) -> AsyncIterator[None]:
         """Collect what waits already; then record and collect all deliveries until no file waits any more."""
-        await self.parts.collector().until_empty()
-        self.before = await counted(self.parts.feeds, self.parts.store)
+        await self.application.collector().until_empty()
+        self.before = await counted(self.application.feeds, self.application.store)
         for producer in self._producers:
             producer.torn_for_s = self.torn_for_s
         ended = asyncio.Event()
-        with recording(self.parts, "demo", self._producers) as self.manifest:
+        with recording(self.application, "demo", self._producers) as self.manifest:
             async with asyncio.TaskGroup() as group, side_task(self._sample(), "sample"):
                 group.create_task(self._collector.run(ended), name="collector")
                 yield
@@ -128,7 +128,7 @@ class Run:
         await self.measure()
 
     def days(self, busy: Sequence[float], first: date = MONDAY) -> Iterator[tuple[Period, int]]:
-        """Successive days, and their files for each channel, in proportion to how busy they are."""
+        """Successive days, and their files for each feed, in proportion to how busy they are."""
         midnight = datetime.combine(first, time(), UTC)
         sums = [round(self.orders_per_channel * part / sum(busy)) for part in accumulate(busy, initial=0.0)]
         for number, (before, after) in enumerate(pairwise(sums)):
@@ -151,7 +151,7 @@ class Run:
         return places
 
     async def deliver(self, files: int, period: Period) -> None:
-        """Deliver files into every channel at full speed, dated over the period."""
+        """Deliver files into every feed at full speed, dated over the period."""
         self._backfills.append(await write_backfill(dict.fromkeys(self._producers, files), period))
 
     @property
@@ -163,7 +163,7 @@ class Run:
     async def scan(self) -> Places:
         """The places of all files of this run; counts those that are in none of them, or in two."""
         for _ in range(SCANS):
-            now = await asyncio.to_thread(lambda: [on_disk(landing, 0) for _, landing in self.parts.feeds])
+            now = await asyncio.to_thread(lambda: [on_disk(landing, 0) for _, landing in self.application.feeds])
             places = Places(*map(operator.sub, _places(now), _places(self.before)))
             if not (missing := abs(self.delivered - sum(places))):
                 return places
@@ -178,34 +178,34 @@ class Run:
 
     async def stop_mongodb(self) -> None:
         """Stop the embedded server."""
-        await own_server(self.parts).stop()
+        await own_server(self.application).stop()
 
     async def start_mongodb(self) -> None:
         """Start it again, under the same address. Raises CannotContinue."""
-        if (server := self.parts.server) and server.uri != await server.start():
+        if (server := self.application.server) and server.uri != await server.start():
             raise CannotContinue("Another program took the port of MongoDB meanwhile. No file is lost; try again.")
 
     async def refresh(self) -> dict[str, list[Row]]:
         """Publish a generation: its rows by KPI."""
-        self.generation = await self.parts.snapshotter().refresh()
+        self.generation = await self.application.snapshotter().refresh()
         return {name: kpi["rows"] for name, kpi in self.generation["kpis"].items()}
 
     async def measure(self) -> None:
         """Publish a generation, verify everything, and expect what every lesson must show."""
-        parts = self.parts
+        application = self.application
         self.kpis = await self.refresh()
-        self.report = await verify(parts.domains, parts.feeds, parts.store, self.generation)
-        self.comparison = await check(parts, [self.manifest.path], self.generation)
+        self.report = await verify(application.domains, application.feeds, application.store, self.generation)
+        self.comparison = await check(application, [self.manifest.path], self.generation)
         self.expected = sum(self.manifest.expected.values(), Counter[str]())
-        self.stored = self.gained(lambda channel: channel.stored)
-        self.duplicates = self.gained(lambda channel: channel.duplicate)
-        before = sum((channel.quarantined for channel in self.before), Counter[str]())
-        self.quarantined = sum((channel.quarantined for channel in self.report.feeds), Counter[str]()) - before
-        self.waits = measured(self.waits_s, parts.settings.latency_budget_s) or Latency(0, 0.0, 0.0, 0.0, 0)
+        self.stored = self.gained(lambda files: files.stored)
+        self.duplicates = self.gained(lambda files: files.duplicate)
+        before = sum((files.quarantined for files in self.before), Counter[str]())
+        self.quarantined = sum((files.quarantined for files in self.report.feeds), Counter[str]()) - before
+        self.waits = measured(self.waits_s, application.settings.latency_budget_s) or Latency(0, 0.0, 0.0, 0.0, 0)
         self.expect("good files stored", self.stored, equals=self.expected[STORED])
         self.expect("files that are not where they must be", self.comparison.wrong, equals=0)
         self.expect("files missing, at any scan", self.missing, equals=0)
-        self.expect("files that still wait", sum(channel.waiting for channel in self.report.feeds), equals=0)
+        self.expect("files that still wait", sum(files.waiting for files in self.report.feeds), equals=0)
 
     def gained(self, count: Callable[[FeedFiles], int]) -> int:
         """The increase of a count since the run began, all feeds together."""
@@ -254,7 +254,7 @@ def own_server(application: Application) -> EmbeddedServer:
 
 
 def _places(feeds: Iterable[FeedFiles]) -> Places:
-    counts = [(channel.waiting, channel.archived, channel.quarantined.total()) for channel in feeds]
+    counts = [(files.waiting, files.archived, files.quarantined.total()) for files in feeds]
     return Places(*map(sum, zip(*counts, strict=True)))
 
 

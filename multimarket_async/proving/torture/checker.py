@@ -23,7 +23,7 @@ ONE_PER_OUTCOME = frozenset({"file.quarantined", "batch.collected", "generation.
 async def violations(
     application: Application, manifest: Manifest, watcher: Watcher
 ) -> tuple[list[str], list[FeedFiles]]:
-    """Every broken promise, and the accounts of every channel. watcher: has read the generations meanwhile."""
+    """Every broken promise, and the accounts of every feed. watcher: has read the generations meanwhile."""
     kpis = {kpi.name for domain in application.domains for kpi in domain.kpis}
     published = await watcher.published()
     broken = [*watcher.violations, *generations.check(published, kpis)]
@@ -34,11 +34,11 @@ async def violations(
     broken += comparison.differences
     broken += [f"{number} in {place} were never delivered" for place, number in comparison.unnamed.items()]
     broken += [f"verify: {difference}" for difference in report.differences]
-    for channel, (_, landing) in zip(report.feeds, application.feeds, strict=True):
-        delivered = manifest.expected[channel.feed].total()
-        if (channel.received, channel.waiting) != (delivered, 0):
-            shown = f"{channel.received} received, {channel.waiting} waiting"
-            broken.append(f"{channel.feed}: status shows {shown}; {delivered} files were delivered")
+    for files, (_, landing) in zip(report.feeds, application.feeds, strict=True):
+        delivered = manifest.expected[files.feed].total()
+        if (files.received, files.waiting) != (delivered, 0):
+            shown = f"{files.received} received, {files.waiting} waiting"
+            broken.append(f"{files.feed}: status shows {shown}; {delivered} files were delivered")
         broken += false_conflicts(landing)
     return broken, report.feeds
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from multimarket_async.app import Application
-from multimarket_async.collector import lifecycle, writer
+from multimarket_async.collector import writer
+from multimarket_async.collector.lifecycle import IS_PLACEHOLDER
 from multimarket_async.domains import Document, Lifecycle
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, Quarantine, WaitingFile
@@ -136,11 +137,11 @@ def cent_too_much(parse: Call, content: bytes) -> Any:
 
 
 @_mutant(lambda _: [writer], "followed_up")
-def last_arrival_wins(_: object, followed_up: Call, follow_up: Any, life: Lifecycle) -> Change:
+def last_arrival_wins(_: object, followed_up: Call, follow_up: Any, lifecycle: Lifecycle) -> Change:
     """The state of a document is that of the follow-up that came last, however old."""
-    change: Change = followed_up(follow_up, life)
-    state = {"$cond": [lifecycle.IS_PLACEHOLDER, "$$REMOVE", {"$literal": follow_up.event[life.state]}]}
-    return replace(change, stages=[*change.stages, {"$set": {life.own_state: state}}])
+    change: Change = followed_up(follow_up, lifecycle)
+    state = {"$cond": [IS_PLACEHOLDER, "$$REMOVE", {"$literal": follow_up.event[lifecycle.state]}]}
+    return replace(change, stages=[*change.stages, {"$set": {lifecycle.own_state: state}}])
 
 
 @_mutant(_store, "insert")

@@ -93,10 +93,10 @@ async def _run(application: Application, load: Sequence[Planned], faults: Nemesi
     done.violations += [*broken, *floods(done.folder)]
     done.injected = [*_injected(done.folder), *faults.injected]
     done.received, done.generations = sum(map(Counter.total, manifest.expected.values())), watcher.count
-    for channel in feeds:
-        done.stored += channel.stored
-        done.duplicates += channel.duplicate
-        done.quarantined += channel.quarantined
+    for files in feeds:
+        done.stored += files.stored
+        done.duplicates += files.duplicate
+        done.quarantined += files.quarantined
 
 
 def _injected(folder: Path) -> list[str]:

@@ -15,8 +15,6 @@ from multimarket_async.store.embedded.setup import Client
 
 PAUSE_S = 0.5
 CACHE_GB = 0.5
-READY_WITHIN_S = 60.0
-_POLL_S = 0.05
 
 
 class Mongod:

@@ -48,7 +48,7 @@ def test_every_kind_of_file_is_drawn_sooner_or_later() -> None:
     assert {planned.writing for planned in load} == set(Writing)
     assert any(planned.pause_s > 0.3 for planned in load)
     faults = {planned.delivery.fault for planned in load}
-    assert faults >= {way for feed in FEEDS if feed.corruptions for way in feed.corruptions.ways}
+    assert faults >= {way for feed in FEEDS if feed.corruptions for way in feed.corruptions.invalid}
     expected = Counter(planned.delivery.expected for planned in load)
     assert expected["duplicate"] > 0
     assert expected[CONFLICT] * 2 == sum(planned.contested for planned in load)

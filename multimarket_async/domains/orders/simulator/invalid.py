@@ -89,8 +89,6 @@ INVALID: Mapping[str, tuple[str, Callable[[Order], bytes]]] = {
     "follow-up on a bad date": ("bad_date", _follow_up(date_etat="2026-02-30T10:00:00")),
     "delivery": ("", _other_delivery),
 }
-# Their first part is a valid order: a slow writer's file would rightly be stored as one.
-BEGIN_WELL = frozenset({"two orders"})
 
 
 def corruptions(canal: str, rules: OrderSettings) -> Corruptions:
