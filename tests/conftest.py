@@ -1,4 +1,4 @@
-"""What tests share: one embedded MongoDB a session, a clean database a test."""
+"""Fixtures of all tests: one embedded MongoDB a session, a clean database a test."""
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -56,7 +56,7 @@ def database(mongo_uri: str) -> Iterator[Database[dict[str, Any]]]:
 
 @pytest.fixture(params=["compiled", "careful"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What must be the same whether files are handled by C, many at a time, or one by one."""
+    """The two implementations of file work, which must behave alike: C for many files, Python one by one."""
     if request.param == "careful":
         monkeypatch.setattr("multimarket_async.landing.files._bulk", None)
     elif not compiled():

@@ -142,7 +142,7 @@ def test_ctrl_c_collects_what_waits_and_publishes_a_last_generation(data_dir: Pa
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_driver")
 def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(data_dir: Path) -> None:
-    """What it left is collected by the next start."""
+    """Files that it left are collected by the next start."""
     for number in range(2000):
         deliver(data_dir, f"c{number}")
     run = Run(data_dir, "--no-produce")

@@ -44,7 +44,7 @@ async def collect(store: Store, orders: list[Encoded], stop: asyncio.Event) -> N
         if stop.is_set():
             return
         batch = orders[start : start + 10]
-        async with marks.around("commandes", {one.partition for one in batch}):
+        async with marks.around("commandes", {item.partition for item in batch}):
             await store.insert("commandes", batch)
 
 
@@ -53,7 +53,7 @@ def total(rows: list[Row], column: str) -> int:
 
 
 def truths(generation: dict[str, Any]) -> dict[str, set[int]]:
-    """What several KPIs say of the same thing: one value each, if they saw the same orders."""
+    """Values that several KPIs share: one each, if they describe the same orders."""
     rows = {name: kpi["rows"] for name, kpi in generation["kpis"].items()}
     months = rows["revenue_by_month_and_channel"]
     gross = ("revenue_by_month_and_channel", "cancellation_rate_by_channel")
@@ -79,13 +79,13 @@ async def test_kpis_of_a_generation_agree_at_full_speed(store: Store, database: 
     stop.set()
     await collecting
     generations = list(database[GENERATIONS].find(sort=[("_id", 1)]))
-    assert len({one["orders"] for one in generations}) > 2
-    for one in generations:
-        assert {name: len(values) for name, values in truths(one).items()} == {"all": 1, "kept": 1, "revenue": 1}
-        for row in one["kpis"]["average_order_value_by_channel"]["rows"]:
-            revenue = total(one["kpis"]["share_by_channel"]["rows"], "revenue_minor")
+    assert len({generation["orders"] for generation in generations}) > 2
+    for generation in generations:
+        assert {name: len(values) for name, values in truths(generation).items()} == {"all": 1, "kept": 1, "revenue": 1}
+        for row in generation["kpis"]["average_order_value_by_channel"]["rows"]:
+            revenue = total(generation["kpis"]["share_by_channel"]["rows"], "revenue_minor")
             assert abs(row["average_order_value"] * 100 * row["orders"] - revenue) <= row["orders"]
-    counted = [one["orders"] for one in generations]
+    counted = [generation["orders"] for generation in generations]
     assert counted == sorted(counted)
 
 

@@ -70,7 +70,7 @@ class World:
         return await verify([domain], [self.channel], self.store, generation)
 
     def quarantined(self) -> list[str]:
-        return [one.reason["code"] for one in self.channel[1].quarantine.list()]
+        return [file.reason["code"] for file in self.channel[1].quarantine.list()]
 
 
 @pytest.fixture

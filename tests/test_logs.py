@@ -24,7 +24,7 @@ def _restored() -> Iterator[None]:
     handlers, level, configured = root.handlers[:], root.level, structlog.get_config()
     yield
     logging.captureWarnings(capture=False)
-    for handler in [one for one in root.handlers if one not in handlers]:
+    for handler in [added for added in root.handlers if added not in handlers]:
         root.removeHandler(handler)
         handler.close()
     root.handlers, root.level = handlers, level

@@ -1,4 +1,4 @@
-"""What the C library does with memory that is free again."""
+"""Freed memory goes back to the system."""
 
 import subprocess
 import sys

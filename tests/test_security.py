@@ -1,4 +1,4 @@
-"""What a stranger on this machine, a BI tool, or whoever writes the text of an order can do: nothing but what is meant.
+"""Attacks by a stranger on this machine, a BI tool, or the author of an order's text: none gets beyond its rights.
 
 Each at the level of the user's commands: a `run` in the background, hostile files received for real.
 """
@@ -136,7 +136,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def listening(pid: int) -> list[tuple[IPv4Address | IPv6Address, int]]:
-    """Where this process listens, as the kernel has it."""
+    """Listening addresses of this process, from the kernel."""
     mine = {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.is_symlink()}
     found = []
     for table in ("tcp", "tcp6", "udp", "udp6"):
@@ -414,7 +414,7 @@ def test_on_a_terminal_colours_are_ours_alone(house: House, words: list[str]) ->
 
 
 def on_terminal(command: list[str]) -> str:
-    """What a command writes to a terminal."""
+    """Output of a command on a terminal."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(command, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL) as process:
         os.close(theirs)

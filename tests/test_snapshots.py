@@ -84,7 +84,7 @@ def ledger(database: "Database[Any]") -> Documents:
 
 
 def totals(database: "Database[Any]") -> list[int]:
-    return [one["kpis"]["total"]["rows"][0]["pieces"] for one in ledger(database)]
+    return [generation["kpis"]["total"]["rows"][0]["pieces"] for generation in ledger(database)]
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ async def test_what_refresh_gives_is_what_it_published(snapshotter: Snapshotter,
 
 
 async def test_as_of_is_taken_before_measuring(store: Store, database: "Database[Any]") -> None:
-    """What was stored until then is in it; computed_at comes after."""
+    """Documents stored until then are in it; computed_at comes after."""
     seconds = itertools.count()
     one = Snapshotter([SALES], store, Clock(now=lambda: NOW + timedelta(seconds=next(seconds))))
     generation = await one.refresh()
@@ -148,7 +148,9 @@ async def test_as_of_is_taken_before_measuring(store: Store, database: "Database
 async def test_nothing_stored_is_a_generation_too(snapshotter: Snapshotter, database: "Database[Any]") -> None:
     """No rows, not no answer."""
     await snapshotter.refresh()
-    assert [(one["pieces"], one["kpis"]["by_shop"]["rows"]) for one in ledger(database)] == [(0, [])]
+    assert [(generation["pieces"], generation["kpis"]["by_shop"]["rows"]) for generation in ledger(database)] == [
+        (0, [])
+    ]
 
 
 async def test_a_collection_is_counted_once(snapshotter: Snapshotter, database: "Database[Any]") -> None:
@@ -184,7 +186,7 @@ async def test_a_rebuild_publishes_what_is_equal(snapshotter: Snapshotter, datab
     """Because it was asked to."""
     await snapshotter.refresh()
     await snapshotter.rebuild()
-    assert [one["_id"] for one in ledger(database)] == [1, 2]
+    assert [generation["_id"] for generation in ledger(database)] == [1, 2]
 
 
 async def test_every_change_is_one_generation_with_the_next_number(
@@ -194,7 +196,7 @@ async def test_every_change_is_one_generation_with_the_next_number(
     for _ in range(3):
         sell(database, "Rabat")
         await snapshotter.refresh_if_changed()
-    assert [(one["_id"], one["pieces"]) for one in ledger(database)] == [(1, 1), (2, 2), (3, 3)]
+    assert [(generation["_id"], generation["pieces"]) for generation in ledger(database)] == [(1, 1), (2, 2), (3, 3)]
 
 
 async def test_numbers_go_on_after_a_restart(store: Store, snapshotter: Snapshotter, database: "Database[Any]") -> None:
@@ -398,7 +400,7 @@ async def test_documents_without_a_partition_are_measured_too(
 
 
 async def test_a_partition_may_change_its_period(snapshotter: Snapshotter, database: "Database[Any]") -> None:
-    """What a document says changed after it was measured: the period it left is measured again too."""
+    """A document that changes its period after it was measured: the period it left is measured again too."""
     sell(database, "Rabat", "Rabat")
     await snapshotter.refresh()
     database["sales"].update_one({}, {"$set": {"shop": "Agadir"}})
@@ -482,7 +484,7 @@ async def test_a_stale_open_mark_is_taken_away(snapshotter: Snapshotter, databas
     mark(database, "young", "Rabat", done=False, at=NOW - timedelta(minutes=4))
     mark(database, "stale", "Rabat", done=False, at=NOW - timedelta(minutes=6))
     await snapshotter.refresh()
-    assert [one["_id"] for one in database[DIRTY].find()] == ["young"]
+    assert [document["_id"] for document in database[DIRTY].find()] == ["young"]
 
 
 async def test_a_mark_that_was_open_when_read_is_not_taken_away_as_done(
@@ -506,17 +508,17 @@ async def test_a_mark_that_was_open_when_read_is_not_taken_away_as_done(
 
 
 async def test_the_collector_marks_before_and_after(mongo_uri: str, database: "Database[Any]") -> None:
-    """Whoever sees the insert sees the mark; an insert that fails leaves its mark open."""
+    """A reader that sees the insert sees the mark; an insert that fails leaves its mark open."""
     store = Store(mongo_uri, database.name)
     marks = DirtyPartitions(store, Clock(now=lambda: NOW))
     async with marks.around("sales", ["b", "a", "b"]):
         await store.insert_if_absent("sales", sold("b"))
-        assert [one.done for one in await marks.pending()] == [False]
+        assert [pending.done for pending in await marks.pending()] == [False]
     [closed] = await marks.pending()
     assert (closed.collection, closed.partitions, closed.done) == ("sales", ("a", "b"), True)
     with pytest.raises(Unavailable):
         await _interrupted_insert(store, marks)
-    assert [one.partitions for one in await marks.pending() if not one.done] == [("c",)]
+    assert [pending.partitions for pending in await marks.pending() if not pending.done] == [("c",)]
     await store.aclose()
 
 
@@ -525,7 +527,7 @@ async def test_marks_that_name_the_same_partitions_share_the_names(store: Store,
     for token in ("a", "b"):
         mark(database, token, "Fès", "Rabat", done=True)
     first, second = await DirtyPartitions(store, Clock()).pending()
-    assert [one is other for one, other in zip(first.partitions, second.partitions, strict=True)] == [True, True]
+    assert [item is other for item, other in zip(first.partitions, second.partitions, strict=True)] == [True, True]
 
 
 async def test_whether_there_is_any_mark(store: Store, database: "Database[Any]") -> None:
@@ -558,7 +560,7 @@ async def test_drift_is_found_told_and_mended(mongo_uri: str, database: "Databas
             await stage.refresh()
     await store.aclose()
     assert totals(database) == [2, 3, 5]
-    assert [one["drift"] for one in ledger(database)] == [0, 0, 1]
+    assert [generation["drift"] for generation in ledger(database)] == [0, 0, 1]
     [told] = [entry for entry in entries if entry["event"] == "drift.found"]
     assert (told["places"], told["first"], told["log_level"]) == (1, "Fès", "error")
 
@@ -584,7 +586,7 @@ async def test_what_was_touched_meanwhile_is_no_drift(mongo_uri: str, database: 
     sell(database, "Rabat")
     drifts = [(await stage.rebuild())["drift"] for _ in range(2)]
     await store.aclose()
-    assert (drifts, [one["drift"] for one in ledger(database)]) == ([0, 0], [0, 0, 0])
+    assert (drifts, [generation["drift"] for generation in ledger(database)]) == ([0, 0], [0, 0, 0])
 
 
 async def test_a_check_under_fire_finds_no_drift(mongo_uri: str, database: "Database[Any]") -> None:
@@ -630,7 +632,7 @@ async def test_all_kpis_of_a_generation_describe_the_same_documents(
     stop.set()
     await selling
     published = ledger(database)
-    assert [one["_id"] for one in published if len(set(_counts(one))) > 1] == []
+    assert [item["_id"] for item in published if len(set(_counts(item))) > 1] == []
     assert len(published) > 10
 
 
@@ -657,7 +659,7 @@ async def test_two_snapshotters_at_once_share_one_sequence(mongo_uri: str, datab
     await asyncio.gather(*map(refresh, stores))
     stop.set()
     await selling
-    published = [(one["_id"], one["pieces"]) for one in ledger(database)]
+    published = [(generation["_id"], generation["pieces"]) for generation in ledger(database)]
     assert [number for number, _ in published] == list(range(1, len(published) + 1))
     assert [pieces for _, pieces in published] == sorted(pieces for _, pieces in published)
     for store in stores:
@@ -842,7 +844,7 @@ async def test_publishing_forgets_what_is_superseded(snapshotter: Snapshotter, d
     ]
     database[GENERATIONS].insert_many(old)
     await snapshotter.refresh()
-    assert [one["_id"] for one in ledger(database)] == [3, 4]
+    assert [generation["_id"] for generation in ledger(database)] == [3, 4]
 
 
 # --- the store away -------------------------------------------------------------------------
@@ -857,8 +859,8 @@ class Flaky(Store):
     async def aggregate(self, collection: str, stages: Any, **more: Any) -> Any:
         if collection == DIRTY:
             self._look()
-        async for one in super().aggregate(collection, stages, **more):
-            yield one
+        async for document in super().aggregate(collection, stages, **more):
+            yield document
 
     def _look(self) -> None:
         look = next(self.script, "")

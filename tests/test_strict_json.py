@@ -39,7 +39,7 @@ def rejection(content: bytes, max_depth: int = 64) -> Rejected:
     ],
 )
 def test_good_text_is_its_tree(content: bytes, tree: Any) -> None:
-    """What RFC 8259 allows is taken, and a byte order mark is ignored."""
+    """Text that RFC 8259 allows is accepted, and a byte order mark is ignored."""
     assert loads(content, max_depth=4) == tree
 
 
@@ -153,7 +153,7 @@ def test_a_fault_before_the_depth_comes_first() -> None:
 
 
 def test_a_sentence_is_one_bounded_line_of_plain_characters() -> None:
-    """What a stranger wrote into a file cannot flood or break the report on it."""
+    """The text of a file cannot flood or break the report on it."""
     fault = rejection(json.dumps({"\n\x1b[31m\u202e" * 1000 + "\ud800": 1}).encode())
     assert len(fault.sentence) < 600
     assert fault.sentence.isprintable()

@@ -63,7 +63,7 @@ class Stub:
     async def insert(self, _: str, documents: Sequence[Encoded]) -> list[Outcome]:
         await self.ping()
         await asyncio.sleep(self.takes_s)
-        self.stored += [(round(self.loop.time(), 3), one.key) for one in documents]
+        self.stored += [(round(self.loop.time(), 3), document.key) for document in documents]
         return [Inserted()] * len(documents)
 
     async def nothing(self, *_: Any, **__: Any) -> None:
@@ -119,13 +119,13 @@ class Site:
         """When each file was quarantined, in virtual seconds."""
         listed = self.landing.quarantine.list()
         return {
-            one.path.name: (datetime.fromisoformat(one.reason["quarantined_at"]) - BEGINS).total_seconds()
-            for one in listed
+            item.path.name: (datetime.fromisoformat(item.reason["quarantined_at"]) - BEGINS).total_seconds()
+            for item in listed
         }
 
 
 def events(logs: Sequence[Any], name: str) -> list[Any]:
-    return [one for one in logs if one["event"] == name]
+    return [entry for entry in logs if entry["event"] == name]
 
 
 # --- latency --------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ async def test_the_budget_is_broken_after_10_seconds(
     """Landed an eighth of a second before a scan: exactly 10 s are in time, and a millisecond more is a breach."""
     site = Site(tmp_path, takes_s=takes_s, scan_every_s=0.25)
     logs = await site.lives(100.0, site.delivers((5.125, "a")))
-    assert [(one["files"], one["worst_s"]) for one in events(logs, "latency.breached")] == breaches
+    assert [(event["files"], event["worst_s"]) for event in events(logs, "latency.breached")] == breaches
 
 
 async def test_a_wait_begins_when_a_file_lands_and_not_when_it_is_seen(tmp_path: Path) -> None:
@@ -184,11 +184,11 @@ async def test_an_outage_is_met_with_longer_and_longer_pauses(tmp_path: Path) ->
     assert tries[:8] == [0.0, 0.25, 0.75, 1.75, 3.75, 5.75, 7.75, 9.75]
     assert [key for _, key in site.store.stored] == ["a", "b"]
     assert 20.0 <= site.store.stored[0][0] <= 22.0
-    assert [one["event"] for one in logs if one["event"].startswith("collection.")] == [
+    assert [entry["event"] for entry in logs if entry["event"].startswith("collection.")] == [
         "collection.interrupted",
         "collection.resumed",
     ]
-    assert [one["files"] for one in events(logs, "latency.breached")] == [1]
+    assert [event["files"] for event in events(logs, "latency.breached")] == [1]
 
 
 # --- the whole process ----------------------------------------------------------------------
@@ -239,7 +239,7 @@ async def test_a_stop_waits_for_batches_in_flight_up_to_the_shutdown_timeout(
 
     with capture_logs() as logs:
         assert await live(loop, work()) == pytest.approx(ends_at, abs=0.001)
-    late = [one for one in events(logs, "shutdown.timed_out") if "longer than shutdown_timeout_s" in one["why"]]
+    late = [event for event in events(logs, "shutdown.timed_out") if "longer than shutdown_timeout_s" in event["why"]]
     assert len(late) == (takes_s > shutdown_timeout_s)
 
 
@@ -295,7 +295,7 @@ async def test_forty_days_of_generations_are_thinned_out_as_promised(tmp_path: P
 
     with capture_logs():
         await live(loop, work())
-    ages = sorted((loop.clock.now() - one["computed_at"]).total_seconds() for one in store.kept.values())
+    ages = sorted((loop.clock.now() - value["computed_at"]).total_seconds() for value in store.kept.values())
     last_day = [age for age in ages if age <= DAY_S]
     month = [age for age in ages if DAY_S < age <= 31 * DAY_S]
     before = [age for age in ages if age > 31 * DAY_S]
@@ -330,8 +330,8 @@ async def test_orders_without_a_generation_make_the_numbers_stale(tmp_path: Path
             found.append(await freshness(application.store, loop.clock.now(), 60.0))
         await snapshotter.refresh()
         found.append(await freshness(application.store, loop.clock.now(), 60.0))
-        return [(one.behind_s, one.stale) for one in found]
+        return [(match.behind_s, match.stale) for match in found]
 
     with capture_logs() as logs:
         assert await live(loop, work()) == [(29.0, False), (60.0, False), (61.0, True), (0.0, False)]
-    assert [one["behind_s"] for one in events(logs, "generation.late")] == [61.0]
+    assert [event["behind_s"] for event in events(logs, "generation.late")] == [61.0]

@@ -1,4 +1,4 @@
-"""The package uses the terms of the field (README, "Words"): what a machine can hold of that."""
+"""The package and its tests use the terms of the field (README, "Words"), as far as a machine can tell."""
 
 import ast
 import re
@@ -8,7 +8,11 @@ from pathlib import Path
 import multimarket_async
 
 PACKAGE = Path(multimarket_async.__file__).parent
-MODULES = {path.relative_to(PACKAGE): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
+MODULES = {
+    path: ast.parse(path.read_text("utf-8"))
+    for folder in (PACKAGE, Path(__file__).parent)
+    for path in folder.rglob("*.py")
+}
 TEXTS = [path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".js", ".html", ".c", ".toml", ".json"}]
 RIDDLE = re.compile(r"(What|Who|Where|Whether|Whoever|Those)\b")
 RETIRED = re.compile(

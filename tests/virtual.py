@@ -103,10 +103,10 @@ class Elsewhere:
 
     async def _each(self, method: Callable[..., AsyncIterator[T]], *args: Any, **more: Any) -> AsyncIterator[T]:
         async def listed() -> list[T]:
-            return [one async for one in method(*args, **more)]
+            return [item async for item in method(*args, **more)]
 
-        for one in await self._awaited(listed):
-            yield one
+        for item in await self._awaited(listed):
+            yield item
 
 
 class DatedLanding(Landing):

@@ -1,4 +1,4 @@
-"""Where the benches run: a temporary folder, a mongod of their own in it, real order files, our processes."""
+"""The ground of the benches: a temporary folder, a mongod of their own in it, real order files, our processes."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What a KPI generation costs: a full rebuild, and a refresh after 1,500 orders of today or of all days.
+"""Cost of a KPI generation: a full rebuild, and a refresh after 1,500 orders of today or of all days.
 
 Orders of 24 months are stored as the collector stores them: in the order of their dates, with their
 partitions, between marks. Sizes alternate, so that all meet the same machine.
@@ -50,7 +50,7 @@ class Orders:
         """Orders of these dates, a batch at a time."""
         for start in range(0, len(dates), 1000):
             encoded = [self._order(date) for date in dates[start : start + 1000]]
-            async with self._dirty.around("commandes", {one.partition for one in encoded}):
+            async with self._dirty.around("commandes", {item.partition for item in encoded}):
                 await self.store.insert("commandes", encoded)
 
     def _order(self, date: datetime) -> Any:

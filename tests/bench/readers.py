@@ -53,7 +53,7 @@ def deliver(orders: int, where: list[str]) -> None:
 
 
 def until(true: Callable[[], Any]) -> Any:
-    """What is true at last."""
+    """Poll until it holds; the value."""
     while not (found := true()):
         time.sleep(0.1)
     return found
@@ -66,7 +66,7 @@ def stored(url: str) -> float:
 
 
 def status(url: str) -> Any:
-    """Where every file is."""
+    """The place of every file."""
     return httpx.get(f"{url}/api/status", timeout=60).json()
 
 

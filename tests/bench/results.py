@@ -1,4 +1,4 @@
-"""What a bench found: rows with median, spread and target; as a table for people, as JSON for programs."""
+"""Results of a bench: rows with median, spread and target; as a table for people, as JSON for programs."""
 
 import json
 import math
@@ -44,7 +44,7 @@ class Row:
 
     @property
     def target(self) -> str:
-        least, most = (None if one is None else figure(one) for one in (self.at_least, self.at_most))
+        least, most = (None if item is None else figure(item) for item in (self.at_least, self.at_most))
         return f"≥ {least}" if least else f"≤ {most}" if most else ""
 
 
@@ -85,7 +85,7 @@ def write(rows: Iterable[Row], *, quick: bool, file: Path = FILE) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """Where, when and what; a load of more than the bench itself makes wall times worthless."""
+    """Machine, time and commit; a load of more than the bench itself makes wall times worthless."""
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -70,7 +70,7 @@ def _samples(found: Ground) -> list[bytes]:
     database = f"{MEASURE}_samples"
     collector_run(found, found.received(database, 1), database)
     raw = CodecOptions(document_class=RawBSONDocument)
-    return [one.raw for one in found.client[database].get_collection("commandes", codec_options=raw).find()]
+    return [document.raw for document in found.client[database].get_collection("commandes", codec_options=raw).find()]
 
 
 def _fill_archive(data_dir: Path, size: int) -> None:

@@ -1,4 +1,4 @@
-"""What a bench makes of its numbers."""
+"""Medians, ratios and targets of a bench."""
 
 import pytest
 

@@ -42,7 +42,7 @@ def order(number: int, date: datetime, product: str = "Laptop", pieces: int = 2)
 
 @dataclass(frozen=True)
 class Shop:
-    """Where its files are, and where its page is."""
+    """A data folder and the address of its page."""
 
     data_dir: Path
     url: str
@@ -52,7 +52,7 @@ class Shop:
         deliver(self.data_dir, name, content)
 
     def command(self, *words: str) -> str:
-        """What a command prints about it."""
+        """The output of a command about it."""
         return command(self.data_dir, *words)
 
     def kpi(self, name: str) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ async def test_axe_finds_no_serious_fault_and_nothing_overflows(window: Open, sh
     await all_drawn(page)
     await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     found = (await Axe().run(page)).response["violations"]
-    serious = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found]
+    serious = [(match["id"], [node["html"][:200] for node in match["nodes"]]) for match in found]
     assert serious == []
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

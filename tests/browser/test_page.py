@@ -50,7 +50,7 @@ async def tile(page: Page, name: str) -> str:
 
 
 def by_channel(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """What the card "Channels compared" must say of these rows."""
+    """The expected text of the card "Channels compared" for these rows."""
     sums: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         sums[row["channel"]].update({name: row[name] for name in ("orders", "cancelled_orders", "revenue_minor")})

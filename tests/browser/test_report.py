@@ -33,7 +33,7 @@ async def test_axe_finds_no_fault_and_nothing_overflows(window: Open, report_url
     page = await window(report_url, **LOOKS[look])
     await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     found = (await Axe().run(page)).response["violations"]
-    assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found] == []
+    assert [(match["id"], [node["html"][:200] for node in match["nodes"]]) for match in found] == []
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -1,4 +1,4 @@
-"""What is out of the ordinary is said in words, in the place for it; and the page recovers by itself."""
+"""Every unusual state is shown in words, in the place for it; and the page recovers by itself."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the collector's tests share."""
+"""Fixtures of the collector's tests."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing

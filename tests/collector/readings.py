@@ -34,8 +34,8 @@ def parse(content: bytes) -> list[Document]:
         if "key" not in reading:
             raise Rejected("missing", "a reading has a key", f"/{index}/key")
     return [
-        {"_id": str(one["key"]), "value": 1 // 0 if one.get("value") == "boom" else one.get("value")}
-        for one in readings
+        {"_id": str(record["key"]), "value": 1 // 0 if record.get("value") == "boom" else record.get("value")}
+        for record in readings
     ]
 
 
@@ -115,9 +115,9 @@ class Site:
 
     def quarantined(self) -> dict[str, str]:
         """Codes by file name."""
-        listed = [one for landing in self.landings.values() for one in landing.quarantine.list()]
-        return {one.path.name: one.reason["code"] for one in listed}
+        listed = [file for landing in self.landings.values() for file in landing.quarantine.list()]
+        return {item.path.name: item.reason["code"] for item in listed}
 
     def stored(self) -> dict[str, Any]:
         """Values by key."""
-        return {one["_id"]: one["value"] for one in self.database[READINGS].find()}
+        return {document["_id"]: document["value"] for document in self.database[READINGS].find()}

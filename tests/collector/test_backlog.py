@@ -72,7 +72,7 @@ def test_oldest_first(landing: Landing, backlog: Backlog) -> None:
 
 
 def test_newcomers_wait_for_the_next_scan(landing: Landing, backlog: Backlog) -> None:
-    """What arrives during a long list comes after it."""
+    """A file that arrives while a long list is worked off comes after it."""
     _arrive(landing, "b.json", "c.json")
     first = _names(backlog.take(1, PLENTY))
     _arrive(landing, "a.json")

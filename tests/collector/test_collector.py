@@ -121,7 +121,9 @@ async def test_feeds_with_collections_of_their_own(site: Site) -> None:
     site.put_readings("north", range(3))
     site.put_readings("south", range(2))
     await Collector(feeds, site.store, Settings(), site.hands.clock).sweep()
-    found = {name: sorted(one["_id"] for one in site.database[name].find()) for name in ("of_north", "of_south")}
+    found = {
+        name: sorted(document["_id"] for document in site.database[name].find()) for name in ("of_north", "of_south")
+    }
     assert found == {"of_north": ["north:0", "north:1", "north:2"], "of_south": ["south:0", "south:1"]}
 
 
@@ -212,7 +214,7 @@ async def test_too_large_is_quarantined_unread(site: Site) -> None:
 
 
 async def test_a_mistake_in_a_parser_stops_nobody(site: Site) -> None:
-    """What the parser did not foresee is a reason as well, and says which."""
+    """An exception of the parser is a reason as well, and is named in it."""
     site.put("1.json", {"key": 1, "value": "boom"})
     site.put("2.json", {"key": 2})
     await site.collector().sweep()
@@ -402,7 +404,7 @@ async def test_a_conflict_within_one_file(site: Site) -> None:
 
 
 async def test_a_file_mended_and_replayed_is_stored(site: Site) -> None:
-    """What was stored of it before is the same as what it says now."""
+    """The part stored before equals the corrected file's."""
     site.put("1.json", {"key": 1, "value": "first"})
     collector = site.collector()
     await collector.sweep()

@@ -1,4 +1,4 @@
-"""What a file costs in calls, which no machine changes: a step backwards shows here before it shows in seconds.
+"""Cost of a file in calls, the same on every machine: a step backwards shows here before it shows in seconds.
 
 Whoever saves a call lowers its number. What comes once a process or once a look cancels out: two bursts are
 collected, and the cost of the smaller is subtracted from that of the larger.
@@ -66,7 +66,7 @@ def orders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str
     for feed, _ in channels:
         assert feed.simulate
         deliveries = [feed.simulate(1, number, BEGUN.replace(year=2024), BEGUN) for number in range(LARGE // 3)]
-        made[feed.name] = [(one.name, one.content) for one in deliveries]
+        made[feed.name] = [(delivery.name, delivery.content) for delivery in deliveries]
     return made
 
 
@@ -150,12 +150,14 @@ async def test_commands_a_batch_and_bytes_sent(
         await collector.sweep()
         sent = bytes_in(database) - before
         database.command("profile", 0)
-    commands = Counter(one["op"] for one in database["system.profile"].find() if one["appName"] == "multimarket")
+    commands = Counter(
+        document["op"] for document in database["system.profile"].find() if document["appName"] == "multimarket"
+    )
     assert commands == {name: (MORE_BATCHES + 1) * number for name, number in COMMANDS_A_BATCH.items()}
     stored = next(database.commandes.aggregate([{"$group": {"_id": None, "bytes": {"$sum": {"$bsonSize": "$$ROOT"}}}}]))
     assert sent / stored["bytes"] <= SENT_A_STORED_BYTE
 
 
 def bytes_in(database: Database[Any]) -> int:
-    """What the server has been sent since it started."""
+    """Bytes that the server has received since it started."""
     return int(database.command("serverStatus")["network"]["bytesIn"])

@@ -79,7 +79,7 @@ def timeless(document: Any) -> Any:
     """Without the times of collection, which are the only thing that may differ."""
     if isinstance(document, dict):
         return {name: timeless(value) for name, value in document.items() if name not in ("_id", "ingested_at")}
-    return [timeless(one) for one in document] if isinstance(document, list) else document
+    return [timeless(item) for item in document] if isinstance(document, list) else document
 
 
 EVENTS = st.lists(st.tuples(st.sampled_from(STATES), DAYS), max_size=5, unique=True)
@@ -110,7 +110,9 @@ def lifecycle_of(document: Any) -> Any:
     """State, and the history as (state, days after the order)."""
     if document is None:
         return None
-    history = [(one["etat"], (one["date_etat"].replace(tzinfo=UTC) - PLACED).days) for one in document.get("suivi", [])]
+    history = [
+        (item["etat"], (item["date_etat"].replace(tzinfo=UTC) - PLACED).days) for item in document.get("suivi", [])
+    ]
     return document.get("statut_commande"), history
 
 
@@ -143,7 +145,7 @@ async def test_the_newer_state_wins(world: World) -> None:
     await world.write(follow_up("1", "expédiée", 1))
     document = world.document("1")
     assert document["statut_commande"] == "livrée"
-    assert [one["etat"] for one in document["suivi"]] == ["payée", "expédiée", "livrée"]
+    assert [event["etat"] for event in document["suivi"]] == ["payée", "expédiée", "livrée"]
     assert document["suivi"][0] == {"etat": "payée", "date_etat": PLACED.replace(tzinfo=None)}
     last = document["suivi"][-1]
     assert (last["transporteur"], last["ingestion"]["feed"]) == ("$DHL", "site_web")
@@ -190,7 +192,7 @@ async def test_two_deliveries_of_an_order_that_is_awaited_are_one(world: World) 
     await world.write(follow_up("1", "livrée", 3))
     other = order("1", client_id="other")
     outcomes = await world.write(order("1"), b" " + order("1"), other)
-    assert [type(one) for one in outcomes] == [Inserted, Exists, Exists]
+    assert [type(outcome) for outcome in outcomes] == [Inserted, Exists, Exists]
     assert world.document("1")["client_id"] != "other"
 
 
@@ -289,12 +291,12 @@ async def test_what_mongodb_refuses_is_refused_alone(world: World) -> None:
 async def test_follow_ups_of_one_order_at_the_same_time(world: World) -> None:
     """Two processes, both before the order: none is lost, nobody fails."""
     files = [follow_up("1", "expédiée", days) for days in range(1, 9)] + [order("1")]
-    await asyncio.gather(*(world.write(one) for one in files))
+    await asyncio.gather(*(world.write(file) for file in files))
     assert len(world.document("1")["suivi"]) == 9
 
 
 def test_the_stages_hold_the_event_as_text() -> None:
-    """What an event says is never run."""
+    """The text of an event is never executed."""
     [said] = WEB.parse(follow_up("1", "livrée", 1, note="$$ROOT"))
     assert isinstance(said, FollowUp)
     assert WEB.lifecycle

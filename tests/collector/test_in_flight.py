@@ -122,7 +122,7 @@ async def test_a_batch_of_many_keys_waits_for_one_of_them(site: Site) -> None:
 
 @pytest.mark.parametrize("failing", ["0", "1", "2"])
 async def test_one_fails_and_the_others_are_archived(site: Site, failing: str) -> None:
-    """Those beside it are stored and counted; it comes again, once."""
+    """The files beside it are stored and counted; it is collected again, once."""
     put_in_turn(site, *({"key": key} for key in range(3)))
 
     async def fail(key: str) -> None:
@@ -341,7 +341,7 @@ async def test_an_order_and_its_follow_ups_in_batches_in_flight(site: Site, tmp_
     assert [entry for entry in logs if entry["event"] == "collection.interrupted"] == []
     assert collector.tally.outcomes == Counter({(feed.name, "stored"): 21})
     found = list(site.database["commandes"].find())
-    assert [(one["statut_commande"], len(one["suivi"])) for one in found] == [("livrée", 3)] * 7
+    assert [(match["statut_commande"], len(match["suivi"])) for match in found] == [("livrée", 3)] * 7
 
 
 # --- Names that change hands ------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class Site:
             landing.prepare()
         self.hands, self.newest_ns = Hands(), 0
         self.store = SlowStore(self.hands, list(self.landings.values()), batch_s)
-        feeds = [(Feed(name, "c", lambda text: [{"_id": text.decode()}]), one) for name, one in self.landings.items()]
+        feeds = [(Feed(name, "c", lambda text: [{"_id": text.decode()}]), item) for name, item in self.landings.items()]
         self.collector = Collector(feeds, self.store, Settings(**settings), self.hands.clock)  # type: ignore[arg-type]
         self.file = folder / "logs" / "latency.json"
         self.reporter = LatencyReporter(self.collector.tally, self.collector.waiting, self.file, self.hands.clock)
@@ -77,7 +77,11 @@ class Site:
 
 
 def events(logs: Sequence[Any], name: str) -> list[dict[str, Any]]:
-    return [{key: one[key] for key in one if key not in ("event", "log_level")} for one in logs if one["event"] == name]
+    return [
+        {key: entry[key] for key in entry if key not in ("event", "log_level")}
+        for entry in logs
+        if entry["event"] == name
+    ]
 
 
 # --- overload ---------------------------------------------------------------------------------
@@ -114,8 +118,8 @@ async def test_the_oldest_grows_older_and_every_breach_is_counted_once(tmp_path:
         site.reporter.report()
     assert site.store.oldest_s == [0, 4, 8, 12, 16, 20]
     late = events(logs, "latency.breached")
-    assert [(one["files"], round(one["worst_s"])) for one in late] == [(3, 12), (3, 16), (3, 20), (3, 24)]
-    assert {one["feed"] for one in late} <= set(FEEDS)
+    assert [(item["files"], round(item["worst_s"])) for item in late] == [(3, 12), (3, 16), (3, 20), (3, 24)]
+    assert {item["feed"] for item in late} <= set(FEEDS)
     [measured] = events(logs, "latency.measured")
     assert (measured["files"], measured["breaches"], round(measured["max_s"]), measured["waiting"]) == (18, 12, 24, 0)
 
@@ -140,11 +144,11 @@ async def test_what_waits_is_told_though_nothing_moves(tmp_path: Path) -> None:
             site.hands.seconds = seconds
             assert site.reporter.report() == 2
     measured = events(logs, "latency.measured")
-    assert [(one["files"], one["waiting"], one["waiting_bytes"], one["overdue"]) for one in measured] == [
+    assert [(item["files"], item["waiting"], item["waiting_bytes"], item["overdue"]) for item in measured] == [
         (0, 2, 8, 0),
         (0, 2, 8, 2),
     ]
-    assert [round(one["oldest_s"]) for one in measured] == [9, 30]
+    assert [round(item["oldest_s"]) for item in measured] == [9, 30]
 
 
 def test_the_age_told_is_that_of_the_oldest(tmp_path: Path) -> None:
@@ -158,7 +162,10 @@ def test_the_age_told_is_that_of_the_oldest(tmp_path: Path) -> None:
         LatencyReporter(Tally(10.0), lambda: files, tmp_path / "latency.json", hands.clock).report()
         hands.seconds = -3600.0
         LatencyReporter(Tally(10.0), lambda: files, tmp_path / "latency.json", hands.clock).report()
-    assert [(one["oldest_s"], one["overdue"]) for one in events(logs, "latency.measured")] == [(90.0, 1), (0.0, 0)]
+    assert [(event["oldest_s"], event["overdue"]) for event in events(logs, "latency.measured")] == [
+        (90.0, 1),
+        (0.0, 0),
+    ]
 
 
 async def test_where_nothing_came_and_nothing_waits_nothing_is_logged(tmp_path: Path) -> None:
@@ -181,7 +188,7 @@ async def test_where_nothing_came_and_nothing_waits_nothing_is_logged(tmp_path: 
 
 
 def test_breaches_of_a_batch() -> None:
-    """How many, the worst and whose it is; exactly the budget is in time; reported once."""
+    """The number, the worst wait and its feed; exactly the budget is in time; reported once."""
     tally = Tally(10.0)
     for feed, wait_s in (("a", 10.0), ("a", 10.001), ("b", 12.34567), ("a", 11.0), ("c", 0.1)):
         tally.count(feed, "stored", wait_s)
@@ -253,7 +260,7 @@ def test_a_disk_full_for_the_report_stops_nobody(tmp_path: Path) -> None:
     reporter = LatencyReporter(Tally(10.0), list, tmp_path / "logs" / "latency.json", Hands().clock)
     with capture_logs() as logs:
         assert reporter.report() == 0
-    assert [one["event"] for one in logs] == ["latency.report_failed"]
+    assert [entry["event"] for entry in logs] == ["latency.report_failed"]
 
 
 def test_the_report_is_replaced_as_a_whole(tmp_path: Path) -> None:

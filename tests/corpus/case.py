@@ -41,7 +41,7 @@ class Case:
 
     @property
     def file_name(self) -> str:
-        """What it is called in the landing directory."""
+        """Its name in the landing directory."""
         return self.name or f"{self.wrong}.json"
 
 

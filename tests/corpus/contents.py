@@ -1,4 +1,4 @@
-"""What may be wrong inside a file."""
+"""Faults inside of a file."""
 
 import gzip
 import json

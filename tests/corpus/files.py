@@ -1,4 +1,4 @@
-"""What may be wrong with the file itself: its name, its kind."""
+"""Faults of the file itself: its name, its kind."""
 
 import os
 import stat
@@ -100,7 +100,7 @@ def _outside(path: Path) -> Path:
 
 
 def prepare_outside(folder: Path) -> None:
-    """What the links point to."""
+    """The targets of the links."""
     folder.mkdir()
     for name, content in OUTSIDE_FILES.items():
         (folder / name).write_bytes(content)

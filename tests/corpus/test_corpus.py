@@ -35,7 +35,7 @@ Ends = dict[tuple[str, str], tuple[str, str, tuple[int, int] | None]]
 
 @dataclass
 class Collected:
-    """What there is when the collector has met them all."""
+    """The state after the collector has met them all."""
 
     folder: Path
     landings: dict[str, Landing]
@@ -95,16 +95,16 @@ def _snapshot(folder: Path) -> dict[str, Any]:
 
 
 def _ends(collected: Collected) -> Ends:
-    """Where each file is now."""
+    """The place of each file now."""
     return {end: how for feed, landing in collected.landings.items() for end, how in _of(feed, landing)}
 
 
 def _of(feed: str, landing: Landing) -> Iterator[tuple[tuple[str, str], Any]]:
     for path in landing.archive_files():
         yield (feed, path.name), (STORED, "", None)
-    for one in landing.quarantine.list():
-        place = (one.reason["line"], one.reason["column"]) if one.reason["line"] else None
-        yield (feed, one.reason["file"]), (one.reason["code"], one.reason["pointer"], place)
+    for file in landing.quarantine.list():
+        place = (file.reason["line"], file.reason["column"]) if file.reason["line"] else None
+        yield (feed, file.reason["file"]), (file.reason["code"], file.reason["pointer"], place)
     for path in landing.sources.iterdir():
         yield (feed, path.name), (LEFT, "", None)
 
@@ -125,7 +125,7 @@ def test_each_file_ends_where_it_must_with_the_exact_reason(collected: Collected
 
 def test_the_good_orders_are_all_stored(collected: Collected) -> None:
     """300 orders among all that, and one that comes afterwards."""
-    names = [one["ingestion"]["file"] for one in collected.documents]
+    names = [document["ingestion"]["file"] for document in collected.documents]
     assert len([name for name in names if name.startswith("good ")]) == GOOD_ORDERS
     assert collected.after
 
@@ -135,27 +135,27 @@ def test_archived_means_stored(collected: Collected) -> None:
     archived = [path for landing in collected.landings.values() for path in landing.archive_files()]
     contents = [path.read_bytes() for path in archived if path.name != "after.json"]
     digests = {hashlib.sha256(content).hexdigest() for content in contents}
-    assert Counter(digests) == Counter(one["ingestion"]["sha256"] for one in collected.documents)
+    assert Counter(digests) == Counter(document["ingestion"]["sha256"] for document in collected.documents)
 
 
 def test_set_aside_means_as_it_came(collected: Collected) -> None:
     """The bytes are what was delivered, and each reason lies beside its file."""
     by_name = {(case.feed, case.file_name): case for case in CASES if case.content}
     for feed, landing in collected.landings.items():
-        for one in landing.quarantine.list():
-            case = by_name.get((feed, one.reason["file"]))
-            assert case is None or one.path.read_bytes() == case.content, one.path
+        for file in landing.quarantine.list():
+            case = by_name.get((feed, file.reason["file"]))
+            assert case is None or file.path.read_bytes() == case.content, file.path
 
 
 def test_identifiers_are_data(collected: Collected) -> None:
     """A path in an identifier is stored as text, letter by letter."""
-    keys = {one["_id"] for one in collected.documents}
+    keys = {document["_id"] for document in collected.documents}
     assert keys >= {"web:../../etc/passwd", "web:/etc/passwd", "web:1\n2", "web:$where", "web:web:1"}
 
 
 def test_keys_are_data(collected: Collected) -> None:
     """Dollars and points in keys come back as they were delivered."""
-    stored = {one["order_id"]: one for one in collected.documents}
+    stored = {document["order_id"]: document for document in collected.documents}
     assert [stored[f"key {key}"][key] for key in ("$where", "a.b", "", "$ref")] == [
         {"$where": 1},
         {"a.b": 1},
@@ -165,7 +165,7 @@ def test_keys_are_data(collected: Collected) -> None:
 
 
 def test_nothing_outside_was_touched(collected: Collected) -> None:
-    """What links point to is neither moved, nor changed; a link itself is set aside as a link."""
+    """The target of a link is neither moved nor changed; the link itself is quarantined as a link."""
     before, after = collected.outside
     assert after == before
     outside = collected.folder / OUTSIDE
@@ -177,14 +177,14 @@ def test_nothing_outside_was_touched(collected: Collected) -> None:
 
 def test_a_link_is_not_followed(collected: Collected) -> None:
     """The good order behind it is not stored: somebody else's file is nobody's delivery."""
-    assert "web:outside" not in {one["_id"] for one in collected.documents}
+    assert "web:outside" not in {document["_id"] for document in collected.documents}
 
 
 def test_every_reason_is_one_line_that_can_be_shown(collected: Collected) -> None:
     """Whatever is in a file or in its name, the sentence is short and its characters are plain."""
     for landing in collected.landings.values():
-        for one in landing.quarantine.list():
-            assert one.reason["sentence"].isprintable(), one.path
-            assert len(one.reason["sentence"]) < 300, one.path
-            assert json.dumps(one.reason["pointer"]).isascii()
-            assert os.path.lexists(one.path)
+        for file in landing.quarantine.list():
+            assert file.reason["sentence"].isprintable(), file.path
+            assert len(file.reason["sentence"]) < 300, file.path
+            assert json.dumps(file.reason["pointer"]).isascii()
+            assert os.path.lexists(file.path)

@@ -53,7 +53,7 @@ def run(folder: Path, uri: str, database: str, *words: str) -> str:
 def test_it_opens_and_keeps_every_order(
     earlier: set[str], tmp_path: Path, mongo_uri: str, database: Database[Any]
 ) -> None:
-    """What waited is collected, what was not measured is, the numbers are right, and old derived names are gone."""
+    """Waiting files are collected, unmeasured orders measured, the numbers right, and old derived names gone."""
 
     def command(*words: str) -> str:
         return run(tmp_path, mongo_uri, database.name, *words)

@@ -38,7 +38,7 @@ WORDS = [
 
 
 def one_input(content: bytes) -> None:
-    """What is asked of the parser, whatever the bytes."""
+    """Invariants of the parser for arbitrary bytes."""
     tree = _outcome(partial(loads, content))
     if not isinstance(tree, tuple):
         assert all(map(math.isfinite, _floats(tree)))
@@ -50,7 +50,7 @@ def one_input(content: bytes) -> None:
 
 
 def _outcome(work: Callable[[], Any]) -> Any:
-    """What comes out: a tree, documents, or the reason."""
+    """The outcome: a tree, documents, or the reason."""
     try:
         return work()
     except Rejected as fault:
@@ -58,7 +58,7 @@ def _outcome(work: Callable[[], Any]) -> Any:
 
 
 def _reason(fault: Rejected) -> tuple[Any, ...]:
-    """What is said of a bad file, which a log line and a reason file must be able to hold."""
+    """The reason of a bad file, which a log line and a reason file must be able to hold."""
     assert fault.sentence.isprintable(), fault.sentence
     assert len(fault.sentence) < LONGEST_SENTENCE_CHARS, fault.sentence
     assert (fault.line is None) == (fault.column is None)
@@ -86,7 +86,7 @@ def _floats(tree: Any) -> list[float]:
     if isinstance(tree, float):
         return [tree]
     inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
-    return [number for one in inner for number in _floats(one)]
+    return [number for item in inner for number in _floats(item)]
 
 
 def _seeded(folder: Path) -> list[str]:

@@ -50,7 +50,7 @@ def test_a_name_that_is_taken_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("way")
 def test_what_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
-    """Those before it are there, whole; the error names the place."""
+    """The files before it are delivered whole; the error names the place."""
     with pytest.raises(FileNotFoundError) as stop:
         deliver(tmp_path, [("a.json", b"1"), ("gone/b.json", b"2"), ("c.json", b"3")])
     assert str(tmp_path) in str(stop.value.filename)

@@ -116,7 +116,7 @@ NAMES = st.one_of(
 
 
 class Drawn(NamedTuple):
-    """What a file is, and what happens to it before it is read, and before it is moved."""
+    """A file, and the changes made to it before it is read and before it is moved."""
 
     made: str
     before_reading: str
@@ -127,7 +127,7 @@ DRAWN = st.builds(Drawn, st.sampled_from(list(MADE)), *[st.sampled_from(list(HAP
 
 
 class Collected(NamedTuple):
-    """What was seen and read, where everything is in the end, and what was counted."""
+    """The files looked at and read, the final places, and the counts."""
 
     seen: set[tuple[str, int, int]]
     read: dict[str, bytes | str]
@@ -264,7 +264,7 @@ def test_a_link_that_took_the_name_is_not_followed(way: str, tmp_path: Path) -> 
 
 
 def test_the_answers_of_c_have_their_numbers() -> None:
-    """Those of `enum` in _bulk.c."""
+    """The numbers of `enum` in _bulk.c."""
     [line] = [line for line in Path(files.__file__).with_name("_bulk.c").read_text().splitlines() if "enum {" in line]
     names = [name.strip() for name in line.partition("{")[2].partition("}")[0].split(",")]
     assert [names.index("NO"), names.index("YES"), names.index("ANOTHER")] == [0, files._MOVED, files._OTHER_MOVED]

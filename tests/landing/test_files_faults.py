@@ -102,12 +102,12 @@ def number_of(data_dir: Path, call: str, words: str, time: int = 1) -> int:
     never = with_faults([f"{call}:error=EIO:when=65535"], log, "-c", COLLECTED, copy)
     subprocess.run(never, check=True, capture_output=True)
     lines = [line.split(" ", 1) for line in log.read_text().splitlines() if f" {call}(" in line]
-    numbers = [n for n, (_, line) in enumerate((one for one in lines if one[0] == lines[-1][0]), 1) if words in line]
+    numbers = [n for n, (_, line) in enumerate((row for row in lines if row[0] == lines[-1][0]), 1) if words in line]
     return numbers[time - 1]
 
 
 def test_unharmed(data_dir: Path) -> None:
-    """What the others are compared with."""
+    """The reference run without faults."""
     assert collected(data_dir, "renameat2:error=EIO:when=99") == [[NAMES, []], list(CONTENTS.values()), [YES] * 4]
     assert there(data_dir) == waiting()
 
@@ -188,7 +188,7 @@ def test_a_look_after_the_move_that_fails_takes_the_move_back(data_dir: Path) ->
 
 
 def test_a_move_that_cannot_be_taken_back_is_told(data_dir: Path) -> None:
-    """What lies in the archive then may not be the file that was read."""
+    """The file in the archive may then not be the one that was read."""
     first = first_look_of_the_move(data_dir)
     *_, moved = collected(data_dir, f"newfstatat:error=EIO:when={first + 1}", "renameat2:error=EIO:when=2")
     assert (moved, there(data_dir)) == (["ANOTHER", YES, YES, YES], waiting())
@@ -242,7 +242,7 @@ class Stopped:
                 os.kill(int(self._main()), signal.SIGCONT)
 
     def end(self) -> list[Any]:
-        """What it found, read and moved."""
+        """The files that it found, read and moved."""
         self._go_on()
         return [json.loads(line) for line in self.process.communicate(timeout=300)[0].splitlines()]
 
@@ -259,7 +259,7 @@ class Stopped:
 
 def _stops(words: list[str]) -> int:
     """How often a thread was sent a stop, and stopped."""
-    return min(sum("--- SIGSTOP {" in one for one in words), sum("stopped by" in one for one in words))
+    return min(sum("--- SIGSTOP {" in word for word in words), sum("stopped by" in word for word in words))
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def test_a_file_named_like_a_reason_is_not_taken_for_one(landing: Landing) -> No
     honest = _quarantine(landing, "x.json", b"honest")
     assert (imposter.name, imposter.read_bytes()) == ("x.json.reason.2.json", b"imposter")
     assert (honest.read_bytes(), _reason(honest)["file"]) == (b"honest", "x.json")
-    assert sorted(one.reason["file"] for one in landing.quarantine.list()) == ["x.json", "x.json.reason.json"]
+    assert sorted(file.reason["file"] for file in landing.quarantine.list()) == ["x.json", "x.json.reason.json"]
 
 
 @pytest.mark.parametrize("bytes_long", [242, 243, 255])
@@ -135,7 +135,7 @@ def test_a_sentence_that_is_not_text(landing: Landing) -> None:
 
 
 def test_directories_and_links_are_quarantined_too(landing: Landing) -> None:
-    """What is no file moves as it is: a directory with what is in it, a link as a link."""
+    """An entry that is no file moves as it is: a directory with its contents, a link as a link."""
     folder = landing.sources / "1.json"
     folder.mkdir()
     (folder / "inside").write_bytes(b"kept")
@@ -158,7 +158,7 @@ def test_list_is_oldest_first(landing: Landing) -> None:
     """By when they were quarantined, not by name."""
     _quarantine(landing, "a.json", quarantined_at="2026-03-02")
     _quarantine(landing, "b.json", quarantined_at="2026-03-01")
-    assert [one.path.name for one in landing.quarantine.list()] == ["b.json", "a.json"]
+    assert [file.path.name for file in landing.quarantine.list()] == ["b.json", "a.json"]
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"\xff{")])
@@ -230,12 +230,12 @@ def test_two_processes_of_one_number_do_not_mix_their_reasons(landing: Landing) 
 
 
 def test_two_processes_quarantine_a_file_once(landing: Landing) -> None:
-    """Who comes second learns that it is gone, and the first one's file keeps its reason."""
+    """The second process learns that it is gone, and the file of the first keeps its reason."""
     other = Quarantine(landing.quarantine.folder, landing.sources)
     path = _quarantine(landing, "1.json")
     with pytest.raises(FileNotFoundError):
         other.add(landing.sources / "1.json", Rejected("late", "came second"), {})
-    assert [(one.path, one.reason["code"]) for one in landing.quarantine.list()] == [(path, "syntax_error")]
+    assert [(file.path, file.reason["code"]) for file in landing.quarantine.list()] == [(path, "syntax_error")]
 
 
 def test_a_reason_of_an_earlier_version_is_read(landing: Landing) -> None:

@@ -31,7 +31,7 @@ def quarantined(landing: Landing, content: bytes = b'{"a', name: str = "1.json",
     seen = looked_at(landing, name)
     known = {"bytes": seen.bytes, "changed_ns": seen.changed_ns, "sha256": hashlib.sha256(content).hexdigest()}
     path = landing.quarantine.add(seen.path, BAD, {**known, **facts})
-    return next(one for one in landing.quarantine.list() if one.path == path)
+    return next(file for file in landing.quarantine.list() if file.path == path)
 
 
 def looked_at(landing: Landing, name: str) -> WaitingFile:
@@ -149,7 +149,7 @@ def crash(*_: object) -> Path:
 
 
 def test_two_replays_at_once_send_a_file_once(landing: Landing) -> None:
-    """Who comes second learns that it is gone."""
+    """The second process learns that it is gone."""
     one = quarantined(landing)
     landing.quarantine.replay(one, NOW)
     with pytest.raises(FileNotFoundError):

@@ -48,7 +48,7 @@ def test_a_dangling_link_is_taken_too(tmp_path: Path, either_way: None) -> None:
 
 
 def test_a_source_that_is_gone_is_said_so(tmp_path: Path, either_way: None) -> None:
-    """Whoever comes second learns that the file is gone."""
+    """The second process learns that the file is gone."""
     with pytest.raises(FileNotFoundError):
         rename_new(tmp_path / "a", tmp_path / "b")
 
@@ -114,7 +114,7 @@ def test_the_longest_name_is_kept_and_its_copies_are_cut() -> None:
 
 
 def test_a_name_too_long_here_is_cut_at_once() -> None:
-    """Where fewer bytes are allowed, the name itself is not offered."""
+    """A limit of fewer bytes excludes the name itself."""
     assert _names("abcdefgh.json", 12, 1) == ["abcde.2.json"]
 
 

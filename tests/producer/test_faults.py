@@ -34,8 +34,8 @@ def deliveries(text: str, count: int, **which: Any) -> list[tuple[Delivery, Deli
 def test_faults_occur_at_their_rates() -> None:
     """Each of them; the others are left alone."""
     found: Counter[str] = Counter()
-    for one, later in deliveries("duplicate=0.2, conflict=0.1, torn=0.05, late=0.05, bad=0.1", 4000):
-        found[later.fault if later else one.fault if one.expected == "stored" else "bad"] += 1
+    for item, later in deliveries("duplicate=0.2, conflict=0.1, torn=0.05, late=0.05, bad=0.1", 4000):
+        found[later.fault if later else item.fault if item.expected == "stored" else "bad"] += 1
     expected = {"duplicate": 0.2, "conflict": 0.1, "torn": 0.05, "late": 0.05, "bad": 0.1, "": 0.5}
     assert {fault: count / 4000 for fault, count in found.items()} == pytest.approx(expected, abs=0.03)
 

@@ -96,7 +96,7 @@ async def test_a_burst_delivers_so_many_files(landing: Landing) -> None:
 
 
 async def test_a_file_is_seen_whole_or_not_at_all(landing: Landing) -> None:
-    """Whoever looks while files are being delivered finds complete ones only."""
+    """A scan during deliveries finds complete files only."""
     producing, seen = asyncio.create_task(producer(landing).burst(40)), 0
     while not producing.done():
         seen += len(delivered(landing))  # json.loads raises on half a file
@@ -153,7 +153,7 @@ async def test_burst_and_live_share_the_numbers(landing: Landing) -> None:
 
 
 async def test_the_counter_is_not_a_delivery(landing: Landing) -> None:
-    """What the producer keeps there for itself does not wait for the collector."""
+    """The producer's own file in the directory does not wait for the collector."""
     await producer(landing).burst(1)
     assert len(landing.waiting()) == 1
     assert {path.name for path in landing.sources.iterdir()} == {".produced", ".produced.lock", "1-0.json"}

@@ -86,12 +86,12 @@ async def test_each_feed_has_its_own_counts(tmp_path: Path, store: Store, databa
     await received(shop[1], b"3")
     store_documents(database, "web", b"1", "web:1")
     store_documents(database, "web", b"2", "web:2")
-    found = {one.feed: (one.waiting, one.archived, one.stored) for one in await counted([web, shop], store)}
+    found = {item.feed: (item.waiting, item.archived, item.stored) for item in await counted([web, shop], store)}
     assert found == {"web": (0, 2, 2), "shop": (1, 0, 0)}
 
 
 async def test_a_file_of_many_documents_is_one_file(tmp_path: Path, store: Store, database: "Database[Any]") -> None:
-    """What is conserved is files."""
+    """Files are conserved, not documents."""
     web = channel(tmp_path, "web")
     await received(web[1], b"[1, 2, 3]")
     archive(web[1])
@@ -115,7 +115,7 @@ async def test_feeds_of_different_collections(tmp_path: Path, store: Store, data
     web, returns = channel(tmp_path, "web"), channel(tmp_path, "returns", collection="returns")
     store_documents(database, "web", b"1", "web:1")
     database["returns"].insert_one({"_id": "r", "ingestion": {"feed": "returns", "sha256": "x"}})
-    assert [one.stored for one in await counted([web, returns], store)] == [1, 1]
+    assert [item.stored for item in await counted([web, returns], store)] == [1, 1]
 
 
 async def test_documents_of_another_hand_are_nobodys(tmp_path: Path, store: Store, database: "Database[Any]") -> None:

@@ -56,7 +56,7 @@ def test_french_says_everything_that_english_says() -> None:
     english, french = re.findall(
         r"const (?:ENGLISH|FRENCH) = \{\n(.*?)\n\};", (STATIC / "words.js").read_text(), re.DOTALL
     )
-    said = [{word: {*re.findall(r"\{\w+\}", text)} for word, text in _words(one)} for one in (english, french)]
+    said = [{word: {*re.findall(r"\{\w+\}", text)} for word, text in _words(item)} for item in (english, french)]
     assert len(said[0]) > 80
     assert said[0] == said[1]
 

@@ -228,7 +228,7 @@ SHARES = [row("Lamp", 1, 100.0), row("Tea", 2, 50.0), row("Rug", 3, None)]
 
 
 def shown(width: int, *rows: dict[str, Any], terminal: bool = True, no_color: bool = False) -> str:
-    """What `kpi show` draws on a terminal of this width."""
+    """The drawing of `kpi show` on a terminal of this width."""
     out = io.StringIO()
     tables.show(Console(file=out, width=width, force_terminal=terminal, no_color=no_color), SALES, rows)
     return out.getvalue()

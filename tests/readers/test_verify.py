@@ -69,7 +69,7 @@ async def test_right_is_right(world: World) -> None:
     """All channels and KPIs were looked at, and nothing differs."""
     report = await world.verify()
     assert (report.right, report.differences, report.generation) == (True, [], 1)
-    assert [(one.feed, one.stored, one.received) for one in report.feeds] == [
+    assert [(feed.feed, feed.stored, feed.received) for feed in report.feeds] == [
         ("site_web", 4, 4),
         ("application_mobile", 4, 4),
         ("boutique_physique", 4, 4),
@@ -125,7 +125,7 @@ async def test_an_altered_file_is_found(world: World, database: "Database[Any]")
 
 
 async def test_an_altered_amount_in_a_file_is_found_in_the_kpis_too(world: World) -> None:
-    """What the files say now is not what was published."""
+    """The content of the files differs from the published numbers."""
     file = world.archived()[0]
     file.write_bytes(file.read_bytes().replace(b'"quantite": ', b'"quantite": 9'))
     differences = (await world.verify()).differences

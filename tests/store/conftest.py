@@ -31,13 +31,13 @@ async def store(mongo_uri: str, database: Database[Any], driver: MongoDriver) ->
 
 
 class Remains:
-    """What was opened or started since, and is still there."""
+    """Sockets and tasks opened since, and still there."""
 
     def __init__(self) -> None:
         self._sockets, self._tasks = _sockets(), _tasks()
 
     async def none(self) -> bool:
-        """Whether nothing of it is left, for long; Motor's threads need a moment to close what they have."""
+        """True if nothing of it is left, for long; Motor's threads need a moment to close what they have."""
         deadline = time.monotonic() + 5
         while _sockets() - self._sockets or _tasks() - self._tasks:
             if time.monotonic() > deadline:
@@ -57,9 +57,9 @@ def _sockets() -> set[str]:
 
 
 def _targets(descriptors: Iterator[os.DirEntry[str]]) -> Iterator[str]:
-    for one in descriptors:
+    for descriptor in descriptors:
         try:
-            target = os.readlink(one.path)  # noqa: PTH115 - the text is wanted
+            target = os.readlink(descriptor.path)  # noqa: PTH115 - the text is wanted
         except FileNotFoundError:  # the directory's own
             continue
         if target.startswith("socket:"):

@@ -37,7 +37,7 @@ class Server(EmbeddedServer):
         assert self._address
         self.signal(signal.SIGSTOP)
         threads = Path(f"/proc/{self._address.pid}/task")
-        while any((one / "stat").read_text().rpartition(")")[2].split()[0] != "T" for one in threads.iterdir()):
+        while any((path / "stat").read_text().rpartition(")")[2].split()[0] != "T" for path in threads.iterdir()):
             time.sleep(0.01)
 
     async def killed(self) -> None:

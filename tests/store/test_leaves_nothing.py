@@ -69,7 +69,7 @@ async def test_cancelled_at_any_instant(
 
 
 async def _cancelled_after(turns: int, store: Store, verb: Callable[[Store], Awaitable[None]]) -> bool:
-    """Whether it was not done before; if so, it ends there, and does not go on as if nobody had asked."""
+    """True if it was not done before; then it ends there, and does not go on as if nobody had asked."""
     async with aclosing(store):
         task = asyncio.ensure_future(verb(store))
         for _ in range(turns):

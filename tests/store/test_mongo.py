@@ -62,7 +62,7 @@ def test_encode_rejects_what_bson_cannot_hold(value: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("value", [2**63 - 1, -(2**63), "NUL in a \0 value", 1e308, datetime(1, 1, 1, tzinfo=UTC)])
 async def test_the_extremes_that_bson_holds(store: Store, value: object) -> None:
-    """What is not rejected is stored."""
+    """A document that is not rejected is stored."""
     assert await store.insert(READINGS, [_reading("1", value=value)]) == [Inserted()]
 
 
@@ -99,7 +99,7 @@ async def test_outcomes_are_in_order(store: Store, database: Database[Any]) -> N
     await store.insert(READINGS, [_reading("2", "before")])
     outcomes = await store.insert(READINGS, [_reading("1"), _reading("2"), _reading(["3"]), _reading("4")])
     assert outcomes == [Inserted(), Exists("before"), Refused("The '_id' value cannot be of type array"), Inserted()]
-    assert sorted(one["_id"] for one in database[READINGS].find()) == ["1", "2", "4"]
+    assert sorted(document["_id"] for document in database[READINGS].find()) == ["1", "2", "4"]
 
 
 async def test_one_key_twice_in_one_insert(store: Store, database: Database[Any]) -> None:
@@ -208,7 +208,7 @@ async def test_many_at_once_some_of_them_there_already(store: Store) -> None:
 
 
 async def test_a_shape_refuses_one_and_no_other(store: Store) -> None:
-    """What is not as the schema says, from then on; the schema may change."""
+    """Documents that break the schema are refused from then on; the schema may change."""
     for kind in ("string", "long"):
         await store.define_schema(READINGS, {"properties": {"value": {"bsonType": kind}}})
     outcomes = await store.insert(READINGS, [_reading("1", value="text"), _reading("2", value=Int64(2))])
@@ -219,7 +219,7 @@ async def test_a_shape_refuses_one_and_no_other(store: Store) -> None:
 
 
 class Heard(CommandListener):
-    """What was sent to the server, as it was sent."""
+    """The commands sent to the server."""
 
     def __init__(self) -> None:
         self.commands: list[dict[str, Any]] = []
@@ -236,7 +236,7 @@ class Heard(CommandListener):
 
     def concerns(self, kind: str) -> list[tuple[str, Any]]:
         """Each command and its concern of this kind."""
-        return [(one[""], one.get(kind)) for one in self.commands]
+        return [(command[""], command.get(kind)) for command in self.commands]
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ async def test_every_write_waits_for_the_journals_of_a_majority(heard: Heard, st
 
 
 async def test_every_read_is_of_what_a_majority_has(heard: Heard, store: Store) -> None:
-    """What could be rolled back is not shown."""
+    """A write that could be rolled back is not read."""
     await store.digests(READINGS, ["1"])
     await store.newest(READINGS)
     assert [row async for row in store.aggregate(READINGS, [])] == []
@@ -345,7 +345,7 @@ async def test_swap_takes_the_place_of_the_version_before(store: Store, database
     assert await store.compare_and_swap("cells", []) is True
     assert await store.compare_and_swap("cells", [_version("a", 1), _version("b", 1)]) is True
     assert await store.compare_and_swap("cells", [_version("a", 2), _version("b", 2)]) is True
-    assert sorted(one["version"] for one in database["cells"].find()) == [2, 2]
+    assert sorted(document["version"] for document in database["cells"].find()) == [2, 2]
 
 
 @pytest.mark.parametrize("version", [1, 2, 4])
@@ -358,7 +358,7 @@ async def test_swap_of_a_stale_version_changes_nothing(store: Store, database: D
 
 
 async def test_of_two_at_once_one_swaps(store: Store, database: Database[Any]) -> None:
-    """Whoever it is, the other one knows."""
+    """Exactly one succeeds, and the other one knows."""
     await store.compare_and_swap("cells", [_version("a", 1)])
     swapped = await asyncio.gather(*(store.compare_and_swap("cells", [_version("a", 2, by=who)]) for who in range(8)))
     assert swapped.count(True) == 1
@@ -420,7 +420,7 @@ async def test_remove_only_where(store: Store, database: Database[Any]) -> None:
     for key in ("a", "b"):
         await store.upsert("marks", {"_id": key, "done": key == "a"})
     await store.remove("marks", ["a", "b"], done=False)
-    assert [one["_id"] for one in database["marks"].find()] == ["a"]
+    assert [document["_id"] for document in database["marks"].find()] == ["a"]
 
 
 async def test_define_index_twice(store: Store, database: Database[Any]) -> None:

@@ -43,8 +43,8 @@ async def test_what_a_stored_document_is_compared_by(store: Store, ingestion: An
 
 
 async def test_removed_documents_are_gone(store: Store) -> None:
-    """Those named, and no other."""
+    """The named ones, and no other."""
     for number in (1, 2, 3):
         await store.insert_if_absent("ledger", {"_id": number})
     await store.remove("ledger", [2, 3, 4])
-    assert [one async for one in store._database["ledger"].find()] == [{"_id": 1}]
+    assert [document async for document in store._database["ledger"].find()] == [{"_id": 1}]

@@ -1,4 +1,4 @@
-"""What a retailer asks next; every expected number was worked out by hand."""
+"""The KPIs beyond the headlines; every expected number was worked out by hand."""
 
 import json
 from collections.abc import Awaitable, Callable

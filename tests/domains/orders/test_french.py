@@ -17,7 +17,7 @@ def test_every_title_unit_and_definition_is_said_in_french() -> None:
 
 
 def test_a_french_definition_names_the_same_time_zone() -> None:
-    """Where the English one does."""
+    """In the same definitions as the English one."""
     words = DOMAIN.french
     assert ["Africa/Casablanca" in words[kpi.name] for kpi in KPIS] == [
         "Africa/Casablanca" in kpi.definition for kpi in KPIS

@@ -20,7 +20,7 @@ def drawn(seed: int, number: int) -> tuple[list[Planned], Plan]:
 
 
 def bytes_of(load: list[Planned]) -> list[tuple[str, str, bytes, float]]:
-    return [(one.feed.name, one.delivery.name, one.delivery.content, one.at_s) for one in load]
+    return [(item.feed.name, item.delivery.name, item.delivery.content, item.at_s) for item in load]
 
 
 def test_a_round_is_the_same_again() -> None:

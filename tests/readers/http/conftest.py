@@ -31,7 +31,7 @@ HERE = "http://127.0.0.1:8000"
 
 @dataclass
 class Shop:
-    """What a `run` would have: its sources, its collector, and a client of its API."""
+    """The parts of a `run`: its sources, its collector, and a client of its API."""
 
     sources: Sources
     collector: Collector

@@ -38,7 +38,7 @@ async def test_many_askers_one_look() -> None:
     fresh = Fresh(looked, every_s=100)
     first, *others = await asking(looked, fresh.get)
     first.cancel()
-    assert [await one for one in others] == [1] * 4
+    assert [await other for other in others] == [1] * 4
     assert await fresh.get() == 1
     fresh.expire()
     assert (await fresh.get(), looked.times) == (2, 2)
@@ -70,7 +70,7 @@ async def test_what_was_expired_meanwhile_is_not_kept() -> None:
 
 
 async def test_an_old_value_is_given_while_a_new_one_is_looked_up() -> None:
-    """Where somebody said it may be."""
+    """A caller may allow stale values."""
     looked = Looked()
     looked.may_end.set()
     fresh = Fresh(looked, every_s=0, stale_s=100)

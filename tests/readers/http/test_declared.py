@@ -72,7 +72,7 @@ async def test_a_new_kpi_is_everywhere(open_shop: Any) -> None:
     async with shop.client() as client:
         first = (await client.get("/api/kpis/cancellation_rate_by_channel")).json()["rows"]
         assert (await client.get("/api/kpis/another_rate")).json()["rows"] == first
-        assert [one["title"] for one in (await client.get("/api/kpis")).json()["kpis"]][-1] == "Another rate"
+        assert [kpi["title"] for kpi in (await client.get("/api/kpis")).json()["kpis"]][-1] == "Another rate"
 
 
 async def test_every_operation_is_described(open_shop: Any) -> None:

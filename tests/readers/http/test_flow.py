@@ -85,7 +85,7 @@ async def test_without_mongodb_the_files_are_shown(open_shop: Any) -> None:
     async with shop.client() as client:
         found = (await client.get("/api/status")).json()
         assert found["mongo"]["ok"] is False
-        assert [(one["waiting"], one["stored"], one["received"]) for one in found["feeds"]] == [(2, None, 2)] * 3
+        assert [(feed["waiting"], feed["stored"], feed["received"]) for feed in found["feeds"]] == [(2, None, 2)] * 3
         assert found["conservation"]["holds"] is None
         for path in ("/api/kpis", "/api/kpis/top_products", "/api/orders"):
             answer = await client.get(path)
@@ -110,9 +110,9 @@ async def test_what_was_stored_before_mongodb_went_is_remembered(shop: Any, monk
     await shop.collector.until_empty()
     monkeypatch.setattr("multimarket_async.readers.http.flow.stored_files", away)
     flow._counted.expire()
-    assert [(one.stored, one.duplicate) for one in await flow.feeds()] == [(22, 0)] * 3
+    assert [(feed.stored, feed.duplicate) for feed in await flow.feeds()] == [(22, 0)] * 3
     flow._counted.expire()
-    assert [(one.stored, one.duplicate) for one in await flow.feeds()] == [(22, 0)] * 3
+    assert [(feed.stored, feed.duplicate) for feed in await flow.feeds()] == [(22, 0)] * 3
 
 
 async def test_a_file_that_waits_too_long_is_overload(shop: Any) -> None:
@@ -147,7 +147,7 @@ async def test_a_folder_that_cannot_be_listed_is_shown(shop: Any, monkeypatch: A
     monkeypatch.setattr(os, "scandir", refuse)
     found = await status_of(shop)
     assert list(found["unreadable"]) == ["site_web"]
-    assert [one["stored"] for one in found["feeds"]] == [20, 20, 20]
+    assert [feed["stored"] for feed in found["feeds"]] == [20, 20, 20]
 
 
 async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) -> None:
@@ -156,11 +156,11 @@ async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) 
         await shop.sources.feeds[feed][1].deliver(f"{name}.json", b'{"a" 1}')
         await shop.collector.until_empty()
     found = (await client.get("/api/quarantine")).json()["files"]
-    assert [one["file"] for one in found] == ["third.json", "second.json", "first.json"]
+    assert [match["file"] for match in found] == ["third.json", "second.json", "first.json"]
     assert (found[1]["feed"], found[1]["line"], found[1]["column"]) == ("application_mobile", 1, 6)
     assert found[1]["sentence"]
     of_web = (await client.get("/api/quarantine?feed=site_web&limit=1")).json()["files"]
-    assert [one["file"] for one in of_web] == ["third.json"]
+    assert [item["file"] for item in of_web] == ["third.json"]
     for wrong in ("feed=nowhere", "limit=0", "limit=501"):
         assert (await client.get(f"/api/quarantine?{wrong}")).status_code == 422
 
@@ -181,15 +181,19 @@ async def test_metrics_are_those_of_the_collector(shop: Any, client: httpx.Async
     text = (await client.get("/metrics")).text
     found = {sample.name: sample for family in text_string_to_metric_families(text) for sample in family.samples}
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    files = {tuple(one.labels.values()): one.value for one in samples if one.name == "multimarket_files_total"}
+    files = {
+        tuple(metric.labels.values()): metric.value for metric in samples if metric.name == "multimarket_files_total"
+    }
     assert files[("site_web", "stored")] == 20
     assert sum(files.values()) == 61
-    buckets = [one.value for one in samples if one.name == "multimarket_latency_seconds_bucket"]
+    buckets = [metric.value for metric in samples if metric.name == "multimarket_latency_seconds_bucket"]
     assert buckets == sorted(buckets)
     assert buckets[-1] == found["multimarket_latency_seconds_count"].value == 61
     assert found["multimarket_batch_files_sum"].value == 61
     assert found["multimarket_mongodb_write_seconds_count"].value >= 1
-    assert {"10.0", "15.0"} <= {one.labels["le"] for one in samples if one.name == "multimarket_latency_seconds_bucket"}
+    assert {"10.0", "15.0"} <= {
+        metric.labels["le"] for metric in samples if metric.name == "multimarket_latency_seconds_bucket"
+    }
     assert found["multimarket_kpi_generation"].value == 1
     assert found["multimarket_kpi_drift"].value == 0
     assert found["multimarket_latency_breaches_total"].value == 0
@@ -206,9 +210,9 @@ async def test_orders_per_minute(database: Any, shop: Any) -> None:
     minutes = Minutes(shop.sources.store, ["orders"])
     found = await minutes.until(now)
     assert (len(found), found[-1].minute) == (60, datetime(2026, 5, 1, 12, 0, tzinfo=UTC))
-    assert [one.orders for one in found][-4:] == [0, 8, 0, 1]
+    assert [match.orders for match in found][-4:] == [0, 8, 0, 1]
     publish(database, 5, now + timedelta(minutes=1), 25)
-    assert [one.orders for one in await minutes.until(now + timedelta(minutes=1))][-4:] == [8, 0, 1, 6]
+    assert [minute.orders for minute in await minutes.until(now + timedelta(minutes=1))][-4:] == [8, 0, 1, 6]
 
 
 def publish(database: Any, number: int, at: datetime, orders: int) -> None:

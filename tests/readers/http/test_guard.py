@@ -29,7 +29,7 @@ async def test_nothing_can_be_written(shop: Any, method: str, path: str) -> None
     "path", [KPIS, "/", "/nowhere", "/livez", f"{KPIS}/top_products.csv", f"{KPIS}/top_products?x=1"]
 )
 async def test_every_answer_has_the_security_headers(shop: Any, path: str) -> None:
-    """Those of errors too; and no answer lets another site read it, or says what serves it."""
+    """Errors have them too; and no answer lets another site read it, or says what serves it."""
     async with shop.client() as client:
         for answer in (await client.get(path), await client.post(path)):
             assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")

@@ -31,7 +31,7 @@ async def test_what_there_is_comes_from_the_declarations(client: httpx.AsyncClie
 
 
 async def test_before_the_first_generation(open_shop: Any) -> None:
-    """What will be measured is known; that nothing was is said."""
+    """The KPIs are listed; the answer says that none has been measured."""
     async with (await open_shop()).client() as client:
         listed = (await client.get("/api/kpis")).json()
         assert (listed["generation"], listed["as_of"], len(listed["kpis"])) == (None, None, len(KPIS))
@@ -143,7 +143,7 @@ async def test_a_value_is_text_whatever_it_looks_like(client: httpx.AsyncClient)
 
 
 async def test_no_value_can_be_asked_for(open_shop: Any) -> None:
-    """Where a column may have none: the average of a channel whose orders were all cancelled."""
+    """In a column that may be null: the average of a channel whose orders were all cancelled."""
     shop = await open_shop()
     for _, landing in shop.sources.feeds[2:]:
         for name in range(2):

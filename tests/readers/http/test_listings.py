@@ -65,16 +65,16 @@ async def test_an_order_that_comes_meanwhile_moves_nothing(shop: Any, client: ht
 
 async def test_nothing_personal_is_shown(shop: Any, client: httpx.AsyncClient, database: Any) -> None:
     """Neither the fields nor the values that the domain calls personal."""
-    personal = [one for one in ORDERS.attributes if one.personal]
-    assert {one.path for one in personal} == {"client_id", "livraison.adresse"}
+    personal = [attribute for attribute in ORDERS.attributes if attribute.personal]
+    assert {item.path for item in personal} == {"client_id", "livraison.adresse"}
     text = (await client.get("/api/orders?limit=500")).text
     for order in database["commandes"].find():
         assert f'"{order["client_id"]}"' not in text
         if order.get("livraison"):
             assert json.dumps(order["livraison"]["adresse"], ensure_ascii=False) not in text
-    for one in personal:
-        assert one.column.name not in (await client.get("/api/orders?limit=1")).json()["rows"][0]
-        assert (await client.get(f"/api/orders?{one.column.name}=7")).status_code == 422
+    for item in personal:
+        assert item.column.name not in (await client.get("/api/orders?limit=1")).json()["rows"][0]
+        assert (await client.get(f"/api/orders?{item.column.name}=7")).status_code == 422
 
 
 async def test_filters(client: httpx.AsyncClient) -> None:

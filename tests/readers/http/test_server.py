@@ -91,7 +91,7 @@ async def test_a_listener_does_not_hold_up_the_end(shop: Any) -> None:
 
 
 async def test_so_many_listen_and_no_more(shop: Any, monkeypatch: Any) -> None:
-    """Who went makes room."""
+    """A client that disconnects makes room."""
     monkeypatch.setattr(stream, "MAX_CLIENTS", 1)
     async with served(shop) as url, httpx.AsyncClient() as client:
         async with client.stream("GET", f"{url}/api/events") as answer:
@@ -122,7 +122,7 @@ async def test_a_quiet_stream_beats(shop: Any, monkeypatch: Any) -> None:
 
 
 def test_the_next_free_port(shop_port: int) -> None:
-    """Where the wanted one is taken."""
+    """The next free port is used if the wanted one is taken."""
     with server.bound("127.0.0.1", shop_port) as listener:
         assert listener.getsockname()[1] > shop_port
 

@@ -143,7 +143,7 @@ async def refusal(server: EmbeddedServer) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> AsyncIterator[Path]:
-    """Where nothing may be left running afterwards."""
+    """A folder on which nothing may be left running afterwards."""
     yield tmp_path / "mongo"
     left = mongods(tmp_path / "mongo")
     for pid in left:
@@ -179,7 +179,7 @@ async def test_stop_leaves_no_process(folder: Path) -> None:
 
 
 async def test_what_was_stopped_and_starts_again_is_not_restarted_meanwhile(folder: Path) -> None:
-    """Who watches finds nothing to look after until the new mongod is there: otherwise two would start."""
+    """The supervisor has nothing to supervise until the new mongod is there: otherwise two would start."""
     async with running(folder) as server:
         await server.stop()
         server._stopping = False
@@ -217,7 +217,7 @@ def test_time_zones_are_as_new_as_those_of_python(shared: EmbeddedServer, zone: 
         middles = client.shop[f"days_{zone.replace('/', '_')}"]
         middles.insert_many([{"_id": month + timedelta(days=14)} for month in months])
         begun = middles.aggregate([{"$sort": {"_id": 1}}, {"$project": {"begins": truncated}}])
-        assert [one["begins"] for one in begun] == months
+        assert [item["begins"] for item in begun] == months
 
 
 def test_a_stranger_is_refused(shared: EmbeddedServer) -> None:
@@ -334,7 +334,7 @@ async def test_the_second_ctrl_c_leaves_nothing(folder: Path) -> None:
 
 
 async def test_a_sharer_takes_over_from_a_killed_owner(folder: Path) -> None:
-    """Where the owner dies, the process that shared its server answers for it: same port, same data."""
+    """After the death of the owner the process that shared its server owns it: same port, same data."""
     async with another_process(folder) as (process, uri, _):
         sharer = server_on(folder)
         assert await sharer.start() == uri
@@ -359,7 +359,7 @@ async def test_a_killed_server_comes_back(folder: Path) -> None:
 
 
 async def test_a_server_that_outlived_its_owner_is_replaced(folder: Path) -> None:
-    """Where the system did not end mongod with its owner, the next owner ends it and starts another one."""
+    """A mongod that did not end with its owner is ended by the next owner, who starts another one."""
     first = server_on(folder)
     await insert(await first.start(), 1)
     orphan = address(folder)["pid"]
@@ -385,7 +385,7 @@ async def test_a_server_that_does_not_answer_is_replaced(folder: Path) -> None:
 
 
 async def test_it_moves_to_another_port(folder: Path) -> None:
-    """Where the port of last time is taken, or another one is set, the replica set follows."""
+    """The replica set follows to another port, taken or set."""
     async with running(folder) as server:
         await insert(server.uri, 1)
     last = address(folder)["port"]
@@ -464,7 +464,7 @@ OTHER_PROCESSOR = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xf3\x00" + byte
 async def test_a_mongod_that_cannot_start_says_why(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: bytes, sentence: str
 ) -> None:
-    """What is wrong in words, what was tried, and both ways out."""
+    """The message names the fault, the programs tried, and both ways out."""
     fake_mongod(tmp_path, monkeypatch, program)
     message = await refusal(server_on(folder))
     assert [part for part in (sentence, "Tried: ", "install mongod", "--mongo-uri") if part not in message] == []
@@ -484,7 +484,7 @@ async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_the_mongod_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who installed a mongod gets it."""
+    """An installed mongod is preferred."""
     fake_mongod(tmp_path, monkeypatch, b"#!/bin/sh\n")
     assert mongod.find_mongod() == tmp_path / "bin" / "mongod"
 

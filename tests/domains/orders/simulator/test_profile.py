@@ -67,7 +67,7 @@ def test_what_a_file_leaves_out_stays(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_one_is_refused_in_a_sentence(tmp_path: Path, text: str, told: str) -> None:
-    """Where, what, and what was probably meant."""
+    """The sentence names the place, the fault, and a suggestion."""
     assert told in refused(tmp_path, text)
 
 
