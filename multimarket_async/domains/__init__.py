@@ -12,6 +12,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import ModuleType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
@@ -95,7 +96,7 @@ class Facts:
     values: Mapping[str, Expression]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rollup:
     """Sums over the documents of one partition and period, from which KPIs are computed.
 
@@ -111,7 +112,7 @@ class Rollup:
     prepare: tuple[Stage, ...] = ()
     reduce: tuple[Stage, ...] = ()
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name and a digest of everything that decides its numbers: a changed rollup is another one."""
         parts = [self.facts.collection, self.facts.period, self.by, self.sums, self.prepare, self.reduce]
@@ -238,7 +239,7 @@ class Received:
     timezone: str = "UTC"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoadedDomain:
     """A domain under given settings. `name` is also the word for its documents, in the plural."""
 
@@ -249,7 +250,7 @@ class LoadedDomain:
     listings: tuple[Listing, ...] = ()
     french: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def cubes(self) -> tuple[Cube, ...]:
         """The rollups that the KPIs read, by collection."""
         rollups = {kpi.rollup.key: kpi.rollup for kpi in self.kpis}
