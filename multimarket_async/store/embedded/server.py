@@ -54,6 +54,7 @@ class EmbeddedServer:
         self._cache_gb = cache_gb
         self._parameters = parameters
         self._address: Address | None = None
+        self._child: Process | None = None
         self._stopping = False
 
     @property
@@ -156,7 +157,7 @@ class EmbeddedServer:
             raise mongod.port_taken(port)
         binary = mongod.find_mongod()
         self._folder.rotate_log()
-        child = await mongod.spawn(
+        self._child = child = await mongod.spawn(
             binary, self._folder.path, port=port, cache_gb=self._cache_gb, parameters=self._parameters
         )
         self._address = Address(child.pid, port)
@@ -200,13 +201,15 @@ class EmbeddedServer:
 
     async def _end(self, server: Address) -> bool:
         """End this server, and wait until it is gone; False if it was gone before."""
-        if not self._lives(server):
-            return False
+        lived = self._lives(server)
         for number in (signal.SIGTERM, signal.SIGKILL):
             self._signal(server, number)
             if await self._gone(server, _STOP_WITHIN_S):
                 break
-        return True
+        if self._child and self._child.pid == server.pid:  # the event loop, which may close next, must hear of its end
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._child.wait(), _STOP_WITHIN_S)
+        return lived
 
     async def _gone(self, server: Address, within_s: float) -> bool:
         """Poll until the process is gone: it need not be our child, so it cannot be waited for."""

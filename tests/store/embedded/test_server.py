@@ -8,11 +8,13 @@ import signal
 import socket
 import stat
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pymongo
@@ -176,6 +178,28 @@ async def test_stop_leaves_no_process(folder: Path) -> None:
     async with running(folder, end=None):
         assert len(mongods(folder)) == 1
     assert mongods(folder) == []
+
+
+async def test_stop_waits_until_the_event_loop_has_heard_of_the_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop may be closed next: a child that it still waits for would be reported as an error."""
+    waitpid, spawn, children = asyncio.ThreadedChildWatcher._do_waitpid, mongod.spawn, list[Process]()
+
+    def heard_late(watcher: Any, loop: Any, pid: int, *more: Any) -> None:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        time.sleep(0.5)
+        waitpid(watcher, loop, pid, *more)
+
+    async def recorded(*given: Any, **more: Any) -> Any:
+        children.append(await spawn(*given, **more))
+        return children[-1]
+
+    monkeypatch.setattr(mongod, "spawn", recorded)
+    monkeypatch.setattr(asyncio.ThreadedChildWatcher, "_do_waitpid", heard_late)
+    async with running(folder, end=None):
+        pass
+    assert [child.returncode for child in children] == [0]
 
 
 async def test_what_was_stopped_and_starts_again_is_not_restarted_meanwhile(folder: Path) -> None:
