@@ -61,7 +61,7 @@ async def lived(application: Application, begins: datetime, seconds: float) -> R
     for feed, landing in application.feeds:
         for path in sorted(landing.archive_files()):
             record.file(application.settings.data_dir, feed.name, path)
-    for collection in sorted({feed.collection for feed, _ in application.feeds}):
+    for collection in sorted({feed.table.name for feed, _ in application.feeds}):
         async for document in _ordered(application.store, collection, raw=True):
             record.document(document)
     async for generation in _ordered(application.store, GENERATIONS, raw=True):

@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Feed, LoadedDomain
+from multimarket_async.domains import Feed, LoadedDomain, Table
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.landing import Landing
@@ -205,6 +205,6 @@ async def test_a_feed_without_a_life_cycle_has_no_follow_ups(world: World) -> No
     feed, landing = world.channel
     landing.prepare()
     await landing.deliver("1.json", json.dumps(follow_up("1", "livrée")).encode())
-    lifeless = Feed(feed.name, feed.collection, feed.parse)
+    lifeless = Feed(feed.name, Table(feed.table.name), feed.read)
     await Collector([(lifeless, landing)], world.store, loaded(world.folder).of(Settings), Clock()).until_empty()
     assert world.quarantined() == ["parser_failed"]

@@ -16,7 +16,7 @@ from pymongo.write_concern import WriteConcern
 from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Column, Facts, Feed, Kpi, LoadedDomain, Rollup
+from multimarket_async.domains import Column, Facts, Feed, Kpi, LoadedDomain, Rollup, Table
 from multimarket_async.errors import Unavailable
 from multimarket_async.settings import Settings
 from multimarket_async.snapshots import Snapshotter, superseded
@@ -51,7 +51,9 @@ TOTAL = kpi("total", ALL, SUM, {"$replaceWith": {"pieces": {"$toLong": "$pieces"
 BY_SHOP = kpi(
     "by_shop", SHOPS, {"$sort": {"shop": 1}}, {"$replaceWith": {"shop": "$shop", "pieces": {"$toLong": "$pieces"}}}
 )
-SALES = LoadedDomain("pieces", (Feed("a", "sales", lambda _: []), Feed("b", "sales", lambda _: [])), (TOTAL, BY_SHOP))
+SALES = LoadedDomain(
+    "pieces", (Feed("a", Table("sales"), lambda _: []), Feed("b", Table("sales"), lambda _: [])), (TOTAL, BY_SHOP)
+)
 numbers = itertools.count(1)
 
 
@@ -163,7 +165,7 @@ async def test_subjects_are_measured_together(store: Store, database: "Database[
     """One generation over all domains, each with its own collection and count."""
     rollup = replace(ALL, facts=facts("returns"))
     returned = kpi("returned", rollup, {"$replaceWith": {"pieces": {"$toLong": "$pieces"}}})
-    returns = LoadedDomain("returns", (Feed("c", "returns", lambda _: []),), (returned,))
+    returns = LoadedDomain("returns", (Feed("c", Table("returns"), lambda _: []),), (returned,))
     sell(database, "Rabat", "Fès")
     database["returns"].insert_one(sold("Rabat"))
     generation = await Snapshotter([SALES, returns], store, Clock()).refresh()

@@ -16,13 +16,14 @@ from structlog.testing import capture_logs
 from multimarket_async import app
 from multimarket_async.app import Application
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Feed, settings_models
+from multimarket_async.domains import Feed, Table, settings_models
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.readers.generations import freshness
 from multimarket_async.settings import Settings, load
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import GENERATIONS, Encoded, Inserted, Outcome, Store
 from tests.days import on
+from tests.files import of_bytes
 from tests.virtual import DatedLanding, Loop, date_file
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class Site:
         self.landing = DatedLanding(folder, "north", self.loop.clock.now)
         self.landing.prepare()
         self.store = Stub(self.loop, takes_s, away)
-        feed = Feed("north", "readings", parse)
+        feed = Feed("north", Table("readings"), of_bytes(parse))
         settings = Settings(**more)
         self.collector = Collector([(feed, self.landing)], cast("Store", self.store), settings, self.loop.clock)
 

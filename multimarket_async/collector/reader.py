@@ -3,14 +3,14 @@
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import structlog
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog, Scan
-from multimarket_async.domains import Document, Feed, FollowUp
+from multimarket_async.domains import Document, Feed, FollowUp, IncomingFile, Record, RejectedRecord
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing import WaitingFile
 from multimarket_async.settings import Settings
@@ -104,7 +104,7 @@ class Reader:
                 case _:
                     sha256 = hashlib.sha256(content).hexdigest()
                     try:
-                        documents = documents_of(backlog.feed, file.name, content, sha256, now)
+                        documents = documents_of(backlog.feed, _incoming(backlog, file, content), sha256, now)
                         batch.accepted.append(AcceptedFile(file, content, sha256, documents))
                     except Rejected as rejected:
                         batch.rejected.append(RejectedFile(file, rejected, sha256))
@@ -130,10 +130,14 @@ class Reader:
             backlog.undefer()
 
 
-def documents_of(feed: Feed, name: str, content: bytes, sha256: str, now: datetime) -> list[Encoded | EncodedFollowUp]:
+def _incoming(backlog: Backlog, file: WaitingFile, content: bytes) -> IncomingFile:
+    return IncomingFile(backlog.feed.name, file.name, datetime.fromtimestamp(file.written_ns / 1e9, UTC), content)
+
+
+def documents_of(feed: Feed, file: IncomingFile, sha256: str, now: datetime) -> list[Encoded | EncodedFollowUp]:
     """The documents and follow-ups in a file, each with its source. Raises Rejected."""
-    parsed, partitions = _parsed(feed, content)
-    source = {"feed": feed.name, "file": name, "sha256": sha256, "ingested_at": now}
+    parsed, partitions = _parsed(feed, file)
+    source = {"feed": feed.name, "file": file.name, "sha256": sha256, "ingested_at": now}
     if len(parsed) == 1 and not isinstance(parsed[0], FollowUp):
         source["partition"] = partitions[0]
         return [encode({**parsed[0], "ingestion": source})]
@@ -150,10 +154,11 @@ def _with_digest(document: Document | FollowUp, partition: str, source: dict[str
     return encode({**document, "ingestion": ingestion})
 
 
-def _parsed(feed: Feed, content: bytes) -> tuple[list[Document | FollowUp], list[str]]:
-    """The content of a file, and the partition of each document."""
+def _parsed(feed: Feed, file: IncomingFile) -> tuple[list[Document | FollowUp], list[str]]:
+    """The records of a file, and the partition of each document."""
     try:
-        parsed = list(feed.parse(content))
+        records = list(feed.read(file))
+        parsed = [_accepted(record) for record in records]
         return parsed, [_partition(feed, document) for document in parsed]
     except Rejected:
         raise
@@ -161,11 +166,17 @@ def _parsed(feed: Feed, content: bytes) -> tuple[list[Document | FollowUp], list
         raise Rejected("parser_failed", f"the feed's parser failed on it: {error!r}") from error
 
 
+def _accepted(record: Record) -> Document | FollowUp:
+    if isinstance(record, RejectedRecord):
+        raise record.reasons[0]
+    return record
+
+
 def _partition(feed: Feed, document: Document | FollowUp) -> str:
     """Raises KeyError where there is no key, and LookupError where a feed has follow-ups and no lifecycle."""
     if isinstance(document, FollowUp):
-        if feed.lifecycle is None:
+        if feed.table.lifecycle is None:
             raise LookupError(f"{feed.name} declares no lifecycle")
         return ""
     document["_id"]  # without a key it is the fault of the parser too
-    return feed.partition(document)
+    return feed.table.partition(document)

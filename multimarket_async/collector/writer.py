@@ -38,8 +38,8 @@ class Writer:
         return [next(inserted) if isinstance(document, Encoded) else next(applied) for document in batch]
 
     async def _insert(self, feed: Feed, documents: Sequence[Encoded]) -> list[Outcome]:
-        async with self._dirty.around(feed.collection, {document.partition for document in documents}):
-            outcomes = await self._store.insert(feed.collection, documents)
+        async with self._dirty.around(feed.table.name, {document.partition for document in documents}):
+            outcomes = await self._store.insert(feed.table.name, documents)
             placeholders = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Placeholder)]
             if placeholders:
                 joins = await self._join(feed, [documents[index] for index in placeholders])
@@ -51,7 +51,7 @@ class Writer:
         """Documents whose follow-ups came before them."""
         lifecycle = _lifecycle(feed)
         changes = [joined(document, lifecycle) for document in documents]
-        refused = await self._store.update_with_pipeline(feed.collection, changes)
+        refused = await self._store.update_with_pipeline(feed.table.name, changes)
         stored = await self._stored(feed, documents)
         return [
             refused.get(index) or _outcome(document.bson["ingestion"], stored.get(document.key, {}).get("ingestion"))
@@ -62,11 +62,11 @@ class Writer:
         """Follow-ups. Only their document names its partition, and another process may insert it meanwhile."""
         lifecycle = _lifecycle(feed)
         before = _partitions(await self._stored(feed, events))
-        async with self._dirty.around(feed.collection, before):
+        async with self._dirty.around(feed.table.name, before):
             changes = [followed_up(event, lifecycle) for event in events]
-            refused = await self._store.update_with_pipeline(feed.collection, changes)
+            refused = await self._store.update_with_pipeline(feed.table.name, changes)
             stored = await self._stored(feed, events, lifecycle.history)
-        async with self._dirty.around(feed.collection, _partitions(stored) - before):
+        async with self._dirty.around(feed.table.name, _partitions(stored) - before):
             pass  # inserted in between: the marks of its own insert may be cleared since
         return [
             refused.get(index)
@@ -81,13 +81,13 @@ class Writer:
         keys = list({document.key for document in batch})
         projection: Stage = {"$project": dict.fromkeys(("ingestion", *fields), 1)}
         stages: list[Stage] = [{"$match": {"_id": {"$in": keys}}}, projection]
-        return {document["_id"]: document async for document in self._store.aggregate(feed.collection, stages)}
+        return {document["_id"]: document async for document in self._store.aggregate(feed.table.name, stages)}
 
 
 def _lifecycle(feed: Feed) -> Lifecycle:
-    if feed.lifecycle is None:
+    if feed.table.lifecycle is None:
         raise LookupError(f"{feed.name} declares no lifecycle")
-    return feed.lifecycle
+    return feed.table.lifecycle
 
 
 def _partitions(stored: Mapping[str, Document]) -> set[str]:

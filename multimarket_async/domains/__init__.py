@@ -16,70 +16,24 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
+from multimarket_async.feeds import (
+    Document,
+    Feed,
+    FollowUp,
+    IncomingFile,
+    Lifecycle,
+    Record,
+    RejectedRecord,
+    Table,
+    single_partition,
+)
+from multimarket_async.polling import Answer, Http, Poll
 from multimarket_async.settings import Business, Loaded
-from multimarket_async.simulation import Corruptions, Simulate, SimulateFollowUps
 
-Document: TypeAlias = dict[str, Any]
 Stage: TypeAlias = dict[str, Any]
 Row: TypeAlias = dict[str, Any]
 Expression: TypeAlias = Any
 S = TypeVar("S", bound=Business)
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUp:
-    """A later state of the document `key`, which may come before that document, late, and more than once.
-
-    event: the fields to store, with the state and the time that the feed's `Lifecycle` names.
-    """
-
-    key: str
-    event: Document
-
-
-@dataclass(frozen=True, slots=True)
-class Lifecycle:
-    """Effect of follow-ups on a document: they are kept in it, in order, and the newest gives its state.
-
-    history: the document's field that holds them, once there are any; the state the document came with is one of them.
-    state, at: fields of an event: which state, and since when. Two that agree in both are the same event.
-    own_state, own_at: the document's own fields for these; `own_state` becomes the newest one.
-    states: in the order of a lifecycle: of two states at the same instant the later one here is the newer one.
-    """
-
-    history: str
-    state: str
-    at: str
-    own_state: str
-    own_at: str
-    states: tuple[str, ...]
-
-
-def single_partition(_: Document) -> str:
-    """The partition of every document in a collection with a single one."""
-    return "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """A directory under data/sources, and the parser of its files.
-
-    parse: bytes -> documents, each with its key in `_id`, or follow-ups of such; raises Rejected.
-    partition: where a document is measured; it is kept in `ingestion.partition`, so it depends
-        on what never changes, neither settings nor definitions.
-    simulate: made-up deliveries; None where only real systems deliver. simulate_follow_ups: and their follow-ups.
-    corruptions: how these can be corrupted on request; None: not at all.
-    lifecycle: the effect of follow-ups; None where there are none. Feeds of one collection have the same.
-    """
-
-    name: str
-    collection: str
-    parse: Callable[[bytes], Sequence[Document | FollowUp]]
-    simulate: Simulate | None = None
-    simulate_follow_ups: SimulateFollowUps | None = None
-    partition: Callable[[Document], str] = single_partition
-    corruptions: Corruptions | None = None
-    lifecycle: Lifecycle | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,9 @@ class Checker:
         with closing(Audit(domain)) as audit:
             await asyncio.to_thread(self._fill, audit, domain)
             without_sources: dict[str, list[Stage]] = {
-                feed.collection: [{"$unset": f"{feed.lifecycle.history}.ingestion"}] if feed.lifecycle else []
+                feed.table.name: [{"$unset": f"{feed.table.lifecycle.history}.ingestion"}]
+                if feed.table.lifecycle
+                else []
                 for feed in domain.feeds
             }
             documents, compared, store = audit.documents(), 0, self._application.store

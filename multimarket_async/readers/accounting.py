@@ -65,7 +65,7 @@ async def counted(feeds: Iterable[tuple[Feed, Landing]], store: Store) -> list[F
     """Every feed: its files on disk, and the files that its stored documents and follow-ups came from."""
     listed = list(feeds)
     stored, early = await stored_files((feed for feed, _ in listed), store), Counter[str]()
-    for collection, lifecycle in {feed.collection: feed.lifecycle for feed, _ in listed}.items():
+    for collection, lifecycle in {feed.table.name: feed.table.lifecycle for feed, _ in listed}.items():
         early += await _by_feed(store, collection, _early(lifecycle)) if lifecycle else Counter()
     return [on_disk(landing, stored[feed.name], early[feed.name]) for feed, landing in listed]
 
@@ -73,7 +73,7 @@ async def counted(feeds: Iterable[tuple[Feed, Landing]], store: Store) -> list[F
 async def stored_files(feeds: Iterable[Feed], store: Store) -> Counter[str]:
     """Number of files that the documents and their follow-ups came from, by feed. Raises Unavailable."""
     stored = Counter[str]()
-    for collection, lifecycle in {feed.collection: feed.lifecycle for feed in feeds}.items():
+    for collection, lifecycle in {feed.table.name: feed.table.lifecycle for feed in feeds}.items():
         stored += await _by_feed(store, collection, _sources(lifecycle))
     return stored
 

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from multimarket_async.domains import Feed, FollowUp, LoadedDomain, Row, Stage
+from multimarket_async.domains import Feed, FollowUp, IncomingFile, LoadedDomain, Row, Stage
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, is_content
 from multimarket_async.readers.accounting import FeedFiles, counted
@@ -89,12 +89,12 @@ class Verifier:
         for path in paths:
             try:
                 content = path.read_bytes()
-                records = feed.parse(content)
+                records = list(feed.read(IncomingFile.at(feed.name, path)))
             except (OSError, Rejected) as error:
                 self._differs(feed.name, f"archived file {path.name} is not valid any more: {error}")
                 continue
             audit.add(feed.name, path.name, content)
-            documents = [record for record in records if not isinstance(record, FollowUp)]
+            documents = [record for record in records if isinstance(record, dict)]
             digests = digests_of(documents, hashlib.sha256(content).hexdigest())
             by_key = {document["_id"]: digest for document, digest in zip(documents, digests, strict=True)}
             follow_ups = [(record, digest_of(record.event)) for record in records if isinstance(record, FollowUp)]
@@ -103,7 +103,7 @@ class Verifier:
 
     async def _compare_stored(self, feed: Feed, archived: list[_Archived]) -> None:
         keys = [key for file in archived for key in file.documents]
-        stored = await self._store.digests(feed.collection, keys)
+        stored = await self._store.digests(feed.table.name, keys)
         for file in archived:
             for key, digest in file.documents.items():
                 if key not in stored:
@@ -114,12 +114,17 @@ class Verifier:
     async def _compare_histories(self, feed: Feed, archived: list[_Archived]) -> None:
         """Every follow-up is in the history of its document."""
         keys = {follow_up.key for file in archived for follow_up, _ in file.follow_ups}
-        if feed.lifecycle is None or not keys:
+        if feed.table.lifecycle is None or not keys:
             return
-        stages: list[Stage] = [{"$match": {"_id": {"$in": list(keys)}}}, {"$project": {feed.lifecycle.history: 1}}]
+        stages: list[Stage] = [
+            {"$match": {"_id": {"$in": list(keys)}}},
+            {"$project": {feed.table.lifecycle.history: 1}},
+        ]
         histories = {
-            document["_id"]: {compared_by(event.get("ingestion")) for event in document.get(feed.lifecycle.history, [])}
-            async for document in self._store.aggregate(feed.collection, stages)
+            document["_id"]: {
+                compared_by(event.get("ingestion")) for event in document.get(feed.table.lifecycle.history, [])
+            }
+            async for document in self._store.aggregate(feed.table.name, stages)
         }
         for file in archived:
             for follow_up, digest in file.follow_ups:

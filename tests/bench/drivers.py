@@ -22,6 +22,7 @@ from multimarket_async.cli.options import load_settings
 from multimarket_async.domains import discover
 from multimarket_async.settings import MongoDriver
 from multimarket_async.store import Encoded, Inserted, Store, encode
+from tests.files import read
 
 MEASURE = "drivers"
 ORDERS, PAIRS = 20_000, 5
@@ -88,7 +89,7 @@ def _encoded(orders: int) -> Iterator[Encoded]:
     for number in range(orders):
         feed = feeds[number % len(feeds)]
         assert feed.simulate
-        [document] = feed.parse(feed.simulate(1, number, FIRST, LAST).content)
+        [document] = read(feed, feed.simulate(1, number, FIRST, LAST).content)
         source = {"feed": feed.name, "file": f"{number}.json", "sha256": f"{number:064}", "ingested_at": FIRST}
         key = f"{document['_id']}:{number}"
         yield encode({**document, "_id": key, "ingestion": {**source, "partition": feed.partition(document)}})

@@ -28,6 +28,7 @@ from multimarket_async.clock import Clock
 from multimarket_async.domains import Feed
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import DirtyPartitions, Store, encode
+from tests.files import read
 
 SIZES, ROUNDS, ADDED = (100_000, 300_000, 1_000_000), 5, 1_500
 TODAY = datetime(2026, 5, 15, tzinfo=UTC)
@@ -71,7 +72,7 @@ def _templates(feeds: tuple[Feed, ...]) -> Iterator[tuple[Feed, dict[str, Any]]]
     for number in range(TEMPLATES):
         feed = feeds[number % len(feeds)]
         assert feed.simulate
-        yield feed, feed.parse(feed.simulate(1, number, FIRST, TODAY).content)[0]
+        yield feed, read(feed, feed.simulate(1, number, FIRST, TODAY).content)[0]
 
 
 async def stored(uri: str, orders: int, feeds: tuple[Feed, ...]) -> Orders:

@@ -14,11 +14,12 @@ from pymongo.database import Database
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Document, Feed
+from multimarket_async.domains import Document, Feed, Table
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing import Landing
 from multimarket_async.settings import Settings
 from multimarket_async.store import Encoded, Outcome, Store
+from tests.files import of_bytes
 
 READINGS = "readings"
 
@@ -92,7 +93,7 @@ class Site:
         self, clock: Clock | None = None, reader: Callable[[bytes], Any] = parse, **settings: Any
     ) -> Collector:
         """A collector of both feeds."""
-        feeds = [(Feed(feed, READINGS, reader), landing) for feed, landing in self.landings.items()]
+        feeds = [(Feed(feed, Table(READINGS), of_bytes(reader)), landing) for feed, landing in self.landings.items()]
         return Collector(feeds, self.store, Settings(**settings), clock or self.hands.clock)
 
     def put(self, name: str, content: bytes | str | dict[str, Any] | list[Any], feed: str = "north") -> Path:

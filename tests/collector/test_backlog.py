@@ -9,10 +9,10 @@ import pytest
 from multimarket_async.clock import Clock
 from multimarket_async.collector import backlog as module
 from multimarket_async.collector.backlog import Backlog
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Feed, Table
 from multimarket_async.landing import Landing, WaitingFile
 
-FEED = Feed("north", "readings", parse=lambda _content: [])
+FEED = Feed("north", Table("readings"), lambda _: [])
 PLENTY = 1 << 30
 
 

@@ -19,11 +19,12 @@ from structlog.testing import capture_logs
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector, Latency, measured
 from multimarket_async.collector import pipeline as module
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
 from multimarket_async.landing import Landing, Quarantine, WaitingFile
 from multimarket_async.settings import Settings
 from tests.collector.readings import READINGS, Site, away, parse
+from tests.files import of_bytes
 from tests.tracing import with_faults
 
 
@@ -117,7 +118,7 @@ async def test_archived_means_stored_first(site: Site) -> None:
 
 async def test_feeds_with_collections_of_their_own(site: Site) -> None:
     """Each file's documents go where its feed says, however the batch mixes them."""
-    feeds = [(Feed(feed, f"of_{feed}", parse), landing) for feed, landing in site.landings.items()]
+    feeds = [(Feed(feed, Table(f"of_{feed}"), of_bytes(parse)), landing) for feed, landing in site.landings.items()]
     site.put_readings("north", range(3))
     site.put_readings("south", range(2))
     await Collector(feeds, site.store, Settings(), site.hands.clock).sweep()
@@ -651,7 +652,7 @@ import asyncio, json, os, signal, sys
 from pathlib import Path
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, files, quarantine
 from multimarket_async.settings import Settings
@@ -701,7 +702,7 @@ def dying_rename(source, target):
 
 files.place = dying_place
 quarantine.rename_new = dying_rename
-feeds = [(Feed("north", "readings", parse), DyingLanding(Path(folder), "north"))]
+feeds = [(Feed("north", Table("readings"), lambda file: parse(file.content)), DyingLanding(Path(folder), "north"))]
 asyncio.run(Collector(feeds, Dying(uri, database), Settings(batch_files=5), Clock()).sweep())
 """
 STEPS = ["reading", "before the insert", "after the insert", "before a batch is archived", "after a batch is archived"]

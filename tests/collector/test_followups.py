@@ -18,13 +18,14 @@ from multimarket_async.clock import Clock
 from multimarket_async.collector.lifecycle import followed_up
 from multimarket_async.collector.reader import EncodedFollowUp, documents_of
 from multimarket_async.collector.writer import Writer
-from multimarket_async.domains import FollowUp
+from multimarket_async.domains import FollowUp, IncomingFile
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Unavailable
 from multimarket_async.settings import load
 from multimarket_async.store import Change, DirtyPartitions, Exists, Inserted, Outcome, Refused, Store
 from tests.corpus.case import good
+from tests.files import AT, read
 
 WEB = ORDERS.under(load({"orders": OrderSettings}, {}, {}, Path("/nowhere"))).feeds[0]
 STATES = OrderSettings().followup_statuses
@@ -55,7 +56,9 @@ class World:
         documents = []
         for content in contents:
             sha256 = hashlib.sha256(content).hexdigest()
-            documents += documents_of(WEB, f"{sha256[:8]}.json", content, sha256, datetime.now(UTC))
+            documents += documents_of(
+                WEB, IncomingFile(WEB.name, f"{sha256[:8]}.json", AT, content), sha256, datetime.now(UTC)
+            )
         return await self.writer.write(WEB, documents)
 
     def document(self, number: str) -> Any:
@@ -297,8 +300,8 @@ async def test_follow_ups_of_one_order_at_the_same_time(world: World) -> None:
 
 def test_the_stages_hold_the_event_as_text() -> None:
     """The text of an event is never executed."""
-    [said] = WEB.parse(follow_up("1", "livrée", 1, note="$$ROOT"))
+    [said] = read(WEB, follow_up("1", "livrée", 1, note="$$ROOT"))
     assert isinstance(said, FollowUp)
-    assert WEB.lifecycle
+    assert WEB.table.lifecycle
     news = EncodedFollowUp(said.key, "", {**said.event, "ingestion": {}})
-    assert "{'$literal': {'etat'" in repr(followed_up(news, WEB.lifecycle).stages)
+    assert "{'$literal': {'etat'" in repr(followed_up(news, WEB.table.lifecycle).stages)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Breaches, Collector, LatencyReporter, Tally
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import on_disk
@@ -62,7 +62,10 @@ class Site:
             landing.prepare()
         self.hands, self.newest_ns = Hands(), 0
         self.store = SlowStore(self.hands, list(self.landings.values()), batch_s)
-        feeds = [(Feed(name, "c", lambda text: [{"_id": text.decode()}]), item) for name, item in self.landings.items()]
+        feeds = [
+            (Feed(name, Table("c"), lambda file: [{"_id": file.content.decode()}]), item)
+            for name, item in self.landings.items()
+        ]
         self.collector = Collector(feeds, self.store, Settings(**settings), self.hands.clock)  # type: ignore[arg-type]
         self.file = folder / "logs" / "latency.json"
         self.reporter = LatencyReporter(self.collector.tally, self.collector.waiting, self.file, self.hands.clock)

@@ -23,7 +23,7 @@ from multimarket_async.collector.backlog import Backlog
 from multimarket_async.collector.filing import Filing
 from multimarket_async.collector.reader import Batch, Reader
 from multimarket_async.collector.stats import Tally
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, WaitingFile, compiled, files
 from multimarket_async.settings import Settings
@@ -143,7 +143,7 @@ def collected(folder: Path, drawn_files: dict[str, Drawn]) -> Collected:
     (landing.archived / str(DAY) / "taken.json").write_bytes(b"before")
     for name, drawn in drawn_files.items():
         MADE[drawn.made](landing.sources / name)
-    feed = Feed("north", "readings", parse=lambda content: [{"_id": len(content)}])
+    feed = Feed("north", Table("readings"), lambda file: [{"_id": len(file.content)}])
     backlog, tally = Backlog(feed, landing, CLOCK), Tally(10.0)
     taken = backlog.take(1000, 1 << 30)
     for name, drawn in drawn_files.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Feed, Table
 from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.landing import Landing
@@ -16,7 +16,7 @@ from multimarket_async.settings import Pace, Settings
 PERIOD = Period.before(datetime(2026, 5, 1, tzinfo=UTC), "24months")
 
 
-def no_documents(_: bytes) -> list[dict[str, Any]]:
+def no_documents(_: object) -> list[dict[str, Any]]:
     return []
 
 
@@ -25,7 +25,7 @@ def producers(folder: Path, seed: int = 1) -> list[Producer]:
     for name, canal in CHANNELS.items():
         landing = Landing(folder, name)
         landing.prepare()
-        feed = Feed(name, "orders", no_documents, Simulator(canal, OrderSettings()))
+        feed = Feed(name, Table("orders"), no_documents, simulate=Simulator(canal, OrderSettings()))
         made.append(Producer(feed, landing, Settings(seed=seed), Clock()))
     return made
 

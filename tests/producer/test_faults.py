@@ -17,6 +17,7 @@ from multimarket_async.producer import Period, Producer
 from multimarket_async.producer.faults import Source
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import Delivery
+from tests.files import read
 
 FEEDS = {feed.name: feed for feed in ORDERS.declare(OrderSettings()).feeds}
 PERIOD = Period.before(datetime(2026, 5, 1, tzinfo=UTC), "24months")
@@ -64,7 +65,7 @@ def test_every_bad_file_has_the_code_it_is_labelled_with(feed: str) -> None:
     for kind in one.corruptions.invalid:
         [(delivery, later)] = deliveries(f"{kind}=1", 1, feed=feed)
         with pytest.raises(Rejected) as rejected:
-            one.parse(delivery.content)
+            read(one, delivery.content)
         assert (rejected.value.code, kind, None) == (delivery.expected, delivery.fault, later)
 
 
@@ -77,7 +78,7 @@ def test_what_the_rules_allow_is_no_way_to_be_bad(rules: OrderSettings) -> None:
         for number, corrupt in enumerate(feed.corruptions.invalid.values()):
             content, code = corrupt(feed.simulate(1, number, PERIOD.earliest, PERIOD.latest).content)
             with pytest.raises(Rejected) as rejected:
-                feed.parse(content)
+                read(feed, content)
             assert rejected.value.code == code
 
 
@@ -86,7 +87,7 @@ def test_a_duplicate_is_the_same_bytes_and_a_conflict_the_same_key() -> None:
     [(one, again)] = deliveries("duplicate=1", 1)
     assert (one.expected, again.expected, again.content) == ("stored", "duplicate", one.content)
     [(one, other)] = deliveries("conflict=1", 1)
-    keys = [FEEDS["site_web"].parse(each.content)[0]["_id"] for each in (one, other)]
+    keys = [read(FEEDS["site_web"], each.content)[0]["_id"] for each in (one, other)]
     assert (one.expected, other.expected, keys[0] == keys[1]) == ("stored", "conflict", True)
     assert one.content != other.content
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from multimarket_async.clock import Clock, beats
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Feed, Table
 from multimarket_async.landing import Landing
 from multimarket_async.producer import ArrivalProcess, Period, Producer
 from multimarket_async.settings import Pace, Settings
@@ -64,7 +64,7 @@ def landing(tmp_path: Path) -> Landing:
 def producer(
     landing: Landing, seed: int = 1, simulate: Simulate = delivery, clock: Clock = CLOCK, **settings: object
 ) -> Producer:
-    feed = Feed(landing.feed, "things", lambda _: [], simulate)
+    feed = Feed(landing.feed, Table("things"), lambda _: [], simulate=simulate)
     return Producer(feed, landing, Settings(seed=seed, **settings), clock)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import FeedFiles, counted, on_disk
@@ -29,7 +29,7 @@ async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Stor
 def channel(folder: Path, name: str, collection: str = "sales") -> tuple[Feed, Landing]:
     landing = Landing(folder, name)
     landing.prepare()
-    return Feed(name, collection, lambda _: []), landing
+    return Feed(name, Table(collection), lambda _: []), landing
 
 
 async def received(landing: Landing, *contents: bytes) -> None:

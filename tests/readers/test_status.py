@@ -9,7 +9,7 @@ import pytest
 from bson.int64 import Int64
 from pymongo.database import Database
 
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Feed, Table
 from multimarket_async.landing import Landing
 from multimarket_async.readers.status import StatusResponse, read_status
 from multimarket_async.settings import Settings
@@ -59,7 +59,7 @@ async def test_the_age_is_that_of_the_data(read: Any, database: "Database[Any]")
 
 async def test_every_feed_is_shown(read: Any, tmp_path: Path) -> None:
     """In the order of their declaration."""
-    feeds = [(Feed(name, "sales", lambda _: []), Landing(tmp_path, name)) for name in ("web", "shop")]
+    feeds = [(Feed(name, Table("sales"), lambda _: []), Landing(tmp_path, name)) for name in ("web", "shop")]
     for _, landing in feeds:
         landing.prepare()
     await feeds[1][1].deliver("1.json", b"{}")

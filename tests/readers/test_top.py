@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import FeedFiles
@@ -64,7 +64,7 @@ def observer(tmp_path: Path, hours: Hours, results: Iterator[StatusResponse | Ex
             raise result
         return result
 
-    return Observer(read, [(Feed("site_web", "orders", lambda _: []), landing)], hours.clock())
+    return Observer(read, [(Feed("site_web", Table("orders"), lambda _: []), landing)], hours.clock())
 
 
 def test_the_screen_shows_all_of_it() -> None:

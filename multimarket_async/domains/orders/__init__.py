@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from multimarket_async.domains import Domain, Feed, LoadedDomain, Received, kpis_in
+from multimarket_async.domains import Domain, Feed, LoadedDomain, Received, Table, kpis_in
 from multimarket_async.domains.orders import kpis
 from multimarket_async.domains.orders.columns import FRENCH
 from multimarket_async.domains.orders.followup import lifecycle
 from multimarket_async.domains.orders.listings import listings
-from multimarket_async.domains.orders.order import parser, partition
+from multimarket_async.domains.orders.order import partition, reader
 from multimarket_async.domains.orders.received import DOCUMENTS, tables
 from multimarket_async.domains.orders.rollups import COLLECTION
 from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
@@ -18,16 +18,15 @@ from multimarket_async.domains.orders.simulator.lifecycle import simulate_follow
 
 def _feeds(settings: OrderSettings) -> list[Feed]:
     """A directory for each channel; `canal` is the channel's name in its orders."""
+    table = Table(COLLECTION, partition=partition, lifecycle=lifecycle(settings))
     return [
         Feed(
             name=directory,
-            collection=COLLECTION,
-            parse=parser(canal, settings),
+            table=table,
+            read=reader(canal, settings),
             simulate=Simulator(canal, settings),
             simulate_follow_ups=partial(simulate_follow_ups, settings=settings),
-            partition=partition,
             corruptions=corruptions(canal, settings),
-            lifecycle=lifecycle(settings),
         )
         for directory, canal in CHANNELS.items()
     ]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NotRequired, Required
 from pydantic import Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from multimarket_async.domains import Document, FollowUp
+from multimarket_async.domains import Document, FollowUp, IncomingFile
 from multimarket_async.domains.orders.amounts import amounts
 from multimarket_async.domains.orders.fields import (
     AS_DELIVERED,
@@ -30,9 +30,15 @@ OWN_FIELDS = frozenset(
 )
 
 
+def reader(canal: str, settings: OrderSettings) -> Callable[[IncomingFile], list[Document | FollowUp]]:
+    """The reader of one channel's files, each an order or a follow-up of one. It raises Rejected."""
+    parse = parser(canal, settings)
+    return lambda file: parse(file.content)
+
+
 @cache
 def parser(canal: str, settings: OrderSettings) -> Callable[[bytes], list[Document | FollowUp]]:
-    """The parser of one channel's files, each an order or a follow-up of one. It raises Rejected."""
+    """The parser of the content of one channel's files. It raises Rejected."""
     validate, follow_up = _adapter(canal, settings).validator.validate_python, follow_up_parser(canal, settings)
 
     def parse(content: bytes) -> list[Document | FollowUp]:

@@ -178,7 +178,7 @@ def _instrument_channel(feed: Feed, landing: Landing, injector: Injector) -> tup
     wrap(landing.quarantine, "add", injector.around("quarantine"))
     # The only way to the instant between the reason and the move.
     wrap(landing.quarantine, "_write_reason", injector.around("reason"))
-    return replace(feed, parse=injector.around("parse")(feed.parse)), landing
+    return replace(feed, read=injector.around("parse")(feed.read)), landing
 
 
 def wrap(part: object, method: str, around: Callable[[Any], Callable[..., Any]]) -> None:

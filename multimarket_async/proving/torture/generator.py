@@ -15,7 +15,7 @@ from random import Random
 from typing import TypeVar
 
 from multimarket_async.app import Application
-from multimarket_async.domains import Feed, FollowUp
+from multimarket_async.domains import Feed, IncomingFile, Record
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing import torn
 from multimarket_async.landing.rename import place, rename_new
@@ -164,12 +164,12 @@ class Generator:
 
     async def _outcomes(self, planned: Planned) -> list[str]:
         """Of two contents under one key the stored one stays; before one is stored, either may be."""
-        [record] = planned.feed.parse(planned.delivery.content) if planned.contested else [None]
-        if record is None or isinstance(record, FollowUp):
+        [record] = _read(planned, planned.delivery.content) if planned.contested else [None]
+        if not isinstance(record, dict):
             return [planned.delivery.expected]
         stored: dict[str, str] = {}
         with suppress(Unavailable):
-            stored = await self._store.digests(planned.feed.collection, [record["_id"]])
+            stored = await self._store.digests(planned.feed.table.name, [record["_id"]])
         own = hashlib.sha256(planned.delivery.content).hexdigest()
         return [DUPLICATE if sha256 == own else CONFLICT for sha256 in stored.values()] or [STORED, CONFLICT]
 
@@ -178,9 +178,13 @@ def _codes_of_half(planned: Planned) -> Iterator[str]:
     """The codes under which a file may be quarantined that looked unchanged for too long before it was whole."""
     yield "still_changing"
     try:
-        list(planned.feed.parse(planned.delivery.content[: len(planned.delivery.content) // 2]))
+        _read(planned, planned.delivery.content[: len(planned.delivery.content) // 2])
     except Rejected as rejected:
         yield rejected.code
+
+
+def _read(planned: Planned, content: bytes) -> list[Record]:
+    return list(planned.feed.read(IncomingFile(planned.feed.name, planned.delivery.name, LATEST, content)))
 
 
 async def _write_whole(folder: Path, name: str, content: bytes, *, reused: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from multimarket_async.app import Application
 from multimarket_async.collector import writer
 from multimarket_async.collector.lifecycle import IS_PLACEHOLDER
-from multimarket_async.domains import Document, Lifecycle
+from multimarket_async.domains import Document, IncomingFile, Lifecycle
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, Quarantine, WaitingFile
 from multimarket_async.proving.torture.failpoints import wrap
@@ -39,11 +39,11 @@ def _mutant(parts: Callable[[Application], Iterable[object]], method: str) -> Ca
     return register
 
 
-def _mutant_of_parsers(mutated: Call) -> Call:
-    """Register a mutant: what it wraps gets the real `parse` of a feed and the content."""
+def _mutant_of_readers(mutated: Call) -> Call:
+    """Register a mutant: what it wraps gets the real `read` of a feed and the file."""
 
     def plant(application: Application) -> Application:
-        feeds = ((replace(feed, parse=partial(mutated, feed.parse)), landing) for feed, landing in application.feeds)
+        feeds = ((replace(feed, read=partial(mutated, feed.read)), landing) for feed, landing in application.feeds)
         return replace(application, feeds=tuple(feeds))
 
     MUTANTS[mutated.__name__] = plant
@@ -109,11 +109,11 @@ async def half_generation(store: Store, insert_if_absent: Call, collection: str,
     return bool(await insert_if_absent(collection, document))
 
 
-@_mutant_of_parsers
-def young_quarantined(parse: Call, content: bytes) -> Any:
+@_mutant_of_readers
+def young_quarantined(read: Call, file: IncomingFile) -> Any:
     """A file that is not whole yet is quarantined immediately."""
     try:
-        return list(parse(content))
+        return list(read(file))
     except Rejected as rejected:
         rejected.unfinished = False
         raise
@@ -127,10 +127,10 @@ def archive_overwrites(landing: Landing, archive: Call, stored: list[WaitingFile
     return archive(stored, day)
 
 
-@_mutant_of_parsers
-def cent_too_much(parse: Call, content: bytes) -> Any:
+@_mutant_of_readers
+def cent_too_much(read: Call, file: IncomingFile) -> Any:
     """The whole numbers of some documents are stored one too high."""
-    records = list(parse(content))
+    records = list(read(file))
     for document in (record for record in records if isinstance(record, dict) and record["_id"].endswith("7")):
         document.update({name: value + 1 for name, value in document.items() if isinstance(value, int)})
     return records

@@ -16,6 +16,7 @@ from multimarket_async.proving.torture.failpoints import Failpoint, wrap
 from multimarket_async.proving.torture.generator import EARLIEST, LATEST
 from multimarket_async.proving.torture.nemesis import ended
 from multimarket_async.proving.torture.worker import INJECTED, WorkerConfig, start
+from tests.files import read
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ async def test_a_kill_finds_no_unread_file_in_the_archive(parts_of: Any) -> None
             await application.collector().sweep()
         archived = {hashlib.sha256(path.read_bytes()).hexdigest() for path in landing.archive_files()}
         stored = await application.store.digests(
-            feed.collection, [feed.parse(content)[0]["_id"] for content in (first, second)]
+            feed.table.name, [read(feed, content)[0]["_id"] for content in (first, second)]
         )
         assert archived <= set(stored.values())
 

@@ -17,7 +17,7 @@ DOORS = '''
 import json
 from datetime import datetime
 
-from multimarket_async.domains import Column, Domain, Facts, Feed, Kpi, LoadedDomain, Received, Rollup
+from multimarket_async.domains import Column, Domain, Facts, Feed, Kpi, LoadedDomain, Received, Rollup, Table
 from multimarket_async.simulation import Delivery
 from multimarket_async.settings import Business
 
@@ -40,7 +40,8 @@ class Visits:
         return {"seed": seed}
 
 
-def parse(content):
+def parse(file):
+    content = file.content
     from multimarket_async.errors import Rejected
     try:
         visit = json.loads(content)
@@ -62,7 +63,8 @@ RECEIVED = Received(
     CREATE VIEW records AS SELECT feed, content::JSON->>'_id' AS record FROM received""",
     "SELECT file, TIMESTAMP '2024-01-15 12:00:00' AS at, _id FROM visits ORDER BY _id",
 )
-FEEDS = (Feed("front_door", "visits", parse, Visits()), Feed("back_door", "visits", parse))
+TABLE = Table("visits")
+FEEDS = (Feed("front_door", TABLE, parse, simulate=Visits()), Feed("back_door", TABLE, parse))
 DOORS = Domain("doors", DoorSettings, lambda settings: LoadedDomain("doors", FEEDS, (KPI,), RECEIVED))
 '''
 # Every process of torture starts with this: a folder more is searched for domains.

@@ -5,10 +5,22 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from multimarket_async.domains import Attribute, Column, Document, Facts, Feed, Kpi, Listing, LoadedDomain, Rollup
+from multimarket_async.domains import (
+    Attribute,
+    Column,
+    Document,
+    Facts,
+    Feed,
+    Kpi,
+    Listing,
+    LoadedDomain,
+    Rollup,
+    Table,
+)
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.settings import Loaded, Settings
+from tests.files import of_bytes
 
 ORDERS_SUBJECT = ORDERS.under(Loaded({"": Settings(), "orders": OrderSettings()}, {}))
 
@@ -38,7 +50,7 @@ LISTED = Listing(
         Attribute(Column("feed", "string", "Door"), "ingestion.feed", filtered=True),
     ),
 )
-VISITS = LoadedDomain("visits", (Feed("doors", "visits", parse),), (BY_MONTH,), None, (LISTED,))
+VISITS = LoadedDomain("visits", (Feed("doors", Table("visits"), of_bytes(parse)),), (BY_MONTH,), None, (LISTED,))
 
 
 async def test_a_new_subject_area_is_everywhere(open_shop: Any) -> None:

@@ -1,0 +1,144 @@
+"""Feeds and tables: what a file of a directory is read into, and what becomes of a second record under a key."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TypeAlias
+
+from multimarket_async.errors import Rejected
+from multimarket_async.polling import Poll
+from multimarket_async.simulation import Corruptions, Simulate, SimulateFollowUps
+
+Document: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingFile:
+    """A file as it is read. received_at: the last change of its content, UTC, which the archive keeps.
+
+    source: its bytes, or where they are.
+    """
+
+    feed: str
+    name: str
+    received_at: datetime
+    source: bytes | Path = field(repr=False)
+
+    @classmethod
+    def at(cls, feed: str, path: Path) -> "IncomingFile":
+        """A file on disk. Raises OSError."""
+        return cls(feed, path.name, datetime.fromtimestamp(path.stat().st_mtime, UTC), path)
+
+    @property
+    def content(self) -> bytes:
+        """All bytes; of a large file rather `open` it."""
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+    def open(self) -> BinaryIO:
+        """The bytes as a stream."""
+        return BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A later state of the document `key`, which may come before that document, late, and more than once.
+
+    event: the fields to store, with the state and the time that the table's `Lifecycle` names.
+    """
+
+    key: str
+    event: Document
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """A record that is not stored: every reason, its line in the file (from 1), and its bytes.
+
+    head: what has to stand before `raw` to make a file of it again, such as the header of a CSV file.
+    """
+
+    reasons: tuple[Rejected, ...]
+    line: int
+    raw: bytes
+    head: bytes = b""
+
+
+Record: TypeAlias = Document | FollowUp | RejectedRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """Effect of follow-ups on a document: they are kept in it, in order, and the newest gives its state.
+
+    history: the document's field that holds them, once there are any; the state the document came with is one of them.
+    state, at: fields of an event: which state, and since when. Two that agree in both are the same event.
+    own_state, own_at: the document's own fields for these; `own_state` becomes the newest one.
+    states: in the order of a lifecycle: of two states at the same instant the later one here is the newer one.
+    """
+
+    history: str
+    state: str
+    at: str
+    own_state: str
+    own_at: str
+    states: tuple[str, ...]
+
+
+def single_partition(_: Document) -> str:
+    """The partition of every document in a table with a single one."""
+    return "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A collection of documents, each with its key in `_id`.
+
+    mode: what a second record under a key means.
+        insert: documents never change. The same content is a duplicate, other content a conflict.
+        upsert: the newer version replaces the older one, in any order of arrival; an older one is superseded.
+        replace: a file is the whole table; rows that a newer file lacks end, and an older file is superseded.
+    version: of a document in an upsert table, of a type that MongoDB orders; None: the time of its file, then its line.
+    partition: where a document is measured; it is kept in `ingestion.partition`, so it depends
+        on what never changes, neither settings nor definitions.
+    lifecycle: the effect of follow-ups; None where there are none. Of insert tables only.
+    """
+
+    name: str
+    mode: Literal["insert", "upsert", "replace"] = "insert"
+    version: Callable[[Document], Any] | None = None
+    partition: Callable[[Document], str] = single_partition
+    lifecycle: Lifecycle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A directory under data/sources, and how its files are read.
+
+    read: gives the records of a file, maybe one by one while it reads; raises Rejected for a file that is bad as a
+        whole. It is called once or twice for a file, and in a thread.
+    suffixes: of the names of its files; other files are not touched, counted and shown.
+    records: one document or follow-up in each file, or any number of them. Only the latter may have rejected records.
+    on_bad_record: reject the file, or keep the rest and list the rejected records beside the quarantine.
+    self_delimiting: a half-written file is recognized by its content, such as JSON. Others, such as CSV, are read
+        when they have not changed for `quiet_period_s`.
+    max_file_bytes, latency_budget_s: of this feed; None: those of the settings.
+    simulate: made-up deliveries; None where only real systems deliver. simulate_follow_ups: and their follow-ups.
+    corruptions: how these can be corrupted on request; None: not at all.
+    poll: the API whose answers land here; None where other systems deliver.
+    """
+
+    name: str
+    table: Table
+    read: Callable[[IncomingFile], Iterable[Record]]
+    suffixes: tuple[str, ...] = (".json",)
+    records: Literal["one", "many"] = "one"
+    on_bad_record: Literal["reject_file", "keep_rest"] = "reject_file"
+    self_delimiting: bool = True
+    max_file_bytes: int | None = None
+    latency_budget_s: float | None = None
+    simulate: Simulate | None = None
+    simulate_follow_ups: SimulateFollowUps | None = None
+    corruptions: Corruptions | None = None
+    poll: Poll | None = None
