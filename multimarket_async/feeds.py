@@ -118,7 +118,7 @@ class Feed:
 
     read: gives the records of a file, maybe one by one while it reads; raises Rejected for a file that is bad as a
         whole. It is called once or twice for a file, and in a thread.
-    suffixes: of the names of its files; other files are not touched, counted and shown.
+    suffixes: of the names of its files; other files stay where they are, are counted and shown.
     records: one document or follow-up in each file, or any number of them. Only the latter may have rejected records.
     on_bad_record: reject the file, or keep the rest and list the rejected records beside the quarantine.
     self_delimiting: a half-written file is recognized by its content, such as JSON. Others, such as CSV, are read
