@@ -83,7 +83,9 @@ def workspace(loaded: Loaded) -> Workspace:
     """Discover the domains and prepare the directories of their feeds."""
     settings = loaded.of(Settings)
     domains = tuple(domain.under(loaded) for domain in discover())
-    feeds = tuple((feed, Landing(settings.data_dir, feed.name)) for domain in domains for feed in domain.feeds)
+    feeds = tuple(
+        (feed, Landing(settings.data_dir, feed.name, feed.suffixes)) for domain in domains for feed in domain.feeds
+    )
     for _, landing in feeds:
         landing.prepare()
     return Workspace(settings, domains, feeds, Clock())

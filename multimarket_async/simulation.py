@@ -10,7 +10,7 @@ STORED, DUPLICATE = "stored", "duplicate"  # the outcome of a valid file
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One file a source delivers: its name (ending in .json) and its bytes.
+    """One file a source delivers: its name (with a suffix of its feed) and its bytes.
 
     expected: the outcome that it must have: "stored", "duplicate", or the code under which it is quarantined.
     fault: the fault injected on request; "" is none.

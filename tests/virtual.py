@@ -123,7 +123,7 @@ class DatedLanding(Landing):
         hidden = self.sources / f".{name}.part"
         hidden.write_bytes(content)
         date_file(hidden, self._now())
-        return Path(place(str(hidden), str(self.sources), name))
+        return Path(place(str(hidden), str(self.sources), name, self.suffixes))
 
     def _listed(self, but: Container[str]) -> Iterator[WaitingFile]:
         return (file._replace(changed_ns=file.written_ns) for file in super()._listed(but))

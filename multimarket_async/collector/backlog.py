@@ -61,6 +61,7 @@ class Backlog:
     def _scan(self) -> list[WaitingFile]:
         in_flight = self._in_flight.copy()  # for a file released meanwhile the next scan is soon enough
         files = self.landing.waiting(MAX_LISTED, but=in_flight)  # they may be thousands, and are known already
+        self.landing.report_unknown()
         if self._deferred:
             for gone in self._deferred.keys() - {file.where for file in files} - in_flight:
                 self._deferred.pop(gone, None)

@@ -94,7 +94,7 @@ class Reader:
 
     def _read(self, backlog: Backlog, files: list[WaitingFile], began: float) -> Batch:
         batch, now = Batch(backlog, backlog.scanned, began, [], []), self._clock.now()
-        contents = backlog.landing.read(files, self._settings.max_file_bytes)
+        contents = backlog.landing.read(files, backlog.feed.max_file_bytes or self._settings.max_file_bytes)
         for file, content in zip(files, contents, strict=True):
             match content:
                 case FileNotFoundError():  # somebody else took it

@@ -3,4 +3,4 @@
 from multimarket_async.landing.directory import Landing, is_content
 from multimarket_async.landing.files import compiled, count_waiting, deliver, torn
 from multimarket_async.landing.quarantine import Quarantine, QuarantinedFile, report_changed
-from multimarket_async.landing.waiting import WaitingFile
+from multimarket_async.landing.waiting import UnknownFiles, WaitingFile

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import aiofiles.os
+import structlog
 
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing import files
 from multimarket_async.landing.files import Misplaced
 from multimarket_async.landing.quarantine import Quarantine
 from multimarket_async.landing.rename import place
-from multimarket_async.landing.waiting import WaitingFile, is_ours
+from multimarket_async.landing.waiting import UnknownFiles, WaitingFile, is_hidden, is_ours, printable
+
+log = structlog.get_logger()
 
 _deliver_hidden = aiofiles.os.wrap(files.deliver_hidden)
 TICK_NS = 10**9  # no file system's time stamps are coarser
@@ -27,14 +30,20 @@ FILES_PER_LOOK = 1_000
 
 
 class Landing:
-    """The places of one feed: data/sources/<feed>, data/archive/<feed>, data/quarantine/<feed>."""
+    """The places of one feed: data/sources/<feed>, data/archive/<feed>, data/quarantine/<feed>.
 
-    def __init__(self, data_dir: Path, feed: str) -> None:
+    suffixes: of the names of its files. unknown: the other entries that the last scan has seen; they stay there.
+    """
+
+    def __init__(self, data_dir: Path, feed: str, suffixes: tuple[str, ...] = (".json",)) -> None:
         self.feed = feed
+        self.suffixes = tuple(suffix.lower() for suffix in suffixes)
+        self.unknown = UnknownFiles()
         self.sources = data_dir / "sources" / feed
         self.archived = data_dir / "archive" / feed
-        self.quarantine = Quarantine(data_dir / "quarantine" / feed, self.sources)
+        self.quarantine = Quarantine(data_dir / "quarantine" / feed, self.sources, self.suffixes)
         self._folder, self._archived = str(self.sources), str(self.archived)
+        self._reported = 0
         self._misplaced: deque[tuple[str, str]] = deque()
         self._days: dict[str, tuple[int, int]] = {}
 
@@ -45,7 +54,7 @@ class Landing:
 
     async def deliver(self, name: str, content: bytes) -> Path:
         """Put a file there whole or not at all; its path."""
-        return await _deliver_hidden(self.sources, name, content)
+        return await _deliver_hidden(self.sources, name, content, self.suffixes)
 
     def waiting(self, most: int | None = None, but: Container[str] = ()) -> list[WaitingFile]:
         """The waiting files, longest wait first; at most `most` of them, and none whose path is in `but`."""
@@ -58,11 +67,30 @@ class Landing:
     def _listed(self, but: Container[str]) -> Iterator[WaitingFile]:
         try:
             with os.scandir(self.sources) as entries:
-                yield from _seen(self._folder, entries, but)
+                yield from _seen(self._folder, self._names(entries, but))
         except FileNotFoundError:  # somebody removed the directory: sources expect it to be there
             self.sources.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Unavailable(f"cannot list {self.sources}: {error.strerror}") from error
+
+    def _names(self, entries: Iterator[os.DirEntry[str]], but: Container[str]) -> Iterator[str]:
+        """The names of files of ours; the others are counted."""
+        others, example = 0, ""
+        for entry in entries:
+            name = entry.name
+            if is_ours(name, self.suffixes):
+                if entry.path not in but:
+                    yield name
+            elif not is_hidden(name):
+                others, example = others + 1, min(example or name, name)
+        self.unknown = UnknownFiles(others, printable(example) if others else None)
+
+    def report_unknown(self) -> None:
+        """Log the number of unknown files, if it has changed since the last call."""
+        files, example = self.unknown
+        if files and files != self._reported:
+            log.warning("files.unknown", feed=self.feed, files=files, example=example)
+        self._reported = files
 
     def read(self, waiting: list[WaitingFile], max_bytes: int) -> list[bytes | Rejected | FileNotFoundError]:
         """The contents of waiting files; see `files.read`."""
@@ -73,7 +101,7 @@ class Landing:
         folder = f"{self._archived}/{day}"
         with suppress(OSError):  # then the move of each file says why
             os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a path is text here
-        answers = files.move(self._folder, folder, stored)
+        answers = files.move(self._folder, folder, stored, self.suffixes)
         for file, error in zip(stored, answers, strict=True):
             if isinstance(error, Misplaced):
                 self._misplaced.append((error.filename, file.entry))
@@ -95,7 +123,7 @@ class Landing:
             path, name = self._misplaced.popleft()
             try:
                 self.sources.mkdir(parents=True, exist_ok=True)  # or its absence would look like that of the file
-                place(path, self._folder, name)
+                place(path, self._folder, name, self.suffixes)
             except FileNotFoundError:
                 continue
             except OSError:
@@ -104,7 +132,7 @@ class Landing:
     def waiting_files(self) -> Iterator[Path]:
         """Every waiting file of ours, in no order and not looked at; memory holds none of them."""
         with os.scandir(self.sources) as entries:
-            yield from (Path(entry.path) for entry in entries if is_ours(entry.name))
+            yield from (Path(entry.path) for entry in entries if is_ours(entry.name, self.suffixes))
 
     def archive_files(self) -> Iterator[Path]:
         """Every archived file, day by day."""
@@ -131,10 +159,9 @@ def is_content(content: bytes, sha256: str) -> bool:
     return sha256 in (hashlib.sha256(content).hexdigest(), hashlib.sha256(content.rstrip()).hexdigest())
 
 
-def _seen(folder: str, entries: Iterator[os.DirEntry[str]], but: Container[str]) -> Iterator[WaitingFile]:
-    """Files of ours. One that cannot be looked at hides no other; raises OSError if none can be."""
+def _seen(folder: str, names: Iterator[str]) -> Iterator[WaitingFile]:
+    """The files of these names. One that cannot be looked at hides no other; raises OSError if none can be."""
     seen, failures = 0, list[OSError]()
-    names = (entry.name for entry in entries if is_ours(entry.name) and entry.path not in but)
     while batch := list(islice(names, FILES_PER_LOOK)):
         answers = files.look(folder, batch)
         found = [answer for answer in answers if isinstance(answer, WaitingFile)]

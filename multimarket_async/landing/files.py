@@ -123,22 +123,23 @@ def _content(file: WaitingFile, max_bytes: int) -> bytes | Rejected | FileNotFou
 # --- move -------------------------------------------------------------------------------------
 
 
-def move(source: str, target: str, files: list[WaitingFile]) -> list[OSError | None]:
+def move(source: str, target: str, files: list[WaitingFile], suffixes: tuple[str, ...]) -> list[OSError | None]:
     """Move files from folder to folder, never over another file; None for each that is moved.
 
     FileNotFoundError: the file is gone, or is not as it was when it was looked at. Misplaced: see there.
     """
     done = _in_c(len(files), [source, target], lambda c, old, new: c.move(old, new, files))
     return [
-        None if answer == _MOVED else _moved(file, target, answer) for file, answer in zip(files, done, strict=True)
+        None if answer == _MOVED else _moved(file, target, suffixes, answer)
+        for file, answer in zip(files, done, strict=True)
     ]
 
 
-def _moved(file: WaitingFile, folder: str, answer: int | None) -> OSError | None:
+def _moved(file: WaitingFile, folder: str, suffixes: tuple[str, ...], answer: int | None) -> OSError | None:
     try:
         if answer == _OTHER_MOVED:
             raise _misplaced(f"{folder}/{file.entry}")
-        move_unchanged(file, lambda: _place(file, folder))
+        move_unchanged(file, lambda: _place(file, folder, suffixes))
     except OSError as error:
         return error
     return None
@@ -164,19 +165,19 @@ def _misplaced(path: str) -> Misplaced:
     return Misplaced(errno.ENOENT, "another file had taken its name", path)
 
 
-def _place(file: WaitingFile, folder: str) -> str:
+def _place(file: WaitingFile, folder: str, suffixes: tuple[str, ...]) -> str:
     try:
-        return place(file.where, folder, file.entry)
+        return place(file.where, folder, file.entry, suffixes)
     except FileNotFoundError:  # it may be the folder that is missing
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a path is text here
-        return place(file.where, folder, file.entry)
+        return place(file.where, folder, file.entry, suffixes)
 
 
 # --- deliver ----------------------------------------------------------------------------------
 
 
-def deliver(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Put files, name and content, into `folder`, in this order; a name that is taken becomes `<stem>.2.json`.
+def deliver(folder: Path, files: Iterable[tuple[str, bytes]], suffixes: tuple[str, ...]) -> None:
+    """Put files, name and content, into `folder`, in this order; a name that is taken becomes `<stem>.2<suffix>`.
 
     C writes each without a name and then links it under its own: four system calls, two thirds of what a rename from
     a hidden name takes on ext4, and a killed process leaves nothing behind. See open(2), O_TMPFILE. At the first file
@@ -189,25 +190,25 @@ def deliver(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
                 del waiting[: sum(_bulk.deliver(directory, waiting))]  # the first ones
             for name, content in waiting[:1]:
                 # If not for a name that is taken, C failed because not every file system has files without a name.
-                in_c = deliver_hidden(folder, name, content).name != name
+                in_c = deliver_hidden(folder, name, content, suffixes).name != name
             del waiting[:1]
 
 
-def deliver_hidden(folder: Path, name: str, content: bytes) -> Path:
+def deliver_hidden(folder: Path, name: str, content: bytes, suffixes: tuple[str, ...]) -> Path:
     """Write a file under a hidden name, then rename it."""
     hidden = folder / f".{uuid.uuid4().hex}.part"
     try:
         hidden.write_bytes(content)
-        return Path(place(str(hidden), str(folder), name))
+        return Path(place(str(hidden), str(folder), name, suffixes))
     except BaseException:
         hidden.unlink(missing_ok=True)
         raise
 
 
-def count_waiting(folder: Path) -> int:
+def count_waiting(folder: Path, suffixes: tuple[str, ...]) -> int:
     """The number of files of ours in a folder, none of which is looked at."""
     with os.scandir(folder) as entries:
-        return sum(is_ours(entry.name) for entry in entries)
+        return sum(is_ours(entry.name, suffixes) for entry in entries)
 
 
 @contextmanager

@@ -61,15 +61,16 @@ class QuarantinedFile:
 class Quarantine:
     """data/quarantine/<feed>: add, list, replay into the landing directory."""
 
-    def __init__(self, folder: Path, sources: Path) -> None:
+    def __init__(self, folder: Path, sources: Path, suffixes: tuple[str, ...] = (".json",)) -> None:
         self.folder = folder
         self._sources = sources
+        self._suffixes = suffixes
         self._codes: dict[tuple[str, int], str] = {}
 
     def add(self, path: Path, rejected: Rejected, facts: dict[str, Any]) -> Path:
         """Move a bad file here, its reason first: a crash in between leaves the file where it was."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in free_names(path.name, LONGEST):
+        for name in free_names(path.name, self._suffixes, LONGEST):
             if name.endswith(REASON) or _exists(self.folder / name):
                 continue
             attempts = self._attempts(path.name, name)
@@ -126,7 +127,7 @@ class Quarantine:
         attempt = {key: reason.get(key) for key in ("code", "pointer", "quarantined_at")}
         history = [*reason.get("attempts", []), {**attempt, "replayed_at": now.isoformat()}]
         self._write_reason(name, {**reason, "attempts": history})
-        placed = Path(place(str(file.path), str(self._sources), name, LONGEST))
+        placed = Path(place(str(file.path), str(self._sources), name, self._suffixes, LONGEST))
         # Hidden from now on: found again if the file comes back, and no orphan if it does not.
         self._reason_of(name).replace(self._history_of(placed.name))
         return placed

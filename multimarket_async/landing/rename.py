@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from multimarket_async.landing.waiting import suffix_of
+
 LONGEST_NAME_BYTES = 255  # NAME_MAX of Linux file systems
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 _renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
@@ -23,9 +25,11 @@ def rename_new(source: str | Path, target: str | Path) -> None:
         raise OSError(code, os.strerror(code), str(source), None, str(target))
 
 
-def place(source: str, folder: str, name: str, longest_bytes: int = LONGEST_NAME_BYTES) -> str:
-    """Move `source` into `folder` as `name`, or as the next free `<stem>.2.json`; the path it got."""
-    for candidate in free_names(name, longest_bytes):
+def place(
+    source: str, folder: str, name: str, suffixes: tuple[str, ...], longest_bytes: int = LONGEST_NAME_BYTES
+) -> str:
+    """Move `source` into `folder` as `name`, or as the next free `<stem>.2<suffix>`; the path it got."""
+    for candidate in free_names(name, suffixes, longest_bytes):
         target = f"{folder}/{candidate}"
         try:
             rename_new(source, target)
@@ -35,14 +39,18 @@ def place(source: str, folder: str, name: str, longest_bytes: int = LONGEST_NAME
     raise AssertionError("free_names never ends")
 
 
-def free_names(name: str, longest_bytes: int) -> Iterator[str]:
-    """`name`, then `<stem>.2.json`, `<stem>.3.json`, ... each short enough for the file system."""
+def free_names(name: str, suffixes: tuple[str, ...], longest_bytes: int) -> Iterator[str]:
+    """`name`, then `<stem>.2<suffix>`, `<stem>.3<suffix>`, ... each short enough for the file system.
+
+    The suffix is the name's own; that of a name with none of these suffixes is the first of them.
+    """
     if len(os.fsencode(name)) <= longest_bytes:
         yield name
-    stem = os.fsencode(name.removesuffix(".json"))
+    own = suffix_of(name, suffixes)
+    stem = os.fsencode(name[: len(name) - len(own)])
     for number in itertools.count(2):
-        suffix = f".{number}.json"
-        yield os.fsdecode(stem[: longest_bytes - len(suffix)]) + suffix
+        suffix = os.fsencode(f".{number}{own or suffixes[0]}")
+        yield os.fsdecode(stem[: longest_bytes - len(suffix)] + suffix)
 
 
 def _rename_noreplace(source: bytes, target: bytes) -> int:

@@ -5,6 +5,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 
+class UnknownFiles(NamedTuple):
+    """Entries of a landing directory that are not of its feed: their number, and the first of them by name."""
+
+    files: int = 0
+    example: str | None = None
+
+
 class WaitingFile(NamedTuple):
     """A file of ours in the landing directory, as it was when it was looked at.
 
@@ -47,9 +54,20 @@ class WaitingFile(NamedTuple):
         return found == (self.inode, self.bytes, self.written_ns)
 
 
-def is_ours(name: str) -> bool:
-    """True for a visible name with our suffix; other files belong to somebody else."""
-    return name.endswith(".json") and not name.startswith(".")
+def is_ours(name: str, suffixes: tuple[str, ...]) -> bool:
+    """True for a visible name with one of these suffixes, in capitals too; other files belong to somebody else."""
+    return (name.endswith(suffixes) or name.lower().endswith(suffixes)) and not name.startswith(".")
+
+
+def is_hidden(name: str) -> bool:
+    """True for a file that is being written, or that is of no interest to anybody here."""
+    return name.startswith(".")
+
+
+def suffix_of(name: str, suffixes: tuple[str, ...]) -> str:
+    """The longest of these suffixes that the name has, spelled as there; "" if it has none."""
+    lower = name.lower()
+    return max((name[-len(suffix) :] for suffix in suffixes if lower.endswith(suffix)), key=len, default="")
 
 
 def printable(name: str) -> str:

@@ -128,7 +128,7 @@ class Producer:
     async def _wait_for_collector(self) -> None:
         """Wait until fewer than `max_backlog_files` files wait, so that directories stay short enough to be scanned."""
         async for _ in beats(RECHECK_AFTER_S, asyncio.Event()):
-            waiting = await asyncio.to_thread(count_waiting, self._landing.sources)
+            waiting = await asyncio.to_thread(count_waiting, self._landing.sources, self._landing.suffixes)
             if waiting < self._settings.max_backlog_files:
                 return
 
@@ -166,7 +166,7 @@ class Producer:
             if delivery.fault == TORN:
                 incomplete.enter_context(torn(self._landing.sources, delivery.name, delivery.content))
         whole = [(delivery.name, delivery.content) for delivery in deliveries if delivery.fault != TORN]
-        deliver(self._landing.sources, whole)
+        deliver(self._landing.sources, whole, self._landing.suffixes)
         for delivery in deliveries:
             name, content = delivery.name.encode(), delivery.content
             self.digest.update(b"%b\0%d\0%b" % (name, len(content), content))

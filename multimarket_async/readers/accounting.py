@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from multimarket_async.domains import Feed, Lifecycle, Stage
-from multimarket_async.landing import Landing
+from multimarket_async.landing import Landing, UnknownFiles
 from multimarket_async.store import PLACEHOLDER_PARTITION, Store
 
 
@@ -16,6 +16,7 @@ class FeedFiles:
 
     oldest_since: arrival of the oldest waiting file; None if none waits.
     early: follow-ups, among those stored, whose document has not come.
+    unknown: other entries of its landing directory, which stay there.
     """
 
     feed: str
@@ -26,6 +27,7 @@ class FeedFiles:
     stored: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
     early: int = 0
+    unknown: UnknownFiles = field(default_factory=UnknownFiles)
 
     @property
     def duplicate(self) -> int:
@@ -58,6 +60,7 @@ def waiting_in(landing: Landing) -> FeedFiles:
         waiting=len(waiting),
         waiting_bytes=sum(file.bytes for file in waiting),
         oldest_since=datetime.fromtimestamp(waiting[0].changed_ns / 1e9, UTC) if waiting else None,
+        unknown=landing.unknown,
     )
 
 

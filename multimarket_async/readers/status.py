@@ -34,6 +34,8 @@ class FeedStatus(BaseModel):
     early: int | None = Field(
         description="follow-ups among the stored files whose document has not come; null: unknown"
     )
+    unknown: int = Field(description="files of another kind, and folders, in its landing directory: they stay there")
+    unknown_example: str | None = Field(description="the name of one of them; null if there is none")
     rate_per_minute: int | None = Field(description="files stored over the last minute; null at the first reading")
 
 
@@ -176,6 +178,8 @@ def feed_status(
         quarantined=files.quarantined.total(),
         by_reason=dict(files.quarantined.most_common()),
         early=files.early,
+        unknown=files.unknown.files,
+        unknown_example=files.unknown.example,
         rate_per_minute=None if rates is None else rates.get(files.feed),
     )
 

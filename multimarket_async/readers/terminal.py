@@ -60,7 +60,7 @@ class _Rate(ProgressColumn):
 
 def status_screen(status: StatusResponse, *, live: bool = False) -> Group:
     """The feeds, their latency, and the age of the KPIs. live: one of several readings, with rates."""
-    lines = [*_latency(status.latency), *map(Text, early_lines(status.feeds))]
+    lines = [*_latency(status.latency), *map(Text, (*early_lines(status.feeds), *unknown_lines(status.feeds)))]
     lines.append(Text(status.freshness(), _alarm(status.kpi.stale)))
     if status.mongo.why:
         why = f"{status.mongo.why}. Stored and KPIs are as they were last known."
@@ -92,6 +92,14 @@ def feeds_table(
 def early_lines(feeds: Iterable[FeedStatus]) -> Iterator[str]:
     """The feeds with follow-ups that were stored before their document."""
     return (f"{feed.feed}: {feed.early:,} follow-ups wait for their document." for feed in feeds if feed.early)
+
+
+def unknown_lines(feeds: Iterable[FeedStatus]) -> Iterator[str]:
+    """The feeds in whose landing directory something else lies."""
+    for feed in feeds:
+        if feed.unknown:
+            example = escape_control_chars(feed.unknown_example or "")
+            yield f"{feed.feed}: {feed.unknown:,} files of another kind, such as {example}, stay where they are."
 
 
 def _latency(report: Mapping[str, Any] | None) -> Iterator[Text]:

@@ -52,5 +52,6 @@ class Observer:
             files = waiting[feed.feed]
             feed.received += files.waiting - feed.waiting
             feed.waiting, feed.waiting_bytes = files.waiting, files.waiting_bytes
+            feed.unknown, feed.unknown_example = files.unknown
             feed.oldest_s, feed.rate_per_minute = files.oldest_age_s(now), None
         return last.model_copy(update={"at": now, "feeds": feeds, "mongo": Mongo(ok=False, why=outage)})

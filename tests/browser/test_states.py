@@ -52,6 +52,20 @@ async def test_a_state_is_told(window: Open, shop: Shop, state: str) -> None:
     await expect(page.locator("#pulse")).to_have_text("Live")
 
 
+async def test_files_of_another_kind_are_told(window: Open, shop: Shop) -> None:
+    """With the name of one of them, as text, in both languages; nothing is wrong, so it is live."""
+    unknown = changed(lambda status: status["feeds"][0].update(unknown=3, unknown_example="<b>.txt"))
+    page = await window(shop.url, before=unknown)
+    await expect(page.locator("#notices")).to_have_text(
+        "3 files of another kind in site web (such as <b>.txt): they stay where they are."
+    )
+    await expect(page.locator("#pulse")).to_have_text("Live")
+    await page.locator("#language").click()
+    await expect(page.locator("#notices")).to_contain_text("3 fichiers d'un autre type dans site web")
+    await page.locator("#language").click()
+    await page.unroute_all(behavior="wait")
+
+
 async def test_a_lost_connection_is_told_and_mends_itself(browser: Any, shop: Shop) -> None:
     """The browser itself reports failed requests: no clean console is asked for here."""
     context = await browser.new_context(locale="en-GB")

@@ -11,18 +11,20 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from multimarket_async.app import workspace
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector, Latency, measured
 from multimarket_async.collector import pipeline as module
-from multimarket_async.domains import Feed, Table
+from multimarket_async.domains import Feed, LoadedDomain, Table, settings_models
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
 from multimarket_async.landing import Landing, Quarantine, WaitingFile
-from multimarket_async.settings import Settings
+from multimarket_async.settings import Settings, load
 from tests.collector.readings import READINGS, Site, away, parse
 from tests.files import of_bytes
 from tests.tracing import with_faults
@@ -212,6 +214,50 @@ async def test_too_large_is_quarantined_unread(site: Site) -> None:
     await site.collector(max_file_bytes=10).sweep()
     [one] = site.landings["north"].quarantine.list()
     assert (one.reason["code"], one.reason["bytes"], one.reason["sha256"]) == ("file_too_large", 11, None)
+
+
+async def test_a_feed_has_a_limit_of_its_own(site: Site) -> None:
+    """Larger than that of all feeds, or smaller."""
+    feeds = [
+        (Feed(name, Table(READINGS), of_bytes(parse), max_file_bytes=limit), site.landings[name])
+        for name, limit in (("north", 20), ("south", 10))
+    ]
+    for name in ("north", "south"):
+        site.put("1.json", json.dumps({"key": name}).ljust(19), name)
+    await Collector(feeds, site.store, Settings(max_file_bytes=15), site.hands.clock).sweep()
+    assert sorted(site.stored()) == ["north"]
+    [rejected] = site.landings["south"].quarantine.list()
+    assert rejected.reason["code"] == "file_too_large"
+
+
+async def test_files_of_another_kind_are_logged_once(site: Site) -> None:
+    """With their feed and one of their names; they stay where they are, and stop nothing."""
+    site.put("notes.txt", b"hello")
+    site.put("1.json", {"key": 1})
+    collector = site.collector()
+    with capture_logs() as lines:
+        await collector.sweep()
+        await collector.sweep()
+    [line] = [line for line in lines if line["event"] == "files.unknown"]
+    assert (line["feed"], line["files"], line["example"]) == ("north", 1, "notes.txt")
+    assert sorted(site.stored()) == ["1"]
+    assert (site.landings["north"].sources / "notes.txt").exists()
+
+
+async def test_files_with_the_suffix_of_their_feed_are_collected(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A domain whose feed has CSV files: they are taken, in capitals too, and its JSON files are not."""
+    feed = Feed("bikes", Table(READINGS), lambda file: [{"_id": file.name}], suffixes=(".csv",))
+    domain = SimpleNamespace(under=lambda _: LoadedDomain("bikes", (feed,), ()))
+    monkeypatch.setattr("multimarket_async.app.discover", lambda: [domain])
+    found = workspace(load(settings_models(), {"data_dir": tmp_path / "data"}, {}, tmp_path / "none"))
+    folder = tmp_path / "data/sources/bikes"
+    for name in ("a.csv", "B.CSV", "c.json"):
+        (folder / name).write_bytes(b"model\n")
+    await Collector(found.feeds, site.store, found.settings, found.clock).until_empty()
+    assert [path.name for path in folder.iterdir()] == ["c.json"]
+    assert [path.name for path in sorted(found.feeds[0][1].archive_files())] == ["B.CSV", "a.csv"]
 
 
 async def test_a_mistake_in_a_parser_stops_nobody(site: Site) -> None:
@@ -650,12 +696,13 @@ async def test_a_misplaced_file_is_restored_though_nothing_waits(site: Site) -> 
 KILLED = """
 import asyncio, json, os, signal, sys
 from pathlib import Path
+from multimarket_async.app import workspace
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Feed, Table
+from multimarket_async.domains import Feed, LoadedDomain, Table, settings_models
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, files, quarantine
-from multimarket_async.settings import Settings
+from multimarket_async.settings import Settings, load
 from multimarket_async.store import Store
 
 folder, uri, database, last_step, way = sys.argv[1:]
@@ -690,9 +737,9 @@ class DyingLanding(Landing):
         at("after a batch is archived")
         return errors
 
-def dying_place(source, folder, name, place=files.place):
+def dying_place(*arguments, place=files.place):
     at("before the archive")
-    path = place(source, folder, name)
+    path = place(*arguments)
     at("after the archive")
     return path
 

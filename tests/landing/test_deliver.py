@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from multimarket_async.landing import deliver
 try:
-    deliver(Path(sys.argv[1]), [(f"{n}.json", b"0123456789") for n in range(4)])
+    deliver(Path(sys.argv[1]), [(f"{n}.json", b"0123456789") for n in range(4)], (".json",))
 except OSError as error:
     print(error.strerror)
 """
@@ -28,7 +28,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_every_file_is_there_and_nothing_else(tmp_path: Path) -> None:
     """Empty ones and large ones too."""
     files = {"a.json": b"", "b.json": b"x" * 3_000_000, "\u00e9t\u00e9.json": b"[]"}
-    deliver(tmp_path, files.items())
+    deliver(tmp_path, files.items(), (".json",))
     assert contents(tmp_path) == files
 
 
@@ -37,7 +37,7 @@ def test_a_name_that_is_taken_is_left_alone(tmp_path: Path) -> None:
     """Whatever bears it, a broken link too."""
     (tmp_path / "a.json").write_bytes(b"first")
     (tmp_path / "b.json").symlink_to("nowhere")
-    deliver(tmp_path, [("a.json", b"second"), ("a.json", b"third"), ("b.json", b"fourth")])
+    deliver(tmp_path, [("a.json", b"second"), ("a.json", b"third"), ("b.json", b"fourth")], (".json",))
     assert (tmp_path / "b.json").is_symlink()
     (tmp_path / "b.json").unlink()
     assert contents(tmp_path) == {
@@ -52,14 +52,14 @@ def test_a_name_that_is_taken_is_left_alone(tmp_path: Path) -> None:
 def test_what_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
     """The files before it are delivered whole; the error names the place."""
     with pytest.raises(FileNotFoundError) as stop:
-        deliver(tmp_path, [("a.json", b"1"), ("gone/b.json", b"2"), ("c.json", b"3")])
+        deliver(tmp_path, [("a.json", b"1"), ("gone/b.json", b"2"), ("c.json", b"3")], (".json",))
     assert str(tmp_path) in str(stop.value.filename)
     assert contents(tmp_path) == {"a.json": b"1"}
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as stop:
-        deliver(tmp_path / "gone", [("a.json", b"1")])
+        deliver(tmp_path / "gone", [("a.json", b"1")], (".json",))
     assert stop.value.filename == str(tmp_path / "gone")
 
 
@@ -72,7 +72,7 @@ def test_a_folder_removed_meanwhile_is_named(tmp_path: Path) -> None:
         yield "a.json", b"1"
 
     with pytest.raises(OSError, match="folder") as stop:  # ENOENT, or EPERM from some kernels
-        deliver(folder, files())
+        deliver(folder, files(), (".json",))
     assert str(stop.value.filename).startswith(str(folder))
 
 

@@ -36,6 +36,7 @@ pytestmark = pytest.mark.timeout(600, method="thread")
 DAY = date(2026, 3, 1)
 CLOCK = Clock(now=lambda: datetime(2026, 3, 1, tzinfo=UTC), monotonic=lambda: 0.0)
 MOST_BYTES = 200
+JSON = (".json",)
 FAR = 14 * 10**18  # nanoseconds: in the year 2413; 64 bits end in 2262, ext4 in 2446
 
 
@@ -219,7 +220,7 @@ def test_a_file_that_is_gone_is_answered_with_an_error(way: str, tmp_path: Path)
 
 def test_no_files_at_all(way: str, tmp_path: Path) -> None:
     folder = str(tmp_path)
-    assert (files.look(folder, []), files.read(folder, [], 9), files.move(folder, folder, [])) == ([], [], [])
+    assert (files.look(folder, []), files.read(folder, [], 9), files.move(folder, folder, [], JSON)) == ([], [], [])
 
 
 def test_a_folder_that_is_not_there(way: str, tmp_path: Path) -> None:
@@ -227,9 +228,13 @@ def test_a_folder_that_is_not_there(way: str, tmp_path: Path) -> None:
     (tmp_path / "1.json").touch()
     file, gone = seen(tmp_path / "1.json"), str(tmp_path / "gone")
     lost = file._replace(where=f"{gone}/1.json")
-    answers = [*files.look(gone, ["1.json"]), *files.read(gone, [lost], 9), *files.move(gone, str(tmp_path), [lost])]
+    answers = [
+        *files.look(gone, ["1.json"]),
+        *files.read(gone, [lost], 9),
+        *files.move(gone, str(tmp_path), [lost], JSON),
+    ]
     assert [type(answer) for answer in answers] == [FileNotFoundError] * 3
-    assert files.move(str(tmp_path), gone, [file]) == [None]
+    assert files.move(str(tmp_path), gone, [file], JSON) == [None]
     assert (tmp_path / "gone" / "1.json").exists()
 
 
@@ -275,7 +280,7 @@ def test_a_move_never_overwrites(way: str, tmp_path: Path) -> None:
     (tmp_path / "to").mkdir()
     for folder in (tmp_path, tmp_path / "to"):
         (folder / "1.json").write_text(folder.name)
-    assert files.move(str(tmp_path), str(tmp_path / "to"), [seen(tmp_path / "1.json")]) == [None]
+    assert files.move(str(tmp_path), str(tmp_path / "to"), [seen(tmp_path / "1.json")], JSON) == [None]
     assert (tmp_path / "to" / "1.json").read_text() == "to"
     assert (tmp_path / "to" / "1.2.json").read_text() == tmp_path.name
 
@@ -344,7 +349,7 @@ def test_impossible_numbers_are_no_harm(c: Any, folder: int, tmp_path: Path) -> 
     os.utime(tmp_path / "1.json", ns=(-1, -1))  # -1 is what C makes of a number that it cannot hold
     good = seen(tmp_path / "1.json")
     for file in (good._replace(bytes=-1), good._replace(written_ns=2**70), good._replace(written_ns=-(2**70))):
-        [error] = files.move(str(tmp_path), str(tmp_path / "to"), [file])
+        [error] = files.move(str(tmp_path), str(tmp_path / "to"), [file], JSON)
         assert isinstance(error, FileNotFoundError)
     assert c.read(folder, [good._replace(bytes=-1)], 9) == [None]
 

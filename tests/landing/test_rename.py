@@ -11,6 +11,8 @@ import pytest
 from multimarket_async.landing import rename
 from multimarket_async.landing.rename import free_names, place, rename_new
 
+JSON = (".json",)
+
 
 @pytest.fixture(params=["one system call", "checked first"])
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +22,7 @@ def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 def _names(name: str, longest_bytes: int, how_many: int) -> list[str]:
-    return list(itertools.islice(free_names(name, longest_bytes), how_many))
+    return list(itertools.islice(free_names(name, JSON, longest_bytes), how_many))
 
 
 def test_rename_moves(tmp_path: Path, either_way: None) -> None:
@@ -68,7 +70,8 @@ def test_of_many_who_rename_to_one_name_one_wins(tmp_path: Path) -> None:
         source.write_bytes(source.name.encode())
     (tmp_path / "there").mkdir()
     threads = [
-        threading.Thread(target=place, args=(str(source), str(tmp_path / "there"), "x.json")) for source in sources
+        threading.Thread(target=place, args=(str(source), str(tmp_path / "there"), "x.json", JSON))
+        for source in sources
     ]
     for thread in threads:
         thread.start()
@@ -93,7 +96,7 @@ def test_place_gives_the_next_free_name(tmp_path: Path) -> None:
     got = []
     for _ in range(3):
         (tmp_path / "new").write_bytes(b"")
-        got.append(Path(place(str(tmp_path / "new"), str(tmp_path), "x.json")).name)
+        got.append(Path(place(str(tmp_path / "new"), str(tmp_path), "x.json", JSON)).name)
     assert got == ["x.json", "x.2.json", "x.3.json"]
 
 

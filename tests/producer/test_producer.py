@@ -254,7 +254,7 @@ async def test_a_burst_waits_for_a_collector_where_that_is_asked_for(
     """It looks every so many files, and goes on when there is room."""
     counted: list[int] = []
 
-    def collected(folder: Path) -> int:
+    def collected(folder: Path, _: object) -> int:
         counted.append(found := len(list(folder.glob("*.json"))))
         if len(counted) % 3 == 0:  # a collector, between this look and the next
             for file in landing.waiting():

@@ -65,7 +65,19 @@ async def test_every_feed_is_shown(read: Any, tmp_path: Path) -> None:
     await feeds[1][1].deliver("1.json", b"{}")
     status = await read(AS_OF, *feeds)
     assert [(feed.feed, feed.waiting, feed.received) for feed in status.feeds] == [("web", 0, 0), ("shop", 1, 1)]
+    assert [(feed.unknown, feed.unknown_example) for feed in status.feeds] == [(0, None), (0, None)]
     assert status.conservation.model_dump() == {
         "holds": True,
         "sum": {"received": 1, "waiting": 1, "stored": 0, "duplicate": 0, "quarantined": 0},
     }
+
+
+async def test_files_of_another_kind_are_no_part_of_the_sum(read: Any, tmp_path: Path) -> None:
+    """They are counted for themselves, with the name of one of them."""
+    feed, landing = Feed("web", Table("sales"), lambda _: []), Landing(tmp_path, "web")
+    landing.prepare()
+    for name in ("1.json", "b.txt", "a.txt"):
+        (landing.sources / name).touch()
+    status = await read(AS_OF, (feed, landing))
+    [found] = status.feeds
+    assert (found.received, found.waiting, found.unknown, found.unknown_example) == (1, 1, 2, "a.txt")

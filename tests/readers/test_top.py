@@ -86,6 +86,14 @@ def test_before_the_first_generation() -> None:
     assert "No KPI generation yet" in text
 
 
+def test_files_of_another_kind_are_shown() -> None:
+    """How many, and one of them, whose name can do a terminal no harm."""
+    reading = status()
+    reading.feeds[0].unknown, reading.feeds[0].unknown_example = 1_200, "a\x1b[31m.txt"
+    assert "site_web: 1,200 files of another kind, such as a\\x1b[31m.txt, stay where they are." in on_screen(reading)
+    assert "another kind" not in on_screen(status())
+
+
 def test_a_single_reading_shows_received_files_and_reasons() -> None:
     """The equation of conservation, with the codes of the quarantined files."""
     early = status().feeds[0].model_copy(update={"early": 3})

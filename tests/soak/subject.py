@@ -58,7 +58,8 @@ class Subject:
     def sample(self, began: float) -> Sample:
         proc, now = Path(f"/proc/{self.process.pid}"), time.monotonic()
         pages = int((proc / "statm").read_text().split()[1])
-        waiting = sum(is_ours(name) for channel in CHANNELS for name in os.listdir(self.data_dir / "sources" / channel))  # noqa: PTH208 - the fastest way
+        folders = [self.data_dir / "sources" / channel for channel in CHANNELS]
+        waiting = sum(is_ours(name, (".json",)) for folder in folders for name in os.listdir(folder))  # noqa: PTH208 - the fastest way
         rss_mb = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
         return Sample(now - began, self.life, now - self.born, rss_mb, len(os.listdir(proc / "fd")), waiting)  # noqa: PTH208 - the fastest way
 

@@ -197,7 +197,7 @@ async def _write_whole(folder: Path, name: str, content: bytes, *, reused: bool)
             return await _until_there(lambda: rename_new(hidden, folder / name))
         except FileExistsError:
             await asyncio.sleep(RETRY_S)
-    await _until_there(lambda: place(str(hidden), str(folder), name))
+    await _until_there(lambda: place(str(hidden), str(folder), name, (Path(name).suffix,)))
     return None
 
 

@@ -207,5 +207,5 @@ async def _remove_for_a_while(folder: Path) -> None:
 def _bring_back(away: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for path in away.iterdir():
-        place(str(path), str(folder), path.name)
+        place(str(path), str(folder), path.name, (path.suffix,))
     away.rmdir()

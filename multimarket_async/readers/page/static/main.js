@@ -7,7 +7,7 @@ import { showFlow } from "./flow.js";
 import { ask, follow } from "./live.js";
 import { showMore } from "./more.js";
 import { showQuarantine } from "./quarantine.js";
-import { duration, learn, moment, number, say, speak, spoken, translate } from "./words.js";
+import { duration, learn, moment, number, say, speak, spoken, title, translate } from "./words.js";
 
 const known = { kpis: [], rows: {}, files: [], status: null, about: null, lost: false, charts: true };
 
@@ -84,7 +84,7 @@ function freshness() {
 
 /** Notices of unusual states; an unchanged notice is not announced again. */
 function notices() {
-  const { mongo, kpi, overload, conservation } = known.status ?? {};
+  const { mongo, kpi, overload, conservation, feeds } = known.status ?? {};
   const facts = { moment: moment(known.as_of) };
   const from = known.as_of ? ` ${say("numbers_from", facts)}` : "";
   const sentences = [
@@ -93,6 +93,9 @@ function notices() {
     overload?.late && ["bad", say("notice_overload", { budget: duration(overload.budget_s) })],
     mongo?.ok && kpi.stale && ["noted", say("notice_stale", facts)],
     kpi?.drift && ["noted", say("notice_drift", { count: number(kpi.drift) })],
+    ...(feeds ?? []).filter(({ unknown }) => unknown).map((feed) => ["noted", say("notice_unknown", {
+      count: number(feed.unknown), feed: title(feed.feed), example: feed.unknown_example,
+    })]),
     conservation && !conservation.sum.received && ["noted", say("notice_empty")],
     !known.charts && ["noted", say("notice_charts")],
   ].filter(Boolean);
