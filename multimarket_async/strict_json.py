@@ -50,6 +50,11 @@ def loads(content: bytes, max_depth: int = 64) -> Any:
     return tree
 
 
+def faults(content: bytes, max_depth: int = 64) -> list[Rejected]:
+    """Every fault for which `loads` rejects it, in document order. Raises Rejected if it is not JSON at all."""
+    return list(_faults(_decoded(content.removeprefix(BOM)), max_depth))
+
+
 def _is_doubtful(content: bytes, max_depth: int) -> bool:
     """True if jiter may have accepted a fault: a number too large, a NUL in a key, too many levels."""
     numbers = content.translate(_DIGITS_AS_ZERO, b"+")
@@ -206,13 +211,13 @@ def _not_json(text: str, error: json.JSONDecodeError) -> Rejected:
         return Rejected("empty_file", sentence, unfinished=True)
     if _looks_utf16(text.encode()):
         return _utf16()
-    if _is_cut(text, error):
+    if is_cut(text, error):
         return _at("truncated", "The text ends too early", text, len(text))
     fault = error.msg.removesuffix(" at").rstrip(": ").lower()
     return _at("syntax_error", f"This is not JSON: {fault}, found {shown(text[error.pos])}", text, error.pos)
 
 
-def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
+def is_cut(text: str, error: json.JSONDecodeError) -> bool:
     """True if the text is faultless as far as it goes."""
     if error.msg.startswith("Unterminated string") or not text[error.pos :].strip():
         return True
