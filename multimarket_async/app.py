@@ -14,7 +14,8 @@ import structlog
 
 from multimarket_async.clock import Clock, pause
 from multimarket_async.collector import Collector, LatencyReporter
-from multimarket_async.domains import Feed, LoadedDomain, discover
+from multimarket_async.discovery import declared, unusable
+from multimarket_async.domains import Feed, LoadedDomain
 from multimarket_async.errors import CannotContinue, Unavailable
 from multimarket_async.landing import Landing, report_changed
 from multimarket_async.meters import Meters
@@ -80,9 +81,10 @@ class Application(Workspace):
 
 
 def workspace(loaded: Loaded) -> Workspace:
-    """Discover the domains and prepare the directories of their feeds."""
-    settings = loaded.of(Settings)
-    domains = tuple(domain.under(loaded) for domain in discover())
+    """The domains that are on, and the directories of their feeds, prepared. Raises WrongSettings."""
+    settings, domains = loaded.of(Settings), declared(loaded)
+    for why in unusable(loaded):
+        log.warning("domain.passed_over", why=why)
     feeds = tuple(
         (feed, Landing(settings.data_dir, feed.name, feed.suffixes)) for domain in domains for feed in domain.feeds
     )

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from multimarket_async import app
 from multimarket_async.app import Application
-from multimarket_async.domains import settings_models
+from multimarket_async.discovery import settings_models
 from multimarket_async.settings import load
 from multimarket_async.store import Store
 from tests import days

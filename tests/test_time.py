@@ -16,7 +16,8 @@ from structlog.testing import capture_logs
 from multimarket_async import app
 from multimarket_async.app import Application
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Feed, Table, settings_models
+from multimarket_async.discovery import settings_models
+from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.readers.generations import freshness
 from multimarket_async.settings import Settings, load

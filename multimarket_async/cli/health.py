@@ -12,6 +12,7 @@ from rich.text import Text
 from multimarket_async import app as composition
 from multimarket_async.app import Application
 from multimarket_async.cli.options import Format, OutputFormat, connected, finish, show
+from multimarket_async.discovery import unusable
 from multimarket_async.errors import CannotContinue
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.proving.checker import check
@@ -93,10 +94,11 @@ async def read_status(application: Application) -> reading.StatusResponse:
 
 def doctor(loaded: Loaded) -> None:
     """Check what this machine lacks to run MultiMarket."""
-    findings = finish(examine(composition.workspace(loaded).settings))
+    findings = finish(examine(composition.workspace(loaded).settings, unusable(loaded)))
     table = tables.plain("", "Check", "Found")
     for finding in findings:
-        table.add_row("ok" if finding.ok else "WRONG", finding.check, Text(finding.found))
+        mark = "warning" if finding.warning else "ok"
+        table.add_row(mark if finding.ok else "WRONG", finding.check, Text(escape_control_chars(finding.found)))
     tables.console().print(table)
     if not all(finding.ok for finding in findings):
         sys.exit(CannotContinue.exit_code)

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from multimarket_async.app import Application
 from multimarket_async.cli.options import GenerationNumber, connected
-from multimarket_async.domains import Kpi, discover
+from multimarket_async.discovery import declared
+from multimarket_async.domains import Kpi
 from multimarket_async.errors import WrongSettings
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers import generations, tables
@@ -195,5 +196,5 @@ def named(loaded: Loaded, name: str) -> Kpi:
 
 
 def measured(loaded: Loaded) -> list[Kpi]:
-    """Every KPI of every domain."""
-    return [kpi for domain in discover() for kpi in domain.under(loaded).kpis]
+    """Every KPI of every domain that is on."""
+    return [kpi for domain in declared(loaded) for kpi in domain.kpis]

@@ -19,7 +19,7 @@ from rich.console import RenderableType
 from multimarket_async import app as composition
 from multimarket_async import logs
 from multimarket_async.app import Application, Workspace
-from multimarket_async.domains import settings_models
+from multimarket_async.discovery import settings_models
 from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import tables
 from multimarket_async.settings import Loaded, Settings, as_text, load

@@ -1,4 +1,4 @@
-"""Subject areas: a folder here is a domain, found by `discover`.
+"""Subject areas: a folder here is a domain, and so is what another package names as one (see `discovery`).
 
 A domain declares, as data: its settings, its feeds (directories whose files become documents), its KPIs
 (MongoDB pipelines over rollups of these documents), the same numbers as SQL over the received files, and
@@ -10,12 +10,13 @@ import importlib
 import json
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
 
+from multimarket_async.errors import WrongSettings
 from multimarket_async.feeds import (
     Document,
     Feed,
@@ -224,27 +225,14 @@ class Domain(Generic[S]):
     declare: Callable[[S], LoadedDomain]
 
     def under(self, loaded: Loaded) -> LoadedDomain:
-        """The domain with its settings."""
-        return self.declare(loaded.of(self.settings))
-
-
-def discover() -> list[Domain[Any]]:
-    """Every Domain declared by a folder of this package, by folder name."""
-    modules = (importlib.import_module(name) for name in _names(__name__, __path__, folders=True))
-    return [value for module in modules for value in vars(module).values() if isinstance(value, Domain)]
+        """The domain with its settings. Raises WrongSettings if they lack something."""
+        if self.name in loaded.lacking:
+            raise WrongSettings(loaded.lacking[self.name])
+        return self.declare(cast("S", loaded.models[self.name]))
 
 
 def kpis_in(package: ModuleType, settings: Business) -> tuple[Kpi, ...]:
     """The KPIs of a folder, one a module: its function `kpi(settings)`. By `place`, then by name."""
-    modules = (importlib.import_module(name) for name in _names(package.__name__, package.__path__, folders=False))
+    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.ispkg)
+    modules = (importlib.import_module(f"{package.__name__}.{name}") for name in names)
     return tuple(sorted((module.kpi(settings) for module in modules), key=lambda kpi: (kpi.place, kpi.name)))
-
-
-def _names(package: str, path: Iterable[str], *, folders: bool) -> list[str]:
-    """Modules or folders of a package, by name."""
-    return sorted(f"{package}.{module.name}" for module in pkgutil.iter_modules(path) if module.ispkg is folders)
-
-
-def settings_models() -> dict[str, type[Business]]:
-    """The class of each domain's own settings, by the domain's name: the sections of the settings file."""
-    return {domain.name: domain.settings for domain in discover()}

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,21 +23,24 @@ SLOW_FILES = "in Python, at half the speed: install a C compiler and Python's he
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of a check; if it is not ok, `found` says what to do."""
+    """The result of a check; if it is not ok, or a warning, `found` says what to do."""
 
     check: str
     ok: bool
     found: str
+    warning: bool = False
 
 
-async def examine(settings: Settings) -> list[Finding]:
-    """Everything that must be in place before `run` can work."""
+async def examine(settings: Settings, unusable: Sequence[str] = ()) -> list[Finding]:
+    """Everything that must be in place before `run` can work. unusable: faults of domains that are off."""
     python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     files = "compiled" if compiled() else SLOW_FILES
     uri = settings.mongo_uri
     return [
         Finding("Python", ok=True, found=python),
         Finding("file operations", ok=True, found=files),
+        Finding("domains", ok=True, found=f"{', '.join(settings.domains)} on"),
+        *(Finding("domains", ok=True, found=why, warning=True) for why in unusable),
         _writable(settings.data_dir),
         _free(settings.data_dir),
         await (_your_mongodb(uri, settings) if uri else asyncio.to_thread(_mongod)),

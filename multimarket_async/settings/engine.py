@@ -70,6 +70,11 @@ class Business(BaseModel):
 class Settings(Business):
     """The engine's settings."""
 
+    domains: Words = Field(
+        ("orders",),
+        min_length=1,
+        description="subject areas that are on, by name: folders of `domains`, or of other packages",
+    )
     data_dir: Path = Field(Path("data"), description="folder of sources, archive, quarantine, logs and mongo")
     mongo_uri: SecretStr | None = Field(
         None, description="your own MongoDB; empty: an embedded server under the data folder"

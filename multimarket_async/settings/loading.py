@@ -4,7 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -32,10 +32,14 @@ B = TypeVar("B", bound=Business)
 
 @dataclass(frozen=True)
 class Loaded:
-    """The settings of the engine (under "") and of each domain; the origin of each value, by full name."""
+    """The settings of the engine (under "") and of each domain; the origin of each value, by full name.
+
+    lacking: what a domain must be given before it can be on, by its name; it has no settings here.
+    """
 
     models: Mapping[str, Business]
     sources: Mapping[str, str]
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, model: type[B]) -> B:
         """The loaded settings of exactly this class."""
@@ -45,15 +49,27 @@ class Loaded:
 def load(
     domains: Mapping[str, type[Business]], flags: Mapping[str, Any], environ: Mapping[str, str], file: Path = FILE
 ) -> Loaded:
-    """Layer the four sources and validate the engine's settings and each domain's. Raises WrongSettings."""
+    """Layer the four sources and validate the engine's settings and each domain's. Raises WrongSettings.
+
+    A section of Business itself is passed over: nobody knows what belongs into it.
+    """
     names = fields(domains)
     values = {**_from_file(file, domains), **_from_environment(environ, names), **_from_flags(flags)}
+    passed_over = tuple(f"{domain}{mark}" for domain, model in domains.items() if model is Business for mark in "._")
     for name, value in values.items():
-        if name not in names:
+        if name not in names and not name.startswith(passed_over):
             raise WrongSettings(_unknown(name, value.source, names))
     sources = {name: values[name].source if name in values else "default" for name in names}
-    models: dict[str, type[Business]] = {"": Settings, **domains}
-    return Loaded({domain: _validated(domain, model, values) for domain, model in models.items()}, sources)
+    models: dict[str, Business] = {"": _validated("", Settings, values)}
+    lacking: dict[str, str] = {}
+    for domain, model in domains.items():
+        try:
+            models[domain] = _validated(domain, model, values)
+        except WrongSettings as fault:
+            if any(name.startswith(f"{domain}.") for name in values):
+                raise
+            lacking[domain] = str(fault)  # nothing was given: it may be off
+    return Loaded(models, sources, lacking)
 
 
 def fields(domains: Mapping[str, type[Business]]) -> dict[str, FieldInfo]:
@@ -80,12 +96,17 @@ def _from_file(file: Path, domains: Container[str]) -> dict[str, Value]:
 
 
 def _from_environment(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, Value]:
-    by_variable = {PREFIX + name.replace(".", "_").upper(): name for name in names}
+    by_variable = {variable(name): name for name in names}
     return {
         by_variable.get(variable, variable.removeprefix(PREFIX).lower()): Value(text, variable)
         for variable, text in environ.items()
         if variable.startswith(PREFIX) and not _is_service_link(variable, text)
     }
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting, by its full name."""
+    return PREFIX + name.replace(".", "_").upper()
 
 
 def _is_service_link(variable: str, text: str) -> bool:
@@ -130,9 +151,9 @@ def _given(name: str, value: Value, field: FieldInfo) -> str:
 def shown(loaded: Loaded) -> list[dict[str, str]]:
     """Every setting in force, as `config show` prints it: name, text (without secrets), source and description."""
     infos, lines = fields({domain: type(model) for domain, model in loaded.models.items() if domain}), []
-    for name, field in infos.items():
+    for name, info in infos.items():
         domain, _, own = name.rpartition(".")
-        text, description = as_text(getattr(loaded.models[domain], own)), field.description or ""
+        text, description = as_text(getattr(loaded.models[domain], own)), info.description or ""
         lines.append({"name": name, "text": text, "source": loaded.sources[name], "description": description})
     return lines
 

@@ -19,7 +19,7 @@ from results import Row
 from rich.progress import track
 
 from multimarket_async.cli.options import load_settings
-from multimarket_async.domains import discover
+from multimarket_async.discovery import declared
 from multimarket_async.settings import MongoDriver
 from multimarket_async.store import Encoded, Inserted, Store, encode
 from tests.files import read
@@ -85,7 +85,7 @@ def _works(encoded: list[Encoded]) -> dict[str, Work]:
 def _encoded(orders: int) -> Iterator[Encoded]:
     """As the collector hands them over: what a feed makes of its own deliveries; each key once."""
     loaded = load_settings({})
-    feeds = [feed for domain in discover() for feed in domain.under(loaded).feeds]
+    feeds = [feed for domain in declared(loaded) for feed in domain.feeds]
     for number in range(orders):
         feed = feeds[number % len(feeds)]
         assert feed.simulate

@@ -24,16 +24,14 @@ from pymongo.database import Database
 from typer.testing import CliRunner
 
 from multimarket_async.cli import app, main
-from multimarket_async.domains import discover, settings_models
+from multimarket_async.discovery import declared, settings_models
 from multimarket_async.settings import load
 
 ESCAPE = "\x1b"
 NOBODY, PASSWORD = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100", "hush-hush"
 SECRET = f"mongodb://shop:{PASSWORD}@127.0.0.1:1/"
 CHANNELS = ("site_web", "application_mobile", "boutique_physique")
-KPIS = [
-    kpi.name for domain in discover() for kpi in domain.under(load(settings_models(), {}, {}, Path("/nowhere"))).kpis
-]
+KPIS = [kpi.name for domain in declared(load(settings_models(), {}, {}, Path("/nowhere"))) for kpi in domain.kpis]
 
 
 @dataclass

@@ -37,9 +37,9 @@ def kpi(settings):
 '''
 TABLE = "import test_readme; print(test_readme.kpi_table())"
 PAGE = """
-from multimarket_async.domains import discover, settings_models
+from multimarket_async.discovery import declared, settings_models
 from multimarket_async.settings import load
-print([domain.under(load(settings_models(), {}, {})).french["Cancelled"] for domain in discover()])
+print([domain.french["Cancelled"] for domain in declared(load(settings_models(), {}, {}))])
 """
 
 

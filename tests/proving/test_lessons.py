@@ -16,7 +16,7 @@ from rich.console import Console
 
 from multimarket_async import app as composition
 from multimarket_async.app import Application
-from multimarket_async.domains import settings_models
+from multimarket_async.discovery import settings_models
 from multimarket_async.errors import Rejected, WrongSettings
 from multimarket_async.proving.demo import perform, under
 from multimarket_async.proving.lessons import LESSONS

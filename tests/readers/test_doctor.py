@@ -39,7 +39,7 @@ async def test_your_own_mongodb_answers(tmp_path: Path, mongo_uri: str) -> None:
     found = await findings(tmp_path, mongo_uri=mongo_uri)
     assert [finding.check for finding in found.values() if not finding.ok] == []
     assert found["MongoDB"].found.endswith(" answers")
-    assert set(found) == {"Python", "file operations", "data folder", "disk space", "MongoDB"}
+    assert set(found) == {"Python", "file operations", "domains", "data folder", "disk space", "MongoDB"}
 
 
 async def test_compiled_file_operations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from multimarket_async.domains import discover, settings_models
+from multimarket_async.discovery import declared, settings_models
 from multimarket_async.readers import page
 from multimarket_async.readers.page.page import Library, about
 from multimarket_async.settings import Settings, load
@@ -16,7 +16,7 @@ STATIC = Path(page.__file__).with_name("static")
 
 def test_the_page_knows_how_each_kpi_is_drawn_and_what_it_is_called_in_french() -> None:
     loaded = load(settings_models(), {}, {}, Path("/nowhere"))
-    domains = [domain.under(loaded) for domain in discover()]
+    domains = declared(loaded)
     declarations = about(domains, loaded.of(Settings))
     kpis = [kpi for domain in domains for kpi in domain.kpis]
     assert [*declarations["drawings"]] == [kpi.name for kpi in kpis]

@@ -20,7 +20,7 @@ from multimarket_async import app as composition
 from multimarket_async import logs
 from multimarket_async.app import Application, Workspace
 from multimarket_async.clock import Clock
-from multimarket_async.domains import settings_models
+from multimarket_async.discovery import settings_models
 from multimarket_async.proving.torture.failpoints import Failpoint, Injector, instrument, kill
 from multimarket_async.proving.torture.mutants import MUTANTS
 from multimarket_async.settings import Loaded, MongoDriver, load
@@ -37,6 +37,7 @@ HASTE: dict[str, Any] = {
     "shutdown_timeout_s": 20.0,
     "log_format": "json",
 }
+MODELS = settings_models()  # once for all workers: they are forked from a server that has imported this
 
 log = structlog.get_logger()
 
@@ -65,7 +66,7 @@ class WorkerConfig:
             "batch_files": self.batch_files,
             **HASTE,
         }
-        return load(settings_models(), given, {}, Path("/dev/null"))
+        return load(MODELS, given, {}, Path("/dev/null"))
 
 
 def empty(folder: Path) -> None:

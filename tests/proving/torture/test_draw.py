@@ -3,7 +3,7 @@
 from collections import Counter
 from random import Random
 
-from multimarket_async.domains import discover, settings_models
+from multimarket_async.discovery import declared, settings_models
 from multimarket_async.producer.faults import CONFLICT
 from multimarket_async.proving.torture import failpoints, generator, nemesis
 from multimarket_async.proving.torture.generator import Planned, Writing
@@ -11,7 +11,7 @@ from multimarket_async.proving.torture.nemesis import Plan
 from multimarket_async.settings import load
 
 LOADED = load(settings_models(), {}, {})
-FEEDS = [feed for domain in discover() for feed in domain.under(LOADED).feeds if feed.simulate]
+FEEDS = [feed for domain in declared(LOADED) for feed in domain.feeds if feed.simulate]
 
 
 def drawn(seed: int, number: int) -> tuple[list[Planned], Plan]:

@@ -1,0 +1,96 @@
+"""Clashes between domains that are on together: refused at start, each in a sentence."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+
+from multimarket_async.domains import LoadedDomain, Table
+from multimarket_async.errors import WrongSettings
+
+OWN_COLLECTIONS = ("kpi_", "receipts", "system.")  # their first letters: the engine's and MongoDB's
+OWN_VIEWS = ("snapshots", "dirty_", "rollups_")  # the same, of names behind kpi_
+OWN_LISTINGS = frozenset(("kpis", "status", "quarantine", "events"))  # the other operations below /api
+
+
+def check(domains: Sequence[LoadedDomain]) -> None:
+    """Refuse domains that cannot be on together. Raises WrongSettings with the first clash."""
+    for sentence in clashes(domains):
+        raise WrongSettings(sentence)
+
+
+def clashes(domains: Sequence[LoadedDomain]) -> Iterator[str]:
+    """A sentence for each clash, with the domains that it is in."""
+    yield from _shared("The feed", {domain.name: [feed.name for feed in domain.feeds] for domain in domains})
+    yield from _shared("The KPI", {domain.name: [kpi.name for kpi in domain.kpis] for domain in domains})
+    yield from _shared(
+        "The listing", {domain.name: [listing.name for listing in domain.listings] for domain in domains}
+    )
+    yield from _shared("The table", {domain.name: _collections(domain) for domain in domains})
+    yield from _views(domains)
+    for domain in domains:
+        yield from _reserved(domain)
+        yield from _tables(domain)
+        yield from _rollups(domain)
+
+
+def _shared(kind: str, names: dict[str, Iterable[str]]) -> Iterator[str]:
+    """Names that are declared more than once."""
+    declared = [(name, domain) for domain, listed in names.items() for name in listed]
+    for name, times in Counter(name for name, _ in declared).items():
+        if times > 1:
+            owners = " and ".join(dict.fromkeys(domain for other, domain in declared if other == name))
+            yield f"{kind} {name} is declared {times} times, by {owners}: rename one, or turn a domain off (`domains`)."
+
+
+def _collections(domain: LoadedDomain) -> set[str]:
+    """The collections that a domain writes to or reads, each once."""
+    written = {feed.table.name for feed in domain.feeds}
+    return written | {kpi.rollup.facts.collection for kpi in domain.kpis} | {at.collection for at in domain.listings}
+
+
+def _reserved(domain: LoadedDomain) -> Iterator[str]:
+    """Names that the engine needs for itself."""
+    for name in sorted(_collections(domain)):
+        if name.startswith(OWN_COLLECTIONS):
+            yield f"The table {name} of {domain.name} has the name of a collection of the engine's own: rename it."
+    for name in [kpi.name for kpi in domain.kpis if kpi.name.startswith(OWN_VIEWS)]:
+        yield f"The view kpi_{name} of {domain.name} has the name of a collection of the engine's own: rename the KPI."
+    for name in [listing.name for listing in domain.listings if listing.name in OWN_LISTINGS]:
+        yield f"The listing {name} of {domain.name} has the address of something else, /api/{name}: rename it."
+
+
+def _views(domains: Sequence[LoadedDomain]) -> Iterator[str]:
+    """KPIs whose view is the history of another one."""
+    names = {kpi.name for domain in domains for kpi in domain.kpis}
+    for name in sorted(names & {f"{other}_history" for other in names}):
+        yield f"The KPI {name} has the name of the view with the history of {name.removesuffix('_history')}: rename it."
+
+
+def _tables(domain: LoadedDomain) -> Iterator[str]:
+    """Tables that are declared in two ways, or in a way that has no meaning."""
+    for table, other in combinations({id(feed.table): feed.table for feed in domain.feeds}.values(), 2):
+        if table.name == other.name and (table.mode, table.lifecycle) != (other.mode, other.lifecycle):
+            yield f"The table {table.name} of {domain.name} is declared in two ways: give its feeds the same Table."
+    feeds = Counter(feed.table.name for feed in domain.feeds)
+    tables: dict[str, Table] = {feed.table.name: feed.table for feed in domain.feeds}
+    for table in tables.values():
+        if table.mode == "replace" and feeds[table.name] > 1:
+            yield (
+                f"The table {table.name} of {domain.name} is replaced by each file, and {feeds[table.name]} feeds"
+                " write to it: each would remove the rows of the other."
+            )
+        if table.lifecycle and table.mode != "insert":
+            yield f"The table {table.name} of {domain.name} has a lifecycle, and its mode is {table.mode}, not insert."
+
+
+def _rollups(domain: LoadedDomain) -> Iterator[str]:
+    """Rollups that are declared in two ways."""
+    rollups = {kpi.rollup.key: kpi.rollup for kpi in domain.kpis}.values()
+    for name, times in Counter(rollup.name for rollup in rollups).items():
+        if times > 1:
+            yield f"The rollup {name} of {domain.name} is declared in {times} ways: rename one of them."
+    facts = {rollup.facts.collection: rollup.facts for rollup in rollups}
+    for rollup in rollups:
+        if rollup.facts != facts[rollup.facts.collection]:
+            yield f"The rollups of {rollup.facts.collection} of {domain.name} have different facts: they share them."
+            return
