@@ -14,6 +14,7 @@ class Rejected(Exception):
     line, column: place in the text (from 1), for a fault of syntax.
     unfinished: more bytes could complete it, so a young file is deferred.
     facts: anything else that helps to correct it, such as both digests of a conflict.
+    also: the other reasons, each of which would be enough.
     """
 
     code: str
@@ -23,6 +24,7 @@ class Rejected(Exception):
     column: int | None = None
     unfinished: bool = False
     facts: dict[str, Any] | None = None
+    also: tuple["Rejected", ...] = ()
 
     def __str__(self) -> str:
         return f"{self.code} at {self.pointer or '/'}: {self.sentence}"

@@ -3,6 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -168,7 +169,8 @@ def _parsed(feed: Feed, file: IncomingFile) -> tuple[list[Document | FollowUp], 
 
 def _accepted(record: Record) -> Document | FollowUp:
     if isinstance(record, RejectedRecord):
-        raise record.reasons[0]
+        first, *others = record.reasons
+        raise replace(first, also=tuple(others))
     return record
 
 

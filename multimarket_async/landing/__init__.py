@@ -3,4 +3,5 @@
 from multimarket_async.landing.directory import Landing, is_content
 from multimarket_async.landing.files import compiled, count_waiting, deliver, torn
 from multimarket_async.landing.quarantine import Quarantine, QuarantinedFile, report_changed
+from multimarket_async.landing.rejects import RejectsFile
 from multimarket_async.landing.waiting import UnknownFiles, WaitingFile

@@ -7,7 +7,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,8 @@ import structlog
 
 from multimarket_async.errors import Rejected
 from multimarket_async.files_io import atomic_write
+from multimarket_async.landing.rejected_lines import described
+from multimarket_async.landing.rejects import REJECTS, Rejects, RejectsWriter
 from multimarket_async.landing.rename import LONGEST_NAME_BYTES, free_names, place, rename_new
 
 log = structlog.get_logger()
@@ -59,11 +61,15 @@ class QuarantinedFile:
 
 
 class Quarantine:
-    """data/quarantine/<feed>: add, list, replay into the landing directory."""
+    """data/quarantine/<feed>: add, list, replay into the landing directory.
+
+    records: the rejected records of files that were accepted without them.
+    """
 
     def __init__(self, folder: Path, sources: Path, suffixes: tuple[str, ...] = (".json",)) -> None:
         self.folder = folder
         self._sources = sources
+        self.records = Rejects(folder, sources, suffixes)
         self._suffixes = suffixes
         self._codes: dict[tuple[str, int], str] = {}
 
@@ -71,7 +77,7 @@ class Quarantine:
         """Move a bad file here, its reason first: a crash in between leaves the file where it was."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in free_names(path.name, self._suffixes, LONGEST):
-            if name.endswith(REASON) or _exists(self.folder / name):
+            if not _is_content(name) or _exists(self.folder / name):
                 continue
             attempts = self._attempts(path.name, name)
             history = {"attempts": attempts} if attempts else {}
@@ -111,7 +117,7 @@ class Quarantine:
         """The number of files in quarantine, without reading any."""
         if not self.folder.exists():
             return 0
-        return sum(not entry.name.endswith(REASON) and entry.name[0] != "." for entry in os.scandir(self.folder))
+        return sum(_is_content(entry.name) for entry in os.scandir(self.folder))
 
     def each(self) -> Iterator[QuarantinedFile]:
         """The files in quarantine, in no order; memory holds none of them."""
@@ -120,6 +126,14 @@ class Quarantine:
         for entry in os.scandir(self.folder):
             if _is_content(entry.name):
                 yield QuarantinedFile(Path(entry.path), self._reason_for(entry.name))
+
+    def rejects(self, name: str, receipt: str) -> AbstractContextManager[RejectsWriter]:
+        """Writes the rejected records of an accepted file; see `Rejects.writing`."""
+        return self.records.writing(name, receipt)
+
+    def records_rejected(self) -> Counter[str]:
+        """The number of rejected records of accepted files, by code."""
+        return self.records.codes()
 
     def replay(self, file: QuarantinedFile, now: datetime) -> Path:
         """Send a file back to the landing directory under the name it had; its history stays."""
@@ -133,7 +147,9 @@ class Quarantine:
         return placed
 
     def replayed_at(self, name: str) -> str | None:
-        """The time of the last replay of a file of this name; None if there was none."""
+        """The time of the last replay of a file of this name, or of a list of records; None if there was none."""
+        if name.endswith(REJECTS):
+            return self.records.replayed_at(name)
         attempts = _read(self._history_of(name)).get("attempts", [])
         return attempts[-1]["replayed_at"] if attempts else None
 
@@ -171,7 +187,7 @@ def report_changed(quarantines: Iterable["Quarantine"]) -> None:
 
 
 def _is_content(name: str) -> bool:
-    return not name.endswith(REASON) and not name.startswith(".")
+    return not name.endswith((REASON, REJECTS)) and not name.startswith(".")
 
 
 def _since(entry: os.DirEntry[str]) -> int:
@@ -208,13 +224,5 @@ def _upgraded(reason: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reason(path: Path, rejected: Rejected, facts: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "code": rejected.code,
-        "sentence": rejected.sentence,
-        "pointer": rejected.pointer,
-        "line": rejected.line,
-        "column": rejected.column,
-        "file": path.name,
-        **facts,
-        **(rejected.facts or {}),
-    }
+    also = {"also": [described(reason) for reason in rejected.also]} if rejected.also else {}
+    return {**described(rejected), "file": path.name, **facts, **(rejected.facts or {}), **also}

@@ -37,7 +37,9 @@ LINE_WIDTHS = {
     "kpi_age_s": 9,
 }
 # Facts of a reason that `reason_lines` shows in a place of their own, or not at all.
-_SHOWN_APART = frozenset(("code", "sentence", "pointer", "line", "column", "file", "feed", "attempts", "changed_ns"))
+_SHOWN_APART = frozenset(
+    ("code", "sentence", "pointer", "line", "column", "file", "feed", "attempts", "changed_ns", "also")
+)
 
 
 @contextmanager
@@ -169,11 +171,18 @@ def reason_lines(feed: str, file: QuarantinedFile) -> Iterator[str]:
         "replayed before: {replayed_at}, was {code} {pointer}".format_map({"pointer": "", **attempt})
         for attempt in reason.get("attempts", [])
     )
-    tail = [*facts, *attempts, f"file: {printable(str(file.path))}"]
+    also = (f"also {sentence_of(other)}" for other in reason.get("also", []))
+    tail = [*also, *facts, *attempts, f"file: {printable(str(file.path))}"]
     yield from map(escape_control_chars, head)
     yield from _excerpt(file)
     yield from map(escape_control_chars, tail)
     yield f"Correct it there, then send it back: quarantine replay {escape_control_chars(name)}"
+
+
+def sentence_of(reason: Mapping[str, Any]) -> str:
+    """The code of a reason, its place and its sentence."""
+    pointer = f" at {reason['pointer']}" if reason.get("pointer") else ""
+    return f"{reason.get('code')}{pointer}: {reason.get('sentence')}"
 
 
 def _excerpt(file: QuarantinedFile) -> list[str]:
