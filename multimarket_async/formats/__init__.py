@@ -9,6 +9,8 @@ A domain declares a format and hands it the function that makes a record of a ro
 Any of these files may be compressed with gzip.
 """
 
-from multimarket_async.formats.columns import Boolean, Column, Date, Instant, Integer, Money, Number, Text
+from multimarket_async.formats.columns import Boolean, Column, Text
 from multimarket_async.formats.csv_files import Csv
+from multimarket_async.formats.dates import Date, Instant
 from multimarket_async.formats.json_files import Json
+from multimarket_async.formats.numbers import Integer, Money, Number

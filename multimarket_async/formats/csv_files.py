@@ -9,9 +9,11 @@ from pydantic import ValidationError
 
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import IncomingFile, Record, RejectedRecord
-from multimarket_async.formats.columns import Column, DateOrder, DecimalMark, Parse, Text
+from multimarket_async.formats.columns import Column, Parse, Text
 from multimarket_async.formats.csv_rows import Rows
+from multimarket_async.formats.dates import DateOrder
 from multimarket_async.formats.found import conventions_of, delimiter_of, encoding_of, plain_name
+from multimarket_async.formats.numbers import DecimalMark
 from multimarket_async.formats.records import Make, at_line, reasons_of
 from multimarket_async.formats.texts import MAX_BYTES, chunks, decoded, lines
 from multimarket_async.strict_json import pointer_to, shown

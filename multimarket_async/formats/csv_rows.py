@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from multimarket_async.errors import Rejected
 
 FIELD_CHARS = 1 << 17
-ROW_LINES = 1000
+ROW_LINES, ROW_CHARS = 1000, 1 << 20
 # Lines that are read again after broken quotes: a bound on the work, which otherwise grows with its square.
 LINES_AGAIN = 100_000
 
@@ -71,10 +71,11 @@ class Rows:
         return csv.reader(lines, delimiter=self._delimiter, skipinitialspace=True, strict=True)
 
     def _next_lines(self) -> Iterator[str]:
-        lines, again, source = self.lines, self._again, self._source
+        lines, again, source, chars = self.lines, self._again, self._source, 0
         while (line := again.popleft() if again else next(source, None)) is not None:
             lines.append(line)
-            if len(lines) > ROW_LINES:
+            chars = len(line) + (chars if len(lines) > 1 else 0)
+            if len(lines) > ROW_LINES or chars > ROW_CHARS:
                 raise csv.Error
             yield line
 

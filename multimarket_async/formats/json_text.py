@@ -99,17 +99,19 @@ class JsonText:
         return self._text[start:end]
 
     def _read_on(self, chars: int) -> bool:
-        """Have so many characters in memory, from the current place on; False if there are no more. Raises Rejected."""
-        self.place()
+        """Have so many characters in memory, from the current place on; False if nothing is left. Raises Rejected."""
         pieces, size = [self._text[self._at :]], len(self._text) - self._at
         while size < max(chars, 1) and (text := next(self._texts, "")):
             pieces.append(text)
             size += len(text)
         if size > VALUE_CHARS:
             raise self._rejected(self._at, "record_too_large", f"A value has more than {VALUE_CHARS} characters")
+        if len(pieces) == 1:
+            return False
+        self.place()
         self._text, self._line_start = "".join(pieces), self._line_start - self._at
         self._at = self._counted = 0
-        return len(pieces) > 1
+        return True
 
     def _fault(self, at: int, why: str, *, cut: bool) -> Rejected:
         """A fault of syntax. cut: more bytes could complete the text."""
