@@ -29,9 +29,9 @@ class Column:
         """The convention that was declared for its values; None: it is to be found."""
         return ""
 
-    def parser(self, convention: str) -> Parse:
-        """The function that reads a value. It raises Rejected."""
-        value, nullable = self.value(convention), self.nullable
+    def parser(self, convention: str | None) -> Parse:
+        """The function that reads a value. It raises Rejected. convention: None where any will do."""
+        value, nullable = self.value(convention or next(iter(self.conventions), "")), self.nullable
 
         def parse(text: str) -> Any:
             if text := text.strip():

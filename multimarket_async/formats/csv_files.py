@@ -51,7 +51,7 @@ class Csv:
 
     def reader(self, make: Make) -> Callable[[IncomingFile], Iterator[Record]]:
         """The `read` of a feed. make: a document or follow-up from a row, its values by the fields of the columns."""
-        return lambda file: _records(_opened(self, file), make)
+        return lambda file: _records(self, file, make)
 
 
 class _Cell(NamedTuple):
@@ -85,8 +85,10 @@ def _opened(csv: Csv, file: IncomingFile) -> _Opened:
     declared = {name: column.declared(csv.decimal, csv.dates) for name, (_, column) in columns.items()}
     found = _found(columns, declared, Rows(open_lines(), delimiter))
     _log(csv, file, encoding.name, delimiter, found)
-    parsers = {name: column.parser(found.get(name) or declared[name] or "") for name, (_, column) in columns.items()}
-    cells = tuple(_Cell(column.field, place, parsers[name], name) for name, (place, column) in columns.items())
+    cells = tuple(
+        _Cell(column.field, place, column.parser(found.get(name) or declared[name]), name)
+        for name, (place, column) in columns.items()
+    )
     head = encoding.bom + "".join(rows.lines).encode(encoding.name)
     return _Opened(rows, cells, len(header), head, encoding.name)
 
@@ -136,7 +138,8 @@ def _log(csv: Csv, file: IncomingFile, encoding: str, delimiter: str, convention
         log.info("format.found", feed=file.feed, file=file.name, **facts)
 
 
-def _records(opened: _Opened, make: Make) -> Iterator[Record]:
+def _records(csv: Csv, file: IncomingFile, make: Make) -> Iterator[Record]:
+    opened = _opened(csv, file)
     rows, fields = opened.rows, opened.fields
     cells = [(cell.field, cell.place, cell.parse) for cell in opened.cells]
     for row in rows:

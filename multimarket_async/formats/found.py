@@ -54,12 +54,15 @@ def delimiter_of(open_lines: Callable[[], Iterator[str]], columns: Collection[st
 
 
 def conventions_of(rows: Iterable[list[str]], columns: dict[str, tuple[int, Column]]) -> dict[str, str]:
-    """The decimal mark or the order of dates of each column. columns: by header, with their place. Raises Rejected."""
+    """The decimal mark or the order of dates of each column. columns: by header, with their place. Raises Rejected.
+
+    A column whose values mean the same under every convention has none.
+    """
     evidence = [(place, _Evidence(header, column)) for header, (place, column) in columns.items()]
     for row in rows:
         for place, found in evidence:
             found.add(row[place])
-    return {found.header: found.decided() for _, found in evidence}
+    return {found.header: convention for _, found in evidence if (convention := found.decided())}
 
 
 class _Evidence:
@@ -98,7 +101,7 @@ class _Evidence:
         return frozenset(readings or self._conventions)
 
     def decided(self) -> str:
-        """The convention of all values. Raises Rejected."""
+        """The convention of all values; "" if any will do. Raises Rejected."""
         possible = frozenset(self._conventions).intersection(*self._votes)
         if not possible:
             return self._majority()
@@ -106,7 +109,7 @@ class _Evidence:
             raise self._rejected(
                 "ambiguous", f"{shown(self._ambiguous)} can be read in two ways, and no other value decides"
             )
-        return next(name for name in self._conventions if name in possible)
+        return "" if len(possible) == len(self._conventions) else min(possible)
 
     def _majority(self) -> str:
         """Harmless only where every value can be read in one way alone: then the others are rejected records."""

@@ -15,6 +15,10 @@ from multimarket_async.formats.records import Make, at_line, reasons_of
 from multimarket_async.formats.texts import MAX_BYTES, Encoding, chunks, decoded, encoding_by_mark
 from multimarket_async.strict_json import faults, loads, shown
 
+# At the start of a file, in RFC 7464 at the start of a record: behind it are the records themselves, whatever the
+# pointer. It is the head of rejected ones.
+RECORDS = "\x1e"
+
 
 @dataclass(frozen=True)
 class Json:
@@ -32,12 +36,13 @@ class Json:
 
 
 class _Element(NamedTuple):
-    """The text of a record, and its place. ended: more bytes could not complete it."""
+    """The text of a record, and its place. ended: more bytes could not complete it. chars: with its line end."""
 
     text: str
     line: int
     column: int
     ended: bool = True
+    chars: int = 0
 
 
 def _records(form: Json, file: IncomingFile, make: Make) -> Iterator[Record]:
@@ -48,13 +53,15 @@ def _records(form: Json, file: IncomingFile, make: Make) -> Iterator[Record]:
         raise Rejected("not_utf8", "The file is UTF-16 text; save it as UTF-8.")
     text = JsonText(decoded(chain([start], content), encoding))
     for element in _elements(text, form.at):
-        yield _record(element, make)
+        yield _record(element, make, RECORDS.encode() if form.at else b"")
 
 
 def _elements(text: JsonText, at: str) -> Iterator[_Element]:
     if not text.next_char():
         raise Rejected("empty_file", "The file is empty.", unfinished=True)
-    if at:
+    if text.passes(RECORDS):
+        yield from _of_sequence(text)
+    elif at:
         yield from _inside(text, at, at.split("/")[1:])
         text.end()
     elif text.next_char() == "[":
@@ -141,12 +148,22 @@ def _is_object(text: str) -> bool:
 
 def _of_lines(text: JsonText) -> Iterator[_Element]:
     while text.next_char():
-        yield _line(text)
+        line = _line(text)
+        yield line if line.text.endswith("}") else _begun_by(text, line)
+
+
+def _begun_by(text: JsonText, line: _Element) -> _Element:
+    """The object on several lines that this line begins; the line, if it begins none."""
+    text.back(line.chars)
+    try:
+        return _whole(text)
+    except Rejected:
+        return _line(text)
 
 
 def _line(text: JsonText) -> _Element:
     place, line = text.place(), text.rest_of_line()
-    return _Element(line.rstrip(" \t\r\n"), *place, ended=line.endswith("\n"))
+    return _Element(line.rstrip(" \t\r\n"), *place, ended=line.endswith("\n"), chars=len(line))
 
 
 def _whole(text: JsonText) -> _Element:
@@ -155,18 +172,18 @@ def _whole(text: JsonText) -> _Element:
     return _Element(text.value(), *place)
 
 
-def _record(element: _Element, make: Make) -> Record:
+def _record(element: _Element, make: Make, head: bytes) -> Record:
     content = element.text.encode()
     try:
         tree = loads(content)
     except Rejected as fault:
-        return _rejected(element, [_moved(reason, element) for reason in faults(content) or [fault]])
+        return _rejected(element, head, [_moved(reason, element) for reason in faults(content) or [fault]])
     if not isinstance(tree, dict):
-        return _rejected(element, [Rejected("not_an_object", f"A record is an object, and not {shown(tree)}.")])
+        return _rejected(element, head, [Rejected("not_an_object", f"A record is an object, and not {shown(tree)}.")])
     try:
         return make(tree)
     except (Rejected, ValidationError) as error:
-        return _rejected(element, reasons_of(error))
+        return _rejected(element, head, reasons_of(error))
 
 
 def _moved(fault: Rejected, element: _Element) -> Rejected:
@@ -181,6 +198,6 @@ def _moved(fault: Rejected, element: _Element) -> Rejected:
     return replace(fault, sentence=sentence, line=line, column=column)
 
 
-def _rejected(element: _Element, reasons: list[Rejected]) -> RejectedRecord:
+def _rejected(element: _Element, head: bytes, reasons: list[Rejected]) -> RejectedRecord:
     placed = tuple(at_line(reason, element.line, unfinished=not element.ended) for reason in reasons)
-    return RejectedRecord(placed, element.line, element.text.encode())
+    return RejectedRecord(placed, element.line, element.text.encode(), head)

@@ -94,6 +94,10 @@ class JsonText:
                 return self._passed(len(self._text))
         return self._passed(end + 1)
 
+    def back(self, chars: int) -> None:
+        """Go back by so many characters of what was passed last."""
+        self._at -= chars
+
     def _passed(self, end: int) -> str:
         start, self._at = self._at, end
         return self._text[start:end]

@@ -73,7 +73,7 @@ def _finite(number: float, text: str) -> float:
 class Integer(_Numeric):
     """A whole number of 64 bits. A fraction of zeros, as in 12.0, may follow; an exponent may not."""
 
-    def parser(self, convention: str) -> Parse:  # noqa: D102
+    def parser(self, convention: str | None) -> Parse:  # noqa: D102
         parse = super().parser(convention)
         # Most values are plain digits: for these the rest is skipped.
         return lambda text: (

@@ -49,7 +49,7 @@ def test_a_column_that_fits_both_marks_is_ambiguous() -> None:
 
 
 def test_a_value_against_its_column_is_a_rejected_record() -> None:
-    """Where no value could be read in two ways, the few are wrong."""
+    """The few are wrong, as no value can be read in two ways."""
     assert rejects(records(*column(Number("v"), ["1,5", "2,5", "3.75"]))) == [(4, b"2;3.75", ["not_a_number"])]
 
 

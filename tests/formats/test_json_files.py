@@ -45,6 +45,21 @@ def test_a_bad_record_leaves_the_others(form: str) -> None:
     assert [found[0], found[2]] == [{"a": 1}, {"a": 3}]
 
 
+def test_a_rejected_record_is_a_file_again_behind_its_head() -> None:
+    """Also where the records of a delivery lie inside an object, and one of them on several lines."""
+    texts = ['{"b": {"c": NaN}}', '{\n"a": NaN,\n"b": {"c": 1}\n}', '{"a": -Infinity}']
+    for at, form in (("", "[%s]"), ("/results", ANSWER)):
+        found = records(Json(at=at), form % ",\n".join(texts))
+        heads = {record.head for record in found if isinstance(record, RejectedRecord)}
+        assert len(heads) == 1
+        again = records(Json(at=at), heads.pop() + "\n".join(["", *texts, ""]).encode())
+        assert [raw for _, raw, _ in rejects(again)] == [raw for _, raw, _ in rejects(found)]
+
+
+def test_a_record_on_several_lines_among_lines() -> None:
+    assert records(Json(), '{"a": 1}\n{\n"a": 2\n}\n{"a": 3}\n') == [{"a": 1}, {"a": 2}, {"a": 3}]
+
+
 def test_an_element_that_is_no_object_is_rejected() -> None:
     found = records(Json(), '[{"a": 1}, 12, [], "x", null]')
     assert [(raw, codes) for _, raw, codes in rejects(found)] == [
@@ -191,7 +206,7 @@ def test_no_bytes_raise_anything_but_rejected(at: str, content: bytes, start: by
 
 @pytest.mark.parametrize("form", ["[%s]", "%s"])
 def test_records_longer_than_what_is_read_at_a_time(form: str) -> None:
-    """Wherever the text is cut in between, and with the right line for what is rejected."""
+    """The text is cut in between, anywhere; and with the right line for what is rejected."""
     trees = [{"number": number, "text": 'é\\"x' * (number * 997 % 40_000)} for number in range(40)]
     texts = [json.dumps(tree) for tree in trees]
     texts.insert(20, '\n\n{"a": NaN}')
