@@ -17,6 +17,7 @@ class FeedFiles:
     oldest_since: arrival of the oldest waiting file; None if none waits.
     early: follow-ups, among those stored, whose document has not come.
     unknown: other entries of its landing directory, which stay there.
+    rejects: rejected records of archived files that are listed in quarantine, by code.
     """
 
     feed: str
@@ -28,6 +29,7 @@ class FeedFiles:
     quarantined: Counter[str] = field(default_factory=Counter)
     early: int = 0
     unknown: UnknownFiles = field(default_factory=UnknownFiles)
+    rejects: Counter[str] = field(default_factory=Counter)
 
     @property
     def duplicate(self) -> int:
@@ -49,7 +51,8 @@ def on_disk(landing: Landing, stored: int, early: int = 0) -> FeedFiles:
     waiting = waiting_in(landing)  # before the archive: a file that is moved meanwhile counts twice rather than never
     archived = landing.archived_files()
     quarantined = landing.quarantine.codes()
-    return replace(waiting, archived=archived, stored=stored, quarantined=quarantined, early=early)
+    rejects = landing.quarantine.records_rejected()
+    return replace(waiting, archived=archived, stored=stored, quarantined=quarantined, early=early, rejects=rejects)
 
 
 def waiting_in(landing: Landing) -> FeedFiles:

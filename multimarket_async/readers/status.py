@@ -31,6 +31,9 @@ class FeedStatus(BaseModel):
     duplicate: int | None
     quarantined: int
     by_reason: dict[str, int]
+    rejects: dict[str, int] = Field(
+        description="rejected records of files that were accepted without them, listed in quarantine, by code"
+    )
     early: int | None = Field(
         description="follow-ups among the stored files whose document has not come; null: unknown"
     )
@@ -177,6 +180,7 @@ def feed_status(
         duplicate=files.duplicate if known else None,
         quarantined=files.quarantined.total(),
         by_reason=dict(files.quarantined.most_common()),
+        rejects=dict(files.rejects.most_common()),
         early=files.early,
         unknown=files.unknown.files,
         unknown_example=files.unknown.example,

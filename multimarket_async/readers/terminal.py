@@ -10,9 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from multimarket_async.landing import QuarantinedFile
+from multimarket_async.landing import QuarantinedFile, RejectsFile
 from multimarket_async.landing.waiting import printable
 from multimarket_async.logs import escape_control_chars
+from multimarket_async.readers.rejects import by_code, sentence_of, title
 from multimarket_async.readers.source_excerpt import excerpt
 from multimarket_async.readers.status import FeedStatus, StatusResponse
 from multimarket_async.readers.tables import plain
@@ -62,7 +63,8 @@ class _Rate(ProgressColumn):
 
 def status_screen(status: StatusResponse, *, live: bool = False) -> Group:
     """The feeds, their latency, and the age of the KPIs. live: one of several readings, with rates."""
-    lines = [*_latency(status.latency), *map(Text, (*early_lines(status.feeds), *unknown_lines(status.feeds)))]
+    notes = (*early_lines(status.feeds), *records_lines(status.feeds), *unknown_lines(status.feeds))
+    lines = [*_latency(status.latency), *map(Text, notes)]
     lines.append(Text(status.freshness(), _alarm(status.kpi.stale)))
     if status.mongo.why:
         why = f"{status.mongo.why}. Stored and KPIs are as they were last known."
@@ -94,6 +96,14 @@ def feeds_table(
 def early_lines(feeds: Iterable[FeedStatus]) -> Iterator[str]:
     """The feeds with follow-ups that were stored before their document."""
     return (f"{feed.feed}: {feed.early:,} follow-ups wait for their document." for feed in feeds if feed.early)
+
+
+def records_lines(feeds: Iterable[FeedStatus]) -> Iterator[str]:
+    """The feeds with rejected records of files that were accepted without them."""
+    for feed in feeds:
+        if feed.rejects:
+            codes = escape_control_chars(by_code(feed.rejects))
+            yield f"{feed.feed}: {sum(feed.rejects.values()):,} rejected records are in quarantine ({codes})."
 
 
 def unknown_lines(feeds: Iterable[FeedStatus]) -> Iterator[str]:
@@ -144,13 +154,21 @@ def _alarm(wrong: Any) -> str:
     return "bold red" if wrong else ""
 
 
-def quarantine_table(files: Sequence[tuple[str, QuarantinedFile]]) -> Table:
-    """A row for each (feed, file)."""
-    table = plain("Quarantined", "Feed", "File", "Code", "Why", "Since", title=f"{len(files)} files in quarantine")
+def quarantine_table(
+    files: Sequence[tuple[str, QuarantinedFile]], lists: Sequence[tuple[str, RejectsFile]] = ()
+) -> Table:
+    """A row for each file, and for each list of rejected records, with its feed."""
+    records = sum(rejects.records for _, rejects in lists)
+    heading = f"{len(files)} files in quarantine" + (f", and {records:,} records of other files" if lists else "")
+    table = plain("Quarantined", "Feed", "File", "Code", "Why", "Since", title=heading)
     for feed, file in files:
         when, name = str(file.reason.get("quarantined_at", ""))[:19], printable(file.path.name)
         since = "changed" if file.changed() else ""
         cells = (when, feed, name, file.reason["code"], file.reason["sentence"], since)
+        table.add_row(*(Text(escape_control_chars(cell)) for cell in cells))
+    for feed, rejects in lists:
+        when, name = rejects.written_at.isoformat()[:19], printable(rejects.path.name)
+        cells = (when, feed, name, by_code(rejects.codes), title(rejects), "")
         table.add_row(*(Text(escape_control_chars(cell)) for cell in cells))
     return table
 
@@ -177,12 +195,6 @@ def reason_lines(feed: str, file: QuarantinedFile) -> Iterator[str]:
     yield from _excerpt(file)
     yield from map(escape_control_chars, tail)
     yield f"Correct it there, then send it back: quarantine replay {escape_control_chars(name)}"
-
-
-def sentence_of(reason: Mapping[str, Any]) -> str:
-    """The code of a reason, its place and its sentence."""
-    pointer = f" at {reason['pointer']}" if reason.get("pointer") else ""
-    return f"{reason.get('code')}{pointer}: {reason.get('sentence')}"
 
 
 def _excerpt(file: QuarantinedFile) -> list[str]:

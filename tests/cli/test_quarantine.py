@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from multimarket_async.errors import Rejected
+from multimarket_async.feeds import RejectedRecord
+from multimarket_async.landing import Landing
+
 pytestmark = pytest.mark.slow
 
 ORDER = {
@@ -183,6 +187,124 @@ def test_an_entry_that_is_no_file_is_shown_without_its_text(shop: Shop, stand_in
     shown = shop.out("quarantine", "show", "odd.json")
     assert shown.startswith("site_web/odd.json: not_a_regular_file\n")
     assert "localhost" not in shown
+
+
+# --- rejected records --------------------------------------------------------------------------
+
+
+def keep_rest(shop: Shop, *raws: str, name: str = "many.json") -> Path:
+    """The list that a feed writes which keeps the rest of a file."""
+    landing = Landing(shop.data, "site_web")
+    reasons = (
+        Rejected("bad_price", "It is \x1b[31mno price.", "/price", 3, 7),
+        Rejected("no_model", "A bike has a model."),
+    )
+    with landing.quarantine.rejects(name, name) as rejects:
+        for number, raw in enumerate(raws, 1):
+            rejects.add(RejectedRecord(reasons, number, raw.encode()))
+    return landing.quarantine.folder / f"{name}.rejects.jsonl"
+
+
+def test_rejected_records_are_listed_after_the_files(shop: Shop) -> None:
+    """How many of which file, by code; `--code` finds them, and `--changed` asks for files only."""
+    shop.put("bad.json", "[]")
+    shop.collect()
+    keep_rest(shop, "1", "2")
+    shown = shop.out("quarantine", "list")
+    assert "1 files in quarantine, and 2 records of other files" in shown
+    [file, records] = json.loads(shop.out("quarantine", "list", "--format", "json"))
+    assert file["file"] == "bad.json"
+    assert {key: records[key] for key in ("feed", "file", "path", "code", "sentence", "records", "codes")} == {
+        "feed": "site_web",
+        "file": "many.json",
+        "path": "data/quarantine/site_web/many.json.rejects.jsonl",
+        "code": "bad_price",
+        "sentence": "2 records of many.json",
+        "records": 2,
+        "codes": {"bad_price": 2},
+    }
+    for words, found in (
+        (("--code", "bad_price"), ["many.json"]),
+        (("--code", "not_an_object"), ["bad.json"]),
+        (("--feed", "boutique_physique"), []),
+        (("--changed",), []),
+    ):
+        listed = json.loads(shop.out("quarantine", "list", "--format", "json", *words))
+        assert [entry["file"] for entry in listed] == found
+
+
+def test_rejected_records_are_shown_with_all_reasons(shop: Shop) -> None:
+    """Each with its line and its text, which can do a terminal no harm, up to a number; as JSON all of them."""
+    keep_rest(shop, *("\x1b]0;evil\x07\r\nsecond line" for _ in range(60)))
+    name = "many.json.rejects.jsonl"
+    shown = shop.out("quarantine", "show", name)
+    assert shown.startswith(f"site_web/{name}: 60 records of many.json; the rest of it was accepted\n")
+    assert "\x1b" not in shown
+    assert (
+        "line 2:\n"
+        "  bad_price at /price: It is \\x1b[31mno price.\n"
+        "  no_model: A bike has a model.\n"
+        "  | \\x1b]0;evil\\x07\n"
+        "  | second line\n"
+    ) in shown
+    assert shown.count("second line") == 50
+    assert "... and 10 more; --format json shows all." in shown
+    assert shown.endswith(f"then send them back: quarantine replay {name}\n")
+    data = json.loads(shop.out("quarantine", "show", name, "--format", "json"))
+    assert (data["records"], len(data["rejected"])) == (60, 60)
+    assert data["rejected"][59]["line"] == 60
+
+
+def test_a_list_that_was_damaged_is_shown(shop: Shop) -> None:
+    """Whatever its lines have become; replaying it names the line, and sends nothing."""
+    path = keep_rest(shop, "1")
+    lines = ["{", '{"reasons": 1, "raw": 2}', '{"reasons": ["odd", {}], "line": null}']
+    path.write_text(path.read_text() + "\n".join(lines))
+    shown = shop.out("quarantine", "show", path.name)
+    assert "unknown: this line of the list is damaged" in shown
+    assert "  odd\n" in shown
+    sentence = shop.out("quarantine", "replay", path.name, expect=3)
+    assert re.match(r"error: Line 2 of .*many\.json\.rejects\.jsonl has no text `raw`", sentence)
+    assert list((shop.data / "sources/site_web").glob("[!.]*")) == []
+
+
+def test_corrected_records_are_replayed_and_collected(shop: Shop) -> None:
+    """A record is corrected in place, and stored from a file of its own; a second replay says that it is done."""
+    path = keep_rest(shop, json.dumps(ORDER).replace("8500.0", "NaN"))
+    path.write_text(path.read_text().replace("NaN", "8500.0"))
+    sent = shop.out("quarantine", "replay", path.name)
+    assert sent.startswith("0 files and 1 rejected records went back to data/sources")
+    assert shop.collect()[-1]["stored"] == 1
+    assert [file.name for file in (shop.data / "archive/site_web").glob("*/*")] == ["many.replay.json"]
+    again = shop.out("quarantine", "replay", path.name)
+    assert re.match(
+        r"0 files went back to data/sources: many\.json\.rejects\.jsonl went back already, at 20\d\d-", again
+    )
+    assert json.loads(shop.out("quarantine", "list", "--format", "json")) == []
+
+
+def test_all_go_back_together(shop: Shop) -> None:
+    """Files and records; by code only those with it, and with `--changed` files only."""
+    shop.put("bad.json", "[]")
+    shop.collect()
+    keep_rest(shop, "1", "2")
+    keep_rest(shop, "3", name="other.json")
+    assert shop.out("quarantine", "replay", "--changed").startswith("0 files went back")
+    assert shop.out("quarantine", "replay", "--code", "conflict").startswith("0 files went back")
+    assert shop.out("quarantine", "replay").startswith("1 files and 3 rejected records went back")
+
+
+def test_all_reasons_of_a_file_are_shown(shop: Shop) -> None:
+    """The first with its place in the text, the others after it."""
+    landing = Landing(shop.data, "site_web")
+    shop.put("bad.json", TEXT)
+    also = (Rejected("bad_date", "It is no date.", "/date_commande"), Rejected("no_city", "A city is missing."))
+    landing.quarantine.folder.mkdir(parents=True)
+    landing.quarantine.add(landing.sources / "bad.json", Rejected("bad_canal", "It is no canal.", also=also), {})
+    shown = shop.out("quarantine", "show", "bad.json")
+    assert "also bad_date at /date_commande: It is no date.\nalso no_city: A city is missing.\n" in shown
+    reason = json.loads(shop.out("quarantine", "show", "bad.json", "--format", "json"))
+    assert [other["code"] for other in reason["also"]] == ["bad_date", "no_city"]
 
 
 # --- status -----------------------------------------------------------------------------------

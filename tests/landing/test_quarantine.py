@@ -61,6 +61,17 @@ def test_the_facts_of_the_rejection_are_written_down(landing: Landing) -> None:
     assert (reason["sha256_stored"], reason["sha256_delivered"]) == ("d1", "d2")
 
 
+def test_all_reasons_are_written_down(landing: Landing) -> None:
+    """The first as before; the others in a list, each with its place."""
+    also = (Rejected("no_city", "it is missing", "/city"), Rejected("late", "it is late", "", 1, 2))
+    reason = _reason(_quarantine(landing, "1.json", rejected=Rejected("a", "first", also=also)))
+    assert (reason["code"], reason["sentence"]) == ("a", "first")
+    assert reason["also"] == [
+        {"code": "no_city", "sentence": "it is missing", "pointer": "/city", "line": None, "column": None},
+        {"code": "late", "sentence": "it is late", "pointer": "", "line": 1, "column": 2},
+    ]
+
+
 def test_the_reason_comes_first(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the move the reason is there already: no file in quarantine is ever without one."""
     there: list[str] = []

@@ -94,6 +94,15 @@ def test_files_of_another_kind_are_shown() -> None:
     assert "another kind" not in on_screen(status())
 
 
+def test_rejected_records_are_shown() -> None:
+    """How many, and why."""
+    reading = status()
+    reading.feeds[0].rejects = {"bad_price": 1_000, "no_model": 2}
+    shown = on_screen(reading)
+    assert "site_web: 1,002 rejected records are in quarantine (1,000 bad_price, 2 no_model)." in shown
+    assert "rejected records" not in on_screen(status())
+
+
 def test_a_single_reading_shows_received_files_and_reasons() -> None:
     """The equation of conservation, with the codes of the quarantined files."""
     early = status().feeds[0].model_copy(update={"early": 3})

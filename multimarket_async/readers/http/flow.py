@@ -160,4 +160,5 @@ def _moved(counted: FeedFiles, since: Counter[tuple[str, str]], now: FeedFiles) 
         archived=counted.archived + stored + duplicate,
         stored=counted.stored + stored,
         quarantined=counted.quarantined + collected,
+        rejects=counted.rejects,
     )

@@ -2,13 +2,14 @@
 
 import asyncio
 import heapq
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
-from multimarket_async.landing import QuarantinedFile
+from multimarket_async.landing import Landing, QuarantinedFile, RejectsFile
 from multimarket_async.readers.http.flow import Flow
 from multimarket_async.readers.http.problems import Problem, responses
 from multimarket_async.readers.http.sources import Sources
@@ -30,10 +31,22 @@ class Quarantined(BaseModel):
     quarantined_at: str | None
 
 
+class Rejects(BaseModel):
+    """Rejected records of a file that was accepted without them, in a list in quarantine."""
+
+    list: str = Field(description="the name of the list, for `quarantine show` and `quarantine replay`")
+    file: str
+    feed: str
+    records: int
+    by_reason: dict[str, int] = Field(description="number of records by the code of their first reason")
+    written_at: AwareDatetime
+
+
 class QuarantineResponse(BaseModel):
-    """The last quarantined files, newest first."""
+    """The last quarantined files and the last lists of rejected records, newest first."""
 
     files: list[Quarantined]
+    rejects: list[Rejects]
 
 
 def routes(sources: Sources, flow: Flow) -> APIRouter:
@@ -52,7 +65,7 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
         responses=responses(HTTPStatus.UNPROCESSABLE_ENTITY),
     )
     async def quarantine(
-        limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="maximum number of files")] = 50,
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED, description="maximum number of files, and of lists")] = 50,
         feed: Annotated[
             str | None, Query(description="of this feed only", json_schema_extra={"enum": [*names]})
         ] = None,
@@ -62,16 +75,32 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY, f"There is no feed {feed[:100]}. There are: {', '.join(names)}."
             )
-        return QuarantineResponse(files=await asyncio.to_thread(_newest, sources, feed, limit))
+        landings = [landing for declared, landing in sources.feeds if feed in (None, declared.name)]
+        return await asyncio.to_thread(_newest, landings, limit)
 
     return router
 
 
-def _newest(sources: Sources, only: str | None, limit: int) -> list[Quarantined]:
-    landings = [landing for feed, landing in sources.feeds if only in (None, feed.name)]
+def _newest(landings: Sequence[Landing], limit: int) -> QuarantineResponse:
     files = [(file, landing.feed) for landing in landings for file in landing.quarantine.newest(limit)]
     newest = heapq.nlargest(limit, files, key=lambda pair: str(pair[0].reason.get("quarantined_at", "")))
-    return [_quarantined(file, feed) for file, feed in newest]
+    lists = [(rejects, landing.feed) for landing in landings for rejects in landing.quarantine.records.list()]
+    last = heapq.nlargest(limit, lists, key=lambda pair: pair[0].written_at)
+    return QuarantineResponse(
+        files=[_quarantined(file, feed) for file, feed in newest],
+        rejects=[_rejects(rejects, feed) for rejects, feed in last],
+    )
+
+
+def _rejects(rejects: RejectsFile, feed: str) -> Rejects:
+    return Rejects(
+        list=_text(rejects.path.name),
+        file=_text(rejects.file),
+        feed=feed,
+        records=rejects.records,
+        by_reason={_text(code): records for code, records in rejects.codes.most_common()},
+        written_at=rejects.written_at,
+    )
 
 
 def _quarantined(file: QuarantinedFile, feed: str) -> Quarantined:

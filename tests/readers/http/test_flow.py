@@ -10,7 +10,8 @@ import httpx
 from bson.int64 import Int64
 from prometheus_client.parser import text_string_to_metric_families
 
-from multimarket_async.errors import Unavailable
+from multimarket_async.errors import Rejected, Unavailable
+from multimarket_async.feeds import RejectedRecord
 from multimarket_async.readers.http.flow import Flow
 from multimarket_async.readers.http.minutes import Minutes
 from multimarket_async.readers.status import StatusResponse, read_status
@@ -163,6 +164,38 @@ async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) 
     assert [item["file"] for item in of_web] == ["third.json"]
     for wrong in ("feed=nowhere", "limit=0", "limit=501"):
         assert (await client.get(f"/api/quarantine?{wrong}")).status_code == 422
+
+
+async def test_rejected_records_are_listed_beside_the_files(shop: Any, client: httpx.AsyncClient) -> None:
+    """How many of which file, by code, newest first; the status counts them for each feed."""
+    assert (await client.get("/api/quarantine")).json() == {"files": [], "rejects": []}
+    record = RejectedRecord((Rejected("bad_price", "It is bad."), Rejected("also", "It is.")), 2, b"{}")
+    for index, name in ((0, "a.json"), (1, os.fsdecode(b"\xff.json"))):
+        with shop.sources.feeds[index][1].quarantine.rejects(name, name) as rejects:
+            rejects.add(record)
+            rejects.add(record)
+    [newest, oldest] = (await client.get("/api/quarantine")).json()["rejects"]
+    assert (newest["feed"], newest["file"]) == ("application_mobile", "\\udcff.json")
+    assert datetime.fromisoformat(oldest.pop("written_at")).tzinfo
+    assert oldest == {
+        "list": "a.json.rejects.jsonl",
+        "file": "a.json",
+        "feed": "site_web",
+        "records": 2,
+        "by_reason": {"bad_price": 2},
+    }
+    [of_web] = (await client.get("/api/quarantine?feed=site_web&limit=1")).json()["rejects"]
+    assert of_web["file"] == "a.json"
+    feeds = (await status_of(shop))["feeds"]
+    assert [feed["rejects"] for feed in feeds] == [{"bad_price": 2}, {"bad_price": 2}, {}]
+    assert feeds[0]["quarantined"] == 0
+
+
+async def test_files_of_another_kind_are_counted(shop: Any) -> None:
+    """For each feed, with the name of one of them."""
+    (shop.sources.feeds[1][1].sources / "notes.txt").touch()
+    feeds = (await status_of(shop))["feeds"]
+    assert [(feed["unknown"], feed["unknown_example"]) for feed in feeds] == [(0, None), (1, "notes.txt"), (0, None)]
 
 
 async def test_a_hostile_name_is_only_text(shop: Any, client: httpx.AsyncClient) -> None:

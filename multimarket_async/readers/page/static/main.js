@@ -9,7 +9,7 @@ import { showMore } from "./more.js";
 import { showQuarantine } from "./quarantine.js";
 import { duration, learn, moment, number, say, speak, spoken, title, translate } from "./words.js";
 
-const known = { kpis: [], rows: {}, files: [], status: null, about: null, lost: false, charts: true };
+const known = { kpis: [], rows: {}, quarantine: { files: [], rejects: [] }, status: null, about: null, lost: false, charts: true };
 
 async function refresh() {
   try {
@@ -39,9 +39,10 @@ async function measured() {
 }
 
 async function quarantined() {
-  const count = known.status.conservation.sum.quarantined;
-  if (count !== known.quarantined) known.files = (await ask("quarantine?limit=50")).files;
-  known.quarantined = count;
+  const { feeds, conservation } = known.status;
+  const counts = JSON.stringify([conservation.sum.quarantined, feeds.map(({ rejects }) => rejects)]);
+  if (counts !== known.quarantined) known.quarantine = await ask("quarantine?limit=50");
+  known.quarantined = counts;
 }
 
 function show() {
@@ -49,7 +50,7 @@ function show() {
   notices();
   if (!known.status) return;
   showFlow(known.status);
-  showQuarantine(known.status, known.files);
+  showQuarantine(known.status, known.quarantine);
   if (!empty()) showMinutes(known.status);
   const drawn = `${known.generation} ${spoken()}`;
   if (drawn === known.drawn) return;

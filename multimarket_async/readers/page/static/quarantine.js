@@ -1,4 +1,4 @@
-// Quarantined files and their reasons. File names and sentences can hold any text.
+// Quarantined files and rejected records, and their reasons. File names and sentences can hold any text.
 
 import { Card } from "./card.js";
 import { byId } from "./elements.js";
@@ -6,7 +6,7 @@ import { moment, number, say, title } from "./words.js";
 
 let cards;
 
-export function showQuarantine(status, files) {
+export function showQuarantine(status, { files, rejects }) {
   cards ??= { reasons: new Card(byId("reasons")), files: new Card(byId("files"), { chart: false, open: true }) };
   const rows = byReason(status);
   const all = rows.reduce((total, row) => total + row.files, 0);
@@ -20,13 +20,22 @@ export function showQuarantine(status, files) {
     values: summed(rows),
   });
   cards.files.show({
-    name: "quarantine", title: say("files"), rows: files, note: all > files.length ? say("newest_files", { count: number(files.length), all: number(all) }) : "",
+    name: "quarantine", title: say("files"), rows: newest(files, rejects), note: all > files.length ? say("newest_files", { count: number(files.length), all: number(all) }) : "",
     columns: [
       text("file", say("file")), text("feed", say("feed"), (row) => title(row.feed)), text("code", say("reason")),
       text("sentence", say("explanation")), text("quarantined_at", say("when"), (row) => moment(row.quarantined_at)),
     ],
   });
-  if (!all) byId("files").querySelector(".note").textContent = say("nothing_quarantined");
+  if (!all && !rejects.length) byId("files").querySelector(".note").textContent = say("nothing_quarantined");
+}
+
+/** Files, and lists of the rejected records of other files, newest first. */
+function newest(files, rejects) {
+  const lists = rejects.map(({ file, feed, records, by_reason: reasons, written_at: at }) => ({
+    file, feed, code: Object.keys(reasons).join(", "), sentence: say("records_of", { count: number(records) }), quarantined_at: at,
+  }));
+  const at = (row) => Date.parse(row.quarantined_at) || 0;
+  return [...files, ...lists].sort((one, other) => at(other) - at(one));
 }
 
 const text = (name, heading, shown = (row) => row[name]) => ({ name, title: heading, value: (row) => row[name], shown });
