@@ -1,13 +1,20 @@
 """Bytes of a file: decompressed as they are read, never more of them in memory than a part."""
 
 import gzip
+import io
+import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from multimarket_async.formats import Csv, Integer, Json, Text
+from multimarket_async.formats.json_text import JsonText
+from multimarket_async.formats.texts import lines
 from tests.formats.read import incoming, records, refusal
 
 PAIR = Csv({"id": Integer("id"), "note": Text("note")})
@@ -55,6 +62,29 @@ def test_the_limit_is_that_of_the_bytes_that_were_compressed() -> None:
     assert len(records(Csv(PAIR.columns, max_bytes=len(ROWS)), gzip.compress(ROWS))) == 20_000
     assert refusal(Csv(PAIR.columns, max_bytes=len(ROWS) - 1), ROWS).code == "file_too_large"
     assert refusal(Json(max_bytes=100), LINES).code == "file_too_large"
+
+
+PIECES = st.lists(st.one_of(st.text(max_size=3), st.sampled_from(["\r", "\n", "\r\n", "\u2028", "é"])))
+
+
+@given(PIECES)
+def test_lines_are_those_of_the_whole_text(pieces: list[str]) -> None:
+    """A text is cut anywhere while it is read, between CR and LF too."""
+    assert [*lines(pieces)] == io.StringIO("".join(pieces), newline="").readlines()
+
+
+OBJECT = {"a": [1.5, -20, None, True, False], "b": {"c": 'é😀\\"\n'}, "": "{}[],:"}
+
+
+@given(st.lists(st.integers(0, 200)), st.booleans(), st.sampled_from([None, 1]))
+def test_values_are_those_of_the_whole_text(cuts: list[int], escaped: bool, indent: int | None) -> None:
+    """A text is cut anywhere while it is read, within an escape too."""
+    whole = json.dumps(OBJECT, ensure_ascii=escaped, indent=indent)
+    ends = [*sorted(cuts), None]
+    text = JsonText(whole[start:end] for start, end in pairwise([0, *ends]))
+    assert text.value() == whole
+    text.end()
+    assert text.place()[0] == 1 + whole.count("\n")
 
 
 def test_records_come_while_the_file_is_read() -> None:
