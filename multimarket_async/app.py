@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import structlog
 
@@ -16,7 +16,7 @@ from multimarket_async.clock import Clock, pause
 from multimarket_async.collector import Collector, LatencyReporter
 from multimarket_async.discovery import declared, unusable
 from multimarket_async.domains import Feed, LoadedDomain
-from multimarket_async.errors import CannotContinue, Unavailable
+from multimarket_async.errors import CannotContinue, Unavailable, WrongSettings
 from multimarket_async.landing import Landing, report_changed
 from multimarket_async.meters import Meters
 from multimarket_async.producer import ArrivalProcess, Producer
@@ -48,10 +48,22 @@ class Workspace:
         """The last latency report of a collecting process, for `status`."""
         return self.settings.data_dir / "logs" / "latency.json"
 
+    def of(self, domain: str | None) -> Self:
+        """The same with the feeds of this domain only; None: of all."""
+        names = {feed.name for each in self.domains if domain in (None, each.name) for feed in each.feeds}
+        return replace(self, feeds=tuple((feed, landing) for feed, landing in self.feeds if feed.name in names))
+
     def producers(self) -> list[Producer]:
         """A producer for each feed that can be simulated."""
         simulated = [(feed, landing) for feed, landing in self.feeds if feed.simulate]
         return [Producer(feed, landing, self.settings, self.clock) for feed, landing in simulated]
+
+    def required_producers(self) -> list[Producer]:
+        """The same, and at least one. Raises WrongSettings."""
+        if producers := self.producers():
+            return producers
+        names = ", ".join(feed.name for feed, _ in self.feeds)
+        raise WrongSettings(f"None of the feeds {names} has a simulator: only real files can be delivered to them.")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from multimarket_async.memory import keep_one_small_heap
 
 app = typer.Typer(
     name="multimarket-async",
-    help="Collect order files into MongoDB, and measure KPIs.",
+    help="Collect files into MongoDB, and measure KPIs.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # boxes cut the names of options at 80 columns

@@ -17,20 +17,22 @@ import typer
 from multimarket_async import app as composition
 from multimarket_async import logs
 from multimarket_async.app import Application
-from multimarket_async.cli.options import FOUND_WRONG, FeedNames, Until, connected, finish
+from multimarket_async.cli.options import FOUND_WRONG, DomainName, FeedNames, Until, connected, finish, turned_on
 from multimarket_async.errors import WrongSettings
-from multimarket_async.proving.demo import perform, under
+from multimarket_async.proving.demo import domain_of, perform, under
 from multimarket_async.proving.lessons import LESSONS
 from multimarket_async.proving.manifest import recording
 from multimarket_async.readers import tables
 from multimarket_async.readers.http.address import http_address
-from multimarket_async.settings import Loaded, Settings
+from multimarket_async.settings import Loaded, Settings, variable
 
-PerChannel = Annotated[
+FilesPerFeed = Annotated[
     int | None,
     typer.Option(
+        "--files-per-feed",
+        "--orders-per-channel",
         min=0,
-        help=f"Number of orders of each channel. (default: {LESSONS['burst'].orders_per_channel}, or the lesson's)",
+        help=f"Number of files of each feed. (default: {LESSONS['burst'].files_per_feed}, or the lesson's)",
         show_default=False,
     ),
 ]
@@ -65,14 +67,16 @@ def run(
 
 def demo(
     loaded: Loaded,
-    orders_per_channel: PerChannel = None,
+    *,
+    files_per_feed: FilesPerFeed = None,
+    domain: DomainName = None,
     until: Until = None,
     lesson: LessonName = None,
     list_lessons: Annotated[bool, typer.Option("--list-lessons", help="List the lessons, and exit.")] = False,
 ) -> None:
-    """Follow a burst of orders to the last cent, or perform a lesson.
+    """Follow a burst of files to the last cent, or perform a lesson.
 
-    The burst is delivered into every channel, collected, measured and verified.
+    The burst is delivered into every feed that has a simulator, collected, measured and verified.
     """
     console = tables.console()
     if list_lessons:
@@ -82,44 +86,47 @@ def demo(
         console.print(table)
         return
     if lesson:
-        _check_lesson(lesson, orders_per_channel, until)
+        _check_lesson(lesson, files_per_feed, until)
         logs.configure(loaded.of(Settings).log_format, sys.stderr, None, logging.ERROR)  # faults are the lesson
-    chosen_lesson = LESSONS[lesson or "burst"]
+    chosen_lesson, on = LESSONS[lesson or "burst"], turned_on(loaded, domain)
+    domain = domain_of(chosen_lesson, on.of(Settings), domain)
 
     async def work() -> tuple[bool, dict[str, str]]:
-        async with composition.opened(composition.workspace(under(chosen_lesson, loaded))) as application:
-            return await perform(chosen_lesson, application, console, orders_per_channel, until=until)
+        async with composition.opened(composition.workspace(under(chosen_lesson, on))) as application:
+            return await perform(chosen_lesson, application, console, files_per_feed, domain=domain, until=until)
 
     right, steps = finish(work())
     if not right:
         sys.exit(FOUND_WRONG)
     settings = loaded.of(Settings)
     data_dir = settings.data_dir if loaded.sources["data_dir"] == "--data-dir" else None
-    for line in _next_steps(http_address(settings), data_dir, steps):
+    domains = ",".join(on.of(Settings).domains) if on is not loaded else ""
+    for line in _next_steps(http_address(settings), data_dir, steps, domains):
         typer.echo(line)
 
 
-def _check_lesson(name: str, orders_per_channel: int | None, until: datetime | None) -> None:
+def _check_lesson(name: str, files_per_feed: int | None, until: datetime | None) -> None:
     if name not in LESSONS:
         raise WrongSettings(f"There is no lesson {name}; there are {', '.join(LESSONS)}.")
     if until and name != "burst":
         raise WrongSettings("A lesson has days of its own: leave out --until.")
-    if orders_per_channel == 0:
-        raise WrongSettings("A lesson without orders shows nothing: give --orders-per-channel a larger number.")
+    if files_per_feed == 0:
+        raise WrongSettings("A lesson without files shows nothing: give --files-per-feed a larger number.")
 
 
-def _next_steps(address: str, data_dir: Path | None, first: Mapping[str, str]) -> Iterator[str]:
-    """Commands to continue with, with the data folder if a flag named it."""
+def _next_steps(address: str, data_dir: Path | None, first: Mapping[str, str], domains: str) -> Iterator[str]:
+    """Commands to continue with, with the data folder if a flag named it, and domains that are off otherwise."""
     here = Path(sys.executable)
     python = os.path.relpath(here) if here.is_relative_to(Path.cwd()) else "python"
     where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     steps = {
         **first,
-        "run": f"orders keep coming; the page that shows it all is at {address}",
+        "run": f"files keep coming; the page that shows it all is at {address}",
         "top": "the same flow in a second terminal",
         "report": "every KPI with its chart in one file, report.html",
     }
     yield "Where to look next:"
+    python = f"{variable('domains')}={domains} {python}" if domains else python
     for command_line, purpose in steps.items():
         yield f"  {python} -m multimarket_async {command_line}{where}"
         yield f"      {purpose}"

@@ -37,7 +37,7 @@ def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFo
     """Prove that nothing is lost and that the KPIs are right.
 
     Every file is accounted for, archived means stored, and the KPIs equal a recomputation from the archived files.
-    With --manifest: every file, order and KPI is as the simulated runs delivered them that wrote these manifests.
+    With --manifest: every file, document and KPI is as the simulated runs delivered them that wrote these manifests.
     """
     if manifest:
         _verify_manifests(loaded, manifest, output)

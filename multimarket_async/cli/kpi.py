@@ -26,11 +26,12 @@ OWN_MONGODB = "mongo_uri is set: create a user with the role read for BI tools i
 
 
 def list_all(loaded: Loaded) -> None:
-    """List the KPIs with their columns and definitions."""
-    table = tables.plain("KPI", "Columns", "Definition", title="KPIs")
-    for kpi in measured(loaded):
-        table.add_row(f"{kpi.name}\n{kpi.title}", "\n".join(column.name for column in kpi.columns), kpi.definition)
-    tables.console().print(table)
+    """List the KPIs of each domain with their columns and definitions."""
+    for domain in declared(loaded):
+        table = tables.plain("KPI", "Columns", "Definition", title=f"KPIs of {domain.name}")
+        for kpi in domain.kpis:
+            table.add_row(f"{kpi.name}\n{kpi.title}", "\n".join(column.name for column in kpi.columns), kpi.definition)
+        tables.console().print(table)
 
 
 def refresh(loaded: Loaded) -> None:
@@ -142,7 +143,7 @@ def bi(
     """
     address = http_address(loaded.of(Settings))
     if write:
-        for name, text in kit(measured(loaded), address).items():
+        for name, text in kit(declared(loaded), address).items():
             file = write / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, "utf-8")

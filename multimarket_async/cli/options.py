@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -59,15 +60,30 @@ GenerationNumber = Annotated[
 FeedNames = Annotated[
     str | None, typer.Option("--feeds", help="Names of feeds, with commas. (default: all)", show_default=False)
 ]
+DomainName = Annotated[
+    str | None,
+    typer.Option(
+        "--domain", help="Of this domain only, also where it is off. (default: all that are on)", show_default=False
+    ),
+]
 Until = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Date the orders before this day. (default: today)", show_default=False),
+    typer.Option(formats=["%Y-%m-%d"], help="Date the documents before this day. (default: today)", show_default=False),
 ]
 
 
-def chosen(loaded: Loaded, feeds: str | None) -> Workspace:
-    """The workspace with all feeds, or with those named. Raises WrongSettings."""
-    workspace = composition.workspace(loaded)
+def turned_on(loaded: Loaded, domain: str | None) -> Loaded:
+    """The settings with this domain among those that are on."""
+    settings = loaded.of(Settings)
+    if domain is None or domain in settings.domains:
+        return loaded
+    changed = settings.model_copy(update={"domains": (*settings.domains, domain)})
+    return replace(loaded, models={**loaded.models, "": changed})
+
+
+def chosen(loaded: Loaded, feeds: str | None, domain: str | None = None) -> Workspace:
+    """The workspace with all feeds, or with those named, of one domain or of all. Raises WrongSettings."""
+    workspace = composition.workspace(turned_on(loaded, domain)).of(domain)
     if feeds is None:
         return workspace
     existing = [feed.name for feed, _ in workspace.feeds]

@@ -11,7 +11,7 @@ import typer
 
 from multimarket_async import app as composition
 from multimarket_async.app import Workspace
-from multimarket_async.cli.options import FeedNames, Until, chosen, finish
+from multimarket_async.cli.options import DomainName, FeedNames, Until, chosen, finish
 from multimarket_async.clock import beats
 from multimarket_async.errors import WrongSettings
 from multimarket_async.producer import LAST_24_MONTHS, ArrivalProcess, Period, Producer, by_share, write_backfill
@@ -22,35 +22,43 @@ from multimarket_async.settings import Loaded
 log = structlog.get_logger()
 
 UPDATE_EVERY_S = 0.1
+FilesPerFeed = Annotated[
+    int | None,
+    typer.Option(
+        "--files-per-feed", "--orders-per-channel", min=0, help="Number of files of each feed.", show_default=False
+    ),
+]
 
 
 def produce(
     loaded: Loaded,
     *,
-    orders: Annotated[
-        int | None, typer.Option(min=0, help="Number of orders of all feeds, by their shares.", show_default=False)
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--files", "--orders", min=0, help="Number of files of all feeds, by their shares.", show_default=False
+        ),
     ] = None,
-    orders_per_channel: Annotated[
-        int | None, typer.Option(min=0, help="Number of orders of each channel.", show_default=False)
-    ] = None,
+    files_per_feed: FilesPerFeed = None,
     history: Annotated[
         str, typer.Option(help="Period of their dates: 24months, 90days, 8weeks, 2years.")
     ] = LAST_24_MONTHS,
     until: Until = None,
-    live: Annotated[bool, typer.Option("--live", help="Continue with orders dated now, until stopped.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Continue with files dated now, until stopped.")] = False,
     feeds: FeedNames = None,
+    domain: DomainName = None,
     manifest: Annotated[
         bool, typer.Option("--manifest/--no-manifest", help="Record the expected outcome of each file, for `verify`.")
     ] = True,
 ) -> None:
-    """Deliver simulated orders: a backfill at full speed, then live ones with --live."""
-    if (orders is None) == (orders_per_channel is None) and not (live and orders is None):
-        raise WrongSettings("Say how many: --orders-per-channel N or --orders N, or --live to go on until stopped.")
-    workspace = chosen(loaded, feeds)
+    """Deliver simulated files: a backfill at full speed, then live ones with --live."""
+    if (number is None) == (files_per_feed is None) and not (live and number is None):
+        raise WrongSettings("Say how many: --files-per-feed N or --files N, or --live to go on until stopped.")
+    workspace = chosen(loaded, feeds, domain)
     period = Period.before(until or workspace.clock.now(), history)
-    producers = workspace.producers()
-    each = dict.fromkeys(producers, orders_per_channel or 0)
-    finish(_produce(workspace, by_share(producers, orders) if orders else each, period, live=live, manifest=manifest))
+    producers = workspace.required_producers()
+    each = dict.fromkeys(producers, files_per_feed or 0)
+    finish(_produce(workspace, by_share(producers, number) if number else each, period, live=live, manifest=manifest))
 
 
 async def _produce(

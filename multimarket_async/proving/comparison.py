@@ -62,6 +62,6 @@ def summary(comparison: Comparison) -> Iterator[str]:
     """The sentence for a comparison without differences; about KPIs only if they could be compared."""
     if not comparison.wrong:
         files = f"{comparison.files - comparison.undelivered:,} files are where the manifest says"
-        documents = f"{comparison.documents:,} orders are as they were delivered"
+        documents = f"{comparison.documents:,} documents are as they were delivered"
         kpis = f"{len(comparison.kpis)} KPIs of generation {comparison.generation} agree to the cent"
         yield f"Right: {files}, {documents}, and {kpis}." if comparison.kpis else f"{files}, and {documents}."

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from multimarket_async.app import Application
+from multimarket_async.domains import Feed
 from multimarket_async.errors import WrongSettings
-from multimarket_async.landing import QuarantinedFile
+from multimarket_async.landing import Landing, QuarantinedFile
 from multimarket_async.landing.waiting import printable
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.proving.comparison import summary
@@ -46,8 +47,9 @@ async def perform(
     lesson: Lesson,
     application: Application,
     console: Console,
-    orders_per_channel: int | None = None,
+    files_per_feed: int | None = None,
     *,
+    domain: str | None = None,
     until: datetime | None = None,
     day_s: float = 1.0,
 ) -> tuple[bool, dict[str, str]]:
@@ -57,8 +59,9 @@ async def perform(
     """
     if lesson.stops_mongodb or (lesson.settings is not None and application.server):
         own_server(application)
-    orders = lesson.orders_per_channel if orders_per_channel is None else orders_per_channel
-    run = Run(application, orders, until=until, day_s=day_s)
+    files = lesson.files_per_feed if files_per_feed is None else files_per_feed
+    run = Run(application, files, application.of(domain).required_producers(), until=until, day_s=day_s)
+    _lines(console, _idle(application.of(domain).feeds))
     with _opening(console, lesson, run):
         await lesson.perform(run)
     wrong = [f"{title}: {seen}, expected {expected}" for title, seen, expected, right in run.findings if not right]
@@ -78,6 +81,23 @@ async def perform(
     name = shlex.quote(printable(example.path.name)) if example else ""
     steps = {step.replace(EXAMPLE, name): why for step, why in lesson.next.items() if name or EXAMPLE not in step}
     return run.report.right, steps
+
+
+def _idle(feeds: Iterable[tuple[Feed, Landing]]) -> Iterator[str]:
+    """The feeds that get nothing."""
+    if idle := [feed.name for feed, _ in feeds if feed.simulate is None]:
+        yield f"Nothing is delivered to {', '.join(idle)}, for want of a simulator."
+
+
+def domain_of(lesson: Lesson, settings: Settings, domain: str | None) -> str | None:
+    """The domain to deliver for; None: all. Raises WrongSettings where the lesson belongs to another one."""
+    if not lesson.domain:
+        return domain
+    if domain not in (None, lesson.domain):
+        raise WrongSettings(f"This lesson is one of {lesson.domain}: leave out --domain {domain}.")
+    if lesson.domain not in settings.domains:
+        raise WrongSettings(f"This lesson is one of {lesson.domain}, which is off: give --domain {lesson.domain}.")
+    return lesson.domain
 
 
 @contextmanager
@@ -105,7 +125,9 @@ def _day_line(end: DayEnd, width: int, run: Run) -> str:
 def _show_kpis(console: Console, lesson: Lesson, run: Run) -> None:
     """The KPIs of a lesson or the headlines: of rows that begin a period, those within the period of the run."""
     earliest, latest = run.backfill.period.earliest, run.backfill.period.latest
-    for kpi in (kpi for domain in run.application.domains for kpi in domain.kpis):
+    delivered = {producer.feed for producer in run.producers}
+    domains = [domain for domain in run.application.domains if delivered & {feed.name for feed in domain.feeds}]
+    for kpi in (kpi for domain in domains for kpi in domain.kpis):
         if kpi.name in lesson.kpis or (kpi.headline and not lesson.why):
             rows = run.kpis[kpi.name]
             show(console, kpi, [row for row in rows if earliest <= row.get("period_start", earliest) < latest])
@@ -155,7 +177,8 @@ def _totals(run: Run) -> Iterator[str]:
     manifest, backfill = run.manifest, run.backfill
     made_of = ", ".join(f"{name} {value}" for name, value in backfill.made_of.items())
     dates = f"{backfill.period.earliest:%Y-%m-%d} to {backfill.period.latest:%Y-%m-%d}"
-    yield f"{manifest.documents:,} orders in {backfill.files:,} files of {made_of}, {dates}: digest {backfill.digest}"
+    documents = f"{manifest.documents:,} documents in {backfill.files:,} files"
+    yield f"{documents} of {made_of}, {dates}: digest {backfill.digest}"
     received, quarantined = run.gained(lambda files: files.received), run.quarantined.total()
     sign = "=" if received == run.stored + run.duplicates + quarantined else "is not"
     sums = f"{run.stored:,} stored + {run.duplicates:,} duplicate + {quarantined:,} in quarantine"

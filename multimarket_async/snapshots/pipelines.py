@@ -70,7 +70,8 @@ def of_kpis(cubes: Iterable[Cube], kpis: Iterable[Kpi]) -> list[Stage]:
 
     One pass over the periods: all KPIs of a generation read the same rollups.
     """
-    facets = {kpi.name: [*_of(kpi.rollup.facts.collection, kpi.rollup.key), *kpi.pipeline] for kpi in kpis}
+    facets: dict[str, list[Stage]] = {DOCUMENTS: [{"$limit": 1}]}  # without KPIs: a $facet of nothing is refused
+    facets |= {kpi.name: [*_of(kpi.rollup.facts.collection, kpi.rollup.key), *kpi.pipeline] for kpi in kpis}
     total = {"_id": None, "documents": {"$sum": "$documents"}, "latest": {"$max": "$latest"}}
     for cube in cubes:
         facets[f"{DOCUMENTS}_{cube.collection}"] = [*_of(cube.collection, DOCUMENTS), {"$group": total}]

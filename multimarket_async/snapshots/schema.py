@@ -32,4 +32,5 @@ def _table(kpi: Kpi) -> Schema:
 
 
 def _object(fields: dict[str, Schema]) -> Schema:
-    return {"bsonType": "object", "required": list(fields), "properties": fields, "additionalProperties": False}
+    required = {"required": list(fields)} if fields else {}  # an empty list is refused
+    return {"bsonType": "object", **required, "properties": fields, "additionalProperties": False}

@@ -245,8 +245,8 @@ def test_live_orders_follow_a_history(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "--orders-per-channel N or --orders N"),
-        (["--orders-per-channel", "1", "--orders", "1"], "--orders-per-channel N or --orders N"),
+        ([], "--files-per-feed N or --files N"),
+        (["--orders-per-channel", "1", "--orders", "1"], "--files-per-feed N or --files N"),
         (["--orders", "1", "--history", "long"], "'long' is no length of time; expected 24months"),
         (["--orders", "1", "--pace", "fast"], "fast"),
     ],
@@ -688,7 +688,7 @@ def test_demo_shows_and_verifies(shell: Shell) -> None:
     out = shell.out("demo", "--orders-per-channel", "5")
     assert "15 received = 15 stored + 0 duplicate + 0 in quarantine" in out
     assert "KPIs recomputed from the archived files agree to the cent (generation 1)." in out
-    assert "Right: 15 files are where the manifest says, 15 orders are as they were delivered, and 11 KPIs" in out
+    assert "Right: 15 files are where the manifest says, 15 documents are as they were delivered, and 11 KPIs" in out
     assert "Top products" in out
 
 

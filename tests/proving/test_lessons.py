@@ -17,6 +17,7 @@ from rich.console import Console
 from multimarket_async import app as composition
 from multimarket_async.app import Application
 from multimarket_async.discovery import settings_models
+from multimarket_async.domains import IncomingFile
 from multimarket_async.errors import Rejected, WrongSettings
 from multimarket_async.proving.demo import perform, under
 from multimarket_async.proving.lessons import LESSONS
@@ -107,17 +108,17 @@ async def test_a_wrong_reason_is_wrong(tmp_path: Path, shared: dict[str, object]
     """Every bad file is still quarantined, but under one code."""
 
     def broken(application: Application) -> Application:
-        def with_one_code(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-            def parsed(content: bytes) -> Any:
+        def with_one_code(read: Callable[[IncomingFile], Any]) -> Callable[[IncomingFile], Any]:
+            def records(file: IncomingFile) -> Any:
                 try:
-                    return parse(content)
+                    return list(read(file))
                 except Rejected as rejected:
                     raise Rejected("bad_date", "planted") from rejected
 
-            return parsed
+            return records
 
-        channels = [(replace(feed, parse=with_one_code(feed.parse)), landing) for feed, landing in application.feeds]
-        return replace(application, feeds=tuple(channels))
+        feeds = [(replace(feed, read=with_one_code(feed.read)), landing) for feed, landing in application.feeds]
+        return replace(application, feeds=tuple(feeds))
 
     right, out, _ = await performed(LESSONS["bad-supplier"], tmp_path, shared, broken)
     assert not right
@@ -188,7 +189,7 @@ async def test_a_burst_of_nothing_is_right(tmp_path: Path, shared: dict[str, obj
     """Zero is a number of orders, not the default."""
     right, out, _ = await performed(LESSONS["burst"], tmp_path, shared, orders=0)
     assert right, out
-    assert "0 orders in 0 files of seed 1" in out
+    assert "0 documents in 0 files of seed 1" in out
 
 
 # --- what it refuses, and what it shows -----------------------------------------------------
@@ -225,7 +226,7 @@ def test_a_lesson_brings_its_settings() -> None:
 def test_the_days_share_the_orders(tmp_path: Path) -> None:
     """In proportion to how busy they are, one after the other."""
     workspace = composition.workspace(loaded(data_dir=tmp_path))
-    run = Run(Application(**vars(workspace), store=None, server=None), 10)  # type: ignore[arg-type]
+    run = Run(Application(**vars(workspace), store=None, server=None), 10, [])  # type: ignore[arg-type]
     days = run.days((1, 0, 3), date(2026, 3, 2))
     assert [(f"{period.earliest:%m-%d}", f"{period.latest:%m-%d}", files) for period, files in days] == [
         ("03-02", "03-03", 2),
@@ -258,5 +259,5 @@ async def test_files_are_not_called_orders(tmp_path: Path, shared: dict[str, obj
     right, out, _ = await performed(LESSONS["burst"], tmp_path, {**shared, "follow_ups": True})
     assert right, out
     [line] = [line for line in out.splitlines() if " files of seed 1" in line]
-    orders, files = (int(word) for word in line.partition(" files")[0].split(" orders in "))
+    orders, files = (int(word) for word in line.partition(" files")[0].split(" documents in "))
     assert orders == 120 < files

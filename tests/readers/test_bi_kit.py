@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,10 @@ ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-KPIS = ORDERS.declare(OrderSettings()).kpis
+DOMAIN = ORDERS.declare(OrderSettings())
+KPIS = DOMAIN.kpis
 DEFAULTS = Settings()
-FILES = kit(KPIS, f"http://{DEFAULTS.http_host}:{DEFAULTS.http_port}")
+FILES = kit([DOMAIN], f"http://{DEFAULTS.http_host}:{DEFAULTS.http_port}")
 SNIPPETS = sorted((ROOT / "config/bi/mongodb").glob("*.json"))
 PARSE_M = """
 const { DefaultSettings, TaskUtils } = require("@microsoft/powerquery-parser");
@@ -96,7 +97,7 @@ def test_power_query_is_good_m() -> None:
     """As Microsoft's own parser sees it; and text of any kind stays text."""
     columns = (Column('say "a"', "string", "A"), Column("#(cr)", "double", "B"))
     hostile = Kpi("n", 'He said "}', "#(lf)", "A \\ backslash", ROLLUP, columns, [])
-    for text in (FILES["MultiMarket.pq"], kit([hostile], 'http://"')["MultiMarket.pq"]):
+    for text in (FILES["MultiMarket.pq"], kit([replace(DOMAIN, kpis=(hostile,))], 'http://"')["MultiMarket.pq"]):
         assert parsed_m(text) == "ok"
     assert parsed_m(FILES["MultiMarket.pq"].replace("in\n", "", 1)) != "ok"
 

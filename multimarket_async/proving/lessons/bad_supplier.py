@@ -16,6 +16,7 @@ BAD_SUPPLIER = Lesson(
     "Bad supplier: one file in six is wrong, in every way a file can be",
     perform,
     300,
+    domain="orders",
     watch="""
 A supplier's export is broken: truncated files, NaN as a price, wrong dates, orders for another channel, XML. Each bad
 file must be quarantined with the exact reason, and no good order may wait for it.

@@ -18,6 +18,7 @@ BLACK_FRIDAY = Lesson(
     "Black Friday: twenty times as many orders as on a usual day",
     perform,
     3000,
+    domain="orders",
     watch="""
 The week of Black Friday 2025, a day a second. The collector stores at most 60 files at a time here, as if the machine
 were weak. On Friday files arrive faster than that: they wait in their folders, and the backlog drains. Every file must

@@ -1,4 +1,4 @@
-"""The plain demo: a burst into every channel, followed to the last cent."""
+"""The plain demo: a burst into every feed, followed to the last cent."""
 
 from multimarket_async.producer import LAST_24_MONTHS, Period
 from multimarket_async.proving.lessons.run import Lesson, Run
@@ -8,8 +8,8 @@ async def perform(run: Run) -> None:
     """Deliver all files at full speed; they are collected meanwhile."""
     period = Period.before(run.until or run.application.clock.now(), LAST_24_MONTHS)
     async with run.collecting():
-        await run.deliver(run.orders_per_channel, period)
+        await run.deliver(run.files_per_feed, period)
     await run.measure()
 
 
-BURST = Lesson("Burst: orders of two years arrive in every channel at full speed", perform, 500)
+BURST = Lesson("Burst: files of two years arrive in every feed at full speed", perform, 500)

@@ -30,6 +30,7 @@ DOUBLE_CHARGE = Lesson(
     "Double charge: orders arrive twice, some of them with other content",
     perform,
     300,
+    domain="orders",
     watch="""
 A network fails after sending, so the sender sends again: one order in ten arrives twice, byte for byte. One in twenty
 arrives again with the same number but another customer. No customer may be charged twice.

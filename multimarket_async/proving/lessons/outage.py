@@ -25,6 +25,7 @@ OUTAGE = Lesson(
     "Outage: MongoDB goes away in the middle of the week",
     perform,
     2100,
+    domain="orders",
     watch="""
 A week, a day a second. From Wednesday to Friday MongoDB is really stopped, while orders keep arriving, one in ten of
 them twice. They wait as files; on Saturday MongoDB is back and the backlog drains.

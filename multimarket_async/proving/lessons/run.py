@@ -16,7 +16,7 @@ from multimarket_async.clock import beats
 from multimarket_async.collector.stats import Latency, measured
 from multimarket_async.domains import Row
 from multimarket_async.errors import CannotContinue, WrongSettings
-from multimarket_async.producer import Backfill, Period, write_backfill
+from multimarket_async.producer import Backfill, Period, Producer, write_backfill
 from multimarket_async.proving.checker import check
 from multimarket_async.proving.manifest import recording
 from multimarket_async.readers.accounting import FeedFiles, counted, on_disk
@@ -64,7 +64,7 @@ class Finding(NamedTuple):
 
 
 class Run:
-    """A run of a lesson on a data folder, which may hold orders already.
+    """A run of a lesson on a data folder, which may hold documents already.
 
     until: end of the period of a burst. day_s: duration of a day. torn_for_s: duration of half-written files.
     waits_s: of each file. peak: most files waiting at the same time. missing: most files in no place, or in two, at
@@ -72,10 +72,17 @@ class Run:
     """
 
     def __init__(
-        self, application: Application, orders_per_channel: int, *, until: datetime | None = None, day_s: float = 1.0
+        self,
+        application: Application,
+        files_per_feed: int,
+        producers: Sequence[Producer],
+        *,
+        until: datetime | None = None,
+        day_s: float = 1.0,
     ) -> None:
         self.application = application
-        self.orders_per_channel = orders_per_channel
+        self.files_per_feed = files_per_feed
+        self.producers = producers
         self.until = until
         self.day_s = day_s
         self.torn_for_s = 0.0
@@ -85,18 +92,17 @@ class Run:
         self.on_day: Callable[[DayEnd], None] = lambda _: None
         self.on_sample: Callable[[], None] = lambda: None
         self._collector = application.collector()
-        self._producers = application.producers()
         self._backfills: list[Backfill] = []
 
     @property
     def delivered(self) -> int:
         """Files so far."""
-        return sum(producer.delivered for producer in self._producers)
+        return sum(producer.delivered for producer in self.producers)
 
     @property
     def files(self) -> int:
         """Files that all feeds deliver, but for copies and follow-ups."""
-        return max(1, self.orders_per_channel * len(self._producers))
+        return max(1, self.files_per_feed * len(self.producers))
 
     @property
     def waiting(self) -> int:
@@ -108,10 +114,10 @@ class Run:
         """Collect what waits already; then record and collect all deliveries until no file waits any more."""
         await self.application.collector().until_empty()
         self.before = await counted(self.application.feeds, self.application.store)
-        for producer in self._producers:
+        for producer in self.producers:
             producer.torn_for_s = self.torn_for_s
         ended = asyncio.Event()
-        with recording(self.application, "demo", self._producers) as self.manifest:
+        with recording(self.application, "demo", self.producers) as self.manifest:
             async with asyncio.TaskGroup() as group, side_task(self._sample(), "sample"):
                 group.create_task(self._collector.run(ended), name="collector")
                 yield
@@ -130,7 +136,7 @@ class Run:
     def days(self, busy: Sequence[float], first: date = MONDAY) -> Iterator[tuple[Period, int]]:
         """Successive days, and their files for each feed, in proportion to how busy they are."""
         midnight = datetime.combine(first, time(), UTC)
-        sums = [round(self.orders_per_channel * part / sum(busy)) for part in accumulate(busy, initial=0.0)]
+        sums = [round(self.files_per_feed * part / sum(busy)) for part in accumulate(busy, initial=0.0)]
         for number, (before, after) in enumerate(pairwise(sums)):
             begins = midnight + timedelta(days=number)
             yield Period(begins, begins + timedelta(days=1)), after - before
@@ -152,7 +158,7 @@ class Run:
 
     async def deliver(self, files: int, period: Period) -> None:
         """Deliver files into every feed at full speed, dated over the period."""
-        self._backfills.append(await write_backfill(dict.fromkeys(self._producers, files), period))
+        self._backfills.append(await write_backfill(dict.fromkeys(self.producers, files), period))
 
     @property
     def backfill(self) -> Backfill:
@@ -227,14 +233,16 @@ class Run:
 class Lesson:
     """A lesson.
 
-    title: what happens. watch: what to look at. why: why what was seen is right. orders_per_channel: the default.
+    title: what happens. watch: what to look at. why: why what was seen is right. files_per_feed: the default.
+    domain: the one it belongs to; "": any.
     settings: of the program; None: as the user gave them. kpis: those to show, of the days of the lesson.
     example: the code of a quarantined file to show. next: commands to continue with; {example} is that file.
     """
 
     title: str
     perform: Callable[[Run], Awaitable[None]]
-    orders_per_channel: int
+    files_per_feed: int
+    domain: str = ""
     watch: str = ""
     why: str = ""
     settings: Mapping[str, Any] | None = None

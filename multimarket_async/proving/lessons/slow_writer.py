@@ -17,6 +17,7 @@ SLOW_WRITER = Lesson(
     "Slow writer: files that appear before they are complete",
     perform,
     120,
+    domain="orders",
     watch="""
 A careless system writes under the final name: one file in four shows its first half now and its second half two
 seconds later. The collector reads half an order, again and again. It must neither store nor quarantine it.

@@ -43,8 +43,9 @@ def query(kpis: Sequence[Kpi], address: str) -> str:
 
 
 def data_source(kpis: Sequence[Kpi], address: str) -> str:
-    """A .pbids file, which can hold one connection only: the first KPI as CSV."""
-    details = {"protocol": "http", "address": {"url": f"{address}/api/kpis/{kpis[0].name}.csv"}}
+    """A .pbids file, which can hold one connection only: the first headline as CSV, or else the first KPI."""
+    first = next((kpi for kpi in kpis if kpi.headline), kpis[0])
+    details = {"protocol": "http", "address": {"url": f"{address}/api/kpis/{first.name}.csv"}}
     return json.dumps({"version": "0.1", "connections": [{"details": details, "mode": "Import"}]}, indent=2) + "\n"
 
 
