@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
 from multimarket_async.errors import Rejected
 from multimarket_async.polling import Poll
@@ -18,27 +18,30 @@ Document: TypeAlias = dict[str, Any]
 class IncomingFile:
     """A file as it is read. received_at: the last change of its content, UTC, which the archive keeps.
 
-    source: its bytes, or where they are.
+    source: its bytes, or what opens them.
     """
 
     feed: str
     name: str
     received_at: datetime
-    source: bytes | Path = field(repr=False)
+    source: bytes | Callable[[], BinaryIO] = field(repr=False)
 
     @classmethod
     def at(cls, feed: str, path: Path) -> "IncomingFile":
         """A file on disk. Raises OSError."""
-        return cls(feed, path.name, datetime.fromtimestamp(path.stat().st_mtime, UTC), path)
+        return cls(feed, path.name, datetime.fromtimestamp(path.stat().st_mtime, UTC), lambda: path.open("rb"))
 
     @property
     def content(self) -> bytes:
         """All bytes; of a large file rather `open` it."""
-        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+        if isinstance(self.source, bytes):
+            return self.source
+        with self.open() as stream:
+            return stream.read()
 
     def open(self) -> BinaryIO:
         """The bytes as a stream."""
-        return BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
+        return BytesIO(self.source) if isinstance(self.source, bytes) else self.source()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,18 @@ class FollowUp:
 
     key: str
     event: Document
+
+
+class Located(NamedTuple):
+    """A record with its place: its line in the file (from 1), and `raw` and `head` as in `RejectedRecord`.
+
+    It is needed where a good record cannot be stored, such as one that contradicts a stored one.
+    """
+
+    record: "Document | FollowUp"
+    line: int
+    raw: bytes | str
+    head: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +80,7 @@ class RejectedRecord:
     head: bytes = b""
 
 
-Record: TypeAlias = Document | FollowUp | RejectedRecord
+Record: TypeAlias = Document | FollowUp | Located | RejectedRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +157,8 @@ class Feed:
     simulate_follow_ups: SimulateFollowUps | None = None
     corruptions: Corruptions | None = None
     poll: Poll | None = None
+
+    @property
+    def has_receipts(self) -> bool:
+        """True where a file's outcome cannot be read off its document."""
+        return self.records == "many" or self.table.mode != "insert"

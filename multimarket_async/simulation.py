@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-STORED, DUPLICATE = "stored", "duplicate"  # the outcome of a valid file
+STORED, DUPLICATE, SUPERSEDED = "stored", "duplicate", "superseded"  # the outcome of a valid file or record
 
 
 @dataclass(frozen=True, slots=True)

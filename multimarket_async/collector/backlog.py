@@ -2,11 +2,17 @@
 
 import math
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
+
+import structlog
 
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Feed
+from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing, WaitingFile
+
+log = structlog.get_logger()
 
 MAX_LISTED = 50_000  # bounds memory when millions wait; the next scan brings the next ones
 
@@ -33,13 +39,27 @@ class _Deferred(NamedTuple):
 
 
 class Backlog:
-    """The waiting files of one feed. One thread takes them, another one may release or defer them meanwhile."""
+    """The waiting files of one feed. One thread takes them, another one may release or defer them meanwhile.
 
-    def __init__(self, feed: Feed, landing: Landing, clock: Clock) -> None:
+    quiet_s: a file is due when it has not changed for so many seconds. takes: the files that belong to this backlog.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        landing: Landing,
+        clock: Clock,
+        *,
+        quiet_s: float = 0.0,
+        takes: Callable[[WaitingFile], bool] = lambda _: True,
+    ) -> None:
         self.feed = feed
         self.landing = landing
         self.scanned = Scan(0.0, 0.0)
         self._clock = clock
+        self._quiet_ns = quiet_s * 1e9
+        self._takes = takes
+        self._unreadable = False
         self._listed: deque[WaitingFile] = deque()
         self._in_flight: set[str] = set()
         self._deferred: dict[str, _Deferred] = {}
@@ -58,6 +78,19 @@ class Backlog:
         self._in_flight.update([file.where for file in taken])
         return taken
 
+    def take_readable(self, max_files: int, max_bytes: int) -> list[WaitingFile]:
+        """The same, and no file where the directory cannot be listed: it holds up no other feed."""
+        self.landing.restore()
+        try:
+            files = self.take(max_files, max_bytes)
+        except Unavailable as why:
+            if not self._unreadable:
+                log.warning("feed.unreadable", feed=self.feed.name, why=str(why))
+            self._unreadable = True
+            return []
+        self._unreadable = False
+        return files
+
     def _scan(self) -> list[WaitingFile]:
         in_flight = self._in_flight.copy()  # for a file released meanwhile the next scan is soon enough
         files = self.landing.waiting(MAX_LISTED, but=in_flight)  # they may be thousands, and are known already
@@ -66,9 +99,12 @@ class Backlog:
             for gone in self._deferred.keys() - {file.where for file in files} - in_flight:
                 self._deferred.pop(gone, None)
         self.scanned = Scan(self._clock.now().timestamp() * 1e9, self._clock.monotonic())
-        return [file for file in files if self._is_due(file)]
+        return [file for file in files if self._takes(file) and self._is_due(file)]
 
     def _is_due(self, file: WaitingFile) -> bool:
+        # A time of writing in the future is none; that of the last change cannot be set.
+        if self._quiet_ns and self.scanned.wall_ns - min(file.written_ns, file.changed_ns) < self._quiet_ns:
+            return False
         deferred = self._deferred.get(file.where)
         if deferred is None or not file.unchanged_since(deferred.file):
             return True

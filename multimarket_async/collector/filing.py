@@ -9,36 +9,48 @@ from multimarket_async.clock import Clock
 from multimarket_async.collector.backlog import Backlog
 from multimarket_async.collector.reader import AcceptedFile, Batch, EncodedFollowUp, RejectedFile
 from multimarket_async.collector.stats import Tally
+from multimarket_async.domains import Table
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import WaitingFile, is_content
-from multimarket_async.simulation import DUPLICATE, STORED
-from multimarket_async.store import Encoded, Exists, Inserted, Outcome, Refused
+from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
+from multimarket_async.store import NO_ORIGIN, Encoded, Exists, Inserted, Outcome, Refused, Replaced
 
 log = structlog.get_logger()
 
 RETRY_AFTER_S = 2.0
 
-Disposition: TypeAlias = str | Rejected  # STORED, DUPLICATE, or the reason for the quarantine
+Disposition: TypeAlias = str | Rejected  # STORED, DUPLICATE, SUPERSEDED, or the reason for the quarantine
 
 
-def disposition(accepted: AcceptedFile, outcomes: Sequence[Outcome]) -> Disposition:
-    """The disposition of a file, given the outcomes of its documents: the only place that decides it."""
-    if all(isinstance(outcome, Inserted) for outcome in outcomes):
-        return STORED
-    for document, outcome in zip(accepted.documents, outcomes, strict=True):
-        if isinstance(outcome, Refused):
+def disposition(table: Table, accepted: AcceptedFile, outcome: Outcome) -> Disposition:
+    """The disposition of a file, given the outcome of its document."""
+    if isinstance(outcome, Exists) and is_content(accepted.content, outcome.sha256):
+        return DUPLICATE  # white space at its end is no difference
+    return record_disposition(table, accepted.document, outcome)
+
+
+def record_disposition(table: Table, document: Encoded | EncodedFollowUp, outcome: Outcome) -> Disposition:
+    """The disposition of a record, given what became of its document: the only place that decides it."""
+    match outcome:
+        case Inserted() | Replaced():
+            return STORED
+        case Refused():
             return Rejected("refused_by_mongodb", f"MongoDB refuses {document.key}: {outcome.sentence}")
-        if isinstance(outcome, Exists) and not _is_same(accepted, document, outcome):
-            named = f"this follow-up of {document.key}" if isinstance(document, EncodedFollowUp) else document.key
-            sentence = f"{named} is stored already with other content; neither is received: a person must decide"
-            digests = {"key": document.key, "sha256_stored": outcome.sha256, "sha256_delivered": document.sha256}
-            return Rejected("conflict", sentence, facts=digests)
-    return STORED if Inserted() in outcomes else DUPLICATE
+        case Exists() if isinstance(document, Encoded) and document.origin == outcome.origin != NO_ORIGIN:
+            return STORED  # by us, before this process or its connection ended
+        case Exists(sha256) if sha256 == document.sha256:
+            return DUPLICATE
+        case Exists(sha256):
+            return conflict(document, sha256) if table.mode == "insert" else SUPERSEDED
+    raise AssertionError("a placeholder is joined by the writer")
 
 
-def _is_same(accepted: AcceptedFile, document: Encoded | EncodedFollowUp, stored: Exists) -> bool:
-    alone = len(accepted.documents) == 1
-    return document.sha256 == stored.sha256 or (alone and is_content(accepted.content, stored.sha256))
+def conflict(document: Encoded | EncodedFollowUp, stored_sha256: str) -> Rejected:
+    """The rejection of other content under a stored key."""
+    named = f"this follow-up of {document.key}" if isinstance(document, EncodedFollowUp) else document.key
+    sentence = f"{named} is stored already with other content; neither is received: a person must decide"
+    digests = {"key": document.key, "sha256_stored": stored_sha256, "sha256_delivered": document.sha256}
+    return Rejected("conflict", sentence, facts=digests)
 
 
 class Filing:
@@ -51,21 +63,22 @@ class Filing:
         self._stuck: set[str] = set()
         self._newly_stuck: list[str] = []
 
-    def file_away(self, batch: Batch, outcomes: Sequence[Sequence[Outcome]], stored_at: float) -> None:
-        """File the accepted files, given the outcomes of the documents of each. stored_at: monotonic, seconds."""
+    def file_away(self, batch: Batch, outcomes: Sequence[Outcome], stored_at: float) -> None:
+        """File the accepted files, given the outcome of the document of each. stored_at: monotonic, seconds."""
         filed: dict[str, list[WaitingFile]] = {STORED: [], DUPLICATE: []}
         rejected: list[RejectedFile] = []
-        for accepted, of_file in zip(batch.accepted, outcomes, strict=True):
-            disposed = disposition(accepted, of_file)
+        for accepted, outcome in zip(batch.accepted, outcomes, strict=True):
+            disposed = disposition(batch.backlog.feed.table, accepted, outcome)
             if isinstance(disposed, Rejected):
                 rejected.append(RejectedFile(accepted.file, disposed, accepted.sha256))
             else:
                 filed[disposed].append(accepted.file)
-        for outcome, files in filed.items():
-            self._archive(batch, outcome, files, stored_at)
+        for disposed, files in filed.items():
+            self.archive(batch, disposed, files, stored_at)
         self.quarantine(batch, rejected)
 
-    def _archive(self, batch: Batch, outcome: str, files: list[WaitingFile], stored_at: float) -> None:
+    def archive(self, batch: Batch, outcome: str, files: list[WaitingFile], stored_at: float) -> None:
+        """Move stored files to the archive."""
         errors = batch.backlog.landing.archive(files, self._clock.now().date()) if files else []
         for file, error in zip(files, errors, strict=True):
             if error:

@@ -1,20 +1,22 @@
 """Batch by batch: read, insert, file away; the next batch is read while others are inserted or filed away."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 
 from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.collector.backlog import Backlog
 from multimarket_async.collector.filing import Filing
+from multimarket_async.collector.outage import Outage
 from multimarket_async.collector.reader import Batch, Reader
 from multimarket_async.collector.stats import Tally, by_outcome, files_of
+from multimarket_async.collector.streaming import Streaming
+from multimarket_async.collector.threads import in_thread
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import Feed
 from multimarket_async.errors import CannotContinue, Unavailable
@@ -22,8 +24,8 @@ from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.settings import Settings
 from multimarket_async.store import DirtyPartitions, Outcome, Store
 
-T = TypeVar("T")
 log = structlog.get_logger()
+Sweep: TypeAlias = Callable[[Callable[[], bool]], Awaitable[bool]]
 
 BATCHES_IN_FLIGHT = 3  # being inserted or filed away; MongoDB has work while the journal of another is waited for
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.25, 2.0
@@ -41,8 +43,11 @@ class Collector:
     """Moves files from landing to the store. Two may work on one directory: an insert is idempotent."""
 
     def __init__(self, feeds: Iterable[tuple[Feed, Landing]], store: Store, settings: Settings, clock: Clock) -> None:
-        self.tally = Tally(settings.latency_budget_s)
-        self._reader = Reader([Backlog(feed, landing, clock) for feed, landing in feeds], settings, clock)
+        self._feeds = list(feeds)
+        budgets_s = {feed.name: feed.latency_budget_s for feed, _ in self._feeds if feed.latency_budget_s}
+        self.tally = Tally(settings.latency_budget_s, budgets_s)
+        single = [Backlog(feed, landing, clock) for feed, landing in self._feeds if not feed.has_receipts]
+        self._reader = Reader(single, settings, clock)
         self._writer = Writer(store, DirtyPartitions(store, clock))
         self._filing = Filing(self.tally, settings.quiet_period_s, clock)
         self._store = store
@@ -50,13 +55,29 @@ class Collector:
         self._clock = clock
         # One thread each: neither the reader nor the filing may be used by two.
         self._reading, self._moving = ThreadPoolExecutor(1, "reading"), ThreadPoolExecutor(1, "filing")
-        self._interrupted_at: float | None = None
+        self._outage = Outage(clock)
+        several = [(feed, landing) for feed, landing in self._feeds if feed.has_receipts]
+        self._streaming = Streaming(
+            several,
+            store,
+            writer=self._writer,
+            filing=self._filing,
+            moving=self._moving,
+            settings=settings,
+            clock=clock,
+        )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep the directories until `stop` is set; while something outside is away, files simply wait."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat(self._sweep_batches, stop), name="collector.batches")
+            if self._streaming.backlogs:
+                group.create_task(self._repeat(self._sweep_streams, stop), name="collector.streams")
+
+    async def _repeat(self, sweep: Sweep, stop: asyncio.Event) -> None:
         async for _ in beats(self._settings.scan_every_s, stop):
             backoff_s = FIRST_BACKOFF_S
-            while not await self.sweep(stop.is_set) and not stop.is_set():
+            while not await sweep(stop.is_set) and not stop.is_set():
                 await pause(backoff_s, stop)
                 backoff_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
 
@@ -67,7 +88,7 @@ class Collector:
         since = self._clock.monotonic()
         while True:
             await self.sweep()
-            if not (waiting := await _in(self._reading, self.waiting)):
+            if not (waiting := await in_thread(self._reading, self.waiting)):
                 return
             if waiting != seen:
                 seen, since = waiting, self._clock.monotonic()
@@ -77,19 +98,28 @@ class Collector:
 
     def waiting(self) -> list[WaitingFile]:
         """Every waiting file of every feed."""
-        return self._reader.waiting()
+        return [file for _, landing in self._feeds for file in landing.waiting()]
 
     async def sweep(self, enough: Callable[[], bool] = lambda: False) -> bool:
-        """Collect batch by batch until no file is due; False if something outside is away.
+        """Collect until no file is due; False if something outside is away.
 
         enough: asked before each batch; where files arrive without a pause, there is always one more.
         """
+        if not self._streaming.backlogs:
+            return await self._sweep_batches(enough)
+        return all(await asyncio.gather(self._sweep_batches(enough), self._sweep_streams(enough)))
+
+    async def _sweep_batches(self, enough: Callable[[], bool]) -> bool:
+        """Collect the files of single records, batch by batch."""
         try:
-            if self._interrupted_at is not None:
-                await self._try_again()
+            if self._outage.lasts:
+                await self._store.ping()
+                self._reader.requeue()
+                self._reader.undefer()
             await self._collect(enough)
         except Unavailable as why:
-            self._interrupted(why)
+            self._reader.requeue()
+            self._outage.begin(why)
             await self._quarantine_meanwhile()
             return False
         except asyncio.CancelledError:
@@ -97,10 +127,18 @@ class Collector:
             raise
         return True
 
-    async def _try_again(self) -> None:
-        await self._store.ping()
-        self._reader.requeue()
-        self._reader.undefer()
+    async def _sweep_streams(self, enough: Callable[[], bool]) -> bool:
+        """Collect the files of many records, each chunk by chunk."""
+        try:
+            if self._outage.lasts:
+                await self._store.ping()
+            await self._streaming.sweep(enough)
+        except Unavailable as why:
+            self._outage.begin(why)
+            return False
+        finally:
+            self._streaming.requeue()
+        return True
 
     async def _quarantine_meanwhile(self) -> None:
         """While nothing can be stored, read each waiting file once: to quarantine a bad one takes no MongoDB.
@@ -109,9 +147,11 @@ class Collector:
         """
         until = self._clock.monotonic() + LONGEST_BACKOFF_S
         with suppress(Unavailable):
-            while self._clock.monotonic() < until and (batch := await _in(self._reading, self._reader.next_batch)):
+            while self._clock.monotonic() < until and (
+                batch := await in_thread(self._reading, self._reader.next_batch)
+            ):
                 self._reader.defer(batch)
-                await _in(self._moving, self._filing.quarantine, batch, batch.rejected)
+                await in_thread(self._moving, self._filing.quarantine, batch, batch.rejected)
 
     async def _collect(self, enough: Callable[[], bool]) -> None:
         """While batches are inserted and filed away, the next one is read."""
@@ -131,7 +171,7 @@ class Collector:
             await _ended(reading, in_flight)
 
     def _read(self, enough: Callable[[], bool]) -> asyncio.Task[Batch | None] | None:
-        return None if enough() else asyncio.create_task(_in(self._reading, self._reader.next_batch))
+        return None if enough() else asyncio.create_task(in_thread(self._reading, self._reader.next_batch))
 
     def _begin(self, batch: Batch, earlier: Iterable[_InFlight]) -> _InFlight:
         """Insert a batch and file it away. Batches with a common key keep their order: the older content is stored."""
@@ -149,31 +189,19 @@ class Collector:
         began = self._clock.monotonic()
         outcomes = await self._writer.write(batch.backlog.feed, batch.documents)
         self.tally.meters.write_s.observe(self._clock.monotonic() - began)
-        self._resumed()
+        self._outage.end()
         return outcomes
 
     async def _file_away(self, batch: Batch, inserted: asyncio.Task[list[Outcome]]) -> None:
         """Rejected files do not wait for the insert, which may take long."""
         if batch.rejected:
-            await _in(self._moving, self._filing.quarantine, batch, batch.rejected)
-        outcomes = iter(await inserted)
-        by_file = [list(islice(outcomes, len(accepted.documents))) for accepted in batch.accepted]
-        await _in(self._moving, self._file_and_report, batch, by_file, self._clock.monotonic())
+            await in_thread(self._moving, self._filing.quarantine, batch, batch.rejected)
+        outcomes = await inserted
+        await in_thread(self._moving, self._file_and_report, batch, outcomes, self._clock.monotonic())
 
-    def _file_and_report(self, batch: Batch, outcomes: Sequence[Sequence[Outcome]], stored_at: float) -> None:
+    def _file_and_report(self, batch: Batch, outcomes: Sequence[Outcome], stored_at: float) -> None:
         self._filing.file_away(batch, outcomes, stored_at)
         self._report(self._clock.monotonic() - batch.began)
-
-    def _interrupted(self, why: Unavailable) -> None:
-        self._reader.requeue()
-        if self._interrupted_at is None:
-            self._interrupted_at = self._clock.monotonic()
-            log.warning("collection.interrupted", why=str(why))
-
-    def _resumed(self) -> None:
-        if self._interrupted_at is not None:
-            log.info("collection.resumed", after_s=round(self._clock.monotonic() - self._interrupted_at, 1))
-            self._interrupted_at = None
 
     def _report(self, seconds: float) -> None:
         """Log the files since the last report, those included that were quarantined meanwhile."""
@@ -183,16 +211,6 @@ class Collector:
         if late := self.tally.breaches():
             log.warning("latency.breached", **asdict(late))
         self._filing.report_stuck()
-
-
-async def _in(executor: Executor, work: Callable[..., T], *arguments: object) -> T:
-    """Run work in a thread. A thread cannot be stopped: when cancelled, wait for its end."""
-    future = asyncio.get_running_loop().run_in_executor(executor, work, *arguments)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait([future])
-        raise
 
 
 def _cancel_inserts(in_flight: Iterable[_InFlight]) -> None:

@@ -4,7 +4,7 @@ import json
 import math
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -49,9 +49,13 @@ class Breaches:
 
 @dataclass
 class Tally:
-    """Files by feed and outcome (stored, duplicate, or the code of a rejection)."""
+    """Files by feed and outcome (stored, duplicate, superseded, or the code of a rejection).
+
+    budgets_s: of the feeds that have one of their own.
+    """
 
     latency_budget_s: float
+    budgets_s: Mapping[str, float] = field(default_factory=dict)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
     meters: Meters = field(init=False)
     _reported: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -67,7 +71,8 @@ class Tally:
         self._waits_s.extend(waits_s)
         for wait_s in waits_s:
             self.meters.waited_s.observe(wait_s)
-        late = [(wait_s, feed) for wait_s in waits_s if wait_s > self.latency_budget_s]
+        budget_s = self.budgets_s.get(feed, self.latency_budget_s)
+        late = [(wait_s, feed) for wait_s in waits_s if wait_s > budget_s]
         self.meters.breaches += len(late)
         self._late += late
 

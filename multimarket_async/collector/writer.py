@@ -1,11 +1,11 @@
-"""Stores a batch: documents are inserted, follow-ups applied, and their partitions marked dirty around both."""
+"""Stores documents and follow-ups as their table says, and marks their partitions dirty before and after."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from multimarket_async.collector.lifecycle import followed_up, joined
 from multimarket_async.collector.reader import EncodedFollowUp
-from multimarket_async.domains import Document, Feed, Lifecycle, Stage
+from multimarket_async.domains import Document, Feed, Lifecycle, Stage, Table
 from multimarket_async.errors import Unavailable
 from multimarket_async.store import (
     PLACEHOLDER_PARTITION,
@@ -15,9 +15,14 @@ from multimarket_async.store import (
     Inserted,
     Outcome,
     Placeholder,
+    Replaced,
     Store,
     compared_by,
+    origin_of,
 )
+
+VERSIONS = "table_versions"  # of replace tables: the newest file of each
+MOST_ATTEMPTS = 20  # each fails only if another process changed one of the same documents in that moment
 
 
 class Writer:
@@ -30,43 +35,88 @@ class Writer:
     async def write(self, feed: Feed, batch: Sequence[Encoded | EncodedFollowUp]) -> list[Outcome]:
         """One outcome for each, in order. Documents are stored before follow-ups of the same batch."""
         documents = [document for document in batch if isinstance(document, Encoded)]
-        outcomes = await self._insert(feed, documents)
+        if feed.table.mode != "insert":
+            return await self._upsert(feed.table, documents)
+        outcomes = await self._insert(feed.table, documents)
         if len(documents) == len(batch):
             return outcomes
         inserted = iter(outcomes)
-        applied = iter(await self._apply(feed, [event for event in batch if isinstance(event, EncodedFollowUp)]))
+        applied = iter(await self._apply(feed.table, [event for event in batch if isinstance(event, EncodedFollowUp)]))
         return [next(inserted) if isinstance(document, Encoded) else next(applied) for document in batch]
 
-    async def _insert(self, feed: Feed, documents: Sequence[Encoded]) -> list[Outcome]:
-        async with self._dirty.around(feed.table.name, {document.partition for document in documents}):
-            outcomes = await self._store.insert(feed.table.name, documents)
+    async def _upsert(self, table: Table, documents: Sequence[Encoded]) -> list[Outcome]:
+        """Newer versions replace older ones: a document is replaced only as it was seen, its partition being marked."""
+        outcomes: dict[int, Outcome] = {}
+        changed = set[int]()
+        for _ in range(MOST_ATTEMPTS):
+            pending = [index for index in range(len(documents)) if index not in outcomes]
+            if not pending:
+                return [outcomes[index] for index in range(len(documents))]
+            found = await self._insert(table, [documents[index] for index in pending])
+            changes = dict[int, Exists]()
+            for index, outcome in zip(pending, found, strict=True):
+                if isinstance(outcome, Exists) and newer(documents[index], outcome):
+                    changes[index] = outcome
+                else:
+                    outcomes[index] = _replaced(documents[index], outcome) if index in changed else outcome
+            changed |= changes.keys()
+            if changes and await self._replace(table, [(documents[index], seen) for index, seen in changes.items()]):
+                outcomes |= {index: _changed(documents[index], seen) for index, seen in changes.items()}
+        raise Unavailable(f"other processes change the same documents of {table.name}")
+
+    async def _replace(self, table: Table, changes: Sequence[tuple[Encoded, Exists]]) -> bool:
+        different = [(document, seen) for document, seen in changes if document.sha256 != seen.sha256]
+        partitions = {partition for document, seen in different for partition in (document.partition, seen.partition)}
+        async with self._dirty.around(table.name, partitions - {""}):
+            return await self._store.replace(table.name, changes)
+
+    async def newest_file(self, table: Table) -> str:
+        """The version of the newest file of a replace table; "" before the first one."""
+        stages: list[Stage] = [{"$match": {"_id": table.name}}]
+        versions = [document["version"] async for document in self._store.aggregate(VERSIONS, stages)]
+        return str(versions[0]) if versions else ""
+
+    async def end_older(self, table: Table, version: str) -> str:
+        """End the rows of a replace table that its newest file lacks. version: of a file; gives that of the newest."""
+        newest = str(await self._store.raise_version(VERSIONS, table.name, version))
+        older: Stage = {"$match": {"ingestion.version": {"$lt": newest}}}
+        stages: list[Stage] = [older, {"$group": {"_id": "$ingestion.partition"}}]
+        partitions = {group["_id"] async for group in self._store.aggregate(table.name, stages)}
+        if partitions:
+            async with self._dirty.around(table.name, partitions):
+                await self._store.remove_older(table.name, newest)
+        return newest
+
+    async def _insert(self, table: Table, documents: Sequence[Encoded]) -> list[Outcome]:
+        async with self._dirty.around(table.name, {document.partition for document in documents}):
+            outcomes = await self._store.insert(table.name, documents)
             placeholders = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Placeholder)]
             if placeholders:
-                joins = await self._join(feed, [documents[index] for index in placeholders])
+                joins = await self._join(table, [documents[index] for index in placeholders])
                 for index, outcome in zip(placeholders, joins, strict=True):
                     outcomes[index] = outcome
         return outcomes
 
-    async def _join(self, feed: Feed, documents: Sequence[Encoded]) -> list[Outcome]:
+    async def _join(self, table: Table, documents: Sequence[Encoded]) -> list[Outcome]:
         """Documents whose follow-ups came before them."""
-        lifecycle = _lifecycle(feed)
+        lifecycle = _lifecycle(table)
         changes = [joined(document, lifecycle) for document in documents]
-        refused = await self._store.update_with_pipeline(feed.table.name, changes)
-        stored = await self._stored(feed, documents)
+        refused = await self._store.update_with_pipeline(table.name, changes)
+        stored = await self._stored(table, documents)
         return [
             refused.get(index) or _outcome(document.bson["ingestion"], stored.get(document.key, {}).get("ingestion"))
             for index, document in enumerate(documents)
         ]
 
-    async def _apply(self, feed: Feed, events: Sequence[EncodedFollowUp]) -> list[Outcome]:
+    async def _apply(self, table: Table, events: Sequence[EncodedFollowUp]) -> list[Outcome]:
         """Follow-ups. Only their document names its partition, and another process may insert it meanwhile."""
-        lifecycle = _lifecycle(feed)
-        before = _partitions(await self._stored(feed, events))
-        async with self._dirty.around(feed.table.name, before):
+        lifecycle = _lifecycle(table)
+        before = _partitions(await self._stored(table, events))
+        async with self._dirty.around(table.name, before):
             changes = [followed_up(event, lifecycle) for event in events]
-            refused = await self._store.update_with_pipeline(feed.table.name, changes)
-            stored = await self._stored(feed, events, lifecycle.history)
-        async with self._dirty.around(feed.table.name, _partitions(stored) - before):
+            refused = await self._store.update_with_pipeline(table.name, changes)
+            stored = await self._stored(table, events, lifecycle.history)
+        async with self._dirty.around(table.name, _partitions(stored) - before):
             pass  # inserted in between: the marks of its own insert may be cleared since
         return [
             refused.get(index)
@@ -75,19 +125,39 @@ class Writer:
         ]
 
     async def _stored(
-        self, feed: Feed, batch: Sequence[Encoded | EncodedFollowUp], *fields: str
+        self, table: Table, batch: Sequence[Encoded | EncodedFollowUp], *fields: str
     ) -> dict[str, Document]:
         """The stored documents under these keys: `ingestion`, and these fields."""
         keys = list({document.key for document in batch})
         projection: Stage = {"$project": dict.fromkeys(("ingestion", *fields), 1)}
         stages: list[Stage] = [{"$match": {"_id": {"$in": keys}}}, projection]
-        return {document["_id"]: document async for document in self._store.aggregate(feed.table.name, stages)}
+        return {document["_id"]: document async for document in self._store.aggregate(table.name, stages)}
 
 
-def _lifecycle(feed: Feed) -> Lifecycle:
-    if feed.table.lifecycle is None:
-        raise LookupError(f"{feed.name} declares no lifecycle")
-    return feed.table.lifecycle
+def newer(document: Encoded, stored: Exists) -> bool:
+    """True if a document has to replace the stored one: by version, and where that is the same, by digest.
+
+    So every order of arrival has the same end. The same content of a newer version makes the stored one newer.
+    """
+    try:
+        return bool((document.version, document.sha256) > (stored.version, stored.sha256))
+    except TypeError:  # a document of before its table had versions
+        return document.origin != stored.origin
+
+
+def _changed(document: Encoded, seen: Exists) -> Outcome:
+    return seen if document.sha256 == seen.sha256 else Replaced()
+
+
+def _replaced(document: Encoded, found: Outcome) -> Outcome:
+    """The outcome of a document of ours that is stored now: by this call, since it was not before."""
+    return Replaced() if isinstance(found, Exists) and found.origin == document.origin else found
+
+
+def _lifecycle(table: Table) -> Lifecycle:
+    if table.lifecycle is None:
+        raise LookupError(f"{table.name} declares no lifecycle")
+    return table.lifecycle
 
 
 def _partitions(stored: Mapping[str, Document]) -> set[str]:
@@ -107,9 +177,9 @@ def _source(follow_up: EncodedFollowUp, document: Document, lifecycle: Lifecycle
 
 
 def _outcome(mine: Mapping[str, Any], stored: Mapping[str, Any] | None) -> Outcome:
-    """Inserted where it was stored from this file, Exists where from another one before."""
-    if not stored or "sha256" not in stored:
+    """Inserted where it was stored from this record, Exists where from another one before."""
+    if not stored or not compared_by(stored):
         raise Unavailable("a change is not yet durable")
-    if (stored["file"], stored["sha256"]) == (mine["file"], mine["sha256"]):
+    if origin_of(stored) == origin_of(mine):
         return Inserted()
-    return Exists(compared_by(stored))
+    return Exists(compared_by(stored), origin=origin_of(stored))

@@ -23,6 +23,7 @@ from multimarket_async.feeds import (
     FollowUp,
     IncomingFile,
     Lifecycle,
+    Located,
     Record,
     RejectedRecord,
     Table,

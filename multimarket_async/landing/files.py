@@ -98,26 +98,36 @@ def read(folder: str, files: list[WaitingFile], max_bytes: int) -> list[bytes | 
 
 
 def _content(file: WaitingFile, max_bytes: int) -> bytes | Rejected | FileNotFoundError:
-    if not stat.S_ISREG(file.mode):
-        return Rejected("not_a_regular_file", "a link, directory, pipe or device, where a file was expected")
-    if file.bytes > max_bytes:
-        return Rejected("file_too_large", f"{file.bytes} bytes; the limit (max_file_bytes) is {max_bytes}")
     try:
-        # Neither a link nor a pipe put there since the look may redirect or block us.
-        descriptor = os.open(file.where, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = opened(file, max_bytes)
         try:
             content = os.read(descriptor, file.bytes + 1)  # one byte more shows whether it has grown
         finally:
             os.close(descriptor)
-    except FileNotFoundError as error:
+    except (Rejected, FileNotFoundError) as error:
         return error
     except OSError as error:
-        if error.errno in _SHORT_OF:
-            raise Unavailable(f"cannot read files: {error.strerror}") from error
-        return Rejected("unreadable", f"it cannot be opened: {error.strerror}", unfinished=True)
+        return Rejected("unreadable", f"it cannot be read: {error.strerror}", unfinished=True)
     if len(content) != file.bytes:
         return Rejected("still_changing", "its size changed while it was being read", unfinished=True)
     return content
+
+
+def opened(file: WaitingFile, max_bytes: int) -> int:
+    """A descriptor of a regular file of at most `max_bytes`. Raises Rejected, FileNotFoundError, Unavailable."""
+    if not stat.S_ISREG(file.mode):
+        raise Rejected("not_a_regular_file", "a link, directory, pipe or device, where a file was expected")
+    if file.bytes > max_bytes:
+        raise Rejected("file_too_large", f"{file.bytes} bytes; the limit (max_file_bytes) is {max_bytes}")
+    try:
+        # Neither a link nor a pipe put there since the look may redirect or block us.
+        return os.open(file.where, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in _SHORT_OF:
+            raise Unavailable(f"cannot read files: {error.strerror}") from error
+        raise Rejected("unreadable", f"it cannot be opened: {error.strerror}", unfinished=True) from error
 
 
 # --- move -------------------------------------------------------------------------------------

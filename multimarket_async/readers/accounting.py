@@ -1,13 +1,14 @@
-"""The files of each feed by place: received = waiting + stored + duplicate + quarantined."""
+"""The files of each feed by place: received = waiting + stored + duplicate + superseded + quarantined."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from multimarket_async.domains import Feed, Lifecycle, Stage
 from multimarket_async.landing import Landing, UnknownFiles
-from multimarket_async.store import PLACEHOLDER_PARTITION, Store
+from multimarket_async.simulation import STORED, SUPERSEDED
+from multimarket_async.store import PLACEHOLDER_PARTITION, Receipts, RecordCounts, Store
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class FeedFiles:
     early: follow-ups, among those stored, whose document has not come.
     unknown: other entries of its landing directory, which stay there.
     rejects: rejected records of archived files that are listed in quarantine, by code.
+    receipts, of_receipts: their number, and the records in them; None for a feed without receipts.
     """
 
     feed: str
@@ -30,11 +32,24 @@ class FeedFiles:
     early: int = 0
     unknown: UnknownFiles = field(default_factory=UnknownFiles)
     rejects: Counter[str] = field(default_factory=Counter)
+    superseded: int = 0
+    receipts: int | None = None
+    of_receipts: RecordCounts | None = None
 
     @property
     def duplicate(self) -> int:
         """Archived files whose documents were stored before from another file."""
-        return self.archived - self.stored
+        return self.archived - self.stored - self.superseded
+
+    @property
+    def records(self) -> RecordCounts:
+        """The records of the archived files; a feed without receipts has one in each."""
+        return self.of_receipts or RecordCounts(self.stored, self.duplicate)
+
+    @property
+    def holds(self) -> bool:
+        """Archived means stored: a file of which more is known than is there is missing."""
+        return self.duplicate >= 0 and (self.receipts or 0) <= self.archived + self.waiting
 
     @property
     def received(self) -> int:
@@ -46,13 +61,35 @@ class FeedFiles:
         return max(0.0, (now - self.oldest_since).total_seconds()) if self.oldest_since else None
 
 
-def on_disk(landing: Landing, stored: int, early: int = 0) -> FeedFiles:
+@dataclass(frozen=True)
+class Accepted:
+    """The accepted files as the database knows them, by feed and outcome; and of feeds with receipts, their records."""
+
+    files: Counter[tuple[str, str]] = field(default_factory=Counter)
+    records: Mapping[str, RecordCounts] = field(default_factory=dict)
+
+
+def on_disk(landing: Landing, accepted: Accepted = Accepted(), early: int = 0) -> FeedFiles:
     """The files of one feed, counted."""
     waiting = waiting_in(landing)  # before the archive: a file that is moved meanwhile counts twice rather than never
     archived = landing.archived_files()
     quarantined = landing.quarantine.codes()
     rejects = landing.quarantine.records_rejected()
-    return replace(waiting, archived=archived, stored=stored, quarantined=quarantined, early=early, rejects=rejects)
+    counted = replace(waiting, archived=archived, quarantined=quarantined, early=early, rejects=rejects)
+    return with_accepted(counted, accepted)
+
+
+def with_accepted(files: FeedFiles, accepted: Accepted) -> FeedFiles:
+    """The files with what the database knows of them."""
+    records = accepted.records.get(files.feed)
+    by_outcome = {outcome: number for (feed, outcome), number in accepted.files.items() if feed == files.feed}
+    return replace(
+        files,
+        stored=by_outcome.get(STORED, 0),
+        superseded=by_outcome.get(SUPERSEDED, 0),
+        receipts=sum(by_outcome.values()) if records else None,
+        of_receipts=records,
+    )
 
 
 def waiting_in(landing: Landing) -> FeedFiles:
@@ -68,20 +105,26 @@ def waiting_in(landing: Landing) -> FeedFiles:
 
 
 async def counted(feeds: Iterable[tuple[Feed, Landing]], store: Store) -> list[FeedFiles]:
-    """Every feed: its files on disk, and the files that its stored documents and follow-ups came from."""
+    """Every feed: its files on disk, and what the database knows of the accepted ones."""
     listed = list(feeds)
-    stored, early = await stored_files((feed for feed, _ in listed), store), Counter[str]()
-    for collection, lifecycle in {feed.table.name: feed.table.lifecycle for feed, _ in listed}.items():
-        early += await _by_feed(store, collection, _early(lifecycle)) if lifecycle else Counter()
-    return [on_disk(landing, stored[feed.name], early[feed.name]) for feed, landing in listed]
+    accepted, early = await accepted_files([feed for feed, _ in listed], store), Counter[str]()
+    for table in {feed.table.name: feed.table for feed, _ in listed}.values():
+        early += await _by_feed(store, table.name, _early(table.lifecycle)) if table.lifecycle else Counter()
+    return [on_disk(landing, accepted, early[feed.name]) for feed, landing in listed]
 
 
-async def stored_files(feeds: Iterable[Feed], store: Store) -> Counter[str]:
-    """Number of files that the documents and their follow-ups came from, by feed. Raises Unavailable."""
-    stored = Counter[str]()
-    for collection, lifecycle in {feed.table.name: feed.table.lifecycle for feed in feeds}.items():
-        stored += await _by_feed(store, collection, _sources(lifecycle))
-    return stored
+async def accepted_files(feeds: Sequence[Feed], store: Store) -> Accepted:
+    """The accepted files by their receipts, or else by their documents and follow-ups. Raises Unavailable."""
+    files, records = Counter[tuple[str, str]](), dict[str, RecordCounts]()
+    names = {feed.name for feed in feeds if feed.has_receipts}
+    if names:
+        receipts = Receipts(store)
+        records = dict.fromkeys(names, RecordCounts()) | await receipts.records()
+        files += Counter({key: number for key, number in (await receipts.files()).items() if key[0] in names})
+    for table in {feed.table.name: feed.table for feed in feeds if not feed.has_receipts}.values():
+        stored = await _by_feed(store, table.name, _sources(table.lifecycle))
+        files += Counter({(feed, STORED): number for feed, number in stored.items() if feed not in names})
+    return Accepted(files, {feed: records[feed] for feed in names})
 
 
 def _sources(lifecycle: Lifecycle | None) -> list[Stage]:

@@ -14,13 +14,23 @@ from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import FeedFiles, counted
 from multimarket_async.readers.generations import KpiFreshness, freshness
 from multimarket_async.settings import Settings
-from multimarket_async.store import Store
+from multimarket_async.store import RecordCounts, Store
 
 RATE_OVER_S = 60.0
 
 
+class RecordsStatus(BaseModel):
+    """The records of the archived files of a feed. received = stored + duplicate + superseded + rejected."""
+
+    received: int
+    stored: int
+    duplicate: int
+    superseded: int
+    rejected: int
+
+
 class FeedStatus(BaseModel):
-    """The files of one feed. received = waiting + stored + duplicate + quarantined."""
+    """The files of one feed. received = waiting + stored + duplicate + superseded + quarantined."""
 
     feed: str
     received: int
@@ -29,6 +39,8 @@ class FeedStatus(BaseModel):
     oldest_s: float | None = Field(description="age of the oldest waiting file; null if none waits")
     stored: int | None = Field(description="null while MongoDB has never answered")
     duplicate: int | None
+    superseded: int | None = Field(description="files of which nothing was newer than what is stored")
+    records: RecordsStatus | None = Field(description="of the archived files; null while MongoDB has never answered")
     quarantined: int
     by_reason: dict[str, int]
     rejects: dict[str, int] = Field(
@@ -49,6 +61,7 @@ class Sum(BaseModel):
     waiting: int
     stored: int | None
     duplicate: int | None
+    superseded: int | None
     quarantined: int
 
 
@@ -149,8 +162,7 @@ def status(
     feeds = [feed_status(feed, now, rates, known=stored_known) for feed in files]
     oldest_s = max((feed.oldest_s for feed in feeds if feed.oldest_s is not None), default=None)
     total = {name: sum(getattr(feed, name) or 0 for feed in feeds) for name in Sum.model_fields}
-    # Archived means stored: a feed of which more is stored than archived is missing files.
-    holds = all(feed.duplicate >= 0 for feed in files) if stored_known and outage is None else None
+    holds = all(feed.holds for feed in files) if stored_known and outage is None else None
     late = oldest_s is not None and oldest_s > budget_s
     return StatusResponse(
         at=now,
@@ -178,6 +190,8 @@ def feed_status(
         oldest_s=None if age_s is None else round(age_s, 1),
         stored=files.stored if known else None,
         duplicate=files.duplicate if known else None,
+        superseded=files.superseded if known else None,
+        records=_records(files.records) if known else None,
         quarantined=files.quarantined.total(),
         by_reason=dict(files.quarantined.most_common()),
         rejects=dict(files.rejects.most_common()),
@@ -186,6 +200,11 @@ def feed_status(
         unknown_example=files.unknown.example,
         rate_per_minute=None if rates is None else rates.get(files.feed),
     )
+
+
+def _records(counts: RecordCounts) -> RecordsStatus:
+    outcomes = {name: getattr(counts, name) for name in ("stored", "duplicate", "superseded", "rejected")}
+    return RecordsStatus(received=counts.records, **outcomes)
 
 
 def last_report(file: Path, now: datetime) -> dict[str, Any] | None:

@@ -4,20 +4,26 @@ from bson.int64 import Int64
 
 from multimarket_async.store.dirty import DirtyMark, DirtyPartitions
 from multimarket_async.store.documents import (
+    NO_ORIGIN,
     PLACEHOLDER_PARTITION,
     Change,
     Encoded,
     Exists,
     Inserted,
+    Origin,
     Outcome,
     Placeholder,
     Refused,
+    Replaced,
     compared_by,
     digest_of,
     digests_of,
     encode,
+    encode_record,
+    origin_of,
 )
 from multimarket_async.store.embedded import EmbeddedServer, find_mongod
 from multimarket_async.store.mongo import Store
+from multimarket_async.store.receipts import CHANGED, RECEIPTS, Receipt, Receipts, RecordCounts, receipt_id
 
 GENERATIONS = "kpi_snapshots"  # the collection of KPI generations

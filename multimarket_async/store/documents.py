@@ -1,8 +1,8 @@
 """Documents as BSON, the digests by which deliveries are compared, and the outcomes of writing them."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import bson
@@ -13,24 +13,30 @@ from multimarket_async.errors import Rejected
 from multimarket_async.store.driver import Document
 
 Stage: TypeAlias = dict[str, Any]
+Origin: TypeAlias = tuple[Any, Any]
+NO_ORIGIN: Origin = ("", "")
 
 # `ingestion.partition` of a placeholder: follow-ups that are stored under the key of a document still to come.
 PLACEHOLDER_PARTITION = "(awaited)"
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit; one larger document would fail its whole batch
 MAX_DEPTH = 180  # a message nested over 200 levels is refused whole; the message itself adds some
+DIGEST_CHARS = 32  # of a record's SHA-256: 128 bits, as there may be millions of them
 MIN_BYTES_PER_LEVEL = 8  # type, a name of one character, two zero bytes, the length
 
 
 class Encoded(NamedTuple):
     """A document as BSON, encoded outside the event loop, so known to be storable.
 
-    sha256: digest that is compared with that of a stored document of the same key.
+    sha256: digest that is compared with that of a stored document of the same key. version: in a table that has them.
+    origin: the record that it is; see `origin_of`.
     """
 
     key: Any
     sha256: str
     bson: RawBSONDocument
     partition: str = ""
+    version: Any = None
+    origin: Origin = NO_ORIGIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,21 @@ class Inserted:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """The document took the place of an older version, by this call, durably."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exists:
-    """A document with this key is stored already, durably; `sha256` is the digest to compare with."""
+    """A document with this key is stored already, durably; `sha256` is the digest to compare with.
+
+    version, partition, origin: its own, as in `Encoded`.
+    """
 
     sha256: str
+    version: Any = field(default=None, compare=False)
+    partition: str = field(default="", compare=False)
+    origin: Origin = field(default=NO_ORIGIN, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +74,7 @@ class Placeholder:
     """Follow-ups of this document came first and hold its key: the document has to be joined with them."""
 
 
-Outcome: TypeAlias = Inserted | Exists | Refused | Placeholder
+Outcome: TypeAlias = Inserted | Replaced | Exists | Refused | Placeholder
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +90,36 @@ def encode(document: Document) -> Encoded:
     ingestion = document.get("ingestion")
     partition = ingestion.get("partition", "") if isinstance(ingestion, dict) else ""
     return Encoded(document["_id"], compared_by(ingestion), RawBSONDocument(_bson(document)), partition)
+
+
+def encode_record(document: Document, ingestion: Document) -> Encoded:
+    """Encode a record of many in a file; `ingestion` gets its digest. Raises Rejected where BSON cannot hold it."""
+    content = _bson(document)
+    digest = hashlib.sha256(content).hexdigest()[:DIGEST_CHARS]
+    ingestion["digest"] = digest
+    added = bson.encode({"ingestion": ingestion})
+    # A BSON document is its length (4 bytes), its elements, and a zero byte: https://bsonspec.org/spec.html
+    whole = (len(content) + len(added) - 5).to_bytes(4, "little") + content[4:-1] + added[4:]
+    origin = ingestion["receipt"], ingestion["record"]
+    partition, version = ingestion["partition"], ingestion.get("version")
+    return Encoded(document["_id"], digest, RawBSONDocument(whole), partition, version, origin)
+
+
+def existing(ingestion: Any) -> Exists | Placeholder:
+    """The outcome of inserting over a stored document, by its `ingestion`."""
+    if not isinstance(ingestion, Mapping):
+        return Exists("")
+    if ingestion.get("partition") == PLACEHOLDER_PARTITION:
+        return Placeholder()
+    partition = ingestion.get("partition", "")
+    return Exists(compared_by(ingestion), ingestion.get("version"), partition, origin_of(ingestion))
+
+
+def origin_of(ingestion: Mapping[str, Any]) -> Origin:
+    """The record that a stored document or event came from: receipt and number, or its file and the file's digest."""
+    if "receipt" in ingestion:
+        return ingestion["receipt"], ingestion["record"]
+    return ingestion.get("file"), ingestion.get("sha256")
 
 
 def digests_of(documents: Sequence[Document], file_sha256: str) -> list[str]:
@@ -91,9 +138,9 @@ def digest_of(document: Document) -> str:
 
 def compared_by(ingestion: Any) -> str:
     """Digest to compare a stored document by, from its `ingestion`; "" where MultiMarket did not write it."""
-    if not isinstance(ingestion, dict):
+    if not isinstance(ingestion, Mapping):
         return ""
-    return str(ingestion.get("document_sha256") or ingestion.get("sha256", ""))
+    return str(ingestion.get("digest") or ingestion.get("document_sha256") or ingestion.get("sha256", ""))
 
 
 def _bson(document: Document) -> bytes:

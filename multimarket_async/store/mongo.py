@@ -6,7 +6,7 @@ from typing import Any
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, UpdateOne, errors
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, ReturnDocument, UpdateOne, errors
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
@@ -14,7 +14,6 @@ from pymongo.write_concern import WriteConcern
 from multimarket_async.errors import CannotContinue, Unavailable, WrongSettings
 from multimarket_async.settings import MongoDriver
 from multimarket_async.store.documents import (
-    PLACEHOLDER_PARTITION,
     Change,
     Encoded,
     Exists,
@@ -23,7 +22,7 @@ from multimarket_async.store.documents import (
     Placeholder,
     Refused,
     Stage,
-    compared_by,
+    existing,
 )
 from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, cancellable, resolve
 
@@ -83,11 +82,11 @@ class Store:
         outcomes: list[Outcome] = [Inserted()] * len(documents)
         refusals = await self._insert_many(collection, [document.bson for document in documents])
         taken = {index: documents[index].key for index, error in refusals.items() if error["code"] == DUPLICATE_KEY}
-        existing = await self._existing(collection, list(taken.values()))
-        if len(existing) < len(set(taken.values())):
+        stored = await self.existing(collection, list(taken.values()))
+        if len(stored) < len(set(taken.values())):
             raise Unavailable("a document with the same key is not yet durable")
         for index, error in refusals.items():
-            outcomes[index] = existing[taken[index]] if index in taken else Refused(_sentence(error))
+            outcomes[index] = stored[taken[index]] if index in taken else Refused(_sentence(error))
         return outcomes
 
     async def _insert_many(self, collection: str, documents: list[RawBSONDocument]) -> dict[int, Document]:
@@ -103,15 +102,46 @@ class Store:
 
     async def digests(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
         """Digests of the stored documents with these keys, by key; "" where MultiMarket did not write the document."""
-        existing = await self._existing(collection, keys)
-        return {key: outcome.sha256 for key, outcome in existing.items() if isinstance(outcome, Exists)}
+        stored = await self.existing(collection, keys)
+        return {key: outcome.sha256 for key, outcome in stored.items() if isinstance(outcome, Exists)}
 
-    async def _existing(self, collection: str, keys: Sequence[str]) -> dict[str, Exists | Placeholder]:
+    async def existing(self, collection: str, keys: Sequence[Any]) -> dict[Any, Exists | Placeholder]:
+        """The stored documents with these keys, by key."""
         if not keys:
             return {}
         query = self._collection(collection).find({"_id": {"$in": list(keys)}}, {"ingestion": 1})
         with _translated():
-            return {found["_id"]: _what_is_existing(found.get("ingestion")) async for found in query}
+            return {found["_id"]: existing(found.get("ingestion")) async for found in query}
+
+    async def replace(self, collection: str, changes: Sequence[tuple[Encoded, Exists]]) -> bool:
+        """Replace each stored document if it is still as it was seen; one with the same content gets the version only.
+
+        False if any of them was not; the others were. They are as durable as after `insert`.
+        """
+        writes = [_replacement(document, seen) for document, seen in changes]
+        with _translated():
+            try:
+                result = await self._collection(collection).bulk_write(writes, ordered=False)
+            except errors.BulkWriteError as failure:
+                raise Unavailable(_sentence(failure.details)) from failure
+        return bool(result.matched_count == len(changes))
+
+    async def raise_version(self, collection: str, key: str, version: Any) -> Any:
+        """Raise the version of a document to this one; the version then. It never goes back."""
+        with _translated():
+            try:
+                raised = await self._collection(collection).find_one_and_update(
+                    {"_id": key}, {"$max": {"version": version}}, upsert=True, return_document=ReturnDocument.AFTER
+                )
+            except errors.DuplicateKeyError as error:  # another process inserted it in this moment
+                raise Unavailable("another process raises the same version") from error
+        return raised and raised["version"]
+
+    async def remove_older(self, collection: str, version: Any) -> int:
+        """Delete the documents of an earlier version; how many there were."""
+        with _translated():
+            older = {"ingestion.version": {"$lt": version}}
+            return int((await self._collection(collection).delete_many(older)).deleted_count)
 
     async def update_with_pipeline(self, collection: str, changes: Sequence[Change]) -> dict[int, Refused]:
         """Apply each change atomically in the server; returns the refused ones by index.
@@ -239,14 +269,15 @@ class Store:
         return self._database[name]
 
 
-def _what_is_existing(ingestion: Any) -> Exists | Placeholder:
-    if isinstance(ingestion, Mapping) and ingestion.get("partition") == PLACEHOLDER_PARTITION:
-        return Placeholder()
-    return Exists(compared_by(ingestion))
-
-
 def _upsert(change: Change) -> UpdateOne:
     return UpdateOne({"_id": change.key}, list(change.stages), upsert=True)
+
+
+def _replacement(document: Encoded, seen: Exists) -> ReplaceOne[Document] | UpdateOne:
+    unchanged = {"_id": document.key, "ingestion.version": seen.version, "ingestion.digest": seen.sha256}
+    if document.sha256 == seen.sha256:
+        return UpdateOne(unchanged, {"$set": {"ingestion.version": document.version}})
+    return ReplaceOne(unchanged, document.bson)
 
 
 def _replace_version(document: Document) -> ReplaceOne[Document]:

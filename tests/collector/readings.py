@@ -4,7 +4,7 @@ A file of the feed holds one reading, {"key": ..., "value": ...}, or a list of t
 """
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,8 @@ from multimarket_async.store import Encoded, Outcome, Store
 from tests.files import of_bytes
 
 READINGS = "readings"
+TABLE = Table(READINGS)
+MANY = {"records": "many"}
 
 
 def parse(content: bytes) -> list[Document]:
@@ -90,10 +92,15 @@ class Site:
             self.landings[feed].prepare()
 
     def collector(
-        self, clock: Clock | None = None, reader: Callable[[bytes], Any] = parse, **settings: Any
+        self,
+        clock: Clock | None = None,
+        reader: Callable[[bytes], Any] = parse,
+        table: Table = TABLE,
+        declared: Mapping[str, Any] = {},
+        **settings: Any,
     ) -> Collector:
-        """A collector of both feeds."""
-        feeds = [(Feed(feed, Table(READINGS), of_bytes(reader)), landing) for feed, landing in self.landings.items()]
+        """A collector of both feeds; declared: of both, besides name, table and reader."""
+        feeds = [(Feed(feed, table, of_bytes(reader), **declared), landing) for feed, landing in self.landings.items()]
         return Collector(feeds, self.store, Settings(**settings), clock or self.hands.clock)
 
     def put(self, name: str, content: bytes | str | dict[str, Any] | list[Any], feed: str = "north") -> Path:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +20,8 @@ from multimarket_async.app import workspace
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector, Latency, measured
 from multimarket_async.collector import pipeline as module
-from multimarket_async.domains import Feed, LoadedDomain, Table, settings_models
+from multimarket_async.discovery import settings_models
+from multimarket_async.domains import Feed, LoadedDomain, Table
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
 from multimarket_async.landing import Landing, Quarantine, WaitingFile
 from multimarket_async.settings import Settings, load
@@ -93,16 +93,6 @@ async def test_a_file_is_stored_and_archived(site: Site) -> None:
     ]
     assert (site.landings["north"].archived / "2020-03-01" / "1.json").read_bytes() == content
     assert site.waiting() == []
-
-
-async def test_one_file_may_become_several_documents(site: Site) -> None:
-    """All of them are stored, and the file is one file."""
-    site.put("1.json", [{"key": 1}, {"key": 2}, {"key": 3}])
-    site.put("2.json", {"key": 4})
-    collector = site.collector()
-    await collector.sweep()
-    assert (sorted(site.stored()), site.archived()) == (["1", "2", "3", "4"], ["1.json", "2.json"])
-    assert collector.tally.outcomes == Counter({("north", "stored"): 2})
 
 
 async def test_archived_means_stored_first(site: Site) -> None:
@@ -249,8 +239,7 @@ async def test_files_with_the_suffix_of_their_feed_are_collected(
 ) -> None:
     """A domain whose feed has CSV files: they are taken, in capitals too, and its JSON files are not."""
     feed = Feed("bikes", Table(READINGS), lambda file: [{"_id": file.name}], suffixes=(".csv",))
-    domain = SimpleNamespace(under=lambda _: LoadedDomain("bikes", (feed,), ()))
-    monkeypatch.setattr("multimarket_async.app.discover", lambda: [domain])
+    monkeypatch.setattr("multimarket_async.app.declared", lambda _: (LoadedDomain("bikes", (feed,), ()),))
     found = workspace(load(settings_models(), {"data_dir": tmp_path / "data"}, {}, tmp_path / "none"))
     folder = tmp_path / "data/sources/bikes"
     for name in ("a.csv", "B.CSV", "c.json"):
@@ -433,37 +422,6 @@ async def test_a_document_of_another_hand_is_a_conflict(site: Site) -> None:
     assert (site.stored(), site.quarantined()) == ({"1": "theirs"}, {"1.json": "conflict"})
 
 
-async def test_a_conflict_in_a_part_of_a_file(site: Site) -> None:
-    """One of its documents is there with other content: the file is quarantined, nothing of it is received."""
-    site.put("1.json", {"key": 1, "value": "first"})
-    collector = site.collector()
-    await collector.sweep()
-    site.put("2.json", [{"key": 2}, {"key": 1, "value": "second"}])
-    await collector.sweep()
-    assert (site.quarantined(), site.stored()["1"]) == ({"2.json": "conflict"}, "first")
-
-
-async def test_a_conflict_within_one_file(site: Site) -> None:
-    """One file gives a key two contents: the second must not be received in silence."""
-    site.put("1.json", [{"key": 1, "value": "first"}, {"key": 1, "value": "second"}])
-    await site.collector().sweep()
-    assert list(site.quarantined()) == ["1.json"]
-
-
-async def test_a_file_mended_and_replayed_is_stored(site: Site) -> None:
-    """The part stored before equals the corrected file's."""
-    site.put("1.json", {"key": 1, "value": "first"})
-    collector = site.collector()
-    await collector.sweep()
-    site.put("2.json", [{"key": 2}, {"key": 1, "value": "second"}])
-    await collector.sweep()
-    [one] = site.landings["north"].quarantine.list()
-    one.path.write_text('[{"key": 2}, {"key": 3}]')
-    site.landings["north"].quarantine.replay(one, site.hands.wall)
-    await collector.sweep()
-    assert (sorted(site.stored()), site.quarantined()) == (["1", "2", "3"], {})
-
-
 # --- somebody else at the same files -----------------------------------------------------------
 
 
@@ -618,14 +576,14 @@ async def test_only_an_insert_shows_that_mongodb_is_back(site: Site) -> None:
 async def test_an_acknowledgement_is_lost(site: Site) -> None:
     """Written, but the acknowledgement is lost: sent again, one document, and the file archived once."""
     site.put("1.json", {"key": 1})
-    site.put("2.json", [{"key": 2}, {"key": 3}])
+    site.put("2.json", {"key": 2})
     site.store.after = away
     collector = site.collector()
     assert await collector.sweep() is False
-    assert (len(site.stored()), site.waiting()) == (3, ["1.json", "2.json"])
+    assert (len(site.stored()), site.waiting()) == (2, ["1.json", "2.json"])
     site.store.after = None
     assert await collector.sweep() is True
-    assert (sorted(site.stored()), site.archived()) == (["1", "2", "3"], ["1.json", "2.json"])
+    assert (sorted(site.stored()), site.archived()) == (["1", "2"], ["1.json", "2.json"])
     assert site.quarantined() == {}
 
 
@@ -699,7 +657,8 @@ from pathlib import Path
 from multimarket_async.app import workspace
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
-from multimarket_async.domains import Feed, LoadedDomain, Table, settings_models
+from multimarket_async.discovery import settings_models
+from multimarket_async.domains import Feed, LoadedDomain, Table
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, files, quarantine
 from multimarket_async.settings import Settings, load

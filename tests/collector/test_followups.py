@@ -16,7 +16,7 @@ from pymongo.database import Database
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector.lifecycle import followed_up
-from multimarket_async.collector.reader import EncodedFollowUp, documents_of
+from multimarket_async.collector.reader import EncodedFollowUp, document_of
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import FollowUp, IncomingFile
 from multimarket_async.domains.orders import ORDERS
@@ -56,9 +56,8 @@ class World:
         documents = []
         for content in contents:
             sha256 = hashlib.sha256(content).hexdigest()
-            documents += documents_of(
-                WEB, IncomingFile(WEB.name, f"{sha256[:8]}.json", AT, content), sha256, datetime.now(UTC)
-            )
+            file = IncomingFile(WEB.name, f"{sha256[:8]}.json", AT, content)
+            documents.append(document_of(WEB, file, sha256, datetime.now(UTC)))
         return await self.writer.write(WEB, documents)
 
     def document(self, number: str) -> Any:

@@ -101,22 +101,6 @@ async def test_of_two_files_with_one_key_the_older_one_is_stored(
     assert [entry for entry in logs if entry["event"] == "collection.interrupted"] == []
 
 
-async def test_a_batch_of_many_keys_waits_for_one_of_them(site: Site) -> None:
-    put_in_turn(site, {"key": 1}, {"key": 2})
-    site.put("0.json", [{"key": 3}, {"key": 4}, {"key": 1}], "south")
-
-    async def slow(key: str) -> None:
-        if key == "1":
-            await until(lambda: "2 ends" in log.said)
-
-    log = Log(site, slow)
-    collector = site.collector(batch_files=1)
-    assert await collector.sweep()
-    mixed = [entry for entry in log.said if not entry.startswith("2")]
-    assert mixed in (["1 begins", "1 ends", "3 begins", "3 ends"], ["3 begins", "3 ends", "1 begins", "1 ends"])
-    assert sorted(site.stored()) == ["1", "2", "3", "4"]
-
-
 # --- One fails ------------------------------------------------------------------------------------
 
 

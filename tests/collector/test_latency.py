@@ -46,7 +46,7 @@ class SlowStore:
         """DirtyPartitions cost no time."""
 
     async def insert(self, _: str, documents: Sequence[Encoded]) -> list[Outcome]:
-        ages_s = [on_disk(landing, 0).oldest_age_s(self.hands.clock.now()) for landing in self.landings]
+        ages_s = [on_disk(landing).oldest_age_s(self.hands.clock.now()) for landing in self.landings]
         self.oldest_s.append(round(max(age_s for age_s in ages_s if age_s is not None)))
         self.batches.append([document.key for document in documents])
         self.hands.seconds += self.batch_s

@@ -155,7 +155,7 @@ def collected(folder: Path, drawn_files: dict[str, Drawn]) -> Collected:
             HAPPENED[drawn.before_moving](landing.sources / name)
     filing = Filing(tally, 3.0, CLOCK)
     filing.quarantine(batch, batch.rejected)
-    filing.file_away(batch, [[Inserted()]] * len(batch.accepted), 0.0)
+    filing.file_away(batch, [Inserted()] * len(batch.accepted), 0.0)
     looks = {(file.entry, file.bytes if stat.S_ISREG(file.mode) else 0, file.mode) for file in taken}
     return Collected(looks, _results(batch), _there(folder), tally.outcomes)
 

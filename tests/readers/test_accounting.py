@@ -13,7 +13,7 @@ from pymongo.database import Database
 from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing
-from multimarket_async.readers.accounting import FeedFiles, counted, on_disk
+from multimarket_async.readers.accounting import Accepted, FeedFiles, counted, on_disk
 from multimarket_async.store import Store
 
 TODAY = datetime(2026, 5, 20, tzinfo=UTC).date()
@@ -64,7 +64,7 @@ async def test_files_are_counted_where_they_are(tmp_path: Path) -> None:
     await landing.deliver("b.json", b"123")
     (landing.sources / ".hidden.json").write_bytes(b"not ours")
     (landing.sources / "notes.txt").write_bytes(b"not ours")
-    one = on_disk(landing, stored=2)
+    one = on_disk(landing, Accepted(Counter({(landing.feed, "stored"): 2})))
     assert (one.waiting, one.waiting_bytes, one.archived, one.quarantined) == (2, 8, 2, {"bad_date": 1})
     assert one.received == 5
 
@@ -72,10 +72,10 @@ async def test_files_are_counted_where_they_are(tmp_path: Path) -> None:
 async def test_the_longest_wait_is_told(tmp_path: Path) -> None:
     """Since when the oldest waiting file waits, in UTC; None if none waits."""
     _, landing = channel(tmp_path, "web")
-    assert on_disk(landing, 0).oldest_since is None
+    assert on_disk(landing).oldest_since is None
     await received(landing, b"1", b"2")
     oldest_s = min(file.path.stat().st_ctime_ns for file in landing.waiting()) / 1e9
-    assert on_disk(landing, 0).oldest_since == datetime.fromtimestamp(oldest_s, UTC)
+    assert on_disk(landing).oldest_since == datetime.fromtimestamp(oldest_s, UTC)
 
 
 async def test_each_feed_has_its_own_counts(tmp_path: Path, store: Store, database: "Database[Any]") -> None:

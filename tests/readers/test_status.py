@@ -68,7 +68,7 @@ async def test_every_feed_is_shown(read: Any, tmp_path: Path) -> None:
     assert [(feed.unknown, feed.unknown_example) for feed in status.feeds] == [(0, None), (0, None)]
     assert status.conservation.model_dump() == {
         "holds": True,
-        "sum": {"received": 1, "waiting": 1, "stored": 0, "duplicate": 0, "quarantined": 0},
+        "sum": {"received": 1, "waiting": 1, "stored": 0, "duplicate": 0, "superseded": 0, "quarantined": 0},
     }
 
 

@@ -163,7 +163,7 @@ async def test_a_duplicate_nobody_can_read_yet_is_unavailable(store: Store, monk
         return {}
 
     await store.insert(READINGS, [_reading("1")])
-    monkeypatch.setattr(store, "_existing", none_yet)
+    monkeypatch.setattr(store, "existing", none_yet)
     with pytest.raises(Unavailable, match="not yet durable"):
         await store.insert(READINGS, [_reading("1")])
 

@@ -169,7 +169,7 @@ class Run:
     async def scan(self) -> Places:
         """The places of all files of this run; counts those that are in none of them, or in two."""
         for _ in range(SCANS):
-            now = await asyncio.to_thread(lambda: [on_disk(landing, 0) for _, landing in self.application.feeds])
+            now = await asyncio.to_thread(lambda: [on_disk(landing) for _, landing in self.application.feeds])
             places = Places(*map(operator.sub, _places(now), _places(self.before)))
             if not (missing := abs(self.delivered - sum(places))):
                 return places

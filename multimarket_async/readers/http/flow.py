@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 from multimarket_async.clock import beats
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.readers.accounting import FeedFiles, on_disk, stored_files, waiting_in
+from multimarket_async.readers.accounting import Accepted, FeedFiles, accepted_files, on_disk, waiting_in, with_accepted
 from multimarket_async.readers.generations import KpiFreshness, freshness
 from multimarket_async.readers.http.cache import Fresh
 from multimarket_async.readers.http.minutes import Minutes
 from multimarket_async.readers.http.sources import Sources
 from multimarket_async.readers.status import Minute, Rates, StatusResponse, last_report, status
+from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
 
 READ_EVERY_S, STALE_S = 0.5, 5.0
 COUNT_EVERY_S, SHARE = 2.0, 20  # pause between two counts: this multiple of the duration of one
@@ -28,7 +29,7 @@ class Counted:
     """The files by feed, as counted. collected: files that this process had collected by then."""
 
     feeds: Mapping[str, FeedFiles]
-    stored: Counter[str] | None
+    accepted: Accepted | None
     collected: Counter[tuple[str, str]]
 
 
@@ -46,8 +47,8 @@ class Flow:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._stored: Counter[str] | None = None
-        self._stored_when: Counter[tuple[str, str]] = Counter()
+        self._accepted: Accepted | None = None
+        self._accepted_when: Counter[tuple[str, str]] = Counter()
         self._away = False
         self._counted = Fresh(self._count, COUNT_EVERY_S, stale_s=3600)
         self._waiting = Fresh(self._list_waiting, READ_EVERY_S)
@@ -79,7 +80,7 @@ class Flow:
     async def status(self) -> StatusResponse:
         """The status; also while MongoDB is away."""
         sources, files, database = self._sources, await self.feeds(), await self.database()
-        known, now = (await self._counted.get()).stored is not None, sources.clock.now()
+        known, now = (await self._counted.get()).accepted is not None, sources.clock.now()
         stored = Counter({feed.feed: feed.stored for feed in files})
         found = status(
             files,
@@ -97,33 +98,34 @@ class Flow:
 
     async def _count(self) -> Counted:
         started = self._sources.clock.monotonic()
-        await self._count_stored()
-        stored = self._stored or Counter()
-        feeds = await asyncio.to_thread(lambda: self._on_disk(stored))
+        await self._count_accepted()
+        accepted = self._accepted or Accepted()
+        feeds = await asyncio.to_thread(lambda: self._on_disk(accepted))
         took_s = self._sources.clock.monotonic() - started
         self._counted.every_s = COUNT_EVERY_S if self._away else max(COUNT_EVERY_S, SHARE * took_s)
-        return Counted(feeds, self._stored, self._sources.meters.files.copy())
+        return Counted(feeds, self._accepted, self._sources.meters.files.copy())
 
-    async def _count_stored(self) -> None:
+    async def _count_accepted(self) -> None:
         """By MongoDB; while it is away, the last count and the files that this process has stored since."""
         files = self._sources.meters.files.copy()
         try:
-            self._stored = await stored_files((feed for feed, _ in self._sources.feeds), self._sources.store)
+            self._accepted = await accepted_files([feed for feed, _ in self._sources.feeds], self._sources.store)
             self._away = False
         except (Unavailable, CannotContinue):
-            since = (files - self._stored_when).items()
-            gained = Counter({feed: count for (feed, outcome), count in since if outcome == "stored"})
-            self._stored = None if self._stored is None else self._stored + gained
+            if self._accepted:
+                since = files - self._accepted_when
+                gained = Counter({key: count for key, count in since.items() if key[1] in (STORED, SUPERSEDED)})
+                self._accepted = replace(self._accepted, files=self._accepted.files + gained)
             self._away = True
-        self._stored_when = files
+        self._accepted_when = files
 
-    def _on_disk(self, stored: Counter[str]) -> dict[str, FeedFiles]:
+    def _on_disk(self, accepted: Accepted) -> dict[str, FeedFiles]:
         counted = {}
         for feed, landing in self._sources.feeds:
             try:
-                counted[feed.name] = on_disk(landing, stored[feed.name])
+                counted[feed.name] = on_disk(landing, accepted)
             except (OSError, Unavailable):  # `unreadable` has it
-                counted[feed.name] = FeedFiles(feed.name, 0, 0, None, stored=stored[feed.name])
+                counted[feed.name] = with_accepted(FeedFiles(feed.name, 0, 0, None), accepted)
         return counted
 
     async def _list_waiting(self) -> dict[str, FeedFiles]:
@@ -154,11 +156,14 @@ class Flow:
 def _moved(counted: FeedFiles, since: Counter[tuple[str, str]], now: FeedFiles) -> FeedFiles:
     """The counted files, those collected since, and those that wait now."""
     collected = Counter({outcome: files for (feed, outcome), files in since.items() if feed == counted.feed})
-    stored, duplicate = collected.pop("stored", 0), collected.pop("duplicate", 0)
+    stored, duplicate, superseded = (collected.pop(name, 0) for name in (STORED, DUPLICATE, SUPERSEDED))
     return replace(
         now,
-        archived=counted.archived + stored + duplicate,
+        archived=counted.archived + stored + duplicate + superseded,
         stored=counted.stored + stored,
+        superseded=counted.superseded + superseded,
+        receipts=counted.receipts,
+        of_receipts=counted.of_receipts,
         quarantined=counted.quarantined + collected,
         rejects=counted.rejects,
     )

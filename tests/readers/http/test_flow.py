@@ -45,7 +45,7 @@ async def test_the_counts_are_those_of_the_command(shop: Any) -> None:
     web = found["feeds"][0]
     assert (web["stored"], web["duplicate"], web["quarantined"], web["waiting"]) == (20, 1, 1, 1)
     assert (web["received"], web["waiting_bytes"], sum(web["by_reason"].values())) == (23, 2, 1)
-    total = {"received": 63, "waiting": 1, "stored": 60, "duplicate": 1, "quarantined": 1}
+    total = {"received": 63, "waiting": 1, "stored": 60, "duplicate": 1, "superseded": 0, "quarantined": 1}
     assert found["conservation"] == {"holds": True, "sum": total}
     assert found["mongo"] == {"ok": True, "why": None}
     assert (found["kpi"]["generation"], found["kpi"]["stale"], found["kpi"]["drift"]) == (1, False, 0)
@@ -69,6 +69,7 @@ async def test_between_two_counts_what_was_done_is_added(shop: Any) -> None:
         "waiting": 0,
         "stored": 12,
         "duplicate": 0,
+        "superseded": 0,
         "quarantined": 1,
     }
 
@@ -109,7 +110,7 @@ async def test_what_was_stored_before_mongodb_went_is_remembered(shop: Any, monk
     await flow.feeds()
     await shop.deliver(2, first=20)
     await shop.collector.until_empty()
-    monkeypatch.setattr("multimarket_async.readers.http.flow.stored_files", away)
+    monkeypatch.setattr("multimarket_async.readers.http.flow.accepted_files", away)
     flow._counted.expire()
     assert [(feed.stored, feed.duplicate) for feed in await flow.feeds()] == [(22, 0)] * 3
     flow._counted.expire()

@@ -1,0 +1,58 @@
+"""The check of a file before anything of it is stored: where it is stored as a whole or not at all."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from multimarket_async.collector.filing import conflict
+from multimarket_async.collector.keys import KeyDigests, hashed
+from multimarket_async.collector.opened import Chunk, OpenedFile, rejected_record, whole_file
+from multimarket_async.domains import RejectedRecord
+from multimarket_async.store import Encoded, Exists, Store
+
+
+class Check:
+    """Takes the chunks of a file, and raises Rejected for what makes it bad as a whole."""
+
+    def __init__(self, opened: OpenedFile, store: Store) -> None:
+        self._opened = opened
+        self._store = store
+        self._whole = opened.feed.on_bad_record == "reject_file"
+        self._insert = self._whole and opened.feed.table.mode == "insert"
+        self._keys = KeyDigests()
+
+    async def take(self, chunk: Chunk) -> None:
+        """Check a chunk: its records are good, and contradict no stored one."""
+        if self._whole and chunk.rejected:
+            raise whole_file(chunk.rejected)
+        if self._insert:
+            self._keys.add(chunk.documents)
+            if contradicting := await self._contradicting(chunk):
+                raise whole_file(contradicting)
+
+    async def _contradicting(self, chunk: Chunk) -> list[RejectedRecord]:
+        documents = [document for document in chunk.documents if isinstance(document, Encoded)]
+        stored = await self._store.existing(self._opened.feed.table.name, [document.key for document in documents])
+        return list(_contradicting(chunk, stored))
+
+    def end(self) -> None:
+        """Check the file as a whole, in a thread: no key came with two contents."""
+        if keys := self._keys.contradicted():
+            seen: dict[object, Encoded] = {}
+            for chunk in self._opened.chunks():
+                if bad := [*_second_contents(chunk, keys, seen)]:
+                    raise whole_file(bad)
+
+
+def _contradicting(chunk: Chunk, stored: Mapping[Any, object]) -> Iterator[RejectedRecord]:
+    for document, place in zip(chunk.documents, chunk.places, strict=True):
+        found = stored.get(document.key) if isinstance(document, Encoded) else None
+        if isinstance(found, Exists) and found.sha256 != document.sha256:
+            yield rejected_record(place, conflict(document, found.sha256))
+
+
+def _second_contents(chunk: Chunk, keys: set[int], seen: dict[object, Encoded]) -> Iterator[RejectedRecord]:
+    for document, place in zip(chunk.documents, chunk.places, strict=True):
+        if isinstance(document, Encoded) and hashed(document) in keys:
+            first = seen.setdefault(document.key, document)
+            if first.sha256 != document.sha256:
+                yield rejected_record(place, conflict(document, first.sha256))

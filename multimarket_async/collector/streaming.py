@@ -1,0 +1,210 @@
+"""Files of many records: one chunk is read while the one before is stored, and small files pass large ones."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import aclosing
+
+import structlog
+
+from multimarket_async.clock import Clock
+from multimarket_async.collector.backlog import Backlog
+from multimarket_async.collector.checking import Check
+from multimarket_async.collector.filing import Filing, record_disposition
+from multimarket_async.collector.opened import Chunk, OpenedFile, rejected_record, still_changing, whole_file
+from multimarket_async.collector.reader import Batch, RejectedFile
+from multimarket_async.collector.threads import in_thread, left_in_thread
+from multimarket_async.collector.writer import Writer
+from multimarket_async.domains import Feed, RejectedRecord
+from multimarket_async.errors import Rejected, Unavailable
+from multimarket_async.landing import Landing, RejectsWriter, WaitingFile
+from multimarket_async.settings import Settings
+from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
+from multimarket_async.store import CHANGED, Receipt, Receipts, RecordCounts, Replaced, Store
+
+log = structlog.get_logger()
+
+SMALL_BYTES = 1 << 20
+GZIP_RATIO = 20  # what a compressed file holds, at a guess
+LARGE_AT_A_TIME = 2
+MOST_REASONS = 20
+REJECTED, REPLACED = "rejected", "replaced"  # as in RecordCounts
+
+
+class Stopped(Exception):
+    """Collecting was stopped in the middle of a file, which is taken up again at the next start."""
+
+
+class Streaming:
+    """Collects the files of feeds with receipts: of each feed one small and one large file at a time."""
+
+    def __init__(
+        self,
+        feeds: Iterable[tuple[Feed, Landing]],
+        store: Store,
+        *,
+        writer: Writer,
+        filing: Filing,
+        moving: Executor,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self.backlogs = [
+            Backlog(feed, landing, clock, quiet_s=0.0 if feed.self_delimiting else settings.quiet_period_s, takes=takes)
+            for feed, landing in feeds
+            for takes in (_is_small, _is_large)
+        ]
+        self._store = store
+        self._receipts = Receipts(store)
+        self._writer = writer
+        self._filing = filing
+        self._moving = moving
+        self._reading = ThreadPoolExecutor(1, "records")
+        self._large = asyncio.Semaphore(LARGE_AT_A_TIME)
+        self._settings = settings
+        self._clock = clock
+
+    async def sweep(self, enough: Callable[[], bool]) -> None:
+        """Collect until no file is due. Raises Unavailable."""
+        drains = [self._drain(backlog, enough) for backlog in self.backlogs]
+        for failure in await asyncio.gather(*drains, return_exceptions=True):
+            if isinstance(failure, BaseException):
+                raise failure
+
+    def requeue(self) -> None:
+        """Scan anew: files in flight were not dealt with."""
+        for backlog in self.backlogs:
+            backlog.requeue()
+
+    async def _drain(self, backlog: Backlog, enough: Callable[[], bool]) -> None:
+        while not enough() and (files := await in_thread(self._reading, backlog.take_readable, 1, 1)):
+            try:
+                if _is_small(files[0]):
+                    await self._collect(backlog, files[0], enough)
+                else:
+                    async with self._large:
+                        await self._collect(backlog, files[0], enough)
+            except Stopped:
+                backlog.release(files[0])
+
+    async def _collect(self, backlog: Backlog, file: WaitingFile, enough: Callable[[], bool]) -> None:
+        """Store a file and archive it, or quarantine it."""
+        batch = Batch(backlog, backlog.scanned, self._clock.monotonic(), [], [])
+        sha256, limit = None, backlog.feed.max_file_bytes or self._settings.max_file_bytes
+        try:
+            opened = await in_thread(self._reading, OpenedFile, backlog.feed, file, limit, self._clock.now())
+            try:
+                sha256 = opened.sha256
+                receipt = await self._stored(opened, backlog.landing, enough)
+            finally:
+                opened.close()
+        except FileNotFoundError:  # somebody else took it
+            backlog.release(file)
+        except Rejected as rejected:
+            await in_thread(self._moving, self._filing.quarantine, batch, [RejectedFile(file, rejected, sha256)])
+        else:
+            await in_thread(self._moving, self._file_away, batch, file, receipt)
+
+    def _file_away(self, batch: Batch, file: WaitingFile, receipt: Receipt) -> None:
+        now = self._clock.monotonic()
+        self._filing.archive(batch, receipt.outcome, [file], now)
+        self._filing.report_stuck()
+        outcomes = {name: getattr(receipt.counts, name) for name in (STORED, DUPLICATE, SUPERSEDED, REJECTED)}
+        facts = {"records": receipt.counts.records, **outcomes, "seconds": round(now - batch.began, 3)}
+        log.info("file.collected", feed=receipt.feed, file=receipt.file, **facts)
+
+    async def _stored(self, opened: OpenedFile, landing: Landing, enough: Callable[[], bool]) -> Receipt:
+        """Store the records of a file, and then its receipt. Raises Rejected, Stopped, Unavailable."""
+        if await in_thread(self._reading, opened.needs_check):
+            check = Check(opened, self._store)
+            async with aclosing(self._chunks(opened, enough)) as chunks:
+                async for chunk in chunks:
+                    await check.take(chunk)
+            await in_thread(self._reading, check.end)
+        try:
+            listed = landing.quarantine.rejects(opened.file.name, opened.receipt)
+            async with left_in_thread(self._moving, listed) as rejects:
+                counts = await self._store_records(opened, rejects, enough)
+        except OSError as error:
+            raise Unavailable(f"rejected records cannot be listed: {error.strerror}") from error
+        if opened.feed.table.mode == "replace":
+            await self._writer.end_older(opened.feed.table, opened.version)
+        changed = opened.is_changed()
+        receipt = opened.receipted(CHANGED if changed else file_outcome(counts), counts)
+        await self._receipts.write(receipt)
+        if changed:
+            raise still_changing()
+        return receipt
+
+    async def _store_records(
+        self, opened: OpenedFile, rejects: RejectsWriter, enough: Callable[[], bool]
+    ) -> RecordCounts:
+        """Store the records of a file, and list the rejected ones. Raises Rejected where none is left."""
+        table, counts, first = opened.feed.table, RecordCounts(), list[RejectedRecord]()
+        outdated = table.mode == "replace" and await self._writer.newest_file(table) > opened.version
+        async with aclosing(self._chunks(opened, enough)) as chunks:
+            async for chunk in chunks:
+                outcomes, bad = _outdated(chunk) if outdated else await self._store_chunk(opened, chunk)
+                bad = [*chunk.rejected, *bad]
+                counts = counts.plus(outcomes + Counter({REJECTED: len(bad)}))
+                first += bad[: MOST_REASONS - len(first)]
+                await in_thread(self._moving, _list, rejects, bad)
+        if counts.rejected == counts.records > 0:
+            raise whole_file(first)
+        return counts
+
+    async def _store_chunk(self, opened: OpenedFile, chunk: Chunk) -> tuple[Counter[str], list[RejectedRecord]]:
+        """Store a chunk; the outcomes of the stored records, and the records that could not be stored."""
+        outcomes, bad = Counter[str](), list[RejectedRecord]()
+        found = await self._writer.write(opened.feed, chunk.documents)
+        for document, place, outcome in zip(chunk.documents, chunk.places, found, strict=True):
+            disposed = record_disposition(opened.feed.table, document, outcome)
+            if isinstance(disposed, Rejected):
+                bad.append(rejected_record(place, disposed))
+            else:
+                outcomes[disposed] += 1
+                outcomes[REPLACED] += isinstance(outcome, Replaced)
+        return outcomes, bad
+
+    async def _chunks(self, opened: OpenedFile, enough: Callable[[], bool]) -> AsyncGenerator[Chunk]:
+        """The chunks of a file; the next one is read while one is worked on. Raises Rejected, Stopped."""
+        chunks = opened.chunks()
+        reading = self._read(chunks)
+        try:
+            while chunk := await reading:
+                if enough():
+                    raise Stopped
+                reading = self._read(chunks)
+                yield chunk
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            await in_thread(self._reading, chunks.close)
+
+    def _read(self, chunks: Generator[Chunk]) -> asyncio.Task[Chunk | None]:
+        return asyncio.create_task(in_thread(self._reading, next, chunks, None))
+
+
+def _list(rejects: RejectsWriter, bad: Iterable[RejectedRecord]) -> None:
+    for record in bad:
+        rejects.add(record)
+
+
+def _outdated(chunk: Chunk) -> tuple[Counter[str], list[RejectedRecord]]:
+    """All records of a chunk are superseded: a newer file is the whole table."""
+    return Counter({SUPERSEDED: len(chunk.documents)}), []
+
+
+def file_outcome(counts: RecordCounts) -> str:
+    """The outcome of a file of these records: the best one of theirs; a file without any is stored."""
+    present = (name for name in (STORED, SUPERSEDED, DUPLICATE) if getattr(counts, name))
+    return next(present, STORED)
+
+
+def _is_small(file: WaitingFile) -> bool:
+    return file.bytes * (GZIP_RATIO if file.where.lower().endswith(".gz") else 1) <= SMALL_BYTES
+
+
+def _is_large(file: WaitingFile) -> bool:
+    return not _is_small(file)

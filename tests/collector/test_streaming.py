@@ -1,0 +1,291 @@
+"""Files of many records: tables that insert, upsert and replace; receipts; rejected records."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+
+from multimarket_async.domains import Located, RejectedRecord, Table
+from multimarket_async.errors import Rejected
+from tests.collector.readings import MANY, Site, away
+
+INSERT, UPSERT, REPLACE = Table("readings"), Table("readings", "upsert"), Table("readings", "replace")
+VERSIONED = Table("readings", "upsert", version=lambda document: document["v"])
+KEEP = {"records": "many", "on_bad_record": "keep_rest"}
+
+
+def lines(content: bytes) -> Any:
+    """Records of lines such as `1 first`; a line with "?" is bad, and one that says "boom" finds a mistake here."""
+    for number, line in enumerate(content.decode().splitlines(), start=1):
+        key, _, value = line.partition(" ")
+        if "?" in line:
+            reasons = Rejected("no_value", "a line has no ?", "/value", line=number), Rejected("odd", "at all")
+            yield RejectedRecord(reasons, number, line.encode(), b"head\n")
+        elif line == "boom":
+            raise ZeroDivisionError
+        else:
+            version = {"v": int(value.partition("@")[2])} if "@" in value else {}
+            yield Located({"_id": key, "value": value, **version}, number, line, b"head\n")
+
+
+def put(site: Site, name: str, *content: str, at: int = 0) -> None:
+    """A file of these lines; at: seconds, the time of its content."""
+    path = site.put(name, "\n".join(content))
+    os.utime(path, (at, at))
+
+
+async def collect(site: Site, table: Table = INSERT, declared: Any = KEEP) -> None:
+    assert await site.collector(reader=lines, table=table, declared=declared).sweep()
+
+
+def receipts(site: Site) -> dict[str, dict[str, int]]:
+    """Counts other than zero by file."""
+    names = ("records", "stored", "duplicate", "superseded", "rejected", "replaced")
+    found = site.database["receipts"].find(sort=[("at", 1)])
+    return {receipt["file"]: {name: receipt[name] for name in names if receipt[name]} for receipt in found}
+
+
+def outcomes(site: Site) -> dict[str, str]:
+    return {receipt["file"]: receipt["outcome"] for receipt in site.database["receipts"].find()}
+
+
+async def test_every_record_of_a_file_is_stored(site: Site) -> None:
+    """And the file is one file, with one receipt."""
+    put(site, "1.json", "1 a", "2 b", "3 c")
+    collector = site.collector(reader=lines, declared=KEEP)
+    await collector.sweep()
+    assert (site.stored(), site.archived()) == ({"1": "a", "2": "b", "3": "c"}, ["1.json"])
+    assert (receipts(site), collector.tally.outcomes) == (
+        {"1.json": {"records": 3, "stored": 3}},
+        {("north", "stored"): 1},
+    )
+
+
+async def test_a_re_export_brings_old_records_and_new_ones(site: Site) -> None:
+    """M1, M3: the same line among others is a duplicate, and the file is received."""
+    put(site, "1.json", "1 a")
+    await collect(site)
+    put(site, "2.json", "1 a", "2 b")
+    await collect(site)
+    assert receipts(site)["2.json"] == {"records": 2, "stored": 1, "duplicate": 1}
+    assert (site.archived(), site.quarantined()) == (["1.json", "2.json"], {})
+
+
+async def test_a_file_of_nothing_but_duplicates_is_a_duplicate(site: Site) -> None:
+    put(site, "1.json", "1 a", "2 b")
+    put(site, "2.json", "2 b", "1 a", at=1)
+    await collect(site)
+    assert outcomes(site) == {"1.json": "stored", "2.json": "duplicate"}
+
+
+async def test_a_file_without_records_is_stored(site: Site) -> None:
+    """M4: such as a CSV file with a header only."""
+    put(site, "1.json")
+    await collect(site)
+    assert (site.archived(), receipts(site), outcomes(site)) == (["1.json"], {"1.json": {}}, {"1.json": "stored"})
+
+
+async def test_the_same_line_twice_in_a_file_is_stored_once(site: Site) -> None:
+    """M8."""
+    put(site, "1.json", "1 a", "1 a")
+    await collect(site)
+    assert receipts(site) == {"1.json": {"records": 2, "stored": 1, "duplicate": 1}}
+
+
+async def test_one_changed_line_rejects_the_file_and_nothing_of_it_is_stored(site: Site) -> None:
+    """M2: neither its new lines nor its changed one."""
+    put(site, "1.json", "1 a")
+    await collect(site, declared=MANY)
+    put(site, "2.json", "2 b", "1 other")
+    await collect(site, declared=MANY)
+    assert (site.stored(), site.quarantined()) == ({"1": "a"}, {"2.json": "conflict"})
+    assert list(receipts(site)) == ["1.json"]
+
+
+async def test_a_contradiction_within_a_file_rejects_it(site: Site) -> None:
+    """Though no line of it is stored yet; and however far apart they are."""
+    put(site, "1.json", "1 a", *(f"x{number} b" for number in range(3000)), "1 other")
+    await collect(site, declared=MANY)
+    assert (site.stored(), site.quarantined()) == ({}, {"1.json": "conflict"})
+    assert site.landings["north"].quarantine.list()[0].reason["key"] == "1"
+
+
+async def test_one_changed_line_is_listed_and_the_rest_is_stored(site: Site) -> None:
+    """M2, where the rest is kept."""
+    put(site, "1.json", "1 a")
+    await collect(site)
+    put(site, "2.json", "2 b", "1 other")
+    await collect(site)
+    assert (site.stored(), site.quarantined()) == ({"1": "a", "2": "b"}, {})
+    assert receipts(site)["2.json"] == {"records": 2, "stored": 1, "rejected": 1}
+    [rejected] = rejects(site, "2.json")
+    assert (rejected["line"], rejected["raw"], rejected["reasons"][0]["code"]) == (2, "1 other", "conflict")
+
+
+def rejects(site: Site, name: str) -> list[dict[str, Any]]:
+    path = site.landings["north"].quarantine.folder / f"{name}.rejects.jsonl"
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+async def test_a_bad_line_is_listed_with_all_reasons_and_the_rest_is_stored(site: Site) -> None:
+    """M7."""
+    put(site, "1.json", "1 a", "2 ?", "3 c")
+    await collect(site)
+    assert (site.stored(), site.archived()) == ({"1": "a", "3": "c"}, ["1.json"])
+    assert receipts(site) == {"1.json": {"records": 3, "stored": 2, "rejected": 1}}
+    [rejected] = rejects(site, "1.json")
+    assert (rejected["line"], rejected["raw"], rejected["head"]) == (2, "2 ?", "head\n")
+    assert [reason["code"] for reason in rejected["reasons"]] == ["no_value", "odd"]
+
+
+async def test_a_bad_line_rejects_the_file_where_it_is_declared_so(site: Site) -> None:
+    """With the reasons of every bad line."""
+    put(site, "1.json", "1 a", "2 ?", "3 ?")
+    await collect(site, declared=MANY)
+    assert (site.stored(), site.quarantined()) == ({}, {"1.json": "no_value"})
+    reason = site.landings["north"].quarantine.list()[0].reason
+    assert [other["code"] for other in reason["also"]] == ["odd", "no_value", "odd"]
+
+
+async def test_a_file_of_bad_lines_only_goes_to_the_quarantine_as_it_is(site: Site) -> None:
+    put(site, "1.json", "1 ?", "2 ?")
+    await collect(site)
+    assert (site.quarantined(), receipts(site)) == ({"1.json": "no_value"}, {})
+
+
+@pytest.mark.parametrize("declared", [KEEP, MANY])
+async def test_a_mistake_of_the_domain_rejects_the_file(site: Site, declared: Any) -> None:
+    put(site, "1.json", "1 a", "boom")
+    await collect(site, declared=declared)
+    assert (site.stored(), site.quarantined()) == ({}, {"1.json": "parser_failed"})
+
+
+async def test_an_acknowledgement_is_lost(site: Site) -> None:
+    """Written, but the acknowledgement is lost: read again, the records are those of this file, and stored once."""
+    put(site, "1.json", "1 a", "2 b")
+    site.store.after = away
+    collector = site.collector(reader=lines, declared=KEEP)
+    assert await collector.sweep() is False
+    assert (len(site.stored()), site.waiting(), receipts(site)) == (2, ["1.json"], {})
+    site.store.after = None
+    assert await collector.sweep() is True
+    assert (site.archived(), receipts(site)) == (["1.json"], {"1.json": {"records": 2, "stored": 2}})
+
+
+# --- upsert ------------------------------------------------------------------------------------
+
+ORDERS = [("a", "b", "c"), ("c", "b", "a"), ("b", "c", "a"), ("c", "a", "b")]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_the_newest_file_wins_in_any_order_of_arrival(site: Site, order: tuple[str, ...]) -> None:
+    """By the time of its content; what came before is replaced, what comes late is superseded."""
+    for name in order:
+        put(site, f"{name}.json", f"1 of {name}", f"{name} alone", at=ord(name))
+        await collect(site, UPSERT)
+    assert site.stored() == {"1": "of c", "a": "alone", "b": "alone", "c": "alone"}
+    counts = receipts(site)
+    assert sum(count.get("superseded", 0) + count.get("replaced", 0) for count in counts.values()) == 2
+    assert all(count["records"] == 2 for count in counts.values())
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_the_same_content_again_later_counts_as_newer(site: Site, order: tuple[str, ...]) -> None:
+    """A, then B, then A once more: A, in any order of arrival."""
+    contents = {"a": "1 A", "b": "1 B", "c": "1 A"}
+    for name in order:
+        put(site, f"{name}.json", contents[name], at=ord(name))
+        await collect(site, UPSERT)
+    assert site.stored() == {"1": "A"}
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2, 3, 1)])
+async def test_the_highest_version_wins(site: Site, order: tuple[int, ...]) -> None:
+    for number in order:
+        put(site, f"{number}.json", f"1 x@{number}")
+        await collect(site, VERSIONED)
+    assert site.stored() == {"1": "x@3"}
+
+
+async def test_the_last_line_of_a_file_wins(site: Site) -> None:
+    put(site, "1.json", "1 first", "1 second")
+    await collect(site, UPSERT)
+    assert (site.stored(), receipts(site)["1.json"]) == ({"1": "second"}, {"records": 2, "stored": 2, "replaced": 1})
+
+
+async def test_a_replaced_document_marks_both_partitions(site: Site) -> None:
+    """The one that it leaves and the one that it comes to."""
+    table = Table("readings", "upsert", partition=lambda document: str(document["value"]))
+    put(site, "1.json", "1 old")
+    await collect(site, table)
+    site.database["kpi_dirty_partitions"].delete_many({})
+    put(site, "2.json", "1 new", at=1)
+    await collect(site, table)
+    marks = site.database["kpi_dirty_partitions"].find()
+    assert {partition for mark in marks for partition in mark["partitions"]} == {"old", "new"}
+
+
+# --- replace -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_the_newest_file_is_the_whole_table(site: Site, order: tuple[str, ...]) -> None:
+    """Rows that it lacks end, in any order of arrival."""
+    rows = {"a": ["1 a", "2 a"], "b": ["1 b", "3 b"], "c": ["1 c", "4 c"]}
+    for name in order:
+        put(site, f"{name}.json", *rows[name], at=ord(name))
+        await collect(site, REPLACE)
+    assert site.stored() == {"1": "c", "4": "c"}
+    assert all(count["records"] == 2 for count in receipts(site).values())
+
+
+async def test_an_older_file_of_a_whole_table_is_superseded(site: Site) -> None:
+    put(site, "2.json", "1 b", at=2)
+    await collect(site, REPLACE)
+    put(site, "1.json", "1 a", "2 a", at=1)
+    await collect(site, REPLACE)
+    assert (outcomes(site)["1.json"], receipts(site)["1.json"]) == ("superseded", {"records": 2, "superseded": 2})
+    assert (site.stored(), site.archived()) == ({"1": "b"}, ["1.json", "2.json"])
+
+
+async def test_a_row_that_ends_marks_its_partition(site: Site) -> None:
+    table = Table("readings", "replace", partition=lambda document: f"of {document['_id']}")
+    put(site, "1.json", "1 a", "2 a", at=1)
+    await collect(site, table)
+    site.database["kpi_dirty_partitions"].delete_many({})
+    put(site, "2.json", "1 a", at=2)
+    await collect(site, table)
+    marks = site.database["kpi_dirty_partitions"].find()
+    assert "of 2" in {partition for mark in marks for partition in mark["partitions"]}
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+async def test_a_file_that_does_not_say_where_it_ends_is_read_when_it_is_quiet(site: Site) -> None:
+    """Each prefix of a CSV file looks whole."""
+    site.put("1.json", "1 a")
+    declared = {**KEEP, "self_delimiting": False}
+    wall = site.hands.wall
+    site.hands.wall = wall.fromtimestamp((site.landings["north"].sources / "1.json").stat().st_mtime + 2.9, wall.tzinfo)
+    await collect(site, declared=declared)
+    assert site.waiting() == ["1.json"]
+    site.hands.wall += (wall - wall).__class__(seconds=0.2)
+    await collect(site, declared=declared)
+    assert site.archived() == ["1.json"]
+
+
+async def test_a_large_file_of_one_feed_delays_no_small_one(site: Site) -> None:
+    """M6: of the same feed; both are stored."""
+    put(site, "large.json", *(f"{number} {'x' * 200}" for number in range(12_000)))
+    put(site, "small.json", "small a", at=1)
+    seen = []
+
+    async def look() -> None:
+        seen.append("small.json" in site.archived())
+
+    site.store.after = look
+    await collect(site)
+    assert (len(site.stored()), site.archived()) == (12_001, ["large.json", "small.json"])
+    assert seen.index(True) < 4
