@@ -6,11 +6,12 @@ import os
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import structlog
+from pydantic import SecretStr
 
 from multimarket_async.clock import Clock, pause
 from multimarket_async.collector import Collector, LatencyReporter
@@ -24,6 +25,9 @@ from multimarket_async.settings import Loaded, Settings
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import EmbeddedServer, Store
 
+if TYPE_CHECKING:
+    from multimarket_async.poller import Outcome, Poller
+
 log = structlog.get_logger()
 
 REPORT_EVERY_S = 60.0
@@ -32,12 +36,16 @@ HTTP = "multimarket_async.readers.http.server"
 
 @dataclass(frozen=True)
 class Workspace:
-    """Parts that need no database: the domains and the directories of their feeds."""
+    """Parts that need no database: the domains and the directories of their feeds.
+
+    secrets: of all settings, which no file and no log may have.
+    """
 
     settings: Settings
     domains: tuple[LoadedDomain, ...]
     feeds: tuple[tuple[Feed, Landing], ...]
     clock: Clock
+    secrets: tuple[SecretStr, ...] = field(default=(), kw_only=True)
 
     def only(self, names: Sequence[str]) -> "Workspace":
         """The same with these feeds only."""
@@ -64,6 +72,15 @@ class Workspace:
             return producers
         names = ", ".join(feed.name for feed, _ in self.feeds)
         raise WrongSettings(f"None of the feeds {names} has a simulator: only real files can be delivered to them.")
+
+    def pollers(self) -> "list[Poller]":
+        """A poller for each feed that an API fills."""
+        polled = [(feed, landing) for feed, landing in self.feeds if feed.poll]
+        if not polled:
+            return []
+        from multimarket_async.poller import Poller  # noqa: PLC0415 - 0.2 s, for polled feeds only
+
+        return [Poller(*parts, self.settings, self.clock, secrets=self.secrets) for parts in polled]
 
 
 @dataclass(frozen=True)
@@ -102,7 +119,9 @@ def workspace(loaded: Loaded) -> Workspace:
     )
     for _, landing in feeds:
         landing.prepare()
-    return Workspace(settings, domains, feeds, Clock())
+    values = (value for model in loaded.models.values() for value in vars(model).values())
+    secrets = tuple(value for value in values if isinstance(value, SecretStr))
+    return Workspace(settings, domains, feeds, Clock(), secrets=secrets)
 
 
 @asynccontextmanager
@@ -161,6 +180,7 @@ async def run(
     async with asyncio.TaskGroup() as group:
         stages = [
             *(group.create_task(producer.live(stop, arrivals), name=producer.name) for producer in producers),
+            *(group.create_task(poller.run(stop), name=poller.name) for poller in application.pollers()),
             group.create_task(collector.run(stop), name="collector"),
             group.create_task(snapshotter.run(application.settings.snapshot_every_s, stop), name="snapshotter"),
             group.create_task(_report_latency(reporter, stop), name="latency"),
@@ -249,6 +269,19 @@ async def produce(producers: Iterable[Producer], stop: asyncio.Event, arrivals: 
     async with asyncio.TaskGroup() as group:
         for producer in producers:
             group.create_task(producer.live(stop, arrivals), name=producer.name)
+
+
+async def poll(pollers: "Iterable[Poller]") -> None:
+    """Changed answers of APIs to landing, until stopped."""
+    stop = stop_on_signals(None)
+    async with asyncio.TaskGroup() as group:
+        for poller in pollers:
+            group.create_task(poller.run(stop), name=poller.name)
+
+
+async def poll_once(pollers: "Iterable[Poller]") -> "list[Outcome]":
+    """Ask each API once, all at the same time."""
+    return await asyncio.gather(*(poller.once() for poller in pollers))
 
 
 def stop_on_signals(server: EmbeddedServer | None) -> asyncio.Event:

@@ -8,7 +8,7 @@ from os import PathLike
 
 import typer
 
-from multimarket_async.cli import flow, health, kpi, produce, quarantine, top, torture
+from multimarket_async.cli import flow, health, kpi, poll, produce, quarantine, top, torture
 from multimarket_async.cli.options import FAULTS, FOLLOW_UPS, PACE, SEED, TIME_SCALE, command
 from multimarket_async.errors import CannotContinue, Unavailable
 from multimarket_async.memory import keep_one_small_heap
@@ -24,7 +24,7 @@ app = typer.Typer(
 command(app, flow.run, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")
 command(app, flow.demo, SEED, FAULTS, FOLLOW_UPS)
 command(app, produce.produce, SEED, PACE, TIME_SCALE, FAULTS, FOLLOW_UPS, log_to="stdout")
-for stage in (flow.collect, flow.measure, flow.serve):
+for stage in (poll.poll, flow.collect, flow.measure, flow.serve):
     command(app, stage, log_to="stdout")
 command(app, torture.torture, SEED)
 for work in (health.verify, health.status, health.doctor, kpi.report, top.top, kpi.bi):

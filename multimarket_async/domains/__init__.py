@@ -29,7 +29,7 @@ from multimarket_async.feeds import (
     Table,
     single_partition,
 )
-from multimarket_async.polling import Answer, Http, Poll
+from multimarket_async.polling import Answer, Http, Poll, Refused
 from multimarket_async.settings import Business, Loaded
 
 Stage: TypeAlias = dict[str, Any]

@@ -13,6 +13,7 @@ from multimarket_async.domains import Feed
 from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import FeedFiles, counted
 from multimarket_async.readers.generations import KpiFreshness, freshness
+from multimarket_async.readers.polls import PolledSource, polled_sources
 from multimarket_async.settings import Settings
 from multimarket_async.store import RecordCounts, Store
 
@@ -109,6 +110,7 @@ class StatusResponse(BaseModel):
         description="the last report of a collecting process: p50_s, p99_s, max_s of the last minute and hour"
     )
     orders_per_minute: list[Minute] = Field(description="of the last 60 minutes, oldest first, from the generations")
+    polls: list[PolledSource] = Field(description="the APIs that fill feeds")
     unreadable: dict[str, str] = Field(description="feeds whose directory cannot be listed, and why")
 
     def freshness(self) -> str:
@@ -144,7 +146,9 @@ async def read_status(
 ) -> StatusResponse:
     """A reading of the directories and of MongoDB. Raises Unavailable."""
     files, kpi = await counted(feeds, store), await freshness(store, now, settings.stale_after_s)
-    return status(files, now, kpi, budget_s=settings.latency_budget_s, latency=last_report(latency_file, now))
+    found = status(files, now, kpi, budget_s=settings.latency_budget_s, latency=last_report(latency_file, now))
+    found.polls = polled_sources((feed for feed, _ in feeds), settings, now)
+    return found
 
 
 def status(
@@ -173,6 +177,7 @@ def status(
         overload=Overload(late=late, oldest_s=oldest_s, budget_s=budget_s, breaches=None, loop_lag_s=None),
         latency=latency,
         orders_per_minute=[],
+        polls=[],
         unreadable={},
     )
 

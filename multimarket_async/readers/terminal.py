@@ -69,7 +69,21 @@ def status_screen(status: StatusResponse, *, live: bool = False) -> Group:
     if status.mongo.why:
         why = f"{status.mongo.why}. Stored and KPIs are as they were last known."
         lines.append(Text(escape_control_chars(why), "bold red"))
+    lines += [Text(escape_control_chars(line), _alarm(wrong)) for line, wrong in _polls(status)]
     return Group(feeds_table(status.feeds, status.at, status.overload.budget_s, live=live), *lines)
+
+
+def _polls(status: StatusResponse) -> Iterator[tuple[str, bool]]:
+    """A sentence a polled source, and whether it is an alarm."""
+    for source in status.polls:
+        instants = {"last answer": source.answered_at, "last change": source.changed_at, "next poll": source.next_at}
+        facts = [f"{word} {_instant(at)}" for word, at in instants.items() if at]
+        why = f" since {_instant(source.failing_since)}: {source.why}" if source.failing_since else ""
+        yield f"{source.feed}: {source.state}{why}; {', '.join(facts)}.", source.state in ("failing", "overdue")
+
+
+def _instant(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def feeds_table(

@@ -115,6 +115,10 @@ class Settings(Business):
     latency_budget_s: float = Field(
         10.0, gt=0, description="time within which every file is to be stored or quarantined, seconds"
     )
+    poll_timeout_s: float = Field(
+        120.0, gt=0, description="longest duration of one poll of an API, all pages and retries included, seconds"
+    )
+    poll_tries: int = Field(5, ge=1, le=100, description="most tries of one request to a polled API")
     snapshot_every_s: float = Field(5.0, gt=0, description="pause between two KPI generations, seconds")
     full_recompute_every_generations: int = Field(
         500, ge=1, description="after so many KPI generations one is recomputed from scratch and compared"

@@ -66,6 +66,37 @@ async def test_files_of_another_kind_are_told(window: Open, shop: Shop) -> None:
     await page.unroute_all(behavior="wait")
 
 
+AT = "2026-03-02T12:00:00Z"
+POLLS = [
+    {"feed": "weather", "state": "ok", "answered_at": AT, "changed_at": AT, "next_at": AT},
+    {"feed": "bike_stations", "state": "failing", "answered_at": AT, "failing_since": AT, "why": "<b>404</b>"},
+    {"feed": "prices", "state": "overdue", "next_at": AT},
+    {"feed": "calendar", "state": "never asked"},
+]
+
+
+async def test_polled_sources_are_listed(window: Open, shop: Shop) -> None:
+    """In both languages, where there are any; what a source says stays text."""
+    times = dict.fromkeys(("answered_at", "changed_at", "next_at", "failing_since"))
+    polls = [{**times, "why": "", **source} for source in POLLS]
+    page = await window(shop.url, before=changed(lambda status: status.update(polls=polls)))
+    lines = page.locator("#polls li")
+    await expect(lines).to_have_text(
+        [
+            "weather answered 2 Mar 2026, 12:00:00 · changed 2 Mar 2026, 12:00:00 · next poll 2 Mar 2026, 12:00:00",
+            "bike stations fails since 2 Mar 2026, 12:00:00: <b>404</b> · answered 2 Mar 2026, 12:00:00",
+            "prices no process asks · next poll 2 Mar 2026, 12:00:00",
+            "calendar not asked yet",
+        ]
+    )
+    await page.locator("#language").click()
+    await expect(lines.nth(1)).to_contain_text("en échec depuis le 2 mars 2026")
+    await page.locator("#language").click()
+    await page.unroute_all(behavior="wait")
+    await page.evaluate(LOOK)
+    await expect(page.locator("#polls")).to_be_hidden()
+
+
 async def test_a_lost_connection_is_told_and_mends_itself(browser: Any, shop: Shop) -> None:
     """The browser itself reports failed requests: no clean console is asked for here."""
     context = await browser.new_context(locale="en-GB")

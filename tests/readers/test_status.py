@@ -9,8 +9,9 @@ import pytest
 from bson.int64 import Int64
 from pymongo.database import Database
 
-from multimarket_async.domains import Feed, Table
+from multimarket_async.domains import Answer, Feed, Http, Poll, Table
 from multimarket_async.landing import Landing
+from multimarket_async.polling import PollState, poll_file
 from multimarket_async.readers.status import StatusResponse, read_status
 from multimarket_async.settings import Settings
 from multimarket_async.store import GENERATIONS, Store
@@ -36,7 +37,7 @@ def read(store: Store, tmp_path: Path) -> Any:
     """Reads the status of these feeds at a time."""
 
     async def at(now: datetime, *feeds: tuple[Feed, Landing]) -> StatusResponse:
-        return await read_status(feeds, store, Settings(), now, tmp_path / "latency.json")
+        return await read_status(feeds, store, Settings(data_dir=tmp_path), now, tmp_path / "latency.json")
 
     return at
 
@@ -55,6 +56,33 @@ async def test_the_age_is_that_of_the_data(read: Any, database: "Database[Any]")
     status = await read(AS_OF + timedelta(seconds=75.26))
     assert (status.kpi.generation, status.kpi.as_of, status.kpi.age_s) == (10, AS_OF, 75.3)
     assert status.freshness() == "KPI generation 10 is as of 2026-05-20 12:00:00 UTC, 75 s ago."
+
+
+async def test_a_polled_source_is_shown_as_its_last_poll_left_it(read: Any, tmp_path: Path) -> None:
+    """Never asked, ok, failing, and with nobody to ask it."""
+
+    async def fetch(_http: Http, _at: datetime, _saved: dict[str, Any]) -> AsyncIterator[Answer]:
+        yield Answer("answer", b"{}")
+
+    feed = Feed("weather", Table("weather"), lambda _: [], poll=Poll(60, fetch))
+    landing = Landing(tmp_path, feed.name, feed.suffixes)
+    landing.prepare()
+    file = poll_file(tmp_path, feed.name)
+    file.parent.mkdir()
+    hour = timedelta(hours=1)
+    known = PollState(answered_at=AS_OF, changed_at=AS_OF - hour, next_at=AS_OF + hour)
+    away = known.model_copy(update={"failures": 2, "failing_since": AS_OF + hour / 2, "why": "it is away"})
+    for state, now, shown in (
+        (PollState(), AS_OF, "never asked"),
+        (known, AS_OF, "ok"),
+        (known, AS_OF + 2 * hour, "overdue"),
+        (away, AS_OF, "failing"),
+    ):
+        file.write_text(state.model_dump_json())
+        [source] = (await read(now, (feed, landing))).polls
+        assert (source.feed, source.state) == ("weather", shown)
+        facts = {"answered_at", "changed_at", "next_at", "failing_since", "why"}
+        assert source.model_dump(include=facts) == state.model_dump(include=facts)
 
 
 async def test_every_feed_is_shown(read: Any, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import FeedFiles
 from multimarket_async.readers.generations import KpiFreshness
+from multimarket_async.readers.polls import PolledSource
 from multimarket_async.readers.status import StatusResponse
 from multimarket_async.readers.status import status as made
 from multimarket_async.readers.terminal import status_lines, status_screen
@@ -110,6 +111,22 @@ def test_a_single_reading_shows_received_files_and_reasons() -> None:
     row = next(line for line in text.splitlines() if "not_json" in line)
     assert row.split() == ["site_web", "37", "2", "12.0", "s", "30", "1", "4", "4", "not_json"]
     assert "site_web: 3 follow-ups wait for their document." in text
+
+
+def test_polled_sources_have_a_line_each() -> None:
+    """An error moves no cursor."""
+    source = PolledSource(
+        feed="weather",
+        state="failing",
+        answered_at=LATE,
+        changed_at=None,
+        next_at=AT,
+        failing_since=LATE,
+        why="\x1b[2J",
+    )
+    text = " ".join(on_screen(status(polls=[source]), 200).split())
+    assert "weather: failing since 2026-05-20 11:59:48 UTC: \\x1b[2J; last answer 2026-05-20 11:59:48 UTC," in text
+    assert "next poll 2026-05-20 12:00:00 UTC." in text
 
 
 @pytest.mark.parametrize("width", [72, 80, 200])

@@ -16,6 +16,7 @@ from multimarket_async.readers.generations import KpiFreshness, freshness
 from multimarket_async.readers.http.cache import Fresh
 from multimarket_async.readers.http.minutes import Minutes
 from multimarket_async.readers.http.sources import Sources
+from multimarket_async.readers.polls import polled_sources
 from multimarket_async.readers.status import Minute, Rates, StatusResponse, last_report, status
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
 
@@ -94,6 +95,8 @@ class Flow:
         )
         found.overload.breaches, found.overload.loop_lag_s = sources.meters.breaches, round(self.loop_lag_s, 4)
         found.orders_per_minute, found.unreadable = database.minutes, self.unreadable
+        feeds = [feed for feed, _ in sources.feeds]
+        found.polls = await asyncio.to_thread(polled_sources, feeds, sources.settings, now)
         return found
 
     async def _count(self) -> Counted:

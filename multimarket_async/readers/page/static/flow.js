@@ -21,6 +21,7 @@ export function showFlow(status) {
   byId("measured").dataset.state = status.kpi.stale ? "bad" : "well";
   byId("quarantined").dataset.state = sum.quarantined ? "noted" : "well";
   conservation(status.conservation);
+  polls(status.polls);
   byId("feed-table").replaceChildren(byFeed(status.feeds));
 }
 
@@ -38,6 +39,26 @@ function feeds({ feeds: all }) {
     tell(received, `${number(feed.received)} ${say("received")}`);
     list.children[index].classList.toggle("moving", feed.rate_per_minute > 0);
   });
+}
+
+function polls(all) {
+  const list = byId("polls");
+  list.hidden = !all.length;
+  while (list.children.length < all.length) list.append(element("li", {}, element("b"), " ", element("span")));
+  all.forEach((source, index) => {
+    const [name, facts] = list.children[index].children;
+    tell(name, title(source.feed));
+    tell(facts, polled(source));
+    list.children[index].dataset.state = { ok: "well", "never asked": "well" }[source.state] ?? "noted";
+  });
+}
+
+function polled({ state, why, failing_since, answered_at, changed_at, next_at }) {
+  const facts = { answered: answered_at, changed: changed_at, next: next_at };
+  const known = Object.entries(facts).filter(([, at]) => at).map(([fact, at]) => say(`poll_${fact}`, { moment: moment(at) }));
+  const failing = state === "failing" ? [say("poll_failing", { moment: moment(failing_since), why })] : [];
+  const other = { overdue: [say("poll_overdue")], "never asked": [say("poll_never")] }[state] ?? [];
+  return [...failing, ...other, ...known].join(" · ");
 }
 
 function landing({ overload }) {
