@@ -4,9 +4,10 @@ import asyncio
 import importlib
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -22,8 +23,10 @@ from multimarket_async.landing import Landing, report_changed
 from multimarket_async.meters import Meters
 from multimarket_async.producer import ArrivalProcess, Producer
 from multimarket_async.settings import Loaded, Settings
+from multimarket_async.snapshots import TASK as SNAPSHOTTER
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import EmbeddedServer, Store
+from multimarket_async.tasks import Tasks
 
 if TYPE_CHECKING:
     from multimarket_async.poller import Outcome, Poller
@@ -60,6 +63,10 @@ class Workspace:
         """The same with the feeds of this domain only; None: of all."""
         names = {feed.name for each in self.domains if domain in (None, each.name) for feed in each.feeds}
         return replace(self, feeds=tuple((feed, landing) for feed, landing in self.feeds if feed.name in names))
+
+    def tasks(self) -> Tasks:
+        """The tasks of this process that may fail without stopping it."""
+        return Tasks(self.clock, self.settings.data_dir / "logs")
 
     def producers(self) -> list[Producer]:
         """A producer for each feed that can be simulated."""
@@ -98,7 +105,7 @@ class Application(Workspace):
         """Reports of the latency of that collector's files."""
         return LatencyReporter(collector.tally, collector.waiting, self.latency_file, self.clock)
 
-    def snapshotter(self) -> Snapshotter:
+    def snapshotter(self, tasks: Tasks | None = None) -> Snapshotter:
         """The stage from store to KPI generations."""
         return Snapshotter(
             self.domains,
@@ -106,6 +113,7 @@ class Application(Workspace):
             self.clock,
             self.settings,
             quarantined=lambda: sum(landing.quarantine.count() for _, landing in self.feeds),
+            tasks=tasks,
         )
 
 
@@ -173,30 +181,51 @@ async def run(
     producers: Sequence[Producer] = (),
     http: bool = False,
 ) -> None:
-    """All stages until stopped; then collect the waiting files and publish a last generation."""
-    collector, snapshotter = application.collector(), application.snapshotter()
+    """All stages until stopped; then collect the waiting files and publish a last generation.
+
+    Only the collector may end it by an error.
+    """
+    tasks = application.tasks()
+    collector, snapshotter = application.collector(), application.snapshotter(tasks)
     reporter = application.latency_reporter(collector)
     arrivals = ArrivalProcess.of(application.settings)
-    async with asyncio.TaskGroup() as group:
-        stages = [
-            *(group.create_task(producer.live(stop, arrivals), name=producer.name) for producer in producers),
-            *(group.create_task(poller.run(stop), name=poller.name) for poller in application.pollers()),
-            group.create_task(collector.run(stop), name="collector"),
-            group.create_task(snapshotter.run(application.settings.snapshot_every_s, stop), name="snapshotter"),
-            group.create_task(_report_latency(reporter, stop), name="latency"),
-            group.create_task(_report_changed(application), name="quarantine"),
-        ]
-        if http:
-            group.create_task(_serve_beside(application, stop, collector.tally.meters), name="http")
-        log.info("run.started", tasks=[stage.get_name() for stage in stages])
-        await pause(seconds, stop)
-        stop.set()
-        await _shut_down(application, stages, collector, snapshotter)
-    log.info("run.ended", waiting=reporter.report(), **collector.tally.by_outcome())
+    with tasks.shown():
+        async with asyncio.TaskGroup() as group:
+            stages = [
+                *(
+                    _kept(group, tasks, producer.name, partial(producer.live, stop, arrivals), stop)
+                    for producer in producers
+                ),
+                *(
+                    _kept(group, tasks, poller.name, partial(poller.run, stop), stop)
+                    for poller in application.pollers()
+                ),
+                group.create_task(collector.run(stop), name="collector"),
+                group.create_task(_measure(application, tasks, snapshotter, stop), name="snapshotter"),
+                group.create_task(_report_latency(tasks, reporter, stop), name="latency"),
+                group.create_task(_report_changed(tasks, application), name="quarantine"),
+            ]
+            if http:
+                _kept(group, tasks, "http", partial(serve, application, stop, collector.tally.meters, tasks), stop)
+            log.info("run.started", tasks=[stage.get_name() for stage in stages])
+            await pause(seconds, stop)
+            stop.set()
+            await _shut_down(application, stages, collector, partial(_last_generation, tasks, snapshotter))
+        waiting = await tasks.attempt("latency", asyncio.to_thread(reporter.report))
+    log.info("run.ended", waiting=waiting, **collector.tally.by_outcome())
+
+
+def _kept(
+    group: asyncio.TaskGroup, tasks: Tasks, name: str, work: Callable[[], Awaitable[None]], stop: asyncio.Event
+) -> asyncio.Task[None]:
+    return group.create_task(tasks.keep(name, work, stop), name=name)
 
 
 async def _shut_down(
-    application: Application, stages: list[asyncio.Task[None]], collector: Collector, snapshotter: Snapshotter
+    application: Application,
+    stages: list[asyncio.Task[None]],
+    collector: Collector,
+    measure_last: Callable[[], Awaitable[None]],
 ) -> None:
     """Let the stages finish, collect and measure the rest; after shutdown_timeout_s, leave it to the next start."""
     within_s, clock = application.settings.shutdown_timeout_s, application.clock
@@ -205,7 +234,7 @@ async def _shut_down(
         async with asyncio.timeout(within_s):
             await asyncio.wait(stages)
             if await collector.sweep(lambda: clock.monotonic() > half_way):
-                await snapshotter.refresh_if_changed()
+                await measure_last()
     except (TimeoutError, Unavailable) as why:
         log.warning("shutdown.timed_out", why=str(why) or f"it took longer than shutdown_timeout_s = {within_s} s")
         for stage in stages:
@@ -217,8 +246,10 @@ def load_http_ahead() -> None:
     asyncio.get_running_loop().run_in_executor(None, importlib.import_module, HTTP)
 
 
-async def serve(application: Application, stop: asyncio.Event, meters: Meters | None = None) -> None:
-    """The page and the API, until stopped. meters: those of the collector, if it runs in this process."""
+async def serve(
+    application: Application, stop: asyncio.Event, meters: Meters | None = None, tasks: Tasks | None = None
+) -> None:
+    """The page and the API, until stopped. meters, tasks: those of the other stages, if they run in this process."""
     await asyncio.to_thread(importlib.import_module, HTTP)
     from multimarket_async.readers.http import Sources, server  # noqa: PLC0415 - 0.2 s, for servers only
 
@@ -230,37 +261,47 @@ async def serve(application: Application, stop: asyncio.Event, meters: Meters | 
             settings=application.settings,
             clock=application.clock,
             meters=meters or Meters(),
+            tasks=tasks or application.tasks(),
             latency_file=application.latency_file,
             stop=stop,
         )
     )
 
 
-async def _serve_beside(application: Application, stop: asyncio.Event, meters: Meters) -> None:
-    """Serve; a failure is logged and stops nothing else."""
-    try:
-        await serve(application, stop, meters)
-    except Exception as error:
-        expected = isinstance(error, CannotContinue)  # an address that cannot be bound
-        log.error("http.failed", why=str(error) or type(error).__name__, exc_info=not expected)  # noqa: TRY400
-
-
 async def measure(application: Application, stop: asyncio.Event) -> None:
-    """KPI generations of what is stored, until stopped."""
-    await application.snapshotter().run(application.settings.snapshot_every_s, stop)
+    """KPI generations of what is stored, until stopped. Raises CannotContinue if nothing can be measured."""
+    tasks = application.tasks()
+    with tasks.shown():
+        await _measure(application, tasks, application.snapshotter(tasks), stop, ends=(CannotContinue,))
+
+
+async def _measure(
+    application: Application,
+    tasks: Tasks,
+    snapshotter: Snapshotter,
+    stop: asyncio.Event,
+    ends: tuple[type[Exception], ...] = (),
+) -> None:
+    work = partial(snapshotter.run, application.settings.snapshot_every_s, stop)
+    await tasks.keep(SNAPSHOTTER, work, stop, steady_s=None, ends=ends)
+
+
+async def _last_generation(tasks: Tasks, snapshotter: Snapshotter) -> None:
+    await tasks.attempt(SNAPSHOTTER, snapshotter.refresh_if_changed(), ends=(Unavailable,))
 
 
 async def collect(application: Application, stop: asyncio.Event, *, until_empty: bool) -> None:
     """Landing to MongoDB, until stopped or until no file waits."""
-    collector = application.collector()
+    collector, tasks = application.collector(), application.tasks()
     reporter = application.latency_reporter(collector)
-    await _report_changed(application)
-    if until_empty:
-        await collector.until_empty()
-    else:
-        async with side_task(_report_latency(reporter, stop), "latency"):
-            await collector.run(stop)
-    reporter.report()
+    with tasks.shown():
+        await _report_changed(tasks, application)
+        if until_empty:
+            await collector.until_empty()
+        else:
+            async with side_task(_report_latency(tasks, reporter, stop), "latency"):
+                await collector.run(stop)
+        await tasks.attempt("latency", asyncio.to_thread(reporter.report))
     log.info("collection.ended", **collector.tally.by_outcome())
 
 
@@ -305,12 +346,13 @@ def _exit_now(server: EmbeddedServer | None) -> NoReturn:
     os._exit(128 + signal.SIGINT)
 
 
-async def _report_latency(reporter: LatencyReporter, stop: asyncio.Event) -> None:
+async def _report_latency(tasks: Tasks, reporter: LatencyReporter, stop: asyncio.Event) -> None:
     while not stop.is_set():
         await pause(REPORT_EVERY_S, stop)
         if not stop.is_set():  # the last report is made after the last batch
-            await asyncio.to_thread(reporter.report)
+            await tasks.attempt("latency", asyncio.to_thread(reporter.report))
 
 
-async def _report_changed(at: Workspace) -> None:
-    await asyncio.to_thread(report_changed, [landing.quarantine for _, landing in at.feeds])
+async def _report_changed(tasks: Tasks, at: Workspace) -> None:
+    quarantines = [landing.quarantine for _, landing in at.feeds]
+    await tasks.attempt("quarantine", asyncio.to_thread(report_changed, quarantines))

@@ -1,4 +1,4 @@
-"""Errors by their consequence: skip this file, retry, or stop."""
+"""Errors by their consequence: skip this file, retry, leave out, or stop."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +32,10 @@ class Rejected(Exception):
 
 class Unavailable(Exception):
     """Retry: an external system is unavailable, and nothing is lost by waiting."""
+
+
+class OperationFailed(Exception):
+    """Leave out: MongoDB cannot do this, and trying again does not help; the rest goes on."""
 
 
 class CannotContinue(Exception):

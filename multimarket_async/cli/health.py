@@ -89,7 +89,10 @@ def status(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
 async def read_status(application: Application) -> reading.StatusResponse:
     """A reading of the feeds and of the newest generation."""
     now, settings = application.clock.now(), application.settings
-    return await reading.read_status(application.feeds, application.store, settings, now, application.latency_file)
+    tasks = application.tasks().everywhere()
+    return await reading.read_status(
+        application.feeds, application.store, settings, now, application.latency_file, tasks=tasks
+    )
 
 
 def doctor(loaded: Loaded) -> None:

@@ -1,18 +1,21 @@
 """kpi list, refresh, rebuild, show, history, diff; report and bi: KPIs in files and at addresses for other programs."""
 
+import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import typer
+from rich.console import Group
 from rich.text import Text
 
 from multimarket_async.app import Application
-from multimarket_async.cli.options import GenerationNumber, connected
+from multimarket_async.cli.options import FOUND_WRONG, GenerationNumber, connected
 from multimarket_async.discovery import declared
 from multimarket_async.domains import Kpi
-from multimarket_async.errors import WrongSettings
+from multimarket_async.errors import CannotContinue, Unavailable, WrongSettings
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers import generations, tables
 from multimarket_async.readers import report as writing
@@ -27,10 +30,13 @@ OWN_MONGODB = "mongo_uri is set: create a user with the role read for BI tools i
 
 def list_all(loaded: Loaded) -> None:
     """List the KPIs of each domain with their columns and definitions."""
+    failed = _failed_now(loaded)
     for domain in declared(loaded):
         table = tables.plain("KPI", "Columns", "Definition", title=f"KPIs of {domain.name}")
         for kpi in domain.kpis:
-            table.add_row(f"{kpi.name}\n{kpi.title}", "\n".join(column.name for column in kpi.columns), kpi.definition)
+            why = [Text(f"FAILED: {escape_control_chars(failed[kpi.name])}", "bold red")] if kpi.name in failed else []
+            names = "\n".join(column.name for column in kpi.columns)
+            table.add_row(f"{kpi.name}\n{kpi.title}", names, Group(kpi.definition, *why))
         tables.console().print(table)
 
 
@@ -38,12 +44,14 @@ def refresh(loaded: Loaded) -> None:
     """Publish a new generation if the stored data has changed."""
     generation = connected(loaded, lambda application: application.snapshotter().refresh())
     typer.echo(f"The newest generation is {generation['_id']}, as of {generation['as_of']:%Y-%m-%d %H:%M:%S} UTC.")
+    _found(generations.errors(generation))
 
 
 def rebuild(loaded: Loaded) -> None:
     """Publish a generation that is computed from scratch."""
     generation = connected(loaded, _rebuilt)
     typer.echo(f"Generation {generation['_id']} was computed from scratch in {generation['seconds']} s.")
+    _found(generations.errors(generation))
 
 
 def show(
@@ -68,6 +76,8 @@ def show(
         typer.echo(tables.as_csv(kpi, rows), nl=False)
     else:
         tables.show(tables.console(), kpi, rows)
+    why = generations.error(kpi, generation)
+    _found({kpi.name: why} if why else {})
 
 
 def history(
@@ -104,11 +114,14 @@ def diff(
         for change in generations.changes(kpi, old, new):
             table.add_row(change.kpi, _text(_words(change.key)), _text("; ".join(change.columns())))
     tables.console().print(table)
+    for number, generation in ((before, old), (after, new)):
+        for name, why in generations.errors(generation).items():
+            typer.echo(escape_control_chars(f"{name} is not compared: it failed in generation {number}. {why}"))
     for name, documents in entered.items():
         dots = ", ..." if documents.documents > len(documents.keys) else ""
         keys = f": {', '.join(documents.keys)}{dots}" if documents.keys else ""
         typer.echo(escape_control_chars(f"{documents.documents:,} {name} came in between{keys}"))
-        grown = new.get(name, 0) - old.get(name, 0)
+        grown = new[name] - old[name] if name in old and name in new else documents.documents
         if grown != documents.documents:
             typer.echo(f"The generations count {grown:,} more: a batch was in flight at one of the two instants.")
 
@@ -164,6 +177,25 @@ async def _compared(
     old, new = [await generations.generation(application.store, number) for number in (before, after)]
     store, cubes = application.store, [(domain.name, cube) for domain in application.domains for cube in domain.cubes]
     return old, new, {name: await generations.entered(store, cube.collection, old, new) for name, cube in cubes}
+
+
+def _failed_now(loaded: Loaded) -> dict[str, str]:
+    """The KPIs that failed in the newest generation, if there is a database that answers."""
+    settings = loaded.of(Settings)
+    if not settings.mongo_uri and not (settings.data_dir / "mongo").is_dir():
+        return {}
+    try:
+        return generations.errors(connected(loaded, lambda application: generations.generation(application.store)))
+    except (CannotContinue, Unavailable):
+        return {}
+
+
+def _found(failed: Mapping[str, str]) -> None:
+    """Exit with 4 if KPIs failed, and say why."""
+    for name, why in failed.items():
+        typer.echo(escape_control_chars(f"{name} failed, and has no rows: {why}"), err=True)
+    if failed:
+        sys.exit(FOUND_WRONG)
 
 
 def _words(key: tuple[Any, ...]) -> str:

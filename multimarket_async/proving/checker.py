@@ -22,6 +22,7 @@ from multimarket_async.landing import Landing
 from multimarket_async.proving.comparison import Comparison
 from multimarket_async.proving.manifest import read
 from multimarket_async.readers.audit import Audit
+from multimarket_async.readers.generations import errors
 from multimarket_async.readers.verify import different_rows
 from multimarket_async.simulation import DUPLICATE, STORED
 from multimarket_async.store import PLACEHOLDER_PARTITION
@@ -190,6 +191,9 @@ class Checker:
             return
         for name, expected in rows.items():
             self._comparison.kpis.append(name)
+            if why := errors(generation).get(name):
+                self._comparison.add(f"{name}: {why}")
+                continue
             published = _as_json(generation["kpis"][name]["rows"])
             for difference in different_rows(name, _as_json(expected), published, "the manifest says"):
                 self._comparison.add(difference)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 
 from multimarket_async.domains import Kpi, Row, Stage
 from multimarket_async.errors import CannotContinue
@@ -39,6 +39,17 @@ def rows(kpi: Kpi, document: dict[str, Any]) -> list[Row]:
     return list(document["kpis"][kpi.name]["rows"])
 
 
+def error(kpi: Kpi, document: dict[str, Any]) -> str | None:
+    """The reason why a KPI has no rows in a generation, if it failed."""
+    why: str | None = document.get("kpis", {}).get(kpi.name, {}).get("error")
+    return why
+
+
+def errors(document: dict[str, Any]) -> dict[str, str]:
+    """The KPIs that failed in a generation, and why."""
+    return {name: kpi["error"] for name, kpi in document["kpis"].items() if "error" in kpi}
+
+
 class KpiFreshness(BaseModel):
     """The newest generation; null before the first.
 
@@ -53,6 +64,7 @@ class KpiFreshness(BaseModel):
     behind_s: float | None = None
     stale: bool = False
     drift: int | None = None
+    failed: dict[str, str] = Field(default={}, description="KPIs without rows in this generation, and why")
 
 
 async def freshness(store: Store, now: datetime, stale_after_s: float) -> KpiFreshness:
@@ -70,6 +82,7 @@ async def freshness(store: Store, now: datetime, stale_after_s: float) -> KpiFre
         behind_s=behind_s,
         stale=behind_s > stale_after_s,
         drift=newest.get("drift"),
+        failed=errors(newest),
     )
 
 
@@ -84,10 +97,11 @@ class Step:
 
 
 async def history(store: Store, kpi: Kpi, column: str) -> AsyncIterator[Step]:
-    """The steps of one column, row by row, over all generations that are kept."""
+    """The steps of one column, row by row, over all kept generations but those in which the KPI failed."""
     fields: Stage = {"$project": {"as_of": 1, "rows": f"$kpis.{kpi.name}.rows"}}
+    measured: Stage = {"$match": {f"kpis.{kpi.name}.error": {"$exists": False}}}
     before: dict[tuple[Any, ...], Any] = {}
-    async for document in store.aggregate(GENERATIONS, [{"$sort": {"_id": 1}}, fields]):
+    async for document in store.aggregate(GENERATIONS, [measured, {"$sort": {"_id": 1}}, fields]):
         now = {kpi.row_key(row): row[column] for row in document.get("rows", [])}
         for key in [*now, *(before.keys() - now.keys())]:
             if key not in before or before[key] != now.get(key):
@@ -113,7 +127,9 @@ class Change:
 
 
 def changes(kpi: Kpi, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
-    """Row by row, in the order of the later generation; then the rows that it lacks."""
+    """Row by row, in the order of the later generation; then the rows that it lacks. None of a KPI that failed."""
+    if error(kpi, before) or error(kpi, after):
+        return
     old, new = (_by_key(kpi, document) for document in (before, after))
     for key in [*new, *(key for key in old if key not in new)]:
         if old.get(key) != new.get(key):

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from multimarket_async.readers.generations import KpiFreshness, freshness
 from multimarket_async.readers.polls import PolledSource, polled_sources
 from multimarket_async.settings import Settings
 from multimarket_async.store import RecordCounts, Store
+from multimarket_async.tasks import FailingTask
 
 RATE_OVER_S = 60.0
 
@@ -90,6 +91,14 @@ class Overload(BaseModel):
     loop_lag_s: float | None
 
 
+class Failing(BaseModel):
+    """A task that does not work since then; it is tried again, and the others go on."""
+
+    task: str
+    since: AwareDatetime
+    why: str
+
+
 class Minute(BaseModel):
     """Orders that were new in the minute that begins then."""
 
@@ -112,6 +121,7 @@ class StatusResponse(BaseModel):
     orders_per_minute: list[Minute] = Field(description="of the last 60 minutes, oldest first, from the generations")
     polls: list[PolledSource] = Field(description="the APIs that fill feeds")
     unreadable: dict[str, str] = Field(description="feeds whose directory cannot be listed, and why")
+    failing: list[Failing] = Field(description="tasks of running processes that fail; the others go on")
 
     def freshness(self) -> str:
         """The age of the newest generation, in a sentence."""
@@ -120,6 +130,13 @@ class StatusResponse(BaseModel):
         stale = ", and STALE: it lacks orders stored since" if self.kpi.stale else ""
         as_of = f"{self.kpi.as_of:%Y-%m-%d %H:%M:%S} UTC"
         return f"KPI generation {self.kpi.generation} is as of {as_of}, {self.kpi.age_s:,.0f} s ago{stale}."
+
+    def failures(self) -> Iterator[str]:
+        """A sentence for each KPI and each task that fails."""
+        for name, why in self.kpi.failed.items():
+            yield f"KPI {name} failed, and has no rows: {why}"
+        for task in self.failing:
+            yield f"Degraded: {task.task} failing since {task.since:%Y-%m-%d %H:%M:%S} UTC: {task.why}"
 
 
 class Rates:
@@ -142,11 +159,18 @@ class Rates:
 
 
 async def read_status(
-    feeds: Sequence[tuple[Feed, Landing]], store: Store, settings: Settings, now: datetime, latency_file: Path
+    feeds: Sequence[tuple[Feed, Landing]],
+    store: Store,
+    settings: Settings,
+    now: datetime,
+    latency_file: Path,
+    *,
+    tasks: Iterable[FailingTask] = (),
 ) -> StatusResponse:
     """A reading of the directories and of MongoDB. Raises Unavailable."""
     files, kpi = await counted(feeds, store), await freshness(store, now, settings.stale_after_s)
-    found = status(files, now, kpi, budget_s=settings.latency_budget_s, latency=last_report(latency_file, now))
+    latency = last_report(latency_file, now)
+    found = status(files, now, kpi, budget_s=settings.latency_budget_s, latency=latency, tasks=tasks)
     found.polls = polled_sources((feed for feed, _ in feeds), settings, now)
     return found
 
@@ -161,6 +185,7 @@ def status(
     rates: Mapping[str, int] | None = None,
     outage: str | None = None,
     stored_known: bool = True,
+    tasks: Iterable[FailingTask] = (),
 ) -> StatusResponse:
     """The status of these files. outage: why MongoDB does not answer."""
     feeds = [feed_status(feed, now, rates, known=stored_known) for feed in files]
@@ -179,6 +204,7 @@ def status(
         orders_per_minute=[],
         polls=[],
         unreadable={},
+        failing=[Failing.model_validate(task, from_attributes=True) for task in tasks],
     )
 
 

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from multimarket_async.domains import Column, Kpi, Row
 from multimarket_async.logs import escape_control_chars
+from multimarket_async.readers import generations
 from multimarket_async.readers.charts import drawing
 
 WIDE = 200
@@ -27,9 +28,11 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_object(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
-    """The contract of a KPI in JSON: name, generation, computed_at, as_of, rows."""
+    """The contract of a KPI in JSON: name, generation, computed_at, as_of, rows; and `error` if it failed."""
+    head = {"name": kpi.name, "generation": generation["_id"]}
     times = {name: iso(generation[name]) for name in ("computed_at", "as_of")}
-    return {"name": kpi.name, "generation": generation["_id"], **times, "rows": rows}
+    why = generations.error(kpi, generation)
+    return {**head, **times, **({"error": why} if why else {}), "rows": rows}
 
 
 def as_csv(kpi: Kpi, rows: Sequence[Row]) -> str:

@@ -66,6 +66,7 @@ def status_screen(status: StatusResponse, *, live: bool = False) -> Group:
     notes = (*early_lines(status.feeds), *records_lines(status.feeds), *unknown_lines(status.feeds))
     lines = [*_latency(status.latency), *map(Text, notes)]
     lines.append(Text(status.freshness(), _alarm(status.kpi.stale)))
+    lines += [Text(escape_control_chars(sentence), "bold red") for sentence in status.failures()]
     if status.mongo.why:
         why = f"{status.mongo.why}. Stored and KPIs are as they were last known."
         lines.append(Text(escape_control_chars(why), "bold red"))

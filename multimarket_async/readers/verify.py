@@ -14,6 +14,7 @@ from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, is_content
 from multimarket_async.readers.accounting import FeedFiles, counted
 from multimarket_async.readers.audit import Audit
+from multimarket_async.readers.generations import errors
 from multimarket_async.store import Store, compared_by, digest_of, digests_of
 
 CHUNK_FILES = 1000
@@ -63,8 +64,10 @@ class Verifier:
             for feed in domain.feeds:
                 await self._compare_feed(feed, landings[feed.name], audit)
             expected, records = await asyncio.to_thread(lambda: (audit.rows(), audit.records()))
-        for name, rows in expected.items():
-            self._report.differences += different_rows(name, rows, generation["kpis"][name]["rows"])
+        failed = errors(generation)
+        self._report.differences += [f"{kpi.name}: {failed[kpi.name]}" for kpi in domain.kpis if kpi.name in failed]
+        for name in expected.keys() - failed.keys():
+            self._report.differences += different_rows(name, expected[name], generation["kpis"][name]["rows"])
         return {feed.name: records.get(feed.name, 0) for feed in domain.feeds} if domain.received else {}
 
     def conserved(self, archived: dict[str, int]) -> None:
@@ -140,7 +143,7 @@ async def verify(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """Compare the archive, the collections and this generation; `progress(n)` after every n files."""
-    report = Report(generation["_id"], kpis=list(generation["kpis"]))
+    report = Report(generation["_id"], kpis=[name for name in generation["kpis"] if name not in errors(generation)])
     verifier = Verifier(store, report, progress)
     landings, archived = {feed.name: landing for feed, landing in feeds}, dict[str, int]()
     for domain in domains:

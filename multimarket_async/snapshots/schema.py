@@ -1,12 +1,15 @@
 """The schema that MongoDB enforces on generations: every column in every row, one type a column for ever."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, TypeAlias
 
-from multimarket_async.domains import Kpi
+from multimarket_async.domains import Kpi, Row
+from multimarket_async.store import Int64
 
 Schema: TypeAlias = dict[str, Any]
 BSON_TYPES = {"string": "string", "integer": "long", "double": "double", "date": "date"}
+PYTHON_TYPES: dict[str, type] = {"string": str, "integer": Int64, "double": float, "date": datetime}
 
 
 def schema(kpis: Iterable[Kpi], definition: str) -> Schema:
@@ -28,9 +31,28 @@ def _table(kpi: Kpi) -> Schema:
     types = {column: BSON_TYPES[column.type] for column in kpi.columns}
     row = {column.name: {"bsonType": [name, "null"] if column.nullable else name} for column, name in types.items()}
     text = {"bsonType": "string"}
-    return _object({"title": text, "unit": text, "rows": {"bsonType": "array", "items": _object(row)}})
+    rows = {"bsonType": "array", "items": _object(row)}
+    return _object({"title": text, "unit": text, "rows": rows}, optional={"error": text})
 
 
-def _object(fields: dict[str, Schema]) -> Schema:
-    required = {"required": list(fields)} if fields else {}  # an empty list is refused
-    return {"bsonType": "object", **required, "properties": fields, "additionalProperties": False}
+def _object(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
+    properties = {**required, **(optional or {})}
+    needed = {"required": list(required)} if required else {}  # an empty list is refused
+    return {"bsonType": "object", **needed, "properties": properties, "additionalProperties": False}
+
+
+def mismatch(kpi: Kpi, rows: Sequence[Row]) -> str | None:
+    """The first value that the schema refuses, in a sentence; None if there is none."""
+    allowed = [
+        (column, {PYTHON_TYPES[column.type], type(None)} if column.nullable else {PYTHON_TYPES[column.type]})
+        for column in kpi.columns
+    ]
+    names = {column.name for column in kpi.columns}
+    for number, row in enumerate(rows, start=1):
+        if row.keys() != names:
+            return f"Row {number} has the columns {', '.join(row) or 'none'} instead of {', '.join(sorted(names))}."
+        for column, types in allowed:
+            if (found := type(row[column.name])) not in types:
+                given = "null" if found is type(None) else found.__name__
+                return f"{column.name} of row {number} is {given}, declared as {column.type}."
+    return None

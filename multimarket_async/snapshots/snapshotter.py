@@ -1,7 +1,7 @@
 """Publishes generations: one document each, so a generation is published whole or not at all."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,16 +9,20 @@ from typing import Any
 import structlog
 
 from multimarket_async.clock import Clock, beats
-from multimarket_async.domains import Cube, LoadedDomain, digest
-from multimarket_async.errors import Unavailable
+from multimarket_async.domains import Cube, Kpi, LoadedDomain, digest
+from multimarket_async.errors import OperationFailed, Unavailable
 from multimarket_async.settings import Settings
+from multimarket_async.snapshots.failures import Failures
 from multimarket_async.snapshots.generations import Generation, content, flat, history, superseded
-from multimarket_async.snapshots.pipelines import DOCUMENTS, of_kpis
-from multimarket_async.snapshots.rollups import PERIODS, Overtaken, Progress, Rollups
+from multimarket_async.snapshots.measuring import Measured, measure
+from multimarket_async.snapshots.rollups import Overtaken, Progress, Recomputed, Rollups
 from multimarket_async.snapshots.schema import schema
 from multimarket_async.store import GENERATIONS, DirtyMark, DirtyPartitions, Int64, Store
+from multimarket_async.tasks import Tasks
 
 log = structlog.get_logger()
+
+TASK = "snapshotter"
 
 # Derived collections of earlier versions: a generation without `rollups` is measured again from scratch.
 RETIRED = ("kpi_touched", "kpi_partitions", "kpi_periods")
@@ -29,6 +33,8 @@ class Snapshotter:
 
     Generations whose number is a multiple of `full_recompute_every_generations` are computed from scratch: a rollup
     that differs then, though its partition was not dirty, is drift; it is logged, and corrected by being published.
+    A KPI that fails has no rows in the generation, and `error`: a sentence. Where the rollups of a collection fail, its
+    KPIs do, and its partitions stay dirty; all others go on.
     `quarantined()`: the number of files in quarantine, called in a thread.
     """
 
@@ -40,6 +46,7 @@ class Snapshotter:
         settings: Settings | None = None,
         *,
         quarantined: Callable[[], int] = lambda: 0,
+        tasks: Tasks | None = None,
     ) -> None:
         self._domains = domains
         self._cubes = [cube for domain in domains for cube in domain.cubes]
@@ -55,6 +62,8 @@ class Snapshotter:
         self._prepared = False
         self._pruned_at: datetime | None = None
         self._away = False
+        self._tasks = tasks or Tasks(clock)
+        self._failures = Failures(domains, clock)
 
     async def run(self, every_s: float, stop: asyncio.Event) -> None:
         """Refresh every `every_s` seconds until `stop` is set."""
@@ -62,14 +71,15 @@ class Snapshotter:
             try:
                 await self.refresh_if_changed()
                 self._away = False
+                self._tasks.works(TASK)
             except Unavailable as why:
                 if not self._away:
                     log.warning("snapshots.interrupted", why=str(why))
                 self._away = True
 
     async def refresh_if_changed(self) -> None:
-        """Publish, unless no partition is dirty."""
-        if not self._prepared or await self._dirty.any():
+        """Publish, unless no partition is dirty, and nothing that failed is to be tried again."""
+        if not self._prepared or self._failures.due() or await self._dirty.any(self._failures.collections):
             await self.refresh()
 
     async def current(self) -> Generation:
@@ -86,6 +96,7 @@ class Snapshotter:
     async def refresh(self, progress: Progress = lambda *_: None, *, from_scratch: bool = False) -> Generation:
         """Recompute dirty partitions and publish if the numbers differ; the newest generation then."""
         await self._prepare()
+        self._failures.retry()
         while True:
             try:
                 return await self._attempt(progress, from_scratch=from_scratch)
@@ -104,11 +115,12 @@ class Snapshotter:
         started, as_of = self._clock.monotonic(), self._clock.now()
         present = (newest or {}).get("rollups", {})
         await self._backfill(present, progress)
-        marks = await self._dirty.pending()
+        marks = await self._dirty.pending(self._failures.collections)
         drift = await self._recompute(marks, progress, present, from_scratch=from_scratch)
+        covered = [mark for mark in marks if mark.collection not in self._failures.collections]
         generation = {
             "_id": Int64(number),
-            **await self._measure(),
+            **await self._measure(present),
             "as_of": as_of,
             "computed_at": self._clock.now(),
             "seconds": round(self._clock.monotonic() - started, 3),
@@ -116,19 +128,20 @@ class Snapshotter:
             "drift": Int64(len(drift)),
         }
         if newest and not from_scratch and content(newest) == content(generation):
-            await self._dirty.clear(marks)
+            await self._dirty.clear(covered)
             return newest
         if not await self._store.insert_if_absent(GENERATIONS, generation):
             raise Overtaken
-        self._log(generation, marks, drift)
-        await self._clean_up(marks)
+        self._log(generation, covered, drift)
+        await self._clean_up(covered)
         return generation
 
     async def _backfill(self, present: Mapping[str, list[str]], progress: Progress) -> None:
         """Compute the rollups that the newest generation did not have; they are not up to date where they exist."""
-        for cube in self._cubes:
+        for cube in self._sound():
             if present.get(cube.collection, list(cube.rollups)) != list(cube.rollups):
-                await self._rollups.backfill(cube, progress)
+                with self._failures.of(cube):
+                    await self._rollups.backfill(cube, progress)
 
     async def _recompute(
         self, marks: Sequence[DirtyMark], progress: Progress, present: Mapping[str, Any], *, from_scratch: bool
@@ -138,10 +151,11 @@ class Snapshotter:
         A collection that no generation has measured is computed from scratch, without drift.
         """
         drift: list[str] = []
-        for cube in self._cubes:
+        for cube in self._sound():
             dirty, measured = _dirty(cube, marks), cube.collection in present
-            partitions = None if from_scratch or not measured else dirty
-            differing = await self._rollups.recompute(cube, partitions, progress)
+            partitions, differing = None if from_scratch or not measured else dirty, Recomputed()
+            with self._failures.of(cube):
+                differing = await self._rollups.recompute(cube, partitions, progress)
             if from_scratch and measured:  # an order that came after the marks were read had marked its own before
                 drift += differing.unexplained(dirty | _dirty(cube, await self._dirty.pending()))
         return drift
@@ -151,17 +165,23 @@ class Snapshotter:
             self._known_quarantined = await asyncio.to_thread(self._quarantined)
         return self._known_quarantined
 
-    async def _measure(self) -> Generation:
-        [rows] = [row async for row in self._store.aggregate(PERIODS, of_kpis(self._cubes, self._kpis))]
-        totals = {cube.collection: rows[f"{DOCUMENTS}_{cube.collection}"] for cube in self._cubes}
-        documents = {domain.name: _documents(domain, totals) for domain in self._domains}
+    def _sound(self) -> list[Cube]:
+        return [cube for cube in self._cubes if cube.collection not in self._failures.collections]
+
+    async def _measure(self, present: Mapping[str, list[str]]) -> Generation:
+        left_out = self._failures.collections
+        kpis = [kpi for kpi in self._kpis if kpi.rollup.facts.collection not in left_out]
+        measured = await measure(self._store, self._sound(), kpis)
+        failed, totals = self._failures.report(measured.failed), measured.totals
+        documents = {domain.name: _documents(domain, totals) for domain in self._domains if _counted(domain, totals)}
         return {
             **documents,  # for readers of before; a domain named as a field below is under `documents` only
             "documents": documents,
             "definition": self._definition,
-            "rollups": {cube.collection: list(cube.rollups) for cube in self._cubes},
+            "rollups": {name: keys for name, keys in present.items() if name in left_out}
+            | {cube.collection: list(cube.rollups) for cube in self._sound()},
             "newest_event": max((total["latest"] for listed in totals.values() for total in listed), default=None),
-            "kpis": {kpi.name: {"title": kpi.title, "unit": kpi.unit, "rows": rows[kpi.name]} for kpi in self._kpis},
+            "kpis": {kpi.name: _published(kpi, measured, failed.get(kpi.name)) for kpi in self._kpis},
         }
 
     async def _prepare(self) -> None:
@@ -170,15 +190,24 @@ class Snapshotter:
             return
         await self._store.drop(*RETIRED)
         for cube in self._cubes:
-            await self._rollups.prepare(cube)
+            await self._optional(f"indexes of {cube.collection}", self._rollups.prepare(cube))
         for listing in (listing for domain in self._domains for listing in domain.listings):
-            await self._store.define_index(listing.collection, listing.dated.path, "_id")
-        await self._store.define_schema(GENERATIONS, schema(self._kpis, self._definition))
-        await self._store.define_index(GENERATIONS, "as_of")
+            index = self._store.define_index(listing.collection, listing.dated.path, "_id")
+            await self._optional(f"index of {listing.name}", index)
+        definition = schema(self._kpis, self._definition)
+        await self._optional(f"schema of {GENERATIONS}", self._store.define_schema(GENERATIONS, definition))
+        await self._optional(f"index of {GENERATIONS}", self._store.define_index(GENERATIONS, "as_of"))
         for kpi in self._kpis:
-            await self._store.define_view(f"kpi_{kpi.name}", GENERATIONS, flat(kpi))
-            await self._store.define_view(f"kpi_{kpi.name}_history", GENERATIONS, history(kpi))
+            for name, stages in ((f"kpi_{kpi.name}", flat(kpi)), (f"kpi_{kpi.name}_history", history(kpi))):
+                await self._optional(f"view {name}", self._store.define_view(name, GENERATIONS, stages))
         self._prepared = True
+
+    async def _optional(self, name: str, work: Awaitable[None]) -> None:
+        """Prepare what only makes others faster or easier: where MongoDB cannot, the numbers are right all the same."""
+        try:
+            await work
+        except OperationFailed as why:
+            self._tasks.failed(name, why)
 
     def _log(self, generation: Generation, marks: Sequence[DirtyMark], drift: Sequence[str]) -> None:
         """behind_s: the longest time that an order was stored and not in a generation."""
@@ -210,5 +239,14 @@ def _dirty(cube: Cube, marks: Sequence[DirtyMark]) -> set[str]:
     return {key for mark in marks if mark.collection == cube.collection for key in mark.partitions}
 
 
-def _documents(domain: LoadedDomain, totals: dict[str, list[dict[str, Any]]]) -> Int64:
+def _counted(domain: LoadedDomain, totals: Mapping[str, Any]) -> bool:
+    return all(cube.collection in totals for cube in domain.cubes)
+
+
+def _documents(domain: LoadedDomain, totals: Mapping[str, list[dict[str, Any]]]) -> Int64:
     return Int64(sum(total["documents"] for cube in domain.cubes for total in totals[cube.collection]))
+
+
+def _published(kpi: Kpi, measured: Measured, why: str | None) -> dict[str, Any]:
+    entry = {"title": kpi.title, "unit": kpi.unit, "rows": measured.rows.get(kpi.name, [])}
+    return {**entry, "error": why} if why else entry

@@ -21,6 +21,7 @@ from multimarket_async.store.documents import (
     encode,
     encode_record,
     origin_of,
+    size_of,
 )
 from multimarket_async.store.embedded import EmbeddedServer, find_mongod
 from multimarket_async.store.mongo import Store

@@ -16,13 +16,14 @@ partition in a mark:
 """
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from multimarket_async.clock import Clock
+from multimarket_async.store.documents import Stage
 from multimarket_async.store.mongo import Store
 
 DIRTY = "kpi_dirty_partitions"
@@ -60,15 +61,16 @@ class DirtyPartitions:
         yield
         await self._store.upsert(DIRTY, {**mark, "done": True, "at": self._clock.now()})
 
-    async def any(self) -> bool:
-        """Return True if there is a mark."""
-        return bool([mark async for mark in self._store.aggregate(DIRTY, [{"$limit": 1}, {"$project": {"_id": 1}}])])
+    async def any(self, besides: Collection[str] = ()) -> bool:
+        """Return True if there is a mark, of other collections than these."""
+        stages: list[Stage] = [*_others(besides), {"$limit": 1}, {"$project": {"_id": 1}}]
+        return bool([mark async for mark in self._store.aggregate(DIRTY, stages)])
 
-    async def pending(self) -> list[DirtyMark]:
-        """Read all marks, oldest first."""
+    async def pending(self, besides: Collection[str] = ()) -> list[DirtyMark]:
+        """Read all marks of other collections than these, oldest first."""
         # Many marks name the same partitions: decoded one by one, they share the strings.
         names: dict[str, str] = {}
-        marks = self._store.aggregate(DIRTY, [{"$sort": {"at": 1}}], raw=True)
+        marks = self._store.aggregate(DIRTY, [*_others(besides), {"$sort": {"at": 1}}], raw=True)
         return [_mark(mark, tuple(names.setdefault(key, key) for key in mark["partitions"])) async for mark in marks]
 
     async def clear(self, covered: Sequence[DirtyMark]) -> None:
@@ -79,6 +81,10 @@ class DirtyPartitions:
             await self._store.remove(DIRTY, done)
         if stale:  # unless the second mark came meanwhile: then there is something new to measure
             await self._store.remove(DIRTY, stale, done=False)
+
+
+def _others(besides: Collection[str]) -> list[Stage]:
+    return [{"$match": {"collection": {"$nin": list(besides)}}}] if besides else []
 
 
 def _mark(document: Mapping[str, Any], partitions: tuple[str, ...]) -> DirtyMark:

@@ -122,6 +122,11 @@ def origin_of(ingestion: Mapping[str, Any]) -> Origin:
     return ingestion.get("file"), ingestion.get("sha256")
 
 
+def size_of(document: Mapping[str, Any]) -> int:
+    """The bytes that a document takes in MongoDB."""
+    return len(bson.encode(document))
+
+
 def digests_of(documents: Sequence[Document], file_sha256: str) -> list[str]:
     """Digests to compare the documents of one file by: that of the file, or of each document where there are several.
 

@@ -25,6 +25,7 @@ from multimarket_async.store.documents import (
     existing,
 )
 from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, cancellable, resolve
+from multimarket_async.store.failures import TOO_LARGE, failing
 
 DUPLICATE_KEY, UNAUTHORIZED, AUTHENTICATION_FAILED, NAMESPACE_EXISTS, BAD_VALUE = 11000, 13, 18, 48, 2
 # Codes of a server that is shutting down, stepping down or short of disk: it, or another, will answer later.
@@ -174,12 +175,13 @@ class Store:
         """Yield the documents of an aggregation; as undecoded BSON where `raw`.
 
         within_s: time limit in the server, seconds; beyond it Unavailable is raised.
+        Raises OperationFailed if the server cannot compute it, or Python cannot hold what it gives.
         """
         source = self._collection(collection)
         if raw:
             source = source.with_options(codec_options=RAW)
         limit: dict[str, Any] = {"maxTimeMS": int(within_s * 1000)} if within_s else {}
-        with _translated():
+        with failing(), _translated():
             async for document in await resolve(source.aggregate(list(stages), allowDiskUse=True, **limit)):
                 yield document
 
@@ -206,19 +208,21 @@ class Store:
     async def compare_and_swap(self, collection: str, documents: Sequence[Document]) -> bool:
         """Replace each document if the stored one has `version` - 1; version 1 is inserted.
 
-        False if any of them had another version; the others may have been replaced.
+        False if any of them had another version; the others may have been replaced. Raises OperationFailed if one is
+        too large.
         """
         if not documents:
             return True
-        with _translated():
+        with failing(), _translated():
             try:
                 result = await self._collection(collection).bulk_write(
                     [_replace_version(document) for document in documents], ordered=False
                 )
             except errors.BulkWriteError as failure:
-                if failure.details["writeConcernErrors"] or any(
-                    error["code"] != DUPLICATE_KEY for error in failure.details["writeErrors"]
-                ):
+                codes = {error["code"] for error in failure.details["writeErrors"]}
+                if codes & TOO_LARGE:
+                    raise
+                if failure.details["writeConcernErrors"] or codes != {DUPLICATE_KEY}:
                     raise Unavailable(_sentence(failure.details)) from failure
                 return False
         return result.matched_count + result.upserted_count == len(documents)
@@ -232,9 +236,10 @@ class Store:
         """Create an ascending index if it is absent, as soon as a majority of the replica set has built it.
 
         By default MongoDB waits for all members, so that one that is down would block this until it is back.
+        Raises OperationFailed.
         """
         model = IndexModel([(field, ASCENDING) for field in fields])
-        with _translated():
+        with failing(), _translated():
             try:
                 await self._collection(collection).create_indexes([model], commitQuorum="majority")
             except errors.OperationFailure as failure:
@@ -243,11 +248,11 @@ class Store:
                 await self._collection(collection).create_indexes([model])  # a standalone has no quorum
 
     async def define_schema(self, collection: str, schema: Document) -> None:
-        """Make MongoDB refuse documents that do not match this $jsonSchema."""
+        """Make MongoDB refuse documents that do not match this $jsonSchema. Raises OperationFailed."""
         await self._define(collection, validator={"$jsonSchema": schema})
 
     async def define_view(self, name: str, source: str, stages: Sequence[Stage]) -> None:
-        """Create or replace a view."""
+        """Create or replace a view. Raises OperationFailed."""
         await self._define(name, viewOn=source, pipeline=list(stages))
 
     async def drop(self, *collections: str) -> None:
@@ -257,7 +262,7 @@ class Store:
                 await self._database.drop_collection(name)
 
     async def _define(self, name: str, **options: Any) -> None:
-        with _translated():
+        with failing(), _translated():
             try:
                 await self._database.command("create", name, **options)
             except errors.OperationFailure as failure:
@@ -291,7 +296,8 @@ def _translated() -> Iterator[None]:
     try:
         with cancellable():
             yield
-    except (errors.ConnectionFailure, errors.WTimeoutError, errors.ExecutionTimeout) as error:
+    # OSError: without a free descriptor, PyMongo cannot import what it needs for its first connection.
+    except (errors.ConnectionFailure, errors.WTimeoutError, errors.ExecutionTimeout, OSError) as error:
         raise Unavailable(f"MongoDB is away: {str(error).partition(', Timeout:')[0]}") from error
     except errors.OperationFailure as error:
         if error.code in (UNAUTHORIZED, AUTHENTICATION_FAILED):

@@ -7,6 +7,7 @@ from typing import Any
 
 from multimarket_async.clock import beats
 from multimarket_async.errors import Unavailable
+from multimarket_async.readers.generations import errors
 from multimarket_async.store import GENERATIONS, Store
 
 READ_EVERY_S = 0.025
@@ -63,6 +64,8 @@ def check(published: Sequence[Generation], kpis: set[str]) -> Iterator[str]:
     for generation in published:
         if set(generation["kpis"]) != kpis:
             yield f"generation {generation['_id']} has only the KPIs {sorted(generation['kpis'])}"
+        for name, why in errors(generation).items():
+            yield f"generation {generation['_id']} has no rows of {name}: {why}"
     for before, after in pairwise(published):
         counts = [(count, after["documents"].get(domain, 0)) for domain, count in before["documents"].items()]
         if any(later < earlier for earlier, later in counts):

@@ -92,6 +92,7 @@ class Flow:
             rates=self._rates.at(sources.clock.monotonic(), stored) if known else None,
             outage=database.why,
             stored_known=known,
+            tasks=sources.tasks.everywhere(),
         )
         found.overload.breaches, found.overload.loop_lag_s = sources.meters.breaches, round(self.loop_lag_s, 4)
         found.orders_per_minute, found.unreadable = database.minutes, self.unreadable

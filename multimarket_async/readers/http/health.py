@@ -64,7 +64,8 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
         """Files by feed and outcome, backlog, latency around the budget, MongoDB's writes, KPI age, loop lag."""
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         registry = CollectorRegistry()
-        registry.register(_Now(sources.meters, await flow.feeds(), await flow.database(), flow.loop_lag_s))
+        failing = len(sources.tasks.everywhere())
+        registry.register(_Now(sources.meters, await flow.feeds(), await flow.database(), flow.loop_lag_s, failing))
         body: bytes = encode(registry) if "openmetrics" in media_type else encode(process) + encode(registry)
         return Response(body, media_type=media_type)
 
@@ -90,16 +91,20 @@ def _reasons(sources: Sources, flow: Flow, feeds: list[FeedFiles], database: Dat
 class _Now(Collector):
     """The metrics at one moment."""
 
-    def __init__(self, meters: Meters, feeds: list[FeedFiles], database: Database, loop_lag_s: float) -> None:
+    def __init__(
+        self, meters: Meters, feeds: list[FeedFiles], database: Database, loop_lag_s: float, failing: int
+    ) -> None:
         self._meters = meters
         self._feeds = feeds
         self._database = database
         self._loop_lag_s = loop_lag_s
+        self._failing = failing
 
     def collect(self) -> Iterator[Metric]:
         yield from self._files()
         yield from self._backlog()
         yield from self._kpis()
+        yield GaugeMetricFamily("multimarket_tasks_failing", "Tasks that fail now.", value=self._failing)
         yield GaugeMetricFamily("multimarket_loop_lag_seconds", "Delay of the event loop.", value=self._loop_lag_s)
 
     def _files(self) -> Iterator[Metric]:
@@ -138,6 +143,7 @@ class _Now(Collector):
             ("behind_seconds", "Wait of the oldest stored order that is in no generation.", kpi.behind_s),
             ("generation", "Number of the newest generation.", kpi.generation),
             ("drift", "Rollups that the last full recompute corrected.", kpi.drift or 0),
+            ("failed", "KPIs without rows in the newest generation, because they fail.", len(kpi.failed)),
         ):
             if kpi.generation is not None and value is not None:
                 yield GaugeMetricFamily(f"multimarket_kpi_{name}", text, value=value)

@@ -64,6 +64,7 @@ class KpiResponse(BaseModel):
     unit: str
     definition: str
     headline: bool = Field(description="one of the few main figures")
+    error: str | None = Field(description="why it has no rows in this generation; null if it did not fail")
     columns: list[ColumnResponse]
     links: Links
 
@@ -92,7 +93,7 @@ def routes(sources: Sources, newest: Fresh[dict[str, Any]]) -> APIRouter:
             generation=found.get("_id"),
             computed_at=found.get("computed_at"),
             as_of=found.get("as_of"),
-            kpis=[_described(kpi) for kpi in sources.kpis],
+            kpis=[_described(kpi, generations.error(kpi, found)) for kpi in sources.kpis],
         )
 
     async def chosen(number: int | None, at: datetime | None) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def routes(sources: Sources, newest: Fresh[dict[str, Any]]) -> APIRouter:
     return router
 
 
-def _described(kpi: Kpi) -> KpiResponse:
+def _described(kpi: Kpi, error: str | None) -> KpiResponse:
     path = f"/api/kpis/{kpi.name}"
     return KpiResponse(
         name=kpi.name,
@@ -119,6 +120,7 @@ def _described(kpi: Kpi) -> KpiResponse:
         unit=kpi.unit,
         definition=kpi.definition,
         headline=kpi.headline,
+        error=error,
         columns=[ColumnResponse.model_validate(column, from_attributes=True) for column in kpi.columns],
         links=Links(json=f"{path}.json", csv=f"{path}.csv", parquet=f"{path}.parquet"),
     )
@@ -142,7 +144,12 @@ def _add(router: APIRouter, kpi: Kpi, chosen: Chosen) -> None:
         return await _answer(kpi, format, query, request, chosen)
 
     endpoints: dict[str, Callable[..., Any]] = {"": as_json, ".{format}": formatted}
-    head = {"name": (Literal[kpi.name], ...), "generation": (int, ...), **dict.fromkeys(TIMES, (AwareDatetime, ...))}
+    head: dict[str, Any] = {
+        "name": (Literal[kpi.name], ...),
+        "generation": (int, ...),
+        **dict.fromkeys(TIMES, (AwareDatetime, ...)),
+        "error": (str, Field("", description="Why it has no rows; only if it failed in this generation.")),
+    }
     rows = filters.rows_model(kpi.name, kpi.columns, head)
     for ending, endpoint in endpoints.items():
         content = OTHER_FORMATS if ending else {}

@@ -19,6 +19,7 @@ class Minutes:
         self._store = store
         self._domains = domains
         self._totals: deque[tuple[int, datetime, int]] = deque()
+        self._known: dict[str, int] = {}  # of a domain whose rollups fail, a generation has no total
 
     async def until(self, now: datetime) -> list[Minute]:
         """Each minute with its new documents, oldest first; the last one is the current minute."""
@@ -39,10 +40,10 @@ class Minutes:
             self._totals.popleft()
 
     async def _add(self, stages: Sequence[Stage]) -> None:
-        total = {"$add": [{"$ifNull": [f"${name}", 0]} for name in self._domains]}
-        fields: Stage = {"$project": {"as_of": 1, "total": total}}
+        fields: Stage = {"$project": {"as_of": 1, **dict.fromkeys(self._domains, 1)}}
         async for generation in self._store.aggregate(GENERATIONS, [*stages, fields]):
-            self._totals.append((generation["_id"], generation["as_of"], generation["total"]))
+            self._known |= {name: generation[name] for name in self._domains if name in generation}
+            self._totals.append((generation["_id"], generation["as_of"], sum(self._known.values())))
 
     def _gained(self) -> Counter[datetime]:
         """New documents by minute; before the first generation there were none."""

@@ -11,11 +11,12 @@ from multimarket_async.landing import Landing
 from multimarket_async.meters import Meters
 from multimarket_async.settings import Settings
 from multimarket_async.store import Store
+from multimarket_async.tasks import Tasks
 
 
 @dataclass(frozen=True)
 class Sources:
-    """meters: those of the collector in this process. stop: set when the process is to end."""
+    """meters, tasks: those of the other stages in this process. stop: set when the process is to end."""
 
     domains: Sequence[LoadedDomain]
     feeds: Sequence[tuple[Feed, Landing]]
@@ -23,6 +24,7 @@ class Sources:
     settings: Settings
     clock: Clock
     meters: Meters
+    tasks: Tasks
     latency_file: Path
     stop: asyncio.Event
 

@@ -18,6 +18,7 @@ IN_FRENCH = {
     "All {} rows": "Les {} lignes",
     "The first {}": "Les {} premiers",
     "Nothing has been measured here yet.": "Rien n'a encore été mesuré ici.",
+    "This KPI could not be computed.": "Cet indicateur n'a pas pu être calculé.",
     "Contents": "Sommaire",
     "made by MultiMarket": "établi par MultiMarket",
 }

@@ -35,6 +35,7 @@ def report(domains: Sequence[LoadedDomain], generation: dict[str, Any], language
     measured = generation["kpis"]
     sections = [
         _section(kpi, measured[kpi.name]["rows"], language.extended(domain.french))
+        | {"error": measured[kpi.name].get("error")}
         for domain in domains
         for kpi in domain.kpis
         if kpi.name in measured

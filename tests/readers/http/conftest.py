@@ -24,6 +24,7 @@ from multimarket_async.readers.http.api import Api
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import Store
+from multimarket_async.tasks import Tasks
 
 EARLIEST, LATEST = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)
 HERE = "http://127.0.0.1:8000"
@@ -82,7 +83,7 @@ async def open_shop(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -
         collector = Collector(channels, store, given, clock)
         meters, stop = collector.tally.meters, asyncio.Event()
         latency_file = tmp_path / "latency.json"
-        sources = Sources(domains, channels, store, given, clock, meters, latency_file, stop)
+        sources = Sources(domains, channels, store, given, clock, meters, Tasks(clock), latency_file, stop)
         return Shop(sources, collector, Snapshotter(domains, store, clock))
 
     yield opened

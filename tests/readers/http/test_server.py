@@ -252,7 +252,7 @@ def test_the_address_is_that_of_a_living_server(tmp_path: Path) -> None:
 def test_a_server_that_cannot_be_stops_nobody(run: Callable[..., Run]) -> None:
     """An address that is not this machine's: said once, and orders are collected."""
     one = run(http_host="192.0.2.1", http_token="x" * 16, pause_min_s=0.1, pause_max_s=0.2)
-    [failed] = one.until(lambda: one.events("http.failed"))
+    [failed] = one.until(lambda: [event for event in one.events("task.failed") if event["task"] == "http"])
     assert "Cannot assign" in failed["why"]
     assert "exception" not in failed
     one.until(lambda: len(one.events("batch.collected")) > 2)

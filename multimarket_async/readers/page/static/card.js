@@ -22,12 +22,12 @@ export class Card {
   }
 
   /**
-   * name: of the file. columns: [{name, title, numeric, value(row), shown(row)}]. values: of the chart, with its form.
+   * name: of the file. error: why there are no rows, if the KPI failed. columns: [{name, title, numeric, value(row), shown(row)}]. values: of the chart, with its form.
    */
-  show({ name, title, note = "", columns, rows, form, values }) {
+  show({ name, title, note = "", error, columns, rows, form, values }) {
     Object.assign(this, { name, csv: () => csv(columns, rows) });
     tell(this.heading, title);
-    tell(this.note, rows.length ? note : say("nothing_measured"));
+    tell(this.note, error ?? (rows.length ? note : say("nothing_measured")));
     tell(this.summary, `${say("as_table")} (${say("rows", { count: rows.length })})`);
     tell(this.save, say("csv"));
     this.save.setAttribute("aria-label", `${say("download")}: ${title}`);

@@ -7,7 +7,7 @@ import { showFlow } from "./flow.js";
 import { ask, follow } from "./live.js";
 import { showMore } from "./more.js";
 import { showQuarantine } from "./quarantine.js";
-import { duration, learn, moment, number, say, speak, spoken, title, translate } from "./words.js";
+import { declared, duration, learn, moment, number, say, speak, spoken, title, translate } from "./words.js";
 
 const known = { kpis: [], rows: {}, quarantine: { files: [], rejects: [] }, status: null, about: null, lost: false, charts: true };
 
@@ -97,6 +97,8 @@ function notices() {
     ...(feeds ?? []).filter(({ unknown }) => unknown).map((feed) => ["noted", say("notice_unknown", {
       count: number(feed.unknown), feed: title(feed.feed), example: feed.unknown_example,
     })]),
+    ...Object.entries(kpi?.failed ?? {}).map(([name, why]) => ["bad", say("notice_kpi", { title: named(name), why })]),
+    ...(known.status?.failing ?? []).map(({ task, since, why }) => ["bad", say("notice_task", { task, moment: moment(since), why })]),
     conservation && !conservation.sum.received && ["noted", say("notice_empty")],
     !known.charts && ["noted", say("notice_charts")],
   ].filter(Boolean);
@@ -105,6 +107,11 @@ function notices() {
   if (box.dataset.text === text) return;
   box.dataset.text = text;
   box.replaceChildren(...sentences.map(([kind, sentence]) => element("p", { class: "notice", "data-state": kind, text: sentence })));
+}
+
+function named(name) {
+  const kpi = known.kpis.find((measured) => measured.name === name);
+  return kpi ? declared(kpi.title) : name;
 }
 
 function language(chosen) {

@@ -9,7 +9,7 @@ const cards = new Map();
 
 /** kpis: of /api/kpis. rows and drawings: by KPI. */
 export function showMore(kpis, rows, drawings) {
-  for (const kpi of kpis.filter(({ name }) => !COVERED.has(name) && rows[name]?.length)) {
+  for (const kpi of kpis.filter(({ name }) => !COVERED.has(name) && (rows[name]?.length || cards.has(name)))) {
     if (!cards.has(kpi.name)) cards.set(kpi.name, card(kpi.name));
     cards.get(kpi.name).show(content(kpi, rows[kpi.name], drawings[kpi.name]));
   }
@@ -33,7 +33,7 @@ function content(kpi, rows, drawing) {
     }));
   const by = Object.fromEntries(kpi.columns.map((column) => [column.name, column]));
   return {
-    name: kpi.name, title: declared(kpi.title), note: declared(kpi.definition, kpi.name), columns, rows,
+    name: kpi.name, title: declared(kpi.title), note: declared(kpi.definition, kpi.name), error: kpi.error, columns, rows,
     form: drawing?.kind, values: drawing ? rows.map((row) => datum(by, drawing, row)) : [],
   };
 }

@@ -40,6 +40,8 @@ const ENGLISH = {
   notice_overload: "More arrives than can be stored in time: a file waits longer than the budget of {budget}.",
   notice_drift: "The last full recompute differed from the published numbers in {count} rollups; it corrected them.",
   notice_unknown: "{count} files of another kind in {feed} (such as {example}): they stay where they are.",
+  notice_kpi: "“{title}” could not be computed and is empty; all other figures are right. Reason: {why}",
+  notice_task: "Degraded: {task} failing since {moment}: {why}",
   notice_charts: "The charts could not be drawn; the tables hold the same numbers.",
   none: "–",
 };
@@ -84,6 +86,8 @@ const FRENCH = {
   notice_overload: "Il arrive plus de fichiers qu'il ne peut en être enregistré à temps : un fichier attend depuis plus de {budget}.",
   notice_drift: "Le dernier recalcul complet différait des nombres publiés dans {count} agrégats ; il les a corrigés.",
   notice_unknown: "{count} fichiers d'un autre type dans {feed} (par exemple {example}) : ils restent où ils sont.",
+  notice_kpi: "« {title} » n'a pas pu être calculé et reste vide ; tous les autres chiffres sont justes. Motif : {why}",
+  notice_task: "Fonctionnement dégradé : {task} en échec depuis le {moment} : {why}",
   notice_charts: "Les graphiques n'ont pas pu être dessinés ; les tableaux contiennent les mêmes nombres.",
   none: "–",
 };

@@ -1,0 +1,219 @@
+"""A KPI that fails, and rollups that fail: named with the reason, without rows, and nothing else is affected."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+from structlog.testing import capture_logs
+
+from multimarket_async.clock import Clock
+from multimarket_async.domains import Attribute, Column, Kpi, Listing, LoadedDomain, Rollup
+from multimarket_async.readers.generations import changes, freshness, history
+from multimarket_async.snapshots import Snapshotter
+from multimarket_async.store import GENERATIONS, Store
+from multimarket_async.store.dirty import DIRTY
+from multimarket_async.tasks import Tasks
+from tests.test_snapshots import ALL, BY_SHOP, SALES, SUM, TOTAL, Watched, facts, kpi, ledger, sell, sold
+
+NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
+PIECES = {"$toLong": "$pieces"}
+SHARE = kpi(
+    "share", ALL, SUM, {"$replaceWith": {"pieces": {"$toLong": {"$divide": [6, {"$subtract": ["$pieces", 2]}]}}}}
+)
+BY_ZERO = "can't $divide by zero"
+
+
+class Time:
+    """A clock that stands still until it is moved on."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.clock = Clock(now=lambda: NOW, monotonic=lambda: self.seconds)
+
+
+@pytest.fixture
+async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Store]:
+    opened = Store(mongo_uri, database.name)
+    yield opened
+    await opened.aclose()
+
+
+def domain(*kpis: Kpi) -> LoadedDomain:
+    return replace(SALES, kpis=kpis)
+
+
+def many(name: str, rows: int) -> Kpi:
+    """A KPI of so many rows of 29 bytes and their number as a key."""
+    return kpi(
+        name, ALL, SUM, {"$set": {"n": {"$range": [0, rows]}}}, {"$unwind": "$n"}, {"$replaceWith": {"pieces": PIECES}}
+    )
+
+
+def failed(generation: dict[str, Any]) -> dict[str, str]:
+    return {name: kpi["error"] for name, kpi in generation["kpis"].items() if "error" in kpi}
+
+
+async def test_a_kpi_that_divides_by_zero_is_named_and_the_others_are_published(
+    store: Store, database: "Database[Any]"
+) -> None:
+    """Without rows, and its flat view has none."""
+    sell(database, "Rabat", "Fès")
+    generation = await Snapshotter([domain(TOTAL, SHARE, BY_SHOP)], store, Clock()).refresh()
+    assert failed(generation) == {"share": BY_ZERO}
+    assert generation["kpis"]["share"]["rows"] == list(database["kpi_share"].find()) == []
+    assert generation["kpis"]["total"]["rows"] == [{"pieces": 2}]
+    assert [row["shop"] for row in database["kpi_by_shop"].find()] == ["Fès", "Rabat"]
+    assert database[DIRTY].count_documents({}) == 0
+    assert (await freshness(store, NOW, 60.0)).failed == {"share": BY_ZERO}
+
+
+async def test_the_others_come_from_one_pass(mongo_uri: str, database: "Database[Any]") -> None:
+    """All together, each alone to find the failing one, and the rest together."""
+    store = Watched(mongo_uri, database.name)
+    passes: list[set[str]] = []
+    aggregate = store.aggregate
+
+    def watched(collection: str, stages: Any, **more: Any) -> Any:
+        if collection == "kpi_rollups_by_period" and "$facet" in stages[0]:
+            passes.append({name for name in stages[0]["$facet"] if not name.startswith("_")})
+        return aggregate(collection, stages, **more)
+
+    store.aggregate = watched  # type: ignore[method-assign]
+    sell(database, "Rabat", "Fès")
+    await Snapshotter([domain(TOTAL, SHARE, BY_SHOP)], store, Clock()).refresh()
+    assert passes[0] == {"total", "share", "by_shop"}
+    assert passes[-1] == {"total", "by_shop"}
+    await store.aclose()
+
+
+async def test_a_failure_is_logged_once_for_each_reason_and_so_is_its_end(
+    store: Store, database: "Database[Any]"
+) -> None:
+    """Each refresh tries again."""
+    snapshotter = Snapshotter([domain(TOTAL, SHARE)], store, Clock())
+    with capture_logs() as entries:
+        for _ in range(2):
+            sell(database, "Rabat")
+            await snapshotter.refresh()
+            await snapshotter.refresh()
+        sell(database, "Rabat")
+        await snapshotter.refresh()
+    logged = [entry for entry in entries if entry["event"].startswith("kpi.")]
+    facts = {"kpi": "share", "domain": "pieces"}
+    assert logged == [
+        {"event": "kpi.failed", "log_level": "error", **facts, "why": BY_ZERO},
+        {"event": "kpi.resumed", "log_level": "info", **facts},
+    ]
+    assert [failed(generation) for generation in ledger(database)] == [{}, {"share": BY_ZERO}, {}]
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({"pieces": {"$toInt": 1}}, "pieces of row 1 is int, declared as integer."),
+        ({"pieces": None}, "pieces of row 1 is null, declared as integer."),
+        ({"pieces": 1.5}, "pieces of row 1 is float, declared as integer."),
+        ({"other": 1}, "Row 1 has the columns other instead of pieces."),
+        ({"pieces": {"$toLong": "Jane Doe"}}, "Failed to parse number '...' in $convert with no onError value"),
+        ({"pieces": {"$nonsense": 1}}, "Unrecognized expression '$nonsense'"),
+        ({"pieces": {"$dateFromParts": {"year": 9999, "month": 99}}}, "year 10007 is out of range"),
+    ],
+)
+async def test_rows_that_cannot_be_published_fail_the_kpi(
+    store: Store, database: "Database[Any]", value: Any, why: str
+) -> None:
+    """Of another shape than declared, or not to be computed at all."""
+    wrong = replace(TOTAL, name="wrong", pipeline=[{"$limit": 1}, {"$replaceWith": value}])
+    sell(database, "Rabat")
+    generation = await Snapshotter([domain(TOTAL, wrong)], store, Clock()).refresh()
+    assert why in failed(generation)["wrong"]
+    assert generation["kpis"]["total"]["rows"] == [{"pieces": 1}]
+
+
+@pytest.mark.parametrize(("sizes", "left_out"), [((500_000, 10), ["big0"]), ((240_000, 250_000), ["big1"])])
+async def test_rows_beyond_a_document_fail_the_largest_kpi(
+    store: Store, database: "Database[Any]", sizes: tuple[int, ...], left_out: list[str]
+) -> None:
+    """One that is too large alone, or the largest of those that are so together."""
+    sell(database, "Rabat")
+    big = [many(f"big{number}", rows) for number, rows in enumerate(sizes)]
+    generation = await Snapshotter([domain(TOTAL, *big)], store, Clock()).refresh()
+    assert list(failed(generation)) == left_out
+    assert "MB" in failed(generation)[left_out[0]]
+    assert [len(generation["kpis"][kpi.name]["rows"]) for kpi in big if kpi.name not in left_out] == [min(sizes)]
+
+
+async def test_rollups_that_fail_leave_their_kpis_out_and_their_partitions_dirty(
+    store: Store, database: "Database[Any]"
+) -> None:
+    """Another subject area is measured meanwhile; what comes after the repair is whole."""
+    of_returns = replace(facts("returns"), values={"shop": "$shop", "share": {"$divide": [1, "$sold"]}})
+    rollup = Rollup("returned", of_returns, {}, {"pieces": "$share"})
+    returns = LoadedDomain(
+        "returns", (), (replace(kpi("returned", rollup, SUM, {"$replaceWith": {"pieces": PIECES}})),)
+    )
+    time = Time()
+    snapshotter = Snapshotter([SALES, returns], store, time.clock)
+    database["returns"].insert_many([sold("Rabat") | {"sold": 0}, sold("Fès") | {"sold": 1}])
+    sell(database, "Rabat")
+    first = await snapshotter.refresh()
+    assert failed(first) == {"returned": f"The rollups of returns cannot be computed: {BY_ZERO}"}
+    assert (first["documents"], list(first["rollups"])) == ({"pieces": 1}, ["sales"])
+    database[DIRTY].insert_one({"_id": "r", "collection": "returns", "partitions": ["Rabat"], "done": True, "at": NOW})
+    sell(database, "Rabat")
+    await snapshotter.refresh_if_changed()
+    assert [(item["_id"], item["documents"]) for item in ledger(database)] == [(1, {"pieces": 1}), (2, {"pieces": 2})]
+    assert [item["_id"] for item in database[DIRTY].find()] == ["r"]
+    database["returns"].update_many({}, {"$set": {"sold": 1}})
+    await snapshotter.refresh_if_changed()
+    assert len(ledger(database)) == 2
+    time.seconds = 60.0
+    await snapshotter.refresh_if_changed()
+    last = ledger(database)[-1]
+    assert (failed(last), last["documents"]) == ({}, {"pieces": 2, "returns": 2})
+    assert last["kpis"]["returned"]["rows"] == [{"pieces": 2}]
+    assert database[DIRTY].count_documents({}) == 0
+
+
+async def test_what_failed_is_tried_again_though_nothing_has_changed(store: Store, database: "Database[Any]") -> None:
+    """After a minute, then after two; an equal outcome is no new generation."""
+    time, tried = Time(), []
+    snapshotter = Snapshotter([domain(TOTAL, SHARE)], store, time.clock)
+    sell(database, "Rabat", "Fès")
+    await snapshotter.refresh()
+    rollups = database["kpi_rollups_by_period"]
+    for seconds in (59.0, 60.0, 179.0, 180.0):
+        time.seconds = seconds
+        rollups.update_many({}, {"$inc": {f"rollups.{ALL.key}.0.pieces": 1}})  # by a hand that leaves no mark
+        await snapshotter.refresh_if_changed()
+        tried.append(len(ledger(database)))
+    assert tried == [1, 2, 2, 2]
+
+
+async def test_a_listing_that_cannot_be_indexed_stops_no_measuring(store: Store, database: "Database[Any]") -> None:
+    """It is listed more slowly; the failure is logged and shown."""
+    text = Column("at", "date", "When")
+    listing = Listing("sales", "Sales", "sales", Attribute(text, "at.$wrong"), ())
+    tasks = Tasks(Clock())
+    sell(database, "Rabat")
+    with capture_logs() as entries:
+        generation = await Snapshotter([replace(SALES, listings=(listing,))], store, Clock(), tasks=tasks).refresh()
+    assert generation["kpis"]["total"]["rows"] == [{"pieces": 1}]
+    assert list(tasks.failing) == ["index of sales"]
+    assert [entry["task"] for entry in entries if entry["event"] == "task.failed"] == ["index of sales"]
+
+
+async def test_history_and_diff_pass_over_a_kpi_that_failed(store: Store, database: "Database[Any]") -> None:
+    """Rows that are missing because it failed have not gone."""
+    snapshotter = Snapshotter([domain(TOTAL, SHARE)], store, Clock())
+    for _ in range(3):
+        sell(database, "Rabat")
+        await snapshotter.refresh()
+    assert [(step.generation, step.value) async for step in history(store, SHARE, "pieces")] == [(1, -6), (3, 6)]
+    first, second, third = ledger(database)
+    assert list(changes(SHARE, first, second)) == list(changes(SHARE, second, third)) == []
+    assert [row["generation"] for row in database["kpi_share_history"].find()] == [1, 3]
+    assert database[GENERATIONS].count_documents({}) == 3
