@@ -1,10 +1,12 @@
 """A MongoDB that is away, or not ours: each driver says it in the same word, and comes back by itself."""
 
 import asyncio
+import errno
 import os
 import re
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
@@ -181,3 +183,22 @@ async def test_a_user_who_may_not_write(mongo_uri: str, database: Database[Any],
                 await store.insert(READINGS, ONE)
     finally:
         database.command("dropUser", "reader")
+
+
+class NoDescriptors:
+    """Finds no module, as where every open() fails."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name == "pymongo.asynchronous.auth":
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), name)
+
+
+async def test_a_driver_without_a_free_descriptor_is_away(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyMongo imports a module for its first connection: that may fail, and be tried again."""
+    async with aclosing(Store(server.uri, "descriptors", "pymongo")) as store:
+        with monkeypatch.context() as patched:
+            patched.delitem(sys.modules, "pymongo.asynchronous.auth", raising=False)
+            patched.setattr(sys, "meta_path", [NoDescriptors(), *sys.meta_path])
+            with pytest.raises(Unavailable, match="Too many open files"):
+                await store.ping()
+        await store.ping()

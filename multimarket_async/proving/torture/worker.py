@@ -95,8 +95,13 @@ def _main(config: WorkerConfig) -> None:
         try:
             uvloop.run(_work(config))
         except Exception as error:
-            log.exception("worker.died", error=repr(error))
+            log.exception("worker.died", error=_chain(error))
             raise SystemExit(DIED) from error
+
+
+def _chain(error: BaseException) -> str:
+    """The error and those before it: closing the event loop may have failed because of the first one."""
+    return repr(error) + (f" after {_chain(error.__context__)}" if error.__context__ else "")
 
 
 def _end_with_harness() -> None:
