@@ -45,7 +45,7 @@ class Tasks:
         self._file = folder / f"failing-{os.getpid()}.json" if folder else None
 
     def everywhere(self) -> list[FailingTask]:
-        """Those of this process, and those of others with the same folder."""
+        """Failing tasks of this process, and of others with the same folder."""
         if self._file is None:
             return [*self.failing.values()]
         others = (file for file in sorted(self._file.parent.glob("failing-*.json")) if file != self._file)

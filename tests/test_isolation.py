@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 from multimarket_async import app
 from multimarket_async.app import Application
 from multimarket_async.clock import beats
-from multimarket_async.domains import Attribute, Column, Kpi, Listing, settings_models
+from multimarket_async.discovery import settings_models
+from multimarket_async.domains import Attribute, Column, Kpi, Listing
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import CannotContinue
@@ -24,7 +25,6 @@ from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import GENERATIONS
 
 DOMAIN = ORDERS.declare(OrderSettings())
-FEEDS = {feed.name: feed for feed in DOMAIN.feeds}
 FIRST = DOMAIN.kpis[0]
 ROW = {"$replaceWith": {"orders": {"$toLong": 1}}}
 ORDERS_COLUMN = (Column("orders", "integer", "Orders"),)
