@@ -47,7 +47,7 @@ def error(kpi: Kpi, document: dict[str, Any]) -> str | None:
 
 def errors(document: dict[str, Any]) -> dict[str, str]:
     """The KPIs that failed in a generation, and why."""
-    return {name: kpi["error"] for name, kpi in document["kpis"].items() if "error" in kpi}
+    return {name: kpi["error"] for name, kpi in document.get("kpis", {}).items() if "error" in kpi}
 
 
 class KpiFreshness(BaseModel):
