@@ -62,12 +62,16 @@ def test_each_reader_shows_both_domains(shown: tuple[Path, CompletedProcess[str]
     right(multimarket(site, "report", "--lang", "fr", **BOTH))
     report = (site / "report.html").read_text("utf-8")
     assert "Visitors by month" in report
+    assert "<dt>Commandes</dt><dd>36</dd>" in report
+    assert "<dt>Visits</dt><dd>12</dd>" in report
+    assert "<dt>Visits: événement le plus récent</dt>" in report
     right(multimarket(site, "bi", "--write", "bi", **BOTH))
     assert "visitors_by_month" in (site / "bi" / "MultiMarket.pq").read_text("utf-8")
     opened = {path.name: path.read_text("utf-8") for path in (site / "bi").glob("*.pbids")}
     assert "revenue_by_month_and_channel.csv" in opened["MultiMarket.pbids"]
     assert "visitors_by_month.csv" in opened["MultiMarket.visits.pbids"]
     status = json.loads(right(multimarket(site, "status", "--format", "json", **BOTH)))
+    assert set(status["kpi"]["newest_events"]) == {"orders", "visits"}
     stored = {feed["feed"]: feed["stored"] for feed in status["feeds"]}
     assert (stored["front_door"], stored["back_door"], stored["site_web"]) == (12, 0, 12)
     right(multimarket(site, "top", "--once", **BOTH))

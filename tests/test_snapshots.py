@@ -112,6 +112,7 @@ async def test_a_generation_holds_every_kpi(snapshotter: Snapshotter, database: 
     assert published.pop("seconds") >= 0
     assert len(published.pop("definition")) == 12
     assert published.pop("newest_event") == NOW.replace(tzinfo=None)
+    assert published.pop("newest_events") == {"pieces": NOW.replace(tzinfo=None)}
     assert (published.pop("quarantined"), published.pop("drift")) == (0, 0)
     assert published.pop("rollups") == {"sales": sorted([SHOPS.key, ALL.key])}
     assert published == {

@@ -61,6 +61,7 @@ class KpiFreshness(BaseModel):
     as_of: AwareDatetime | None = None
     age_s: float | None = None
     newest_event: AwareDatetime | None = None
+    newest_events: dict[str, AwareDatetime] = {}
     behind_s: float | None = None
     stale: bool = False
     drift: int | None = None
@@ -79,6 +80,7 @@ async def freshness(store: Store, now: datetime, stale_after_s: float) -> KpiFre
         as_of=newest["as_of"],
         age_s=round((now - newest["as_of"]).total_seconds(), 1),
         newest_event=newest.get("newest_event"),
+        newest_events=newest.get("newest_events", {}),
         behind_s=behind_s,
         stale=behind_s > stale_after_s,
         drift=newest.get("drift"),

@@ -100,10 +100,10 @@ class Failing(BaseModel):
 
 
 class Minute(BaseModel):
-    """Orders that were new in the minute that begins then."""
+    """Documents that were new in the minute that begins then."""
 
     minute: AwareDatetime
-    orders: int
+    documents: int
 
 
 class StatusResponse(BaseModel):
@@ -118,7 +118,9 @@ class StatusResponse(BaseModel):
     latency: dict[str, Any] | None = Field(
         description="the last report of a collecting process: p50_s, p99_s, max_s of the last minute and hour"
     )
-    orders_per_minute: list[Minute] = Field(description="of the last 60 minutes, oldest first, from the generations")
+    per_minute: dict[str, list[Minute]] = Field(
+        description="by domain, of the last 60 minutes, oldest first, from the generations"
+    )
     polls: list[PolledSource] = Field(description="the APIs that fill feeds")
     unreadable: dict[str, str] = Field(description="feeds whose directory cannot be listed, and why")
     failing: list[Failing] = Field(description="tasks of running processes that fail; the others go on")
@@ -127,7 +129,7 @@ class StatusResponse(BaseModel):
         """The age of the newest generation, in a sentence."""
         if self.kpi.as_of is None:
             return "No KPI generation yet: `kpi refresh` measures what is stored."
-        stale = ", and STALE: it lacks orders stored since" if self.kpi.stale else ""
+        stale = ", and STALE: it lacks documents stored since" if self.kpi.stale else ""
         as_of = f"{self.kpi.as_of:%Y-%m-%d %H:%M:%S} UTC"
         return f"KPI generation {self.kpi.generation} is as of {as_of}, {self.kpi.age_s:,.0f} s ago{stale}."
 
@@ -201,7 +203,7 @@ def status(
         kpi=kpi,
         overload=Overload(late=late, oldest_s=oldest_s, budget_s=budget_s, breaches=None, loop_lag_s=None),
         latency=latency,
-        orders_per_minute=[],
+        per_minute={},
         polls=[],
         unreadable={},
         failing=[Failing.model_validate(task, from_attributes=True) for task in tasks],

@@ -99,7 +99,7 @@ class Settings(Business):
     max_backlog_files: int = Field(
         0, ge=0, description="a backfill pauses while so many files of a feed wait to be collected; 0: no limit"
     )
-    follow_ups: bool = Field(False, description="simulate the later states of each order, as follow-ups")
+    follow_ups: bool = Field(False, description="simulate the later states of each document, as follow-ups")
     faults: str = Field(
         "",
         description="shares of the simulated deliveries to inject faults into, such as duplicate=0.02, conflict=0.01,"

@@ -1,6 +1,6 @@
 """The stored rollups: a document for each partition, and one for each period, with the rows of every rollup.
 
-They are recomputed, never added to: a late order, a repeated one and a crash are then the same case.
+They are recomputed, never added to: a late document, a repeated one and a crash are then the same case.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -13,7 +13,7 @@ from multimarket_async.store import PLACEHOLDER_PARTITION, Int64, Store
 
 PARTITIONS, PERIODS = "kpi_rollups_by_partition", "kpi_rollups_by_period"
 # A chunk bounds by its documents the memory of one aggregation (a $facet: 100 MB), and by its partitions ours: where
-# orders are spread over years a partition has few of them, and still 10 KB of rollups, in several copies.
+# documents are spread over years a partition has few of them, and still 10 KB of rollups, in several copies.
 CHUNK_DOCUMENTS, CHUNK_PARTITIONS = 10_000, 32
 Key: TypeAlias = str | None  # None: documents that were stored without a partition
 Progress: TypeAlias = Callable[[int, int], None]  # (partitions done, of so many)
@@ -40,7 +40,7 @@ class Rollups:
     """Rollups in the database.
 
     Each document has a version. It is read before what the document is computed from, and a write replaces that
-    version only (compare-and-swap): a stored rollup never goes back to an older state of the orders.
+    version only (compare-and-swap): a stored rollup never goes back to an older state of the documents.
     A rollup is stored under its key, which has a digest of its definition: a changed one is missing everywhere.
     """
 

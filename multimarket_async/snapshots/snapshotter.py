@@ -156,7 +156,7 @@ class Snapshotter:
             partitions, differing = None if from_scratch or not measured else dirty, Recomputed()
             with self._failures.of(cube):
                 differing = await self._rollups.recompute(cube, partitions, progress)
-            if from_scratch and measured:  # an order that came after the marks were read had marked its own before
+            if from_scratch and measured:  # a document that came after the marks were read had marked its own before
                 drift += differing.unexplained(dirty | _dirty(cube, await self._dirty.pending()))
         return drift
 
@@ -181,6 +181,7 @@ class Snapshotter:
             "rollups": {name: keys for name, keys in present.items() if name in left_out}
             | {cube.collection: list(cube.rollups) for cube in self._sound()},
             "newest_event": max((total["latest"] for listed in totals.values() for total in listed), default=None),
+            "newest_events": {domain.name: at for domain in self._domains if (at := _newest(domain, totals))},
             "kpis": {kpi.name: _published(kpi, measured, failed.get(kpi.name)) for kpi in self._kpis},
         }
 
@@ -210,7 +211,7 @@ class Snapshotter:
             self._tasks.failed(name, why)
 
     def _log(self, generation: Generation, marks: Sequence[DirtyMark], drift: Sequence[str]) -> None:
-        """behind_s: the longest time that an order was stored and not in a generation."""
+        """behind_s: the longest time that a document was stored and not in a generation."""
         behind_s = round(max((self._clock.now() - mark.at).total_seconds() for mark in marks) if marks else 0.0, 3)
         facts = {name: generation[name] for name in ("seconds", "quarantined")} | generation["documents"]
         facts = {"generation": generation["_id"], "behind_s": behind_s, **facts}
@@ -241,6 +242,11 @@ def _dirty(cube: Cube, marks: Sequence[DirtyMark]) -> set[str]:
 
 def _counted(domain: LoadedDomain, totals: Mapping[str, Any]) -> bool:
     return all(cube.collection in totals for cube in domain.cubes)
+
+
+def _newest(domain: LoadedDomain, totals: Mapping[str, list[dict[str, Any]]]) -> datetime | None:
+    listed = (total["latest"] for cube in domain.cubes for total in totals.get(cube.collection, ()))
+    return max(listed, default=None)
 
 
 def _documents(domain: LoadedDomain, totals: Mapping[str, list[dict[str, Any]]]) -> Int64:

@@ -17,9 +17,9 @@ from multimarket_async.readers.http.problems import described, handle_problems
 from multimarket_async.readers.http.sources import Sources
 
 NEWEST_EVERY_S = 1.0  # another process may publish: its events are not heard here
-DESCRIPTION = """Live numbers of an order stream. Read only.
+DESCRIPTION = """Live numbers of a stream of documents. Read only.
 
-All KPIs of a generation describe the same orders. `ETag` names the generation: `If-None-Match` is answered with 304
+All KPIs of a generation describe the same documents. `ETag` names the generation: `If-None-Match` is answered with 304
 until there is a newer one. Errors are `application/problem+json`."""
 
 

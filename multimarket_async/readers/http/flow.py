@@ -40,7 +40,7 @@ class Database:
 
     why: str | None
     kpi: KpiFreshness
-    minutes: list[Minute]
+    minutes: dict[str, list[Minute]]
 
 
 class Flow:
@@ -54,7 +54,7 @@ class Flow:
         self._counted = Fresh(self._count, COUNT_EVERY_S, stale_s=3600)
         self._waiting = Fresh(self._list_waiting, READ_EVERY_S)
         self._database = Fresh(self._ask, READ_EVERY_S, stale_s=STALE_S)
-        self._known = Database("not asked yet", KpiFreshness(), [])
+        self._known = Database("not asked yet", KpiFreshness(), {})
         self._minutes = Minutes(sources.store, [domain.name for domain in sources.domains])
         self._rates = Rates()
         self.unreadable: dict[str, str] = {}
@@ -95,7 +95,7 @@ class Flow:
             tasks=sources.tasks.everywhere(),
         )
         found.overload.breaches, found.overload.loop_lag_s = sources.meters.breaches, round(self.loop_lag_s, 4)
-        found.orders_per_minute, found.unreadable = database.minutes, self.unreadable
+        found.per_minute, found.unreadable = database.minutes, self.unreadable
         feeds = [feed for feed, _ in sources.feeds]
         found.polls = await asyncio.to_thread(polled_sources, feeds, sources.settings, now)
         return found

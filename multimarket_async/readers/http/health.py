@@ -26,7 +26,7 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """True if orders that arrive now are stored in time; else why not."""
+    """True if files that arrive now are stored in time; else why not."""
 
     ready: bool
     why: list[str] = Field(description="a sentence for each reason")
@@ -140,7 +140,7 @@ class _Now(Collector):
         kpi = self._database.kpi
         for name, text, value in (
             ("age_seconds", "Age of the newest KPI generation.", kpi.age_s),
-            ("behind_seconds", "Wait of the oldest stored order that is in no generation.", kpi.behind_s),
+            ("behind_seconds", "Wait of the oldest stored document that is in no generation.", kpi.behind_s),
             ("generation", "Number of the newest generation.", kpi.generation),
             ("drift", "Rollups that the last full recompute corrected.", kpi.drift or 0),
             ("failed", "KPIs without rows in the newest generation, because they fail.", len(kpi.failed)),

@@ -1,6 +1,6 @@
 """/api/<listing>: documents, newest first, without the attributes that the domain declares personal.
 
-Pages follow each other by key (date and `_id` of the last row): page 1,000 costs as much as page 1, and new orders
+Pages follow each other by key (date and `_id` of the last row): page 1,000 costs as much as page 1, and new documents
 move nothing.
 """
 

@@ -1,4 +1,4 @@
-"""New documents in each of the last 60 minutes, from the totals of the KPI generations."""
+"""New documents of each domain in each of the last 60 minutes, from the totals of the KPI generations."""
 
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -13,22 +13,25 @@ MINUTE = timedelta(minutes=1)
 
 
 class Minutes:
-    """Totals of the generations of the last hour, each read once. domains: names of the fields with the totals."""
+    """Totals of the generations of the last hour, each read once. domains: their names."""
 
     def __init__(self, store: Store, domains: Sequence[str]) -> None:
         self._store = store
         self._domains = domains
-        self._totals: deque[tuple[int, datetime, int]] = deque()
-        self._known: dict[str, int] = {}  # of a domain whose rollups fail, a generation has no total
+        self._totals: deque[tuple[int, datetime, Counter[str]]] = deque()
+        self._known = dict.fromkeys(domains, 0)  # a domain that could not be measured keeps its last total
 
-    async def until(self, now: datetime) -> list[Minute]:
-        """Each minute with its new documents, oldest first; the last one is the current minute."""
+    async def until(self, now: datetime) -> dict[str, list[Minute]]:
+        """By domain, each minute with its new documents, oldest first; the last one is the current minute."""
         this = now.replace(second=0, microsecond=0)
         first = this - (MINUTES - 1) * MINUTE
         await self._read(first)
         gained = self._gained()
         minutes = [first + place * MINUTE for place in range(MINUTES)]
-        return [Minute(minute=minute, orders=gained[minute]) for minute in minutes]
+        return {
+            name: [Minute(minute=minute, documents=gained[name, minute]) for minute in minutes]
+            for name in self._domains
+        }
 
     async def _read(self, first: datetime) -> None:
         """Read the generations since the last one read; at first, from the one before the first minute on."""
@@ -40,16 +43,18 @@ class Minutes:
             self._totals.popleft()
 
     async def _add(self, stages: Sequence[Stage]) -> None:
-        fields: Stage = {"$project": {"as_of": 1, **dict.fromkeys(self._domains, 1)}}
-        async for generation in self._store.aggregate(GENERATIONS, [*stages, fields]):
-            self._known |= {name: generation[name] for name in self._domains if name in generation}
-            self._totals.append((generation["_id"], generation["as_of"], sum(self._known.values())))
+        fields: Stage = {"$project": {"as_of": 1, "documents": {"$ifNull": ["$documents", "$$ROOT"]}}}
+        counts: Stage = {"$project": {"as_of": 1, **{f"documents.{name}": 1 for name in self._domains}}}
+        async for generation in self._store.aggregate(GENERATIONS, [*stages, fields, counts]):
+            self._known |= generation["documents"]
+            self._totals.append((generation["_id"], generation["as_of"], Counter(self._known)))
 
-    def _gained(self) -> Counter[datetime]:
-        """New documents by minute; before the first generation there were none."""
-        gained: Counter[datetime] = Counter()
-        before = 0
-        for _, as_of, total in self._totals:
-            gained[as_of.replace(second=0, microsecond=0)] += max(0, total - before)
-            before = total
+    def _gained(self) -> Counter[tuple[str, datetime]]:
+        """New documents by domain and minute; before the first generation there were none."""
+        gained: Counter[tuple[str, datetime]] = Counter()
+        before = Counter[str]()
+        for _, as_of, totals in self._totals:
+            for name, total in totals.items():
+                gained[name, as_of.replace(second=0, microsecond=0)] += max(0, total - before[name])
+            before = totals
         return gained

@@ -50,11 +50,15 @@ def _facts(
     domains: Sequence[LoadedDomain], generation: dict[str, Any], language: Language, zone: ZoneInfo
 ) -> Iterator[tuple[str, str]]:
     yield language.say("As of"), language.moment(generation["as_of"], zone)
-    titles = {domain.name: language.extended(domain.french).say(domain.name).capitalize() for domain in domains}
-    for name, title in {**titles, "quarantined": language.say("Files in quarantine")}.items():
-        if generation.get(name) is not None:
-            yield title, language.number(f"{generation[name]:,}")
-    yield language.say("Newest event"), language.moment(generation.get("newest_event"), zone)
+    counts, newest = generation.get("documents", generation), generation.get("newest_events", {})
+    for domain in domains:
+        title = language.extended(domain.french).say(domain.name).capitalize()
+        if (count := counts.get(domain.name)) is not None:
+            yield title, language.number(f"{count:,}")
+        if at := newest.get(domain.name):
+            yield f"{title}: {language.say('Newest event').lower()}", language.moment(at, zone)
+    if generation.get("quarantined") is not None:
+        yield language.say("Files in quarantine"), language.number(f"{generation['quarantined']:,}")
 
 
 def _section(kpi: Kpi, rows: Sequence[Row], language: Language) -> dict[str, Any]:

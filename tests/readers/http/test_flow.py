@@ -242,11 +242,31 @@ async def test_orders_per_minute(database: Any, shop: Any) -> None:
     for number, (minutes, orders) in enumerate(((90, 10), (2, 15), (2, 18), (0, 19)), start=1):
         publish(database, number, now - timedelta(minutes=minutes), orders)
     minutes = Minutes(shop.sources.store, ["orders"])
-    found = await minutes.until(now)
+    found = (await minutes.until(now))["orders"]
     assert (len(found), found[-1].minute) == (60, datetime(2026, 5, 1, 12, 0, tzinfo=UTC))
-    assert [match.orders for match in found][-4:] == [0, 8, 0, 1]
+    assert [match.documents for match in found][-4:] == [0, 8, 0, 1]
     publish(database, 5, now + timedelta(minutes=1), 25)
-    assert [minute.orders for minute in await minutes.until(now + timedelta(minutes=1))][-4:] == [8, 0, 1, 6]
+    assert [minute.documents for minute in (await minutes.until(now + timedelta(minutes=1)))["orders"]][-4:] == [
+        8,
+        0,
+        1,
+        6,
+    ]
+
+
+async def test_documents_per_minute_of_each_domain(database: Any, shop: Any) -> None:
+    """A domain that a generation could not count keeps its total; a name may be that of another field."""
+    now = datetime(2026, 5, 1, 12, 0, 30, tzinfo=UTC)
+    database[GENERATIONS].delete_many({})
+    for number, documents in enumerate(({"orders": 10, "seconds": 5}, {"orders": 12}, {"orders": 12, "seconds": 9}), 1):
+        at = now - timedelta(minutes=3 - number)
+        counts = {name: Int64(count) for name, count in documents.items()}
+        head = {"_id": Int64(number), "as_of": at, "computed_at": at, "seconds": 0.5, "kpis": {}}
+        generation = {**head, "documents": counts}
+        database.command({"insert": GENERATIONS, "documents": [generation], "bypassDocumentValidation": True})
+    found = await Minutes(shop.sources.store, ["orders", "seconds"]).until(now)
+    assert [minute.documents for minute in found["orders"]][-3:] == [10, 2, 0]
+    assert [minute.documents for minute in found["seconds"]][-3:] == [5, 0, 4]
 
 
 def publish(database: Any, number: int, at: datetime, orders: int) -> None:

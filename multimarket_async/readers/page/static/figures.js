@@ -134,17 +134,17 @@ const hundredths = ({ cancellation_hundredths: value }) =>
 
 /** status: of /api/status; the minute that has just ended is the last whole one. */
 export function showMinutes(status) {
-  const rows = status.orders_per_minute;
-  tile("minute_rate", number(rows.at(-2)?.orders), say("last_minute"));
+  const rows = status.per_minute.orders ?? [];
+  tile("minute_rate", number(rows.at(-2)?.documents), say("last_minute"));
   cards.minutes.show({
     name: "orders_per_minute",
     title: say("minutes"),
     columns: [
       { name: "minute", title: say("minute"), value: (row) => row.minute, shown: (row) => clock(new Date(row.minute)) },
-      count("orders", say("orders")),
+      count("documents", say("orders")),
     ],
     rows,
     form: "minutes",
-    values: rows.map((row) => ({ x: clock(new Date(row.minute)), y: row.orders, tip: `${clock(new Date(row.minute))}\n${number(row.orders)}` })),
+    values: rows.map((row) => ({ x: clock(new Date(row.minute)), y: row.documents, tip: `${clock(new Date(row.minute))}\n${number(row.documents)}` })),
   });
 }

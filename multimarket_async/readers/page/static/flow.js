@@ -1,7 +1,7 @@
 // The flow: feeds -> landing -> MongoDB or quarantine -> KPIs, and the sum that must hold.
 
 import { byId, element, table, tell } from "./elements.js";
-import { duration, moment, number, say, title } from "./words.js";
+import { declared, duration, moment, number, say, title } from "./words.js";
 
 const PLACES = ["waiting", "stored", "duplicate", "quarantined"];
 
@@ -14,7 +14,7 @@ export function showFlow(status) {
   landing(status);
   fact("duplicate", sum.duplicate ? say("duplicates_are", { count: number(sum.duplicate) }) : "");
   fact("reasons", reasons(status));
-  fact("newest", status.kpi.newest_event ? say("newest_order", { moment: moment(status.kpi.newest_event) }) : "");
+  fact("newest", newest(status.kpi.newest_events));
   fact("drift", status.kpi.drift === 0 ? say("checked") : "");
   fact("age", status.kpi.generation ? say("measured_ago", { age: duration(status.kpi.age_s) }) : say("not_measured"));
   byId("mongodb").dataset.state = status.mongo.ok ? "well" : "bad";
@@ -24,6 +24,9 @@ export function showFlow(status) {
   polls(status.polls);
   byId("feed-table").replaceChildren(byFeed(status.feeds));
 }
+
+const newest = (events) => Object.entries(events)
+  .map(([domain, at]) => say("newest_of", { domain: declared(domain), moment: moment(at) })).join("; ");
 
 const fact = (name, text) => tell(document.querySelector(`[data-fact="${name}"]`), text);
 

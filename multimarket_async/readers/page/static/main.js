@@ -34,7 +34,7 @@ async function measured() {
   known.kpis = kpis;
   known.rows = Object.fromEntries(tables.map(({ name, rows }) => [name, rows]));
   known.generation = newest;
-  known.as_of = tables[0].as_of;
+  known.as_of = tables[0]?.as_of ?? known.status.kpi.as_of;
   offer(known.rows.revenue_by_month_and_channel);
 }
 

@@ -7,9 +7,11 @@ import { amount, decimal, declared, money, number, percent, period, say, title, 
 
 const cards = new Map();
 
-/** kpis: of /api/kpis. rows and drawings: by KPI. */
+/** kpis: of /api/kpis. rows and drawings: by KPI. Headlines come first. */
 export function showMore(kpis, rows, drawings) {
-  for (const kpi of kpis.filter(({ name }) => !COVERED.has(name) && (rows[name]?.length || cards.has(name)))) {
+  const others = kpis.filter(({ name }) => !COVERED.has(name));
+  others.sort((one, other) => other.headline - one.headline);
+  for (const kpi of others.filter(({ name }) => rows[name]?.length || cards.has(name))) {
     if (!cards.has(kpi.name)) cards.set(kpi.name, card(kpi.name));
     cards.get(kpi.name).show(content(kpi, rows[kpi.name], drawings[kpi.name]));
   }
