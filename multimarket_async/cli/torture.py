@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from multimarket_async.cli.options import Format, OutputFormat, finish, show
+from multimarket_async.cli.options import DomainName, Format, OutputFormat, finish, show, turned_on
+from multimarket_async.discovery import declared
 from multimarket_async.errors import WrongSettings
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.proving.torture import MUTANTS, Round
@@ -25,8 +26,10 @@ Bug = Annotated[str | None, typer.Option(hidden=True, help="Plant this bug: it h
 
 def torture(
     loaded: Loaded,
+    *,
     rounds: Rounds = 20,
     first_round: FirstRound = 0,
+    domain: DomainName = None,
     bug: Bug = None,
     output: Format = OutputFormat.TABLE,
 ) -> None:
@@ -36,15 +39,26 @@ def torture(
     """
     if bug and bug not in MUTANTS:
         raise WrongSettings(f"There is no bug {bug}; there are {', '.join(MUTANTS)}.")
+    domains = (domain,) if domain else loaded.of(Settings).domains
+    _check_simulated(turned_on(loaded, domain), domains)
     folder, seed, driver = _folder(loaded), loaded.of(Settings).seed, loaded.of(Settings).mongo_driver
     report = _print_round if output is OutputFormat.TABLE else _print_progress
     numbers = range(first_round, first_round + rounds)
-    done = finish(run_rounds(folder, seed, numbers, report, bug=bug, driver=driver))
+    done = finish(run_rounds(folder, seed, numbers, report, bug=bug, driver=driver, domains=domains))
     right = not any(completed.violations for completed in done)
     with suppress(OSError):  # there is evidence in it
         folder.rmdir()
     data = {"right": right, "seed": seed, "total": _total(done), "rounds": list(map(_as_data, done))}
     show(output, data, *_summary(done, seed), right=right)
+
+
+def _check_simulated(loaded: Loaded, domains: Sequence[str]) -> None:
+    """Raises WrongSettings where no load can be made up."""
+    names = [domain for domain in declared(loaded) if domain.name in domains]
+    if not any(feed.simulate for domain in names for feed in domain.feeds):
+        raise WrongSettings(
+            f"No feed of {', '.join(domains)} has a simulator, so there is no load to inject faults into."
+        )
 
 
 def _folder(loaded: Loaded) -> Path:

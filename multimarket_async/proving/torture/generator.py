@@ -29,9 +29,9 @@ T = TypeVar("T")
 
 EARLIEST, LATEST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)
 NUMBERS_PER_ROUND = 100
-REUSED_NAME = "ticket.json"
-FAULTS = "duplicate=0.15, torn=0.1, late=0.02, skew=0.02"  # of any feed; and of those with corruptions:
-MORE_FAULTS = ", conflict=0.1, bad=0.16"
+REUSED_NAME = "ticket"
+FAULTS = "duplicate=0.15, torn=0.1, late=0.02, skew=0.02"  # of any feed
+INVALID, CONTRADICTED = ", bad=0.16", ", conflict=0.1"  # of one with corruptions; if its documents cannot change
 TOO_LARGE, NOT_A_FILE = "file_too_large", "not_a_regular_file"
 LINK_TO = b"link to "  # with its target, what stands for the content of a link; see `content_digest`
 RETRY_S, RETRY_WITHIN_S = 0.005, 1.0
@@ -74,13 +74,20 @@ def draw(rng: Random, feeds: Sequence[Feed], seed: int, number: int) -> list[Pla
 
 
 def _of_feed(rng: Random, feed: Feed, seed: int, number: int) -> Iterator[Planned]:
-    faults = FAULTS + (MORE_FAULTS if feed.corruptions else "")
-    source = Source(feed, Settings.model_validate({"seed": seed, "follow_ups": True, "faults": faults}))
+    source = Source(feed, Settings.model_validate({"seed": seed, "follow_ups": True, "faults": _faults(feed)}))
     first = number * NUMBERS_PER_ROUND
     for index in range(first, first + rng.randint(5, 30)):
         yield from _document(rng, feed, source, index)
     sample = source.simulate(seed, first + NUMBERS_PER_ROUND - 1, EARLIEST, LATEST)
     yield from _odd(rng, feed, sample)
+
+
+def _faults(feed: Feed) -> str:
+    """Rates of its faults. Another content under a key is a conflict only where a file has one, and keeps it."""
+    if feed.corruptions is None:
+        return FAULTS
+    has_one_key = feed.records == "one" and feed.table.mode == "insert"
+    return FAULTS + (CONTRADICTED if has_one_key else "") + INVALID
 
 
 def _document(rng: Random, feed: Feed, source: Source, number: int) -> Iterator[Planned]:
@@ -109,25 +116,33 @@ def _written(rng: Random, planned: Planned) -> Planned:
     chance, quiet_period_s = rng.random(), HASTE["quiet_period_s"]
     if planned.delivery.expected != STORED:
         return planned
-    if chance < _STALLED:
+    if chance < _STALLED and planned.feed.self_delimiting:  # of other feeds, half a file is a whole one
         return replace(planned, writing=Writing.TORN, pause_s=quiet_period_s + rng.uniform(0.1, 0.3))
     if planned.delivery.fault == TORN:
         return replace(planned, writing=Writing.TORN, pause_s=rng.uniform(0.05, quiet_period_s * 0.6))
     if chance > 1 - _REUSED:
-        return replace(planned, writing=Writing.REUSED, delivery=replace(planned.delivery, name=REUSED_NAME))
+        return replace(
+            planned, writing=Writing.REUSED, delivery=replace(planned.delivery, name=_named(planned.feed, REUSED_NAME))
+        )
     return planned
+
+
+def _named(feed: Feed, stem: str) -> str:
+    return f"{stem}{feed.suffixes[0]}"
 
 
 def _odd(rng: Random, feed: Feed, sample: Delivery) -> Iterator[Planned]:
     """Files that no collector reads: a link, a pipe, one that is too large."""
-    too_large = sample.content + b" " * int(HASTE["max_file_bytes"])
-    for writing, name, content, code in (
-        (Writing.LINK, "link.json", LINK_TO + b"/etc/hostname", NOT_A_FILE),
-        (Writing.PIPE, "pipe.json", b"pipe", NOT_A_FILE),
-        (Writing.WHOLE, "large.json", too_large, TOO_LARGE),
+    too_large = sample.content + b" " * int(feed.max_file_bytes or HASTE["max_file_bytes"])
+    for writing, stem, content, code in (
+        (Writing.LINK, "link", LINK_TO + b"/etc/hostname", NOT_A_FILE),
+        (Writing.PIPE, "pipe", b"pipe", NOT_A_FILE),
+        (Writing.WHOLE, "large", too_large, TOO_LARGE),
     ):
         if rng.random() < _ODD:
-            yield Planned(feed, Delivery(name, content, expected=code), rng.uniform(0, _WITHIN_S), writing)
+            yield Planned(
+                feed, Delivery(_named(feed, stem), content, expected=code), rng.uniform(0, _WITHIN_S), writing
+            )
 
 
 class Generator:

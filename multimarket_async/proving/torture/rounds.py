@@ -46,8 +46,11 @@ async def torture(
     *,
     bug: str | None = None,
     driver: MongoDriver | None = None,
+    domains: tuple[str, ...] = ("orders",),
 ) -> list[Round]:
-    """Run these rounds of this seed, and report each as it ends; the files of one without violations are removed.
+    """Run these rounds of this seed on the feeds of these domains that have a simulator, and report each as it ends.
+
+    The files of a round without violations are removed. Raises WrongSettings.
 
     Their MongoDB stays only as evidence. With a planted bug the first violation is enough.
     """
@@ -55,7 +58,7 @@ async def torture(
     async with mongod(data_dir / "mongo") as server:
         for number in numbers:
             folder = data_dir / f"seed-{seed}-round-{number}"
-            config = WorkerConfig(folder, server.uri, f"torture_{seed}_{number}", driver=driver, bug=bug)
+            config = WorkerConfig(folder, server.uri, f"torture_{seed}_{number}", domains, driver=driver, bug=bug)
             rounds.append(await _round(config, seed, number, server))
             report(rounds[-1])
             if bug and rounds[-1].violations:

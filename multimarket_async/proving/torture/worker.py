@@ -49,6 +49,7 @@ class WorkerConfig:
     data_dir: Path
     mongo_uri: str = field(repr=False)
     database: str
+    domains: tuple[str, ...] = ("orders",)
     batch_files: int = 1000
     driver: MongoDriver | None = None
     failpoints: tuple[Failpoint, ...] = ()
@@ -57,8 +58,9 @@ class WorkerConfig:
     drain: bool = False
 
     def loaded(self) -> Loaded:
-        """The settings of all processes of a round; the user's own do not count, but for the driver."""
+        """The settings of all processes of a round; the user's own do not count, but for the driver and the domains."""
         given = {
+            "domains": self.domains,
             "data_dir": self.data_dir,
             "mongo_uri": self.mongo_uri,
             "mongo_database": self.database,

@@ -1,99 +1,53 @@
-"""Torture knows domains by what they declare: a second one, found by discovery, breaks nothing and is checked too."""
+"""Torture knows domains by what they declare: one of another package breaks nothing, and is checked as orders are."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.packages import ROOT, installed, multimarket
+
 pytestmark = pytest.mark.slow
-
-# Two feeds: one with a simulator and no corruptions, one that only real systems deliver to.
-DOORS = '''
-"""Visits, counted at doors."""
-import json
-from datetime import datetime
-
-from multimarket_async.domains import Column, Domain, Facts, Feed, Kpi, LoadedDomain, Received, Rollup, Table
-from multimarket_async.simulation import Delivery
-from multimarket_async.settings import Business
+DOORS = (ROOT / "tests" / "doors.py").read_text("utf-8")
 
 
-class DoorSettings(Business):
-    """Nothing to set."""
+def torture(site: Path, source: str, *words: str, **environ: str) -> list[dict[str, Any]]:
+    """The rounds of a torture with this package."""
+    installed(site, "door_package", source, "visits = door_package:DOMAIN\nwindows = door_package:WINDOWS")
+    done = multimarket(site, "torture", "--seed", "8", "--format", "json", "--data-dir", "data", *words, **environ)
+    assert done.returncode in (0, 4), done.stdout + done.stderr
+    rounds: list[dict[str, Any]] = json.loads(done.stdout)["rounds"]
+    assert (done.returncode == 4) == any(completed["violations"] for completed in rounds)
+    return rounds
 
 
-class Visits:
-    share = peak = 1.0
-
-    def __call__(self, seed, number, earliest, latest):
-        visit = {"_id": f"{seed}-{number}", "at": "2024-01-15T12:00:00+00:00"}
-        return Delivery(f"{number}.json", json.dumps(visit).encode())
-
-    def busyness(self, at):
-        return 1.0
-
-    def made_of(self, seed):
-        return {"seed": seed}
+def test_a_domain_alone_breaks_no_round(tmp_path: Path) -> None:
+    """One of its feeds has a simulator, the other one has none and so gets no load."""
+    rounds = torture(tmp_path, DOORS, "--rounds", "2", "--domain", "visits")
+    assert [completed["violations"] for completed in rounds] == [[], []]
+    assert min(completed["stored"] for completed in rounds) > 0
 
 
-def parse(file):
-    content = file.content
-    from multimarket_async.errors import Rejected
-    try:
-        visit = json.loads(content)
-    except ValueError:
-        raise Rejected("not_json", "no visit", unfinished=True) from None
-    return [{"_id": visit["_id"], "at": datetime.fromisoformat(visit["at"])}]
-
-
-MONTH = {"$dateToString": {"date": "$at", "format": "%Y-%m"}}
-VISITS = Rollup("visits", Facts("visits", "at", MONTH, {"door": "all"}), by={}, sums={"visits": 1})
-KPI = Kpi(
-    name="visits_by_month", title="Visits by month", unit="", definition="Visits.", rollup=VISITS,
-    columns=(Column("month", "string", "Month"), Column("visits", "integer", "Visits")),
-    pipeline=[{"$project": {"_id": 0, "month": "$period", "visits": {"$toLong": "$visits"}}}, {"$sort": {"month": 1}}],
-    check="SELECT '2024-01' AS month, count(*) + TOO_MANY AS visits FROM visits HAVING visits > TOO_MANY",
-)
-RECEIVED = Received(
-    """CREATE TABLE visits AS SELECT DISTINCT content AS file, content::JSON->>'_id' AS _id FROM received;
-    CREATE VIEW records AS SELECT feed, content::JSON->>'_id' AS record FROM received""",
-    "SELECT file, TIMESTAMP '2024-01-15 12:00:00' AS at, _id FROM visits ORDER BY _id",
-)
-TABLE = Table("visits")
-FEEDS = (Feed("front_door", TABLE, parse, simulate=Visits()), Feed("back_door", TABLE, parse))
-DOORS = Domain("doors", DoorSettings, lambda settings: LoadedDomain("doors", FEEDS, (KPI,), RECEIVED))
-'''
-# Every process of torture starts with this: a folder more is searched for domains.
-SITE = "import multimarket_async.domains as domains; domains.__path__.append({folder!r})\n"
-
-
-def torture(tmp_path: Path, too_many: int) -> dict[str, Any]:
-    """One round with the second domain, whose check counts so many visits too many."""
-    package = tmp_path / "domains" / "doors"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text(DOORS.replace("TOO_MANY", str(too_many)))
-    (tmp_path / "sitecustomize.py").write_text(SITE.format(folder=str(tmp_path / "domains")))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
-    words = ["torture", "--rounds", "1", "--seed", "8", "--format", "json", "--data-dir"]
-    command = [sys.executable, "-m", "multimarket_async", *words, tmp_path / "data"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
-    assert done.returncode == (4 if too_many else 0), done.stdout + done.stderr
-    [only] = json.loads(done.stdout)["rounds"]
-    return dict(only)
-
-
-@pytest.mark.slow
-def test_a_second_domain_breaks_no_round(tmp_path: Path) -> None:
-    """One of its feeds has a simulator and no corruptions, the other one has none and so gets no load."""
-    assert torture(tmp_path, too_many=0)["violations"] == []
+def test_all_domains_that_are_on_take_part(tmp_path: Path) -> None:
+    """In one round; one without any simulator is only collected."""
+    [only] = torture(tmp_path, DOORS, "--rounds", "1", MULTIMARKET_DOMAINS="orders,visits,windows")
+    assert only["violations"] == []
 
 
 def test_a_second_domain_is_checked_as_the_first(tmp_path: Path) -> None:
     """Its KPI is compared with its own check, which is wrong here."""
-    violations = torture(tmp_path, too_many=1)["violations"]
-    assert violations
-    assert all("visits_by_month row 1" in violation for violation in violations)
+    wrong = DOORS.replace("sum(visitors) AS visitors FROM visits", "sum(visitors) + 1 AS visitors FROM visits")
+    assert wrong != DOORS
+    [only] = torture(tmp_path, wrong, "--rounds", "1", "--domain", "visits")
+    assert only["violations"]
+    assert all("visitors_by_month row " in violation for violation in only["violations"])
+
+
+@pytest.mark.parametrize("words", [["--domain", "windows"], ["--domain", "gates"]])
+def test_a_domain_without_a_simulator_is_wrong_use(tmp_path: Path, words: list[str]) -> None:
+    """So is one that there is not."""
+    installed(tmp_path, "door_package", DOORS, "windows = door_package:WINDOWS")
+    done = multimarket(tmp_path, "torture", *words)
+    assert done.returncode == 2
+    assert "No feed of windows has a simulator" in done.stderr or "There is no domain gates" in done.stderr
