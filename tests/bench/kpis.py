@@ -59,7 +59,7 @@ class Orders:
         self._number += 1
         order = {**template, "_id": f"{template['canal']}:{self._number}", "date_commande": date}
         ingestion = {"feed": feed.name, "file": f"{self._number}.json", "sha256": "0" * 64, "ingested_at": TODAY}
-        return encode({**order, "ingestion": {**ingestion, "partition": feed.partition(order)}})
+        return encode({**order, "ingestion": {**ingestion, "partition": feed.table.partition(order)}})
 
     def of_today(self) -> list[datetime]:
         return [TODAY + timedelta(days=self._draw.random()) for _ in range(ADDED)]
