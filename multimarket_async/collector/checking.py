@@ -5,24 +5,28 @@ from typing import Any
 
 from multimarket_async.collector.filing import conflict
 from multimarket_async.collector.keys import KeyDigests, hashed
-from multimarket_async.collector.opened import Chunk, OpenedFile, rejected_record, whole_file
+from multimarket_async.collector.opened import OpenedFile
 from multimarket_async.domains import RejectedRecord
+from multimarket_async.records import Chunk, rejected_record, whole_file
 from multimarket_async.store import Encoded, Exists, Store
 
 
 class Check:
-    """Takes the chunks of a file, and raises Rejected for what makes it bad as a whole."""
+    """Takes the chunks of a file, and raises Rejected for what makes it bad as a whole.
+
+    whole: if a bad record does, and other content under a key; otherwise it is enough that all of it can be read.
+    """
 
     def __init__(self, opened: OpenedFile, store: Store) -> None:
         self._opened = opened
         self._store = store
-        self._whole = opened.feed.on_bad_record == "reject_file"
-        self._insert = self._whole and opened.feed.table.mode == "insert"
+        self.whole = opened.feed.on_bad_record == "reject_file"
+        self._insert = self.whole and opened.feed.table.mode == "insert"
         self._keys = KeyDigests()
 
     async def take(self, chunk: Chunk) -> None:
         """Check a chunk: its records are good, and contradict no stored one."""
-        if self._whole and chunk.rejected:
+        if self.whole and chunk.rejected:
             raise whole_file(chunk.rejected)
         if self._insert:
             self._keys.add(chunk.documents)

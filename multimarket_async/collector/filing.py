@@ -7,11 +7,12 @@ import structlog
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector.backlog import Backlog
-from multimarket_async.collector.reader import AcceptedFile, Batch, EncodedFollowUp, RejectedFile
+from multimarket_async.collector.reader import AcceptedFile, Batch, RejectedFile
 from multimarket_async.collector.stats import Tally
 from multimarket_async.domains import Table
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import WaitingFile, is_content
+from multimarket_async.records import EncodedFollowUp
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
 from multimarket_async.store import NO_ORIGIN, Encoded, Exists, Inserted, Outcome, Refused, Replaced
 

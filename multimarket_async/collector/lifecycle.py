@@ -8,8 +8,8 @@ A document is a function of the order it was delivered in and of the set of its 
 - as long as only follow-ups have come, there is nothing but `history`, in a partition that no KPI reads.
 """
 
-from multimarket_async.collector.reader import EncodedFollowUp
 from multimarket_async.domains import Expression, Lifecycle, Stage
+from multimarket_async.records import EncodedFollowUp
 from multimarket_async.store import PLACEHOLDER_PARTITION, Change, Encoded
 
 NOTHING = {"$eq": ["$$ROOT", {"_id": "$_id"}]}

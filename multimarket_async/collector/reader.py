@@ -12,16 +12,9 @@ from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog, Scan
 from multimarket_async.domains import Document, Feed, FollowUp, IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import WaitingFile
+from multimarket_async.records import EncodedFollowUp
 from multimarket_async.settings import Settings
 from multimarket_async.store import Encoded, digest_of, encode
-
-
-class EncodedFollowUp(NamedTuple):
-    """A follow-up, ready to be applied to the document `key`. sha256: it is compared by with the same event."""
-
-    key: str
-    sha256: str
-    event: Document
 
 
 class AcceptedFile(NamedTuple):

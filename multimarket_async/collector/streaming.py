@@ -12,13 +12,14 @@ from multimarket_async.clock import Clock
 from multimarket_async.collector.backlog import Backlog
 from multimarket_async.collector.checking import Check
 from multimarket_async.collector.filing import Filing, record_disposition
-from multimarket_async.collector.opened import Chunk, OpenedFile, rejected_record, still_changing, whole_file
+from multimarket_async.collector.opened import OpenedFile, still_changing
 from multimarket_async.collector.reader import Batch, RejectedFile
 from multimarket_async.collector.threads import in_thread, left_in_thread
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import Feed, RejectedRecord
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing import Landing, RejectsWriter, WaitingFile
+from multimarket_async.records import Chunk, rejected_record, whole_file
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
 from multimarket_async.store import CHANGED, Receipt, Receipts, RecordCounts, Replaced, Store
@@ -95,7 +96,7 @@ class Streaming:
         try:
             opened = await in_thread(self._reading, OpenedFile, backlog.feed, file, limit, self._clock.now())
             try:
-                sha256 = opened.sha256
+                sha256 = opened.identity.sha256
                 receipt = await self._stored(opened, backlog.landing, enough)
             finally:
                 opened.close()
@@ -116,43 +117,51 @@ class Streaming:
 
     async def _stored(self, opened: OpenedFile, landing: Landing, enough: Callable[[], bool]) -> Receipt:
         """Store the records of a file, and then its receipt. Raises Rejected, Stopped, Unavailable."""
-        if await in_thread(self._reading, opened.needs_check):
-            check = Check(opened, self._store)
-            async with aclosing(self._chunks(opened, enough)) as chunks:
-                async for chunk in chunks:
-                    await check.take(chunk)
-            await in_thread(self._reading, check.end)
+        await self._check(opened, enough)
         try:
-            listed = landing.quarantine.rejects(opened.file.name, opened.receipt)
+            listed = landing.quarantine.rejects(opened.identity.name, opened.receipt)
             async with left_in_thread(self._moving, listed) as rejects:
-                counts = await self._store_records(opened, rejects, enough)
+                counts, failure = await self._store_records(opened, rejects, enough)
         except OSError as error:
             raise Unavailable(f"rejected records cannot be listed: {error.strerror}") from error
-        if opened.feed.table.mode == "replace":
+        if opened.feed.table.mode == "replace" and not failure:
             await self._writer.end_older(opened.feed.table, opened.version)
-        changed = opened.is_changed()
-        receipt = opened.receipted(CHANGED if changed else file_outcome(counts), counts)
+        receipt = opened.receipted(CHANGED if failure else file_outcome(counts), counts)
         await self._receipts.write(receipt)
-        if changed:
-            raise still_changing()
+        if failure:
+            raise failure
         return receipt
+
+    async def _check(self, opened: OpenedFile, enough: Callable[[], bool]) -> None:
+        """Read all of a file before anything of it is stored. Raises Rejected."""
+        check = Check(opened, self._store)
+        async with aclosing(self._each(opened.chunks() if check.whole else opened.slices(), enough)) as chunks:
+            async for chunk in chunks:
+                await check.take(chunk)
+        await in_thread(self._reading, check.end)
 
     async def _store_records(
         self, opened: OpenedFile, rejects: RejectsWriter, enough: Callable[[], bool]
-    ) -> RecordCounts:
-        """Store the records of a file, and list the rejected ones. Raises Rejected where none is left."""
+    ) -> tuple[RecordCounts, Rejected | None]:
+        """Store the records of a file, and list the rejected ones. Raises Rejected where there are no others.
+
+        The second result is not None where the file was written to meanwhile: it comes again.
+        """
         table, counts, first = opened.feed.table, RecordCounts(), list[RejectedRecord]()
         outdated = table.mode == "replace" and await self._writer.newest_file(table) > opened.version
-        async with aclosing(self._chunks(opened, enough)) as chunks:
-            async for chunk in chunks:
-                outcomes, bad = _outdated(chunk) if outdated else await self._store_chunk(opened, chunk)
-                bad = [*chunk.rejected, *bad]
-                counts = counts.plus(outcomes + Counter({REJECTED: len(bad)}))
-                first += bad[: MOST_REASONS - len(first)]
-                await in_thread(self._moving, _list, rejects, bad)
+        try:
+            async with aclosing(self._each(opened.chunks(), enough)) as chunks:
+                async for chunk in chunks:
+                    outcomes, bad = _outdated(chunk) if outdated else await self._store_chunk(opened, chunk)
+                    bad = [*chunk.rejected, *bad]
+                    counts = counts.plus(outcomes + Counter({REJECTED: len(bad)}))
+                    first += bad[: MOST_REASONS - len(first)]
+                    await in_thread(self._moving, _list, rejects, bad)
+        except Rejected as rejected:  # it could be read a moment ago
+            return counts, rejected
         if counts.rejected == counts.records > 0:
             raise whole_file(first)
-        return counts
+        return counts, still_changing() if opened.is_changed() else None
 
     async def _store_chunk(self, opened: OpenedFile, chunk: Chunk) -> tuple[Counter[str], list[RejectedRecord]]:
         """Store a chunk; the outcomes of the stored records, and the records that could not be stored."""
@@ -167,9 +176,8 @@ class Streaming:
                 outcomes[REPLACED] += isinstance(outcome, Replaced)
         return outcomes, bad
 
-    async def _chunks(self, opened: OpenedFile, enough: Callable[[], bool]) -> AsyncGenerator[Chunk]:
+    async def _each(self, chunks: Generator[Chunk], enough: Callable[[], bool]) -> AsyncGenerator[Chunk]:
         """The chunks of a file; the next one is read while one is worked on. Raises Rejected, Stopped."""
-        chunks = opened.chunks()
         reading = self._read(chunks)
         try:
             while chunk := await reading:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from multimarket_async.collector.lifecycle import followed_up, joined
-from multimarket_async.collector.reader import EncodedFollowUp
 from multimarket_async.domains import Document, Feed, Lifecycle, Stage, Table
 from multimarket_async.errors import Unavailable
+from multimarket_async.records import EncodedFollowUp
 from multimarket_async.store import (
     PLACEHOLDER_PARTITION,
     DirtyPartitions,
@@ -18,6 +18,7 @@ from multimarket_async.store import (
     Replaced,
     Store,
     compared_by,
+    is_newer,
     origin_of,
 )
 
@@ -55,7 +56,7 @@ class Writer:
             found = await self._insert(table, [documents[index] for index in pending])
             changes = dict[int, Exists]()
             for index, outcome in zip(pending, found, strict=True):
-                if isinstance(outcome, Exists) and newer(documents[index], outcome):
+                if isinstance(outcome, Exists) and is_newer(documents[index], outcome):
                     changes[index] = outcome
                 else:
                     outcomes[index] = _replaced(documents[index], outcome) if index in changed else outcome
@@ -132,17 +133,6 @@ class Writer:
         projection: Stage = {"$project": dict.fromkeys(("ingestion", *fields), 1)}
         stages: list[Stage] = [{"$match": {"_id": {"$in": keys}}}, projection]
         return {document["_id"]: document async for document in self._store.aggregate(table.name, stages)}
-
-
-def newer(document: Encoded, stored: Exists) -> bool:
-    """True if a document has to replace the stored one: by version, and where that is the same, by digest.
-
-    So every order of arrival has the same end. The same content of a newer version makes the stored one newer.
-    """
-    try:
-        return bool((document.version, document.sha256) > (stored.version, stored.sha256))
-    except TypeError:  # a document of before its table had versions
-        return document.origin != stored.origin
 
 
 def _changed(document: Encoded, seen: Exists) -> Outcome:

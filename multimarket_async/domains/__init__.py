@@ -188,11 +188,19 @@ class Received:
     documents: a query for what must be stored: `file`, a document as JSON, and columns that replace fields of it
         where they are not null; ordered by `_id`.
     timezone: naive dates are in it; its offsets are in the table `zone`, for the macros of `readers.audit`.
+    csv: of feeds with receipts whose files are CSV, their headers. Such a feed is a table of its name: these columns as
+        text, `version`, which sorts its files by time, and `row`, which numbers its rows. Rows that are rejected, and
+        other versions of a row, are among them. delimiters: where they are not commas.
+
+    Files of feeds with receipts are not in `received` but in `files (feed, path, version)`; and the variable of the
+    feed's name is the list of their paths, as in `read_json_objects(getvariable('measurements'))`.
     """
 
     tables: str
-    documents: str
+    documents: str = "SELECT '' AS file LIMIT 0"
     timezone: str = "UTC"
+    csv: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    delimiters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from multimarket_async.errors import Rejected
-from multimarket_async.feeds import IncomingFile, Record, RejectedRecord
+from multimarket_async.feeds import IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.formats.columns import Column, Parse, Text
 from multimarket_async.formats.csv_rows import Rows
 from multimarket_async.formats.dates import DateOrder
@@ -140,7 +140,7 @@ def _log(csv: Csv, file: IncomingFile, encoding: str, delimiter: str, convention
 
 def _records(csv: Csv, file: IncomingFile, make: Make) -> Iterator[Record]:
     opened = _opened(csv, file)
-    rows, fields = opened.rows, opened.fields
+    rows, fields, head = opened.rows, opened.fields, opened.head
     cells = [(cell.field, cell.place, cell.parse) for cell in opened.cells]
     for row in rows:
         if isinstance(row, Rejected) or len(row) != fields:
@@ -148,7 +148,8 @@ def _records(csv: Csv, file: IncomingFile, make: Make) -> Iterator[Record]:
                 yield _rejected(opened, reasons)
             continue
         try:
-            record: Record = make({field: parse(row[place]) for field, place, parse in cells})
+            made = make({field: parse(row[place]) for field, place, parse in cells})
+            record: Record = Located(made, rows.line, rows.text, head)
         except (Rejected, ValidationError) as error:
             record = _rejected(opened, _faults(opened.cells, row) or _made_faults(opened.cells, error))
         yield record
@@ -185,7 +186,7 @@ def _made_faults(cells: tuple[_Cell, ...], error: Rejected | ValidationError) ->
 
 
 def _rejected(opened: _Opened, reasons: list[Rejected]) -> RejectedRecord:
-    rows, text = opened.rows, "".join(opened.rows.lines)
+    rows, text = opened.rows, opened.rows.text
     cut = not text.endswith(("\n", "\r"))
     raw = text.removesuffix("\n").removesuffix("\r").encode(opened.encoding)
     placed = tuple(at_line(reason, rows.line, unfinished=cut) for reason in reasons)

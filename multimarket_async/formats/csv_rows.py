@@ -27,6 +27,11 @@ class Rows:
         self._left = LINES_AGAIN
         self._rows = self._read()
 
+    @property
+    def text(self) -> str:
+        """The physical lines of the current row."""
+        return self.lines[0] if len(self.lines) == 1 else "".join(self.lines)
+
     def __iter__(self) -> Iterator[list[str] | Rejected]:
         return self._rows
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from multimarket_async.errors import Rejected
-from multimarket_async.feeds import IncomingFile, Record, RejectedRecord
+from multimarket_async.feeds import IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.formats.json_text import JsonText
 from multimarket_async.formats.records import Make, at_line, reasons_of
 from multimarket_async.formats.texts import MAX_BYTES, Encoding, chunks, decoded, encoding_by_mark
@@ -181,7 +181,7 @@ def _record(element: _Element, make: Make, head: bytes) -> Record:
     if not isinstance(tree, dict):
         return _rejected(element, head, [Rejected("not_an_object", f"A record is an object, and not {shown(tree)}.")])
     try:
-        return make(tree)
+        return Located(make(tree), element.line, content, head)
     except (Rejected, ValidationError) as error:
         return _rejected(element, head, reasons_of(error))
 

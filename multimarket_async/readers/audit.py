@@ -3,7 +3,7 @@
 import json
 import tempfile
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -35,7 +35,9 @@ INSERT = """
 INSERT INTO received SELECT unnest(?::BIGINT[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])
 """
 # Of a domain that does not declare its received files as tables.
-UNDECLARED = Received("CREATE TABLE records (feed VARCHAR, record VARCHAR)", "SELECT '' AS file LIMIT 0")
+UNDECLARED = Received("CREATE TABLE records (feed VARCHAR, record VARCHAR)")
+# Of feeds with receipts: where each file is, and its version.
+FILES = "CREATE TABLE files (feed VARCHAR, path VARCHAR, version VARCHAR)"
 MACROS = r"""
 CREATE TABLE received (number BIGINT, feed VARCHAR, name VARCHAR, content VARCHAR);
 CREATE MACRO wall(date) AS
@@ -72,19 +74,35 @@ class Audit:
         self._batch: list[tuple[int, str, str, str]] = []
         self._batch_bytes = self._files = 0
         self._loaded = False
+        self._feeds = len(domain.feeds)
+        self._with_receipts = [feed.name for feed in domain.feeds if feed.has_receipts]
+        self._paths: list[tuple[str, str, str]] = []
 
     @cached_property
     def _database(self) -> "duckdb.DuckDBPyConnection":
         import duckdb  # noqa: PLC0415 - 13 MB that only a command that verifies pays
 
-        folder = self._opened.enter_context(tempfile.TemporaryDirectory())
-        database = self._opened.enter_context(duckdb.connect(Path(folder) / "audit", config=CONFIG))
+        database = self._opened.enter_context(duckdb.connect(self._folder / "audit", config=CONFIG))
         database.execute(ZONE, [list(column) for column in zip(*_offsets(self._received.timezone), strict=True)])
         database.execute(MACROS)
+        database.execute(FILES)
         return database
 
+    @cached_property
+    def _folder(self) -> Path:
+        return Path(self._opened.enter_context(tempfile.TemporaryDirectory()))
+
+    def add_path(self, feed: str, path: Path, version: str) -> None:
+        """Take an accepted file of a feed with receipts, where it is."""
+        self._paths.append((feed, str(path), version))
+
     def add(self, feed: str, name: str, content: bytes) -> None:
-        """Take the accepted file `name` of a feed."""
+        """Take the accepted file `name` of a feed; of one with receipts it is the newest."""
+        if feed in self._with_receipts:
+            path = self._folder / f"{len(self._paths)}-{Path(name).name}"
+            path.write_bytes(content)
+            self.add_path(feed, path, f"{len(self._paths):016x}")
+            return
         self._batch.append((self._files, feed, name, content.decode("utf-8-sig")))
         self._files += 1
         self._batch_bytes += len(content)
@@ -108,7 +126,9 @@ class Audit:
             yield document["_id"], document
 
     def records(self) -> dict[str, int]:
-        """The number of distinct documents and follow-ups of each feed."""
+        """The number of distinct documents and follow-ups of each feed without receipts."""
+        if len(self._with_receipts) == self._feeds:
+            return {}
         counts = self._query("SELECT feed, count(DISTINCT record) AS records FROM records GROUP BY feed")
         return {row["feed"]: row["records"] for row in counts}
 
@@ -116,6 +136,7 @@ class Audit:
         """The rows of a query over the domain's tables, which the first one creates from the received files."""
         if not self._loaded:
             self._flush()
+            self._load_files()
             self._database.execute(self._received.tables)
             self._loaded = True
         result = self._database.cursor().execute(select)
@@ -123,9 +144,37 @@ class Audit:
         while rows := result.fetchmany(1000):
             yield from (dict(zip(names, map(_plain, row), strict=True)) for row in rows)
 
+    def _load_files(self) -> None:
+        """A variable and a table for each feed with receipts; see `Received`."""
+        if self._paths:
+            self._database.executemany("INSERT INTO files VALUES (?, ?, ?)", self._paths)
+        for feed in self._with_receipts:
+            paths = [path for name, path, _ in self._paths if name == feed]
+            self._database.execute(f'SET VARIABLE "{feed}" = ?::VARCHAR[]', [paths or [self._empty()]])
+            if columns := self._received.csv.get(feed):
+                self._database.execute(_csv_table(feed, columns, self._received.delimiters.get(feed, ","), bool(paths)))
+
+    def _empty(self) -> str:
+        path = self._folder / "empty"
+        path.touch()
+        return str(path)
+
     def close(self) -> None:
         """Remove the temporary files."""
         self._opened.close()
+
+
+def _csv_table(feed: str, columns: Sequence[str], delimiter: str, has_files: bool) -> str:
+    """A statement for the rows of a feed's CSV files, as text, each with its row number and the version of its file."""
+    if not has_files:
+        names = ", ".join(f'"{name}" VARCHAR' for name in columns)
+        return f'CREATE TABLE "{feed}" ({names}, version VARCHAR, "row" BIGINT)'
+    names = ", ".join(f'rows."{name}"' for name in columns)
+    options = f"delim='{delimiter}', header=true, all_varchar=true, union_by_name=true, filename=true, quote='\"'"
+    return f"""
+CREATE TABLE "{feed}" AS SELECT {names}, version, row_number() OVER () AS "row"
+FROM read_csv(getvariable('{feed}'), {options}, null_padding=true, strict_mode=false) rows JOIN files ON path = filename
+"""  # noqa: S608 - names that a domain declares
 
 
 def _plain(value: Any) -> Any:

@@ -9,13 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from multimarket_async.domains import Feed, FollowUp, IncomingFile, LoadedDomain, Row, Stage
+from multimarket_async.domains import Feed, FollowUp, IncomingFile, LoadedDomain, Row
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, is_content
 from multimarket_async.readers.accounting import FeedFiles, counted
 from multimarket_async.readers.audit import Audit
 from multimarket_async.readers.generations import errors
-from multimarket_async.store import Store, compared_by, digest_of, digests_of
+from multimarket_async.readers.verify_records import Histories, RecordVerifier
+from multimarket_async.store import Store, digest_of
 
 CHUNK_FILES = 1000
 
@@ -37,12 +38,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Archived:
-    """A file: the digest of each of its documents, by key, and of each of its follow-ups."""
+    """A file: the digest of its document, by key, or the key and the digest of its follow-up."""
 
     path: Path
     content: bytes
     documents: dict[str, str]
-    follow_ups: list[tuple[FollowUp, str]]
+    follow_ups: list[tuple[str, str]]
 
 
 class Verifier:
@@ -50,6 +51,7 @@ class Verifier:
 
     def __init__(self, store: Store, report: Report, progress: Callable[[int], None]) -> None:
         self._store = store
+        self._histories = Histories(store)
         self._report = report
         self._progress = progress
 
@@ -73,18 +75,26 @@ class Verifier:
     def conserved(self, archived: dict[str, int]) -> None:
         """Every stored record has its archived file, and every archived file its record."""
         for files in self._report.feeds:
-            if files.stored != (distinct := archived.get(files.feed, files.stored)):
+            if files.receipts is not None:
+                if files.receipts != files.archived:
+                    self._differs(files.feed, f"{files.archived} files are archived, with {files.receipts} receipts")
+            elif files.stored != (distinct := archived.get(files.feed, files.stored)):
                 self._differs(files.feed, f"{files.stored} stored, but the archive holds {distinct} different ones")
 
     def _differs(self, feed: str, sentence: str) -> None:
         self._report.differences.append(f"{feed}: {sentence}")
 
     async def _compare_feed(self, feed: Feed, landing: Landing, audit: Audit) -> None:
+        if feed.has_receipts:
+            verifier = RecordVerifier(feed, self._store, self._histories)
+            self._report.differences += await verifier.compare(landing, audit, self._progress)
+            return
         files = landing.archive_files()
         while paths := await asyncio.to_thread(lambda: list(islice(files, CHUNK_FILES))):
             archived = await asyncio.to_thread(self._read, feed, paths, audit)
             await self._compare_stored(feed, archived)
-            await self._compare_histories(feed, archived)
+            follow_ups = [(file.path.name, *follow_up) for file in archived for follow_up in file.follow_ups]
+            self._report.differences += await self._histories.compare(feed, follow_ups)
             self._progress(len(paths))
 
     def _read(self, feed: Feed, paths: list[Path], audit: Audit) -> list[_Archived]:
@@ -97,10 +107,9 @@ class Verifier:
                 self._differs(feed.name, f"archived file {path.name} is not valid any more: {error}")
                 continue
             audit.add(feed.name, path.name, content)
-            documents = [record for record in records if isinstance(record, dict)]
-            digests = digests_of(documents, hashlib.sha256(content).hexdigest())
-            by_key = {document["_id"]: digest for document, digest in zip(documents, digests, strict=True)}
-            follow_ups = [(record, digest_of(record.event)) for record in records if isinstance(record, FollowUp)]
+            digest = hashlib.sha256(content).hexdigest()
+            by_key = {record["_id"]: digest for record in records if isinstance(record, dict)}
+            follow_ups = [(record.key, digest_of(record.event)) for record in records if isinstance(record, FollowUp)]
             archived.append(_Archived(path, content, by_key, follow_ups))
         return archived
 
@@ -113,26 +122,6 @@ class Verifier:
                     self._differs(feed.name, f"{file.path.name} is archived, but {key} is not stored")
                 elif stored[key] != digest and not is_content(file.content, stored[key]):
                     self._differs(feed.name, f"{file.path.name} differs from what is stored as {key}")
-
-    async def _compare_histories(self, feed: Feed, archived: list[_Archived]) -> None:
-        """Every follow-up is in the history of its document."""
-        keys = {follow_up.key for file in archived for follow_up, _ in file.follow_ups}
-        if feed.table.lifecycle is None or not keys:
-            return
-        stages: list[Stage] = [
-            {"$match": {"_id": {"$in": list(keys)}}},
-            {"$project": {feed.table.lifecycle.history: 1}},
-        ]
-        histories = {
-            document["_id"]: {
-                compared_by(event.get("ingestion")) for event in document.get(feed.table.lifecycle.history, [])
-            }
-            async for document in self._store.aggregate(feed.table.name, stages)
-        }
-        for file in archived:
-            for follow_up, digest in file.follow_ups:
-                if digest not in histories.get(follow_up.key, set()):
-                    self._differs(feed.name, f"{file.path.name} is archived, but {follow_up.key} has no such follow-up")
 
 
 async def verify(

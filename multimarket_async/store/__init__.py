@@ -17,9 +17,9 @@ from multimarket_async.store.documents import (
     Replaced,
     compared_by,
     digest_of,
-    digests_of,
     encode,
     encode_record,
+    is_newer,
     origin_of,
     size_of,
 )

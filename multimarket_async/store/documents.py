@@ -105,6 +105,17 @@ def encode_record(document: Document, ingestion: Document) -> Encoded:
     return Encoded(document["_id"], digest, RawBSONDocument(whole), partition, version, origin)
 
 
+def is_newer(document: Encoded, stored: Exists) -> bool:
+    """True if a document has to replace the stored one: by version, and where that is the same, by digest.
+
+    So every order of arrival has the same end. The same content of a newer version makes the stored one newer.
+    """
+    try:
+        return bool((document.version, document.sha256) > (stored.version, stored.sha256))
+    except TypeError:  # a document of before its table had versions
+        return document.origin != stored.origin
+
+
 def existing(ingestion: Any) -> Exists | Placeholder:
     """The outcome of inserting over a stored document, by its `ingestion`."""
     if not isinstance(ingestion, Mapping):
@@ -125,15 +136,6 @@ def origin_of(ingestion: Mapping[str, Any]) -> Origin:
 def size_of(document: Mapping[str, Any]) -> int:
     """The bytes that a document takes in MongoDB."""
     return len(bson.encode(document))
-
-
-def digests_of(documents: Sequence[Document], file_sha256: str) -> list[str]:
-    """Digests to compare the documents of one file by: that of the file, or of each document where there are several.
-
-    Otherwise two contents for one key in the same file would look alike, and a file that was quarantined and
-    corrected would differ from what had been stored of it.
-    """
-    return [file_sha256] if len(documents) == 1 else [digest_of(document) for document in documents]
 
 
 def digest_of(document: Document) -> str:

@@ -16,12 +16,13 @@ from pymongo.database import Database
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector.lifecycle import followed_up
-from multimarket_async.collector.reader import EncodedFollowUp, document_of
+from multimarket_async.collector.reader import document_of
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import FollowUp, IncomingFile
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Unavailable
+from multimarket_async.records import EncodedFollowUp
 from multimarket_async.settings import load
 from multimarket_async.store import Change, DirtyPartitions, Exists, Inserted, Outcome, Refused, Store
 from tests.corpus.case import good

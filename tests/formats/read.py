@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from multimarket_async.errors import Rejected
-from multimarket_async.feeds import IncomingFile, Record, RejectedRecord
+from multimarket_async.feeds import IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.formats import Csv, Json
 
 Row = dict[str, Any]
@@ -18,8 +18,9 @@ def incoming(content: bytes) -> IncomingFile:
 
 
 def records(form: Csv | Json, content: str | bytes, make: Callable[[Row], Row] = dict) -> list[Record]:
-    """Every record of a file; text is UTF-8."""
-    return [*form.reader(make)(incoming(content.encode() if isinstance(content, str) else content))]
+    """Every record of a file, without its place if it is good; text is UTF-8."""
+    found = form.reader(make)(incoming(content.encode() if isinstance(content, str) else content))
+    return [record.record if isinstance(record, Located) else record for record in found]
 
 
 def refusal(form: Csv | Json, content: str | bytes) -> Rejected:

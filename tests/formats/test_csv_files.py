@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import FollowUp, RejectedRecord
 from multimarket_async.formats import Boolean, Csv, Date, Integer, Money, Number, Text
-from tests.formats.read import incoming, records, refusal, rejects
+from tests.formats.read import records, refusal, rejects
 
 LINES = Csv(
     {
@@ -97,8 +97,8 @@ def test_the_maker_may_reject_a_row() -> None:
 
 
 def test_the_maker_may_make_follow_ups() -> None:
-    found = PAIR.reader(lambda row: FollowUp(str(row["id"]), row))(incoming(b"id,note\n1,a\n"))
-    assert [*found] == [FollowUp("1", {"id": 1, "note": "a"})]
+    [found] = records(PAIR, "id,note\n1,a\n", lambda row: FollowUp(str(row["id"]), row))
+    assert found == FollowUp("1", {"id": 1, "note": "a"})
 
 
 def test_a_mistake_of_the_maker_is_its_own() -> None:

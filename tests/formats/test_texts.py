@@ -90,7 +90,7 @@ def test_values_are_those_of_the_whole_text(cuts: list[int], escaped: bool, inde
 def test_records_come_while_the_file_is_read() -> None:
     """The first one is there before a fault at the end is met."""
     found = PAIR.reader(dict)(incoming(ROWS + b"1,\xff\n"))
-    assert next(iter(found)) == {"id": 0, "note": "note 0"}
+    assert next(iter(found)).record == {"id": 0, "note": "note 0"}
 
 
 READ_ALL = """

@@ -1,0 +1,154 @@
+"""Checks that the archived files of a feed with receipts agree with its table, record by record."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from multimarket_async.domains import Feed, Stage
+from multimarket_async.errors import Rejected
+from multimarket_async.landing import Landing
+from multimarket_async.landing.waiting import printable
+from multimarket_async.readers.audit import Audit
+from multimarket_async.records import Chunk, EncodedFollowUp, Identity, RecordFile, digest_of_stream
+from multimarket_async.store import Encoded, Exists, Receipts, Store, compared_by, is_newer
+
+SHOWN = 20  # differences of a feed
+NOW = datetime(1970, 1, 1, tzinfo=UTC)  # of no record: what is encoded here is compared, not stored
+
+
+class Histories:
+    """The follow-ups in the stored documents."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def compare(self, feed: Feed, follow_ups: Sequence[tuple[str, str, str]]) -> list[str]:
+        """A sentence for each follow-up, of (file, key, digest), that is not in the history of its document."""
+        lifecycle = feed.table.lifecycle
+        if lifecycle is None or not follow_ups:
+            return []
+        keys = list({key for _, key, _ in follow_ups})
+        stages: list[Stage] = [{"$match": {"_id": {"$in": keys}}}, {"$project": {lifecycle.history: 1}}]
+        histories = {
+            document["_id"]: {compared_by(event.get("ingestion")) for event in document.get(lifecycle.history, [])}
+            async for document in self._store.aggregate(feed.table.name, stages)
+        }
+        return [
+            f"{feed.name}: {file} is archived, but {key} has no such follow-up"
+            for file, key, digest in follow_ups
+            if digest not in histories.get(key, set())
+        ]
+
+
+@dataclass
+class _Seen:
+    """Records of a file: all, those that must have been rejected, and those that are what is stored."""
+
+    records: int = 0
+    bad: int = 0
+    unstored: list[str] = field(default_factory=list)
+    stored: int = 0
+
+
+class RecordVerifier:
+    """Reads every archived file of one feed once, chunk by chunk."""
+
+    def __init__(self, feed: Feed, store: Store, histories: Histories) -> None:
+        self._feed = feed
+        self._store = store
+        self._receipts = Receipts(store)
+        self._histories = histories
+        self._differences: list[str] = []
+        self._more = 0
+        self._newest = ""
+
+    async def compare(self, landing: Landing, audit: Audit, progress: Callable[[int], None]) -> list[str]:
+        """Every difference, and the first ones of many."""
+        if self._feed.table.mode == "replace":
+            files = await asyncio.to_thread(lambda: [self._file(path) for path in landing.archive_files()])
+            self._newest = max((file.version for file in files), default="")
+        seen, stored = set[str](), 0
+        for path in landing.archive_files():
+            file = await asyncio.to_thread(self._file, path)
+            if file.identity.sha256 not in seen:
+                stored += await self._compare(file)
+            seen.add(file.identity.sha256)
+            await asyncio.to_thread(audit.add_path, self._feed.name, path, file.version)
+            progress(1)
+        documents = await self._documents()
+        if documents != stored:
+            self._differs(f"{documents} documents are stored, and {stored} of them are in archived files")
+        more = [f"{self._feed.name}: and {self._more} more differences"] if self._more else []
+        return self._differences + more
+
+    def _file(self, path: Path) -> RecordFile:
+        status = path.stat()
+        with path.open("rb") as stream:
+            sha256 = digest_of_stream(stream)
+        identity = Identity(printable(path.name), status.st_size, status.st_ino, status.st_mtime_ns, sha256)
+        return RecordFile(self._feed, identity, lambda: path.open("rb"), NOW)
+
+    async def _documents(self) -> int:
+        stages: list[Stage] = [{"$match": {"ingestion.feed": self._feed.name}}, {"$count": "documents"}]
+        counts = [row["documents"] async for row in self._store.aggregate(self._feed.table.name, stages)]
+        return sum(counts)
+
+    async def _compare(self, file: RecordFile) -> int:
+        """Compare a file with its receipts and the table; the number of documents that came from it."""
+        name = file.identity.name
+        receipts = await self._receipts.of_content(self._feed.name, file.identity.sha256)
+        if not receipts:
+            self._differs(f"{name} is archived, and has no receipt")
+        seen, chunks = _Seen(), file.chunks()
+        try:
+            while chunk := await asyncio.to_thread(next, chunks, None):
+                await self._compare_chunk(file, chunk, {receipt["_id"] for receipt in receipts}, seen)
+        except (OSError, Rejected) as error:
+            self._differs(f"archived file {name} is not valid any more: {error}")
+            return seen.stored
+        for receipt in receipts:
+            self._compare_receipt(name, receipt, seen)
+        return seen.stored
+
+    def _compare_receipt(self, name: str, receipt: dict[str, Any], seen: _Seen) -> None:
+        if receipt["records"] != seen.records:
+            self._differs(f"{name} has {seen.records} records; its receipt says {receipt['records']}")
+        if receipt["rejected"] != seen.bad + len(seen.unstored):
+            for sentence in seen.unstored or [f"{name} has {seen.bad} bad records"]:
+                self._differs(f"{sentence}; its receipt says {receipt['rejected']} rejected")
+
+    async def _compare_chunk(self, file: RecordFile, chunk: Chunk, receipts: set[str], seen: _Seen) -> None:
+        name = file.identity.name
+        documents = [document for document in chunk.documents if isinstance(document, Encoded)]
+        stored = await self._store.existing(self._feed.table.name, [document.key for document in documents])
+        for document in documents:
+            found = stored.get(document.key)
+            exists = found if isinstance(found, Exists) else None
+            seen.unstored += self._unstored(name, file.version, document, exists)
+            seen.stored += bool(exists and exists.origin[0] in receipts and exists.origin[1] == document.origin[1])
+        events = [document for document in chunk.documents if isinstance(document, EncodedFollowUp)]
+        for sentence in await self._histories.compare(
+            self._feed, [(name, event.key, event.sha256) for event in events]
+        ):
+            self._differs(sentence.removeprefix(f"{self._feed.name}: "))
+        seen.records += len(chunk.documents) + len(chunk.rejected)
+        seen.bad += len(chunk.rejected)
+
+    def _unstored(self, name: str, version: str, document: Encoded, found: Exists | None) -> Iterator[str]:
+        """A sentence for a record that must be stored, or replaced by a newer one, and is not."""
+        mode = self._feed.table.mode
+        if found is None and (mode != "replace" or version == self._newest):
+            yield f"{name} is archived, but {document.key} is not stored"
+        elif found and mode == "insert" and found.sha256 != document.sha256:
+            yield f"{name} differs from what is stored as {document.key}"
+        elif found and mode != "insert" and is_newer(document, found):
+            yield f"{name} is newer than what is stored as {document.key}"
+
+    def _differs(self, sentence: str) -> None:
+        if len(self._differences) < SHOWN:
+            self._differences.append(f"{self._feed.name}: {sentence}")
+        else:
+            self._more += 1

@@ -1,0 +1,155 @@
+"""Files of any number of records, read chunk by chunk in bounded memory, each record encoded with its source."""
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, NamedTuple
+
+from multimarket_async.errors import Rejected
+from multimarket_async.feeds import Document, Feed, FollowUp, IncomingFile, Located, Record, RejectedRecord
+from multimarket_async.store import Encoded, Receipt, RecordCounts, digest_of, encode_record, receipt_id
+
+CHUNK_RECORDS, CHUNK_BYTES = 2_000, 2 << 20
+SLICE_RECORDS = 10_000
+READ_BYTES = 1 << 20
+
+
+class EncodedFollowUp(NamedTuple):
+    """A follow-up, ready to be applied to the document `key`. sha256: it is compared by with the same event."""
+
+    key: str
+    sha256: str
+    event: Document
+
+
+class Identity(NamedTuple):
+    """Facts of a file that say which delivery it is, wherever it is by now."""
+
+    name: str
+    bytes: int
+    inode: int
+    written_ns: int
+    sha256: str
+
+
+class Chunk(NamedTuple):
+    """Successive records of a file: those to store, with their places, and the rejected ones."""
+
+    documents: list[Encoded | EncodedFollowUp]
+    places: list[Located]
+    rejected: list[RejectedRecord]
+
+
+class RecordFile:
+    """A file of a feed with receipts. open: gives its bytes as a stream, from the first one on, more than once.
+
+    receipt, sha256: identify this delivery and its content. version: sorts by the time of the content; of two files of
+    the same time any order will do, as long as it is always the same one.
+    """
+
+    def __init__(self, feed: Feed, identity: Identity, opener: Callable[[], BinaryIO], now: datetime) -> None:
+        self.feed = feed
+        self.identity = identity
+        self.receipt = receipt_id(feed.name, identity.sha256, identity.inode, identity.written_ns)
+        self.version = f"{identity.written_ns:016x}-{identity.sha256[:8]}"
+        self._open = opener
+        self._now = now
+
+    def receipted(self, outcome: str, counts: RecordCounts) -> Receipt:
+        """The receipt of this file."""
+        name, size, sha256 = self.identity.name, self.identity.bytes, self.identity.sha256
+        return Receipt(self.receipt, self.feed.name, name, sha256, size, outcome, counts, self._now)
+
+    def records(self) -> Iterator[Record]:
+        """Every record. Raises Rejected."""
+        received_at = datetime.fromtimestamp(self.identity.written_ns / 1e9, UTC)
+        try:
+            yield from self.feed.read(IncomingFile(self.feed.name, self.identity.name, received_at, self._open))
+        except Rejected:
+            raise
+        except Exception as error:  # a mistake in one domain must not stop the other feeds
+            raise Rejected("parser_failed", f"the feed's reader failed on it: {error!r}") from error
+
+    def chunks(self) -> Generator[Chunk]:
+        """Every record, encoded. Raises Rejected."""
+        chunk, size = Chunk([], [], []), 0
+        for number, record in enumerate(self.records(), start=1):
+            size += self._add(chunk, number, record)
+            if len(chunk.documents) + len(chunk.rejected) >= CHUNK_RECORDS or size >= CHUNK_BYTES:
+                yield chunk
+                chunk, size = Chunk([], [], []), 0
+        yield chunk
+
+    def slices(self) -> Generator[Chunk]:
+        """An empty chunk after every so many records: all of it is read, and nothing encoded. Raises Rejected."""
+        for number, _ in enumerate(self.records(), start=1):
+            if number % SLICE_RECORDS == 0:
+                yield Chunk([], [], [])
+        yield Chunk([], [], [])
+
+    def _add(self, chunk: Chunk, number: int, record: Record) -> int:
+        """Encode a record into a chunk; its bytes."""
+        if isinstance(record, RejectedRecord):
+            chunk.rejected.append(record)
+            return len(record.raw)
+        place = record if isinstance(record, Located) else Located(record, number, "")
+        try:
+            encoded = self._encoded(number, place.record)
+        except Rejected as rejected:
+            chunk.rejected.append(rejected_record(place, rejected))
+            return len(place.raw)
+        chunk.documents.append(encoded)
+        chunk.places.append(place)
+        return len(encoded.bson.raw) if isinstance(encoded, Encoded) else 0
+
+    def _encoded(self, number: int, record: Document | FollowUp) -> Encoded | EncodedFollowUp:
+        source = {"feed": self.feed.name, "receipt": self.receipt, "record": number, "ingested_at": self._now}
+        if isinstance(record, FollowUp):
+            digest = digest_of(record.event)
+            return EncodedFollowUp(record.key, digest, {**record.event, "ingestion": {**source, "digest": digest}})
+        try:
+            source["partition"] = self.feed.table.partition(record)
+            if self.feed.table.mode != "insert":
+                source["version"] = self._version(number, record)
+            return encode_record(record, source)
+        except Rejected:
+            raise
+        except Exception as error:
+            raise Rejected("parser_failed", f"the domain failed on it: {error!r}") from error
+
+    def _version(self, number: int, record: Document) -> Any:
+        version = self.feed.table.version
+        if version is None or self.feed.table.mode == "replace":
+            return f"{self.version}-{number:08x}"
+        return _as_stored(version(record))
+
+
+def _as_stored(version: Any) -> Any:
+    """A version as MongoDB gives it back: an instant is in UTC and to the millisecond."""
+    if not isinstance(version, datetime):
+        return version
+    aware = version if version.tzinfo else version.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).replace(microsecond=aware.microsecond // 1000 * 1000)
+
+
+def rejected_record(place: Located, *reasons: Rejected) -> RejectedRecord:
+    """A good record that cannot be stored, and why."""
+    raw = place.raw or json.dumps(place.record, default=str, ensure_ascii=False)
+    text = raw if isinstance(raw, bytes) else raw.encode("utf-8", "backslashreplace")
+    return RejectedRecord(reasons, place.line, text.removesuffix(b"\n").removesuffix(b"\r"), place.head)
+
+
+def whole_file(rejected: Iterable[RejectedRecord], most: int = 20) -> Rejected:
+    """The rejection of a file for its bad records: the reasons of the first ones."""
+    reasons = [reason for record in rejected for reason in record.reasons][:most]
+    return replace(reasons[0], also=tuple(reasons[1:]))
+
+
+def digest_of_stream(stream: BinaryIO) -> str:
+    """SHA-256 of the bytes of a stream, in hexadecimal."""
+    digest = hashlib.sha256()
+    while content := stream.read(READ_BYTES):
+        digest.update(content)
+    return digest.hexdigest()
