@@ -11,7 +11,7 @@ from multimarket_async.polling import PollState
 SPREAD_S = 5.0  # over which the first polls of several feeds are spread
 FIRST_RETRY_S, LONGEST_RETRY_S = 60.0, 3600.0  # pauses after failed polls, where `every_s` is longer
 JITTER = 0.2
-RECHECK_S = 30.0  # a clock may be set, and a machine may sleep
+RECHECK_S = 30.0  # a clock may be set, and a machine may sleep: then monotonic time stands still
 LONGEST_REST_S = 86_400.0  # asked for by a server
 
 
@@ -44,7 +44,11 @@ def not_before(until: datetime, at: datetime, now: datetime) -> datetime:
 
 
 async def reached(due: datetime, clock: Clock, stop: asyncio.Event) -> bool:
-    """Wait until then; False if stopped before."""
-    while not stop.is_set() and (left_s := (due - clock.now()).total_seconds()) > 0:
+    """Wait until then, and no longer though the clock is set back meanwhile; False if stopped before."""
+    latest = clock.monotonic() + (due - clock.now()).total_seconds()
+    while not stop.is_set():
+        left_s = min((due - clock.now()).total_seconds(), latest - clock.monotonic())
+        if left_s <= 0:
+            break
         await pause(min(left_s, RECHECK_S), stop)
     return not stop.is_set()

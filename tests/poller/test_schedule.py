@@ -4,10 +4,11 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from multimarket_async.clock import Clock
 from multimarket_async.domains import Answer, Http, Poll
 from multimarket_async.poller import schedule
 from multimarket_async.polling import PollState
@@ -56,6 +57,23 @@ def test_pauses_grow_while_a_source_is_away() -> None:
         assert 0.8 * full_s <= pause_s <= full_s
     assert schedule.after_failure(START, 45, START, 1, rng) == after(45)
     assert schedule.after_failure(START, 300, after(7), 99, rng) == after(300)
+
+
+@pytest.mark.parametrize(("wall_s", "monotonic_s"), [(-DAY_S, 61), (DAY_S, 0)])
+async def test_a_clock_that_is_set_delays_no_poll(wall_s: float, monotonic_s: float) -> None:
+    """Back, by hand; or ahead, after the machine has slept."""
+    wall, monotonic = START, 0.0
+
+    class Noticed(asyncio.Event):
+        """The clock is set during the first wait."""
+
+        async def wait(self) -> Literal[True]:
+            nonlocal wall, monotonic
+            wall, monotonic = after(wall_s), monotonic_s
+            raise TimeoutError
+
+    async with asyncio.timeout(60):
+        assert await schedule.reached(after(60), Clock(lambda: wall, lambda: monotonic), Noticed())
 
 
 async def test_a_day_away_costs_few_requests(bench: Bench) -> None:

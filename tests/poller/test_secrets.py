@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
+import stamina
 import structlog
 from pydantic import SecretStr
 
@@ -143,11 +144,14 @@ def certificate(folder: Path) -> Path:
 
 async def test_an_unknown_certificate_is_refused(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a retry and before anything is sent; trusted by this machine, the same server is asked."""
+    retries: list[object] = []
     with serving(certificate(tmp_path)) as secure:
         secure.answers(Reply())
         bench.source.url = secure.url
+        stamina.instrumentation.set_on_retry_hooks((retries.append,))
         outcome = await bench.once(bench.whole(**ASKED))
-        assert outcome.how == "failed"
+        stamina.instrumentation.set_on_retry_hooks(())
+        assert (outcome.how, retries) == ("failed", [])
         assert "certificate verify failed: self-signed certificate" in outcome.why
         assert secure.asked == []
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
