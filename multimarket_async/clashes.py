@@ -1,5 +1,6 @@
 """Clashes between domains that are on together: refused at start, each in a sentence."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
@@ -7,7 +8,7 @@ from itertools import combinations
 from multimarket_async.domains import LoadedDomain, Table
 from multimarket_async.errors import WrongSettings
 
-OWN_COLLECTIONS = ("kpi_", "receipts", "system.")  # their first letters: the engine's and MongoDB's
+OWN_COLLECTIONS = re.compile(r"kpi_|system\.|receipts$")  # the engine's and MongoDB's
 OWN_VIEWS = ("snapshots", "dirty_", "rollups_")  # the same, of names behind kpi_
 OWN_LISTINGS = frozenset(("kpis", "status", "quarantine", "events"))  # the other operations below /api
 
@@ -51,7 +52,7 @@ def _collections(domain: LoadedDomain) -> set[str]:
 def _reserved(domain: LoadedDomain) -> Iterator[str]:
     """Names that the engine needs for itself."""
     for name in sorted(_collections(domain)):
-        if name.startswith(OWN_COLLECTIONS):
+        if OWN_COLLECTIONS.match(name):
             yield f"The table {name} of {domain.name} has the name of a collection of the engine's own: rename it."
     for name in [kpi.name for kpi in domain.kpis if kpi.name.startswith(OWN_VIEWS)]:
         yield f"The view kpi_{name} of {domain.name} has the name of a collection of the engine's own: rename the KPI."

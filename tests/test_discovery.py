@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from multimarket_async.domains import Domain, LoadedDomain
+from multimarket_async.settings import Business, load
 from tests.packages import installed, multimarket
 
 DOORS = '''
@@ -141,6 +143,20 @@ def test_what_a_domain_must_be_given_is_asked_for_when_it_is_on(site: Path) -> N
     doors(site, DOORS.replace("Field(3, ", "Field("))
     works(site)
     assert refused(site, **ON) == "doors: Field required"
+
+
+def test_two_domains_may_have_one_class_of_settings() -> None:
+    """Each has its own section of it."""
+
+    class Counting(Business):
+        most: int = 1
+
+    def declare(settings: Counting) -> LoadedDomain:
+        return LoadedDomain(f"most {settings.most}", (), ())
+
+    loaded = load({"doors": Counting, "gates": Counting}, {"gates.most": 2}, {}, Path("none.toml"))
+    declared = [Domain(name, Counting, declare).under(loaded).name for name in ("doors", "gates")]
+    assert declared == ["most 1", "most 2"]
 
 
 def test_two_domains_of_one_name_are_refused_where_one_is_asked_for(site: Path) -> None:

@@ -731,7 +731,7 @@ def test_the_lessons_are_listed(shell: Shell) -> None:
     done = shell.look("demo", "--lesson", "outage", "--until", "2026-01-01")
     assert (done.returncode, "leave out --until" in done.stderr) == (2, True)
     done = shell.look("demo", "--lesson", "outage", "--orders-per-channel", "0")
-    assert (done.returncode, "without orders" in done.stderr) == (2, True)
+    assert (done.returncode, "without files" in done.stderr) == (2, True)
 
 
 def test_run_for_a_while(shell: Shell) -> None:
