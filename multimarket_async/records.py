@@ -53,7 +53,7 @@ class RecordFile:
         self.feed = feed
         self.identity = identity
         self.receipt = receipt_id(feed.name, identity.sha256, identity.inode, identity.written_ns)
-        self.version = f"{identity.written_ns:016x}-{identity.sha256[:8]}"
+        self.version = file_version(identity.written_ns, identity.sha256)
         self._open = opener
         self._now = now
 
@@ -145,6 +145,11 @@ def whole_file(rejected: Iterable[RejectedRecord], most: int = 20) -> Rejected:
     """The rejection of a file for its bad records: the reasons of the first ones."""
     reasons = [reason for record in rejected for reason in record.reasons][:most]
     return replace(reasons[0], also=tuple(reasons[1:]))
+
+
+def file_version(written_ns: int, sha256: str) -> str:
+    """A text that sorts files by the time of their content."""
+    return f"{written_ns:016x}-{sha256[:8]}"
 
 
 def digest_of_stream(stream: BinaryIO) -> str:

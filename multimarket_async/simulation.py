@@ -15,6 +15,7 @@ class Delivery:
     expected: the outcome that it must have: "stored", "duplicate", or the code under which it is quarantined.
     fault: the fault injected on request; "" is none.
     follows: the name of the delivery of which this is a follow-up; "" where it is none.
+    records: their number in the file, whatever becomes of them.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Delivery:
     expected: str = "stored"
     fault: str = ""
     follows: str = ""
+    records: int = 1
 
 
 @dataclass(frozen=True, slots=True)

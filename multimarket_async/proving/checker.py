@@ -8,7 +8,7 @@ import hashlib
 import json
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import groupby, islice
 from pathlib import Path
@@ -17,30 +17,35 @@ from typing import Any
 from pydantic_core import to_json
 
 from multimarket_async.app import Application
-from multimarket_async.domains import Document, LoadedDomain, Row, Stage
+from multimarket_async.domains import Document, LoadedDomain, Row, Stage, Table
 from multimarket_async.landing import Landing
 from multimarket_async.proving.comparison import Comparison
 from multimarket_async.proving.manifest import read
 from multimarket_async.readers.audit import Audit
 from multimarket_async.readers.generations import errors
 from multimarket_async.readers.verify import different_rows
-from multimarket_async.simulation import DUPLICATE, STORED
-from multimarket_async.store import PLACEHOLDER_PARTITION
+from multimarket_async.records import file_version
+from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
+from multimarket_async.store import PLACEHOLDER_PARTITION, RECEIPTS
 
 CHUNK = 500
 WAITING, ARCHIVED, ANYWHERE = "waiting", "archived", ""
 # expected: the place of the file: archived, or the code of its quarantine; also: other codes that are right as well.
 # received: 0 if its run was killed before it marked the file as received. document: whether it becomes a new one.
+# records: their number in the file; receipts: the same as the collector counted them.
 TABLES = """
 CREATE TABLE delivered (id INTEGER PRIMARY KEY, run INT, feed TEXT, name TEXT, sha256 TEXT, fault TEXT,
-    expected TEXT, also TEXT, document INT, received INT DEFAULT 1);
+    expected TEXT, also TEXT, document INT, records INT, received INT DEFAULT 1);
+CREATE TABLE receipts (feed TEXT, sha256 TEXT, records INT);
 CREATE TABLE found (feed TEXT, sha256 TEXT, place TEXT, path TEXT);
 """
 INDEXES = """
 CREATE INDEX not_received ON delivered (feed, name) WHERE NOT received;
 CREATE INDEX contents ON delivered (feed, sha256);
 """
-INSERT = "INSERT INTO delivered (run, feed, name, sha256, fault, expected, also, document) VALUES (?,?,?,?,?,?,?,?)"
+INSERT = """
+INSERT INTO delivered (run, feed, name, sha256, fault, expected, also, document, records) VALUES (?,?,?,?,?,?,?,?,?)
+"""
 # Files by content and place: how many must be there, may be there, and are there. The place ANYWHERE counts all.
 COMPARED = """
 SELECT feed, sha256, place, sum(must) AS must, sum(may) AS may, sum(found) AS found, max(path) AS path FROM (
@@ -61,6 +66,13 @@ ARCHIVED_FILES = """
 SELECT feed, min(path) FROM found WHERE place = 'archived' AND feed IN (SELECT value FROM json_each(?))
     AND (feed, sha256) IN (SELECT feed, sha256 FROM delivered WHERE expected = 'archived')
 GROUP BY feed, sha256
+"""
+VERSIONS = """
+SELECT feed, path, sha256 FROM found WHERE place = 'archived' AND feed IN (SELECT value FROM json_each(?))
+"""
+RECORDS = """
+SELECT DISTINCT feed, name, delivered.records AS delivered, receipts.records AS stored
+FROM delivered JOIN receipts USING (feed, sha256) WHERE feed IN (SELECT value FROM json_each(?))
 """
 DOCUMENTS = "SELECT count(*) FROM delivered WHERE document AND feed IN (SELECT value FROM json_each(?))"
 COUNT: list[Stage] = [{"$match": {"ingestion.partition": {"$ne": PLACEHOLDER_PARTITION}}}, {"$count": "documents"}]
@@ -139,37 +151,60 @@ class Checker:
 
     async def check_documents(self, domain: LoadedDomain) -> dict[str, list[Row]]:
         """Every document is stored as its files require. Gives the expected rows of the domain's KPIs."""
+        await self._check_records(domain)
         with closing(Audit(domain)) as audit:
             await asyncio.to_thread(self._fill, audit, domain)
-            without_sources: dict[str, list[Stage]] = {
-                feed.table.name: [{"$unset": f"{feed.table.lifecycle.history}.ingestion"}]
-                if feed.table.lifecycle
-                else []
-                for feed in domain.feeds
-            }
-            documents, compared, store = audit.documents(), 0, self._application.store
-            while chunk := await asyncio.to_thread(lambda: dict(islice(documents, CHUNK))):
-                compared += len(chunk)
-                match: Stage = {"$match": {"_id": {"$in": list(chunk)}}}
-                stored = {
-                    document["_id"]: document
-                    for collection, unset in without_sources.items()
-                    async for document in store.aggregate(collection, [match, *unset])
-                }
-                for key, document in chunk.items():
-                    for difference in self._different(document, stored.get(key)):
-                        self._comparison.add(f"{key} {difference}")
+            tables = {feed.table.name: feed.table for feed in domain.feeds if not feed.has_receipts}
+            compared = await self._compare_documents(audit, tables)
             self._comparison.documents += compared
             [named] = self._rows.execute(DOCUMENTS, (_names(domain),)).fetchone()
-            for collection in without_sources:
-                total = sum([row["documents"] async for row in store.aggregate(collection, COUNT)])
+            for name in tables:
+                total = sum([row["documents"] async for row in self._application.store.aggregate(name, COUNT)])
                 if (others := total - max(named, compared)) > 0:
-                    self._comparison.unnamed[collection] += others
-            return await asyncio.to_thread(audit.rows) if self._kpis is None else self._kpis
+                    self._comparison.unnamed[name] += others
+            if self._kpis is None or not {kpi.name for kpi in domain.kpis} <= self._kpis.keys():
+                return await asyncio.to_thread(audit.rows)
+            return {kpi.name: self._kpis[kpi.name] for kpi in domain.kpis}
+
+    async def _check_records(self, domain: LoadedDomain) -> None:
+        """The receipt of each file says as many records as were delivered in it."""
+        feeds = [feed.name for feed in domain.feeds if feed.has_receipts]
+        stages: list[Stage] = [{"$match": {"feed": {"$in": feeds}}}]
+        async for receipt in self._application.store.aggregate(RECEIPTS, stages):
+            row = receipt["feed"], receipt["sha256"], receipt["records"]
+            self._rows.execute("INSERT INTO receipts VALUES (?,?,?)", row)
+        for feed, name, delivered, stored in self._rows.execute(RECORDS, (json.dumps(feeds),)).fetchall():
+            self._comparison.documents += stored
+            if delivered != stored:
+                self._comparison.add(f"{feed}: {name} has {delivered} records; its receipt says {stored}")
+
+    async def _compare_documents(self, audit: Audit, tables: Mapping[str, Table]) -> int:
+        """The number of documents that were compared."""
+        without_sources: dict[str, list[Stage]] = {
+            name: [{"$unset": f"{table.lifecycle.history}.ingestion"}] if table.lifecycle else []
+            for name, table in tables.items()
+        }
+        documents, compared = audit.documents() if tables else iter(()), 0
+        while chunk := await asyncio.to_thread(lambda: dict(islice(documents, CHUNK))):
+            compared += len(chunk)
+            match: Stage = {"$match": {"_id": {"$in": list(chunk)}}}
+            stored = {
+                document["_id"]: document
+                for collection, unset in without_sources.items()
+                async for document in self._application.store.aggregate(collection, [match, *unset])
+            }
+            for key, document in chunk.items():
+                for difference in self._different(document, stored.get(key)):
+                    self._comparison.add(f"{key} {difference}")
+        return compared
 
     def _fill(self, audit: Audit, domain: LoadedDomain) -> None:
-        for feed, path in self._rows.execute(ARCHIVED_FILES, (_names(domain),)):
+        single = json.dumps([feed.name for feed in domain.feeds if not feed.has_receipts])
+        for feed, path in self._rows.execute(ARCHIVED_FILES, (single,)):
             audit.add(feed, Path(path).name, Path(path).read_bytes())
+        several = json.dumps([feed.name for feed in domain.feeds if feed.has_receipts])
+        for feed, path, sha256 in self._rows.execute(VERSIONS, (several,)):
+            audit.add_path(feed, Path(path), file_version(Path(path).stat().st_mtime_ns, sha256))
 
     def _different(self, expected: Document, stored: Document | None) -> Iterator[str]:
         if stored is None:
@@ -223,10 +258,11 @@ async def check(
 
 def _columns(line: dict[str, Any]) -> tuple[Any, ...]:
     outcomes = (line["expected"], *line.get("also", ()))
-    places = dict.fromkeys(ARCHIVED if outcome in (STORED, DUPLICATE) else outcome for outcome in outcomes)
+    places = dict.fromkeys(ARCHIVED if outcome in (STORED, DUPLICATE, SUPERSEDED) else outcome for outcome in outcomes)
     expected, *also = sorted(places, key=lambda place: place != ARCHIVED)
     document = line["expected"] == STORED and not also and not line.get("follows")
-    return line["feed"], line["name"], line["sha256"], line.get("fault", ""), expected, json.dumps(also), document
+    named = line["feed"], line["name"], line["sha256"], line.get("fault", "")
+    return *named, expected, json.dumps(also), document, line.get("records", 1)
 
 
 def _files(landing: Landing) -> Iterator[tuple[str, str, str, str]]:

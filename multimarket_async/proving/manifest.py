@@ -31,9 +31,10 @@ SUFFIX = ".jsonl"
 class Manifest:
     """The manifest of a run in progress, shared by its producers; thread-safe.
 
-    domains: those whose KPIs the last line gives; none: the checker computes them from the archived files.
-    expected: number of delivered files by feed and outcome: "stored", "duplicate" or a quarantine code; documents:
-        of those that become a new document; faults: by fault. kpis: expected rows by KPI, after the end.
+    domains: those whose KPIs the last line gives; of others the checker computes them from the archived files. It does
+        so too where a domain has receipts: which of two versions is newer is decided by the times of their files.
+    expected: number of delivered files by feed and outcome: "stored", "duplicate", "superseded" or a quarantine code;
+        documents: of records in new files; faults: by fault. kpis: expected rows by KPI, after the end.
     The last line is written if the context ends without an error.
     """
 
@@ -48,7 +49,8 @@ class Manifest:
         self._digest = hashlib.sha256()
         self._lock = Lock()
         self._opened = ExitStack()
-        audits = [(domain, self._opened.enter_context(closing(Audit(domain)))) for domain in domains]
+        whole = [domain for domain in domains if not any(feed.has_receipts for feed in domain.feeds)]
+        audits = [(domain, self._opened.enter_context(closing(Audit(domain)))) for domain in whole]
         self._audits = {feed.name: audit for domain, audit in audits for feed in domain.feeds}
         self._write([{"manifest": VERSION, **facts}])
 
@@ -67,7 +69,7 @@ class Manifest:
                 self.expected[feed][delivery.expected] += 1
                 self.faults[delivery.fault] += 1
                 if delivery.expected == STORED:
-                    self.documents += not delivery.follows
+                    self.documents += 0 if delivery.follows else delivery.records
                     if feed in self._audits:
                         self._audits[feed].add(feed, delivery.name, delivery.content)
 
@@ -154,12 +156,13 @@ def _parsed(number: int, text: bytes, digest: str) -> dict[str, Any]:
 
 
 def _line(feed: str, delivery: Delivery, also: Sequence[str]) -> dict[str, Any]:
-    optional = {"fault": delivery.fault, "follows": delivery.follows, "also": list(also)}
+    records = delivery.records if delivery.records != 1 else None
+    optional = {"fault": delivery.fault, "follows": delivery.follows, "also": list(also), "records": records}
     return {
         "feed": feed,
         "name": delivery.name,
         "sha256": hashlib.sha256(delivery.content).hexdigest(),
         "bytes": len(delivery.content),
         "expected": delivery.expected,
-        **{name: value for name, value in optional.items() if value},
+        **{name: value for name, value in optional.items() if value or value == 0},
     }
