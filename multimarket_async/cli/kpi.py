@@ -121,7 +121,8 @@ def diff(
         dots = ", ..." if documents.documents > len(documents.keys) else ""
         keys = f": {', '.join(documents.keys)}{dots}" if documents.keys else ""
         typer.echo(escape_control_chars(f"{documents.documents:,} {name} came in between{keys}"))
-        grown = new[name] - old[name] if name in old and name in new else documents.documents
+        then, now = (generation.get("documents", generation).get(name) for generation in (old, new))
+        grown = documents.documents if then is None or now is None else now - then
         if grown != documents.documents:
             typer.echo(f"The generations count {grown:,} more: a batch was in flight at one of the two instants.")
 
@@ -175,8 +176,16 @@ async def _compared(
     application: Application, before: int, after: int
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, generations.Entered]]:
     old, new = [await generations.generation(application.store, number) for number in (before, after)]
-    store, cubes = application.store, [(domain.name, cube) for domain in application.domains for cube in domain.cubes]
-    return old, new, {name: await generations.entered(store, cube.collection, old, new) for name, cube in cubes}
+    return (
+        old,
+        new,
+        {
+            domain.name: await generations.entered(
+                application.store, [cube.collection for cube in domain.cubes], old, new
+            )
+            for domain in application.domains
+        },
+    )
 
 
 def _failed_now(loaded: Loaded) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The stored KPI generations: one of them, the age of the newest, a column over all, the changes between two."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -150,8 +150,14 @@ class Entered:
     keys: list[str]
 
 
-async def entered(store: Store, collection: str, before: dict[str, Any], after: dict[str, Any]) -> Entered:
+async def entered(store: Store, collections: Iterable[str], before: dict[str, Any], after: dict[str, Any]) -> Entered:
     """By the time of ingestion: a batch in flight at one of the two instants may be counted on the other side."""
+    parts = [await _entered(store, collection, before, after) for collection in collections]
+    keys = sorted(key for part in parts for key in part.keys)
+    return Entered(sum(part.documents for part in parts), keys[:MAX_KEYS])
+
+
+async def _entered(store: Store, collection: str, before: dict[str, Any], after: dict[str, Any]) -> Entered:
     between = {"ingestion.ingested_at": {"$gt": before["as_of"], "$lte": after["as_of"]}}
     keys = [{"$sort": {"_id": 1}}, {"$limit": MAX_KEYS}, {"$project": {"_id": 1}}]
     stages: list[Stage] = [{"$match": between}, {"$facet": {"count": [{"$count": "documents"}], "keys": keys}}]

@@ -87,8 +87,17 @@ async def test_what_came_in_between(store: Store, database: "Database[Any]") -> 
     """After the first, until the second; the first keys are named."""
     sales = [{"_id": f"{hour:02}", "ingestion": {"ingested_at": NOW + timedelta(hours=hour)}} for hour in range(30)]
     database["sales"].insert_many(sales)
-    found = await entered(store, "sales", one(1), one(25))
+    found = await entered(store, ["sales"], one(1), one(25))
     assert found == Entered(24, [f"{hour:02}" for hour in range(2, 22)])
+
+
+async def test_what_came_into_all_tables_of_a_domain(store: Store, database: "Database[Any]") -> None:
+    """Together, by key."""
+    for table, hour in (("sales", 2), ("visits", 3), ("visits", 1)):
+        at = NOW + timedelta(hours=2)
+        database[table].insert_one({"_id": f"{hour:02}", "ingestion": {"ingested_at": at}})
+    assert await entered(store, ["sales", "visits"], one(1), one(25)) == Entered(3, ["01", "02", "03"])
+    assert await entered(store, [], one(1), one(25)) == Entered(0, [])
 
 
 # --- Freshness: old is not stale ----------------------------------------------------
