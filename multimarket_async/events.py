@@ -14,7 +14,9 @@ from typing import Any
 
 from structlog.typing import EventDict
 
-PUBLISHED = frozenset({"batch.collected", "file.delivered", "file.quarantined", "generation.published"})
+PUBLISHED = frozenset(
+    {"batch.collected", "file.collected", "file.delivered", "file.quarantined", "generation.published"}
+)
 LOST = "events.lost"
 MAX_QUEUED = 1000
 

@@ -25,7 +25,7 @@ from multimarket_async.readers.doctor import examine
 from multimarket_async.readers.terminal import early_lines, feeds_table, progress, status_screen
 from multimarket_async.readers.verify import Report
 from multimarket_async.readers.verify import verify as compare
-from multimarket_async.settings import Loaded, shown
+from multimarket_async.settings import Loaded, Settings, shown
 
 Manifests = Annotated[
     list[str] | None,
@@ -43,7 +43,8 @@ def verify(loaded: Loaded, manifest: Manifests = None, output: Format = OutputFo
         _verify_manifests(loaded, manifest, output)
         return
     report, now = connected(loaded, _verified)
-    feeds = [reading.feed_status(files, now) for files in report.feeds]
+    budget_s = loaded.of(Settings).latency_budget_s
+    feeds = [reading.feed_status(files, now, budget_s) for files in report.feeds]
     right = f"Right: every file is accounted for, and the KPIs of generation {report.generation} agree to the cent."
     wrong = [f"WRONG {escape_control_chars(difference)}" for difference in report.differences]
     data = {

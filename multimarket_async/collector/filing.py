@@ -1,6 +1,7 @@
 """The last step: each file goes to the archive or to the quarantine, and is counted."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import TypeAlias
 
 import structlog
@@ -124,8 +125,10 @@ class Filing:
             self._stuck.add(file.where)
             self._newly_stuck.append(f"{backlog.feed.name}/{file.name}: {error.strerror}")
 
-    def report_stuck(self) -> None:
-        """Log the files that could not be moved since the last call, in one line."""
+    def report(self) -> None:
+        """Log the files that were late and those that could not be moved since the last call, a line each."""
+        if late := self._tally.breaches():
+            log.warning("latency.breached", **asdict(late))
         if newly := self._newly_stuck:
             log.error("file.move_failed", files=len(newly), first=newly[0])
             self._newly_stuck = []

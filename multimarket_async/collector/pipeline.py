@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any, NamedTuple, TypeAlias
 
 import structlog
@@ -47,6 +46,7 @@ class Collector:
         budgets_s = {feed.name: feed.latency_budget_s for feed, _ in self._feeds if feed.latency_budget_s}
         self.tally = Tally(settings.latency_budget_s, budgets_s)
         single = [Backlog(feed, landing, clock) for feed, landing in self._feeds if not feed.has_receipts]
+        self._batched = {backlog.feed.name for backlog in single}
         self._reader = Reader(single, settings, clock)
         self._writer = Writer(store, DirtyPartitions(store, clock))
         self._filing = Filing(self.tally, settings.quiet_period_s, clock)
@@ -205,12 +205,10 @@ class Collector:
 
     def _report(self, seconds: float) -> None:
         """Log the files since the last report, those included that were quarantined meanwhile."""
-        if gained := self.tally.gained():
+        if gained := self.tally.gained(self._batched):
             self.tally.meters.batch_files.observe(gained.total())
             log.info("batch.collected", seconds=round(seconds, 3), **by_outcome(gained), files=files_of(gained))
-        if late := self.tally.breaches():
-            log.warning("latency.breached", **asdict(late))
-        self._filing.report_stuck()
+        self._filing.report()
 
 
 def _cancel_inserts(in_flight: Iterable[_InFlight]) -> None:

@@ -4,7 +4,7 @@ import json
 import math
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import quantiles
@@ -18,7 +18,7 @@ from multimarket_async.errors import Unavailable
 from multimarket_async.files_io import atomic_write
 from multimarket_async.landing import WaitingFile
 from multimarket_async.meters import Meters
-from multimarket_async.simulation import DUPLICATE, STORED
+from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
 
 log = structlog.get_logger()
 
@@ -76,9 +76,9 @@ class Tally:
         self.meters.breaches += len(late)
         self._late += late
 
-    def gained(self) -> Counter[tuple[str, str]]:
-        """The files since the last call."""
-        now = self.outcomes.copy()
+    def gained(self, feeds: Container[str]) -> Counter[tuple[str, str]]:
+        """The files of these feeds since the last call."""
+        now = Counter({key: number for key, number in self.outcomes.items() if key[0] in feeds})
         gained, self._reported = now - self._reported, now
         return gained
 
@@ -115,10 +115,11 @@ def measured(waits_s: Sequence[float], budget_s: float) -> Latency | None:
 
 
 def by_outcome(files: Counter[tuple[str, str]]) -> dict[str, int]:
-    """Files stored, duplicate and quarantined, over all feeds and reasons."""
+    """Files stored, duplicate, quarantined and, if there are any, superseded, over all feeds and reasons."""
     counts = dict.fromkeys((STORED, DUPLICATE, "quarantined"), 0)
     for (_, outcome), number in files.items():
-        counts[outcome if outcome in counts else "quarantined"] += number
+        place = outcome if outcome in (*counts, SUPERSEDED) else "quarantined"
+        counts[place] = counts.get(place, 0) + number
     return counts
 
 

@@ -39,6 +39,7 @@ class FeedStatus(BaseModel):
     waiting: int
     waiting_bytes: int
     oldest_s: float | None = Field(description="age of the oldest waiting file; null if none waits")
+    budget_s: float = Field(description="time within which a file is to be stored or quarantined")
     stored: int | None = Field(description="null while MongoDB has never answered")
     duplicate: int | None
     superseded: int | None = Field(description="files of which nothing was newer than what is stored")
@@ -82,7 +83,10 @@ class Mongo(BaseModel):
 
 
 class Overload(BaseModel):
-    """late: a file waits longer than the budget. loop_lag_s: delay of the event loop of the server."""
+    """late: a file waits longer than the budget of its feed. loop_lag_s: delay of the event loop of the server.
+
+    oldest_s, budget_s: of the feed whose oldest file has spent most of its budget.
+    """
 
     late: bool
     oldest_s: float | None
@@ -172,7 +176,9 @@ async def read_status(
     """A reading of the directories and of MongoDB. Raises Unavailable."""
     files, kpi = await counted(feeds, store), await freshness(store, now, settings.stale_after_s)
     latency = last_report(latency_file, now)
-    found = status(files, now, kpi, budget_s=settings.latency_budget_s, latency=latency, tasks=tasks)
+    found = status(
+        files, now, kpi, budget_s=settings.latency_budget_s, budgets_s=budgets(feeds), latency=latency, tasks=tasks
+    )
     found.polls = polled_sources((feed for feed, _ in feeds), settings, now)
     return found
 
@@ -183,6 +189,7 @@ def status(
     kpi: KpiFreshness,
     *,
     budget_s: float,
+    budgets_s: Mapping[str, float] | None = None,
     latency: dict[str, Any] | None,
     rates: Mapping[str, int] | None = None,
     outage: str | None = None,
@@ -190,18 +197,21 @@ def status(
     tasks: Iterable[FailingTask] = (),
 ) -> StatusResponse:
     """The status of these files. outage: why MongoDB does not answer."""
-    feeds = [feed_status(feed, now, rates, known=stored_known) for feed in files]
-    oldest_s = max((feed.oldest_s for feed in feeds if feed.oldest_s is not None), default=None)
+    own = budgets_s or {}
+    feeds = [feed_status(feed, now, own.get(feed.feed, budget_s), rates, known=stored_known) for feed in files]
+    waiting = [
+        (feed.oldest_s / feed.budget_s, feed.oldest_s, feed.budget_s) for feed in feeds if feed.oldest_s is not None
+    ]
+    spent, oldest_s, budget_s = max(waiting, default=(0.0, None, budget_s))
     total = {name: sum(getattr(feed, name) or 0 for feed in feeds) for name in Sum.model_fields}
     holds = all(feed.holds for feed in files) if stored_known and outage is None else None
-    late = oldest_s is not None and oldest_s > budget_s
     return StatusResponse(
         at=now,
         feeds=feeds,
         conservation=Conservation(holds=holds, sum=Sum(**total)),
         mongo=Mongo(ok=outage is None, why=outage),
         kpi=kpi,
-        overload=Overload(late=late, oldest_s=oldest_s, budget_s=budget_s, breaches=None, loop_lag_s=None),
+        overload=Overload(late=spent > 1, oldest_s=oldest_s, budget_s=budget_s, breaches=None, loop_lag_s=None),
         latency=latency,
         per_minute={},
         polls=[],
@@ -210,8 +220,13 @@ def status(
     )
 
 
+def budgets(feeds: Iterable[tuple[Feed, Landing]]) -> dict[str, float]:
+    """The budgets of the feeds that have one of their own, seconds."""
+    return {feed.name: feed.latency_budget_s for feed, _ in feeds if feed.latency_budget_s}
+
+
 def feed_status(
-    files: FeedFiles, now: datetime, rates: Mapping[str, int] | None = None, *, known: bool = True
+    files: FeedFiles, now: datetime, budget_s: float, rates: Mapping[str, int] | None = None, *, known: bool = True
 ) -> FeedStatus:
     """The status of one feed. known: MongoDB has answered at least once."""
     age_s = files.oldest_age_s(now)
@@ -221,6 +236,7 @@ def feed_status(
         waiting=files.waiting,
         waiting_bytes=files.waiting_bytes,
         oldest_s=None if age_s is None else round(age_s, 1),
+        budget_s=budget_s,
         stored=files.stored if known else None,
         duplicate=files.duplicate if known else None,
         superseded=files.superseded if known else None,

@@ -71,7 +71,7 @@ def status_screen(status: StatusResponse, *, live: bool = False) -> Group:
         why = f"{status.mongo.why}. Stored and KPIs are as they were last known."
         lines.append(Text(escape_control_chars(why), "bold red"))
     lines += [Text(escape_control_chars(line), _alarm(wrong)) for line, wrong in _polls(status)]
-    return Group(feeds_table(status.feeds, status.at, status.overload.budget_s, live=live), *lines)
+    return Group(feeds_table(status.feeds, status.at, live=live), *lines)
 
 
 def _polls(status: StatusResponse) -> Iterator[tuple[str, bool]]:
@@ -87,20 +87,20 @@ def _instant(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def feeds_table(
-    feeds: Iterable[FeedStatus], at: datetime, budget_s: float = float("inf"), *, live: bool = False
-) -> Table:
+def feeds_table(feeds: Sequence[FeedStatus], at: datetime, *, live: bool = False) -> Table:
     """A row a feed: if `live` its files per minute, else all received files and the reasons of those quarantined."""
     first, last = ("A minute", []) if live else ("Received", ["Why"])
-    headings = ("Feed", first, "Waiting", "Oldest", "Stored", "Duplicate", "Quarantined", *last)
+    superseded = ["Superseded"] if any(feed.superseded for feed in feeds) else []
+    headings = ("Feed", first, "Waiting", "Oldest", "Stored", "Duplicate", *superseded, "Quarantined", *last)
     table = plain(*headings, title=f"MultiMarket, {at:%Y-%m-%d %H:%M:%S} UTC")
-    for column in table.columns[1:7]:
+    for column in table.columns[1 : 7 + len(superseded)]:
         column.justify, column.no_wrap = "right", True
     for feed in feeds:
         age_s, quarantined = feed.oldest_s, feed.quarantined
-        oldest = Text("-" if age_s is None else f"{age_s:,.1f} s", _alarm(age_s is not None and age_s > budget_s))
+        oldest = Text("-" if age_s is None else f"{age_s:,.1f} s", _alarm(age_s is not None and age_s > feed.budget_s))
         numbers = (feed.rate_per_minute if live else feed.received, feed.waiting, feed.stored, feed.duplicate)
-        counts = [Text("-" if number is None else f"{number:,}") for number in numbers]
+        more = [feed.superseded] if superseded else []
+        counts = [Text("-" if number is None else f"{number:,}") for number in (*numbers, *more)]
         counts.insert(2, oldest)
         why = ", ".join(f"{files} {code}" for code, files in feed.by_reason.items())
         reasons = [] if live else [Text(escape_control_chars(why))]
@@ -114,8 +114,12 @@ def early_lines(feeds: Iterable[FeedStatus]) -> Iterator[str]:
 
 
 def records_lines(feeds: Iterable[FeedStatus]) -> Iterator[str]:
-    """The feeds with rejected records of files that were accepted without them."""
+    """The records of feeds with several in a file, and the rejected ones of files that were accepted without them."""
     for feed in feeds:
+        if feed.records and feed.records.received != feed.received - feed.waiting - feed.quarantined:
+            received, *others = ((name, number) for name, number in feed.records.model_dump().items())
+            sums = " + ".join(f"{number:,} {name}" for name, number in others)
+            yield f"{feed.feed}: {received[1]:,} records received = {sums}."
         if feed.rejects:
             codes = escape_control_chars(by_code(feed.rejects))
             yield f"{feed.feed}: {sum(feed.rejects.values()):,} rejected records are in quarantine ({codes})."

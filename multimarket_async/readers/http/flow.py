@@ -17,7 +17,7 @@ from multimarket_async.readers.http.cache import Fresh
 from multimarket_async.readers.http.minutes import Minutes
 from multimarket_async.readers.http.sources import Sources
 from multimarket_async.readers.polls import polled_sources
-from multimarket_async.readers.status import Minute, Rates, StatusResponse, last_report, status
+from multimarket_async.readers.status import Minute, Rates, StatusResponse, budgets, last_report, status
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
 
 READ_EVERY_S, STALE_S = 0.5, 5.0
@@ -88,6 +88,7 @@ class Flow:
             now,
             database.kpi,
             budget_s=sources.settings.latency_budget_s,
+            budgets_s=budgets(sources.feeds),
             latency=last_report(sources.latency_file, now),
             rates=self._rates.at(sources.clock.monotonic(), stored) if known else None,
             outage=database.why,

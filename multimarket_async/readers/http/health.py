@@ -17,6 +17,7 @@ from multimarket_async.readers.accounting import FeedFiles
 from multimarket_async.readers.http.flow import Database, Flow
 from multimarket_async.readers.http.problems import responses
 from multimarket_async.readers.http.sources import Sources
+from multimarket_async.readers.status import budgets
 
 
 class Alive(BaseModel):
@@ -73,7 +74,7 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
 
 
 def _reasons(sources: Sources, flow: Flow, feeds: list[FeedFiles], database: Database) -> list[str]:
-    now, budget_s = sources.clock.now(), sources.settings.latency_budget_s
+    now, own, budget_s = sources.clock.now(), budgets(sources.feeds), sources.settings.latency_budget_s
     why = ["MongoDB does not answer."] if database.why else []
     why += [f"The directory of {name} cannot be listed." for name in flow.unreadable]
     why += [
@@ -81,9 +82,11 @@ def _reasons(sources: Sources, flow: Flow, feeds: list[FeedFiles], database: Dat
         for _, landing in sources.feeds
         if not all(os.access(place, os.W_OK | os.X_OK) for place in (landing.sources, landing.archived))
     ]
-    ages = [(feed.feed, feed.oldest_age_s(now) or 0.0) for feed in feeds]
+    ages = [(feed.feed, feed.oldest_age_s(now) or 0.0, own.get(feed.feed, budget_s)) for feed in feeds]
     why += [
-        f"A file of {feed} waits for {age:.0f} s; the budget is {budget_s:g} s." for feed, age in ages if age > budget_s
+        f"A file of {feed} waits for {age:.0f} s; the budget is {within:g} s."
+        for feed, age, within in ages
+        if age > within
     ]
     return why
 

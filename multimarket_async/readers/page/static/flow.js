@@ -3,7 +3,7 @@
 import { byId, element, table, tell } from "./elements.js";
 import { declared, duration, moment, number, say, title } from "./words.js";
 
-const PLACES = ["waiting", "stored", "duplicate", "quarantined"];
+const placesOf = (sum) => ["waiting", "stored", "duplicate", ...(sum.superseded ? ["superseded"] : []), "quarantined"];
 
 export function showFlow(status) {
   const { sum } = status.conservation;
@@ -22,7 +22,7 @@ export function showFlow(status) {
   byId("quarantined").dataset.state = sum.quarantined ? "noted" : "well";
   conservation(status.conservation);
   polls(status.polls);
-  byId("feed-table").replaceChildren(byFeed(status.feeds));
+  byId("feed-table").replaceChildren(byFeed(status.feeds, sum));
 }
 
 const newest = (events) => Object.entries(events)
@@ -81,17 +81,17 @@ function reasons({ feeds: all }) {
 
 function conservation({ holds, sum }) {
   const term = (name) => element("span", { class: "term" }, element("b", { text: number(sum[name]) }), ` ${say(name)}`);
-  const right = PLACES.flatMap((name, index) => [element("i", { text: index ? "+" : "=" }), term(name)]);
+  const right = placesOf(sum).flatMap((name, index) => [element("i", { text: index ? "+" : "=" }), term(name)]);
   const balance = holds === null ? "" : say(holds ? "balanced" : "unbalanced");
   const signed = element("span", { class: "balance", text: balance, "data-state": holds ? "well" : "noted" });
   byId("conservation").replaceChildren(element("p", {}, term("received"), ...right), signed);
 }
 
-function byFeed(all) {
+function byFeed(all, sum) {
   const count = (name) => ({ title: say(name), numeric: true, shown: (feed) => number(feed[name]) });
   const columns = [
     { title: say("feed"), shown: (feed) => title(feed.feed) },
-    ...["received", ...PLACES].map(count),
+    ...["received", ...placesOf(sum)].map(count),
     { title: say("oldest"), numeric: true, shown: (feed) => (feed.oldest_s === null ? say("none") : duration(feed.oldest_s)) },
     { title: say("rate"), numeric: true, shown: (feed) => say("per_minute", { count: number(feed.rate_per_minute) }) },
   ];
