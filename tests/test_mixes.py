@@ -2,10 +2,11 @@
 
 import asyncio
 import hashlib
+import inspect
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
@@ -23,12 +24,12 @@ from multimarket_async.collector import Collector
 from multimarket_async.domains import Feed, LoadedDomain, Table
 from multimarket_async.errors import Rejected
 from multimarket_async.formats import Csv, Integer, Text
-from multimarket_async.landing import Landing
+from multimarket_async.landing import Landing, RejectsWriter
 from multimarket_async.readers.accounting import FeedFiles
 from multimarket_async.readers.verify import Report, verify
 from multimarket_async.settings import Settings
 from multimarket_async.snapshots import Snapshotter
-from multimarket_async.store import GENERATIONS, RecordCounts, Store
+from multimarket_async.store import GENERATIONS, Receipts, RecordCounts, Store
 
 INSERT, UPSERT, REPLACE = "insert", "upsert", "replace"
 KEEP, REJECT = "keep_rest", "reject_file"
@@ -271,3 +272,71 @@ async def test_a_revised_forecast_is_no_conflict(mongo_uri: str, tmp_path: Path)
             files = await world.right()
             assert await world.stored() == {1: "run 3", 2: "run 3"}
             assert files.records.superseded + files.records.replaced == 4
+
+
+# --- killed, and two at a time -----------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+STEPS = [
+    (Store, "insert"),
+    (Store, "replace"),
+    (Store, "raise_version"),
+    (Store, "remove_older"),
+    (Receipts, "write"),
+    (RejectsWriter, "synced"),
+    (Landing, "archive"),
+]
+MIX = [
+    File([(1, "a", 1), (2, "b", 1), (2, "b", 1)], 2),
+    File([(1, "c", 2), (2, "odd", 1), (3, "d", 1)], 4),
+    File([(1, "a", 1), (4, "e", 3)], 1),
+    File([], 3),
+]
+
+
+@pytest.mark.parametrize("mode", TABLES)
+async def test_killed_after_any_step_and_started_again_the_end_is_the_same(
+    mode: str, mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with World(mongo_uri, tmp_path / "whole", TABLES[mode], KEEP) as world:
+        await world.collect(*MIX)
+        end = await world.stored(), (await world.right()).records.records
+    for number, (part, method) in enumerate(STEPS):
+        async with World(mongo_uri, tmp_path / str(number), TABLES[mode], KEEP) as world:
+            for file in MIX:
+                world.put(file)
+                with monkeypatch.context() as planted, suppress(Killed, BaseExceptionGroup):
+                    planted.setattr(part, method, dying(getattr(part, method)))
+                    await world.until_empty()
+                await world.until_empty()
+            assert (await world.stored(), (await world.right()).records.records) == end, method
+
+
+def dying(real: Any) -> Any:
+    """The method, which ends the process after it has done its work."""
+
+    async def dies_later(*arguments: Any) -> None:
+        await real(*arguments)
+        raise Killed
+
+    def dies(*arguments: Any) -> None:
+        real(*arguments)
+        raise Killed
+
+    return dies_later if inspect.iscoroutinefunction(real) else dies
+
+
+@pytest.mark.parametrize("mode", TABLES)
+async def test_two_collectors_of_the_same_files(mode: str, mongo_uri: str, tmp_path: Path) -> None:
+    """Whoever is first: each file is archived once, with one receipt, and every record has its outcome."""
+    async with World(mongo_uri, tmp_path, TABLES[mode], KEEP) as world:
+        for number in range(12):
+            rows = [(key, f"v{(number * key) % 5}", number % 4) for key in range(1, 40)]
+            world.put(File(rows, 1 + number % 7))
+        await asyncio.gather(world.until_empty(), world.until_empty())
+        files = await world.right()
+        assert files.received == 12 == files.archived + files.quarantined.total()

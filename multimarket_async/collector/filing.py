@@ -79,13 +79,15 @@ class Filing:
             self.archive(batch, disposed, files, stored_at)
         self.quarantine(batch, rejected)
 
-    def archive(self, batch: Batch, outcome: str, files: list[WaitingFile], stored_at: float) -> None:
-        """Move stored files to the archive."""
+    def archive(self, batch: Batch, outcome: str, files: list[WaitingFile], stored_at: float) -> list[WaitingFile]:
+        """Move stored files to the archive; those that were moved. Another collector may take one first."""
         errors = batch.backlog.landing.archive(files, self._clock.now().date()) if files else []
         for file, error in zip(files, errors, strict=True):
             if error:
                 self._not_moved(batch.backlog, file, error)
-        self._count(batch, outcome, [file for file, error in zip(files, errors, strict=True) if not error], stored_at)
+        moved = [file for file, error in zip(files, errors, strict=True) if not error]
+        self._count(batch, outcome, moved, stored_at)
+        return moved
 
     def quarantine(self, batch: Batch, rejected: Iterable[RejectedFile]) -> None:
         """Move bad files to the quarantine; defer those whose writers may not be done yet."""

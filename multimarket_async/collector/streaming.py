@@ -109,8 +109,10 @@ class Streaming:
 
     def _file_away(self, batch: Batch, file: WaitingFile, receipt: Receipt) -> None:
         now = self._clock.monotonic()
-        self._filing.archive(batch, receipt.outcome, [file], now)
+        moved = self._filing.archive(batch, receipt.outcome, [file], now)
         self._filing.report()
+        if not moved:
+            return
         outcomes = {name: getattr(receipt.counts, name) for name in (STORED, DUPLICATE, SUPERSEDED, REJECTED)}
         facts = {"records": receipt.counts.records, **outcomes, "seconds": round(now - batch.began, 3)}
         log.info("file.collected", feed=receipt.feed, file=receipt.file, **facts)
