@@ -43,7 +43,7 @@ class Found:
 @cache
 def found() -> tuple[Found, ...]:
     """Every domain: those of folders by name, then those of other packages."""
-    return tuple(_compared([*_in_folders(), *_in_packages()]))
+    return tuple(compared([*_in_folders(), *_in_packages()]))
 
 
 def _in_folders() -> Iterator[Found]:
@@ -77,7 +77,7 @@ def _imported(name: str, place: str, load: Callable[[], Any]) -> Found:
     return Found(domain.name, place, domain)
 
 
-def _compared(candidates: Iterable[Found]) -> Iterator[Found]:
+def compared(candidates: Iterable[Found]) -> Iterator[Found]:
     """The same with a fault where a name or a setting is taken already."""
     by_variable = {variable(name): name for name in Settings.model_fields}
     distinct = {
