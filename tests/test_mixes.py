@@ -332,7 +332,7 @@ def dying(real: Any) -> Any:
 
 @pytest.mark.parametrize("mode", TABLES)
 async def test_two_collectors_of_the_same_files(mode: str, mongo_uri: str, tmp_path: Path) -> None:
-    """Whoever is first: each file is archived once, with one receipt, and every record has its outcome."""
+    """Each file is archived once, with one receipt, and every record has its outcome."""
     async with World(mongo_uri, tmp_path, TABLES[mode], KEEP) as world:
         for number in range(12):
             rows = [(key, f"v{(number * key) % 5}", number % 4) for key in range(1, 40)]
