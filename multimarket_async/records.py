@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import Document, Feed, FollowUp, IncomingFile, Located, Record, RejectedRecord
+from multimarket_async.landing import unreadable
 from multimarket_async.store import Encoded, Receipt, RecordCounts, digest_of, encode_record, receipt_id
 
 CHUNK_RECORDS, CHUNK_BYTES = 2_000, 2 << 20
@@ -63,12 +64,14 @@ class RecordFile:
         return Receipt(self.receipt, self.feed.name, name, sha256, size, outcome, counts, self._now)
 
     def records(self) -> Iterator[Record]:
-        """Every record. Raises Rejected."""
+        """Every record. Raises Rejected and Unavailable."""
         received_at = datetime.fromtimestamp(self.identity.written_ns / 1e9, UTC)
         try:
             yield from self.feed.read(IncomingFile(self.feed.name, self.identity.name, received_at, self._open))
         except Rejected:
             raise
+        except OSError as error:
+            raise unreadable(error) from error
         except Exception as error:  # a mistake in one domain must not stop the other feeds
             raise Rejected("parser_failed", f"the feed's reader failed on it: {error!r}") from error
 

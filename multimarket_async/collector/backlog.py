@@ -58,7 +58,7 @@ class Backlog:
         self.scanned = Scan(0.0, 0.0)
         self._clock = clock
         self._quiet_ns = quiet_s * 1e9
-        self._takes = takes
+        self.takes = takes
         self._unreadable = False
         self._listed: deque[WaitingFile] = deque()
         self._in_flight: set[str] = set()
@@ -99,7 +99,7 @@ class Backlog:
             for gone in self._deferred.keys() - {file.where for file in files} - in_flight:
                 self._deferred.pop(gone, None)
         self.scanned = Scan(self._clock.now().timestamp() * 1e9, self._clock.monotonic())
-        return [file for file in files if self._takes(file) and self._is_due(file)]
+        return [file for file in files if self.takes(file) and self._is_due(file)]
 
     def _is_due(self, file: WaitingFile) -> bool:
         # A time of writing in the future is none; that of the last change cannot be set.

@@ -14,10 +14,11 @@ from multimarket_async.store import Encoded, Exists, Store
 class Check:
     """Takes the chunks of a file, and raises Rejected for what makes it bad as a whole.
 
+    store: None where MongoDB is away.
     whole: if a bad record does, and other content under a key; otherwise it is enough that all of it can be read.
     """
 
-    def __init__(self, opened: OpenedFile, store: Store) -> None:
+    def __init__(self, opened: OpenedFile, store: Store | None) -> None:
         self._opened = opened
         self._store = store
         self.whole = opened.feed.on_bad_record == "reject_file"
@@ -34,6 +35,8 @@ class Check:
                 raise whole_file(contradicting)
 
     async def _contradicting(self, chunk: Chunk) -> list[RejectedRecord]:
+        if self._store is None:
+            return []
         documents = [document for document in chunk.documents if isinstance(document, Encoded)]
         stored = await self._store.existing(self._opened.feed.table.name, [document.key for document in documents])
         return list(_contradicting(chunk, stored))

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Rejected
-from multimarket_async.landing import WaitingFile, opened
+from multimarket_async.landing import WaitingFile, opened, unreadable
 from multimarket_async.records import Identity, RecordFile, digest_of_stream
 
 
@@ -21,6 +21,9 @@ class OpenedFile(RecordFile):
         self._descriptor = opened(file, max_bytes)
         try:
             sha256 = self._digest()
+        except OSError as error:
+            self.close()
+            raise unreadable(error) from error
         except BaseException:
             self.close()
             raise

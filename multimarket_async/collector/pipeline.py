@@ -61,6 +61,7 @@ class Collector:
             several,
             store,
             writer=self._writer,
+            outage=self._outage,
             filing=self._filing,
             moving=self._moving,
             settings=settings,
@@ -132,9 +133,13 @@ class Collector:
         try:
             if self._outage.lasts:
                 await self._store.ping()
+                self._streaming.undefer()
             await self._streaming.sweep(enough)
         except Unavailable as why:
             self._outage.begin(why)
+            self._streaming.requeue()
+            with suppress(Unavailable):
+                await self._streaming.quarantine_meanwhile(enough)
             return False
         finally:
             self._streaming.requeue()

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, closing, nullcontext
 
 import structlog
 
 from multimarket_async.clock import Clock
-from multimarket_async.collector.backlog import Backlog
+from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog
 from multimarket_async.collector.checking import Check
 from multimarket_async.collector.filing import Filing, record_disposition
 from multimarket_async.collector.opened import OpenedFile, still_changing
+from multimarket_async.collector.outage import Outage
 from multimarket_async.collector.reader import Batch, RejectedFile
 from multimarket_async.collector.threads import in_thread, left_in_thread
 from multimarket_async.collector.writer import Writer
@@ -26,7 +27,7 @@ from multimarket_async.store import CHANGED, Receipt, Receipts, RecordCounts, Re
 
 log = structlog.get_logger()
 
-SMALL_BYTES = 1 << 20
+SMALL_BYTES, LARGE_BYTES = 1 << 20, 8 << 20
 GZIP_RATIO = 20  # what a compressed file holds, at a guess
 LARGE_AT_A_TIME = 2
 MOST_REASONS = 20
@@ -46,6 +47,7 @@ class Streaming:
         store: Store,
         *,
         writer: Writer,
+        outage: Outage,
         filing: Filing,
         moving: Executor,
         settings: Settings,
@@ -59,6 +61,7 @@ class Streaming:
         self._store = store
         self._receipts = Receipts(store)
         self._writer = writer
+        self._outage = outage
         self._filing = filing
         self._moving = moving
         self._reading = ThreadPoolExecutor(1, "records")
@@ -78,34 +81,56 @@ class Streaming:
         for backlog in self.backlogs:
             backlog.requeue()
 
+    def undefer(self) -> None:
+        """Take also the files that were deferred until released."""
+        for backlog in self.backlogs:
+            backlog.undefer()
+
+    async def quarantine_meanwhile(self, enough: Callable[[], bool]) -> None:
+        """While nothing can be stored, read each small file once: to quarantine a bad one takes no MongoDB."""
+        for backlog in self.backlogs:
+            if backlog.takes is _is_small:
+                while not enough() and (files := await in_thread(self._reading, backlog.take_readable, 1, 1)):
+                    await self._quarantine_if_bad(backlog, files[0], enough)
+
+    async def _quarantine_if_bad(self, backlog: Backlog, file: WaitingFile, enough: Callable[[], bool]) -> None:
+        async def read(opened: OpenedFile) -> None:
+            await self._check(Check(opened, None), opened, enough)
+            backlog.defer(file, UNTIL_RELEASED, "accepted")
+
+        await self._open(backlog, file, read)
+
     async def _drain(self, backlog: Backlog, enough: Callable[[], bool]) -> None:
         while not enough() and (files := await in_thread(self._reading, backlog.take_readable, 1, 1)):
             try:
-                if _is_small(files[0]):
+                async with self._large if _bytes(files[0]) > LARGE_BYTES else nullcontext():
                     await self._collect(backlog, files[0], enough)
-                else:
-                    async with self._large:
-                        await self._collect(backlog, files[0], enough)
             except Stopped:
                 backlog.release(files[0])
 
     async def _collect(self, backlog: Backlog, file: WaitingFile, enough: Callable[[], bool]) -> None:
         """Store a file and archive it, or quarantine it."""
         batch = Batch(backlog, backlog.scanned, self._clock.monotonic(), [], [])
-        sha256, limit = None, backlog.feed.max_file_bytes or self._settings.max_file_bytes
+
+        async def store(opened: OpenedFile) -> None:
+            receipt = await self._stored(opened, backlog.landing, enough)
+            await in_thread(self._moving, self._file_away, batch, file, receipt)
+
+        await self._open(backlog, file, store)
+
+    async def _open(self, backlog: Backlog, file: WaitingFile, work: Callable[[OpenedFile], Awaitable[None]]) -> None:
+        """Work on a file; if it is rejected meanwhile, it is quarantined."""
+        limit, sha256 = backlog.feed.max_file_bytes or self._settings.max_file_bytes, None
         try:
             opened = await in_thread(self._reading, OpenedFile, backlog.feed, file, limit, self._clock.now())
-            try:
-                sha256 = opened.identity.sha256
-                receipt = await self._stored(opened, backlog.landing, enough)
-            finally:
-                opened.close()
+            sha256 = opened.identity.sha256
+            with closing(opened):
+                await work(opened)
         except FileNotFoundError:  # somebody else took it
             backlog.release(file)
         except Rejected as rejected:
-            await in_thread(self._moving, self._filing.quarantine, batch, [RejectedFile(file, rejected, sha256)])
-        else:
-            await in_thread(self._moving, self._file_away, batch, file, receipt)
+            batch = Batch(backlog, backlog.scanned, self._clock.monotonic(), [], [RejectedFile(file, rejected, sha256)])
+            await in_thread(self._moving, self._filing.quarantine, batch, batch.rejected)
 
     def _file_away(self, batch: Batch, file: WaitingFile, receipt: Receipt) -> None:
         now = self._clock.monotonic()
@@ -119,7 +144,7 @@ class Streaming:
 
     async def _stored(self, opened: OpenedFile, landing: Landing, enough: Callable[[], bool]) -> Receipt:
         """Store the records of a file, and then its receipt. Raises Rejected, Stopped, Unavailable."""
-        await self._check(opened, enough)
+        await self._check(Check(opened, self._store), opened, enough)
         try:
             listed = landing.quarantine.rejects(opened.identity.name, opened.receipt)
             async with left_in_thread(self._moving, listed) as rejects:
@@ -134,9 +159,8 @@ class Streaming:
             raise failure
         return receipt
 
-    async def _check(self, opened: OpenedFile, enough: Callable[[], bool]) -> None:
+    async def _check(self, check: Check, opened: OpenedFile, enough: Callable[[], bool]) -> None:
         """Read all of a file before anything of it is stored. Raises Rejected."""
-        check = Check(opened, self._store)
         async with aclosing(self._each(opened.chunks() if check.whole else opened.slices(), enough)) as chunks:
             async for chunk in chunks:
                 await check.take(chunk)
@@ -169,6 +193,7 @@ class Streaming:
         """Store a chunk; the outcomes of the stored records, and the records that could not be stored."""
         outcomes, bad = Counter[str](), list[RejectedRecord]()
         found = await self._writer.write(opened.feed, chunk.documents)
+        self._outage.end()
         for document, place, outcome in zip(chunk.documents, chunk.places, found, strict=True):
             disposed = record_disposition(opened.feed.table, document, outcome)
             if isinstance(disposed, Rejected):
@@ -212,8 +237,12 @@ def file_outcome(counts: RecordCounts) -> str:
     return next(present, STORED)
 
 
+def _bytes(file: WaitingFile) -> int:
+    return file.bytes * (GZIP_RATIO if file.where.lower().endswith(".gz") else 1)
+
+
 def _is_small(file: WaitingFile) -> bool:
-    return file.bytes * (GZIP_RATIO if file.where.lower().endswith(".gz") else 1) <= SMALL_BYTES
+    return _bytes(file) <= SMALL_BYTES
 
 
 def _is_large(file: WaitingFile) -> bool:

@@ -107,7 +107,9 @@ def _content(file: WaitingFile, max_bytes: int) -> bytes | Rejected | FileNotFou
     except (Rejected, FileNotFoundError) as error:
         return error
     except OSError as error:
-        return Rejected("unreadable", f"it cannot be read: {error.strerror}", unfinished=True)
+        if isinstance(consequence := unreadable(error), Unavailable):
+            raise consequence from error
+        return consequence
     if len(content) != file.bytes:
         return Rejected("still_changing", "its size changed while it was being read", unfinished=True)
     return content
@@ -125,9 +127,14 @@ def opened(file: WaitingFile, max_bytes: int) -> int:
     except FileNotFoundError:
         raise
     except OSError as error:
-        if error.errno in _SHORT_OF:
-            raise Unavailable(f"cannot read files: {error.strerror}") from error
-        raise Rejected("unreadable", f"it cannot be opened: {error.strerror}", unfinished=True) from error
+        raise unreadable(error) from error
+
+
+def unreadable(error: OSError) -> Rejected | Unavailable:
+    """The consequence of an error while a file is read: this machine is short of something, or the file is bad."""
+    if error.errno in _SHORT_OF:
+        return Unavailable(f"cannot read files: {error.strerror}")
+    return Rejected("unreadable", f"it cannot be read: {error.strerror}", unfinished=True)
 
 
 # --- move -------------------------------------------------------------------------------------

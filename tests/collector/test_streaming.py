@@ -1,10 +1,12 @@
 """Files of many records: tables that insert, upsert and replace; receipts; rejected records."""
 
+import errno
 import json
 import os
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from multimarket_async.domains import Located, RejectedRecord, Table
 from multimarket_async.errors import Rejected
@@ -289,3 +291,46 @@ async def test_a_large_file_of_one_feed_delays_no_small_one(site: Site) -> None:
     await collect(site)
     assert (len(site.stored()), site.archived()) == (12_001, ["large.json", "small.json"])
     assert seen.index(True) < 4
+
+
+# --- while MongoDB is away, and this machine is short of something -----------------------------
+
+
+async def test_bad_files_are_quarantined_while_mongodb_is_away(site: Site) -> None:
+    """Good ones wait, and are stored when it is back."""
+    put(site, "1.json", "1 a")
+    put(site, "2.json", "boom", at=1)
+    put(site, "3.json", "3 ?", at=2)
+    site.store.before = away
+    collector = site.collector(reader=lines, declared=MANY)
+    assert await collector.sweep() is False
+    assert (site.waiting(), site.quarantined()) == (["1.json"], {"2.json": "parser_failed", "3.json": "no_value"})
+    site.store.before = None
+    assert await collector.sweep() is True
+    assert (site.archived(), site.stored()) == (["1.json"], {"1": "a"})
+
+
+async def test_an_outage_is_logged_when_it_begins_and_ends(site: Site) -> None:
+    put(site, "1.json", "1 a")
+    site.store.before = away
+    collector = site.collector(reader=lines, declared=KEEP)
+    with capture_logs() as logs:
+        assert [await collector.sweep() for _ in range(3)] == [False] * 3
+        site.store.before = None
+        await collector.sweep()
+    assert [entry["event"] for entry in logs] == ["collection.interrupted", "collection.resumed", "file.collected"]
+
+
+async def test_out_of_file_descriptors_nothing_is_quarantined(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(site, "1.json", "1 a")
+    collector = site.collector(reader=lines, declared=KEEP)
+
+    def none_left(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as planted:
+        planted.setattr("multimarket_async.collector.opened.os.dup", none_left)
+        assert await collector.sweep() is False
+    assert (site.waiting(), site.quarantined()) == (["1.json"], {})
+    assert await collector.sweep() is True
+    assert site.archived() == ["1.json"]
