@@ -48,7 +48,7 @@ def _odd_names() -> Iterator[Case]:
 
 
 def _not_ours() -> Iterator[Case]:
-    for name in ("..json", ".json", "...json", ".hidden.json", "x.JSON", "x.json.part", "x.json ", "x.json~", "json"):
+    for name in ("..json", ".json", "...json", ".hidden.json", "x.json.part", "x.json ", "x.json~", "json"):
         yield Case(f"name {name}", good(name), LEFT, name=name)
 
 
