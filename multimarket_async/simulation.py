@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 
 STORED, DUPLICATE, SUPERSEDED = "stored", "duplicate", "superseded"  # the outcome of a valid file or record
+ACCEPTED = (STORED, DUPLICATE, SUPERSEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Delivery:
     expected: the outcome that it must have: "stored", "duplicate", or the code under which it is quarantined.
     fault: the fault injected on request; "" is none.
     follows: the name of the delivery of which this is a follow-up; "" where it is none.
-    records: their number in the file, whatever becomes of them.
+    records: their number in a file of a feed of many, whatever becomes of them; None: not stated.
     """
 
     name: str
@@ -23,7 +24,7 @@ class Delivery:
     expected: str = "stored"
     fault: str = ""
     follows: str = ""
-    records: int = 1
+    records: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

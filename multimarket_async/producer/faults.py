@@ -32,7 +32,8 @@ class Source:
         self._follow_ups = feed.simulate_follow_ups if settings.follow_ups else None
         self._corruptions = feed.corruptions or NO_CORRUPTIONS
         self._rates = _rates(settings.faults)
-        known = [DUPLICATE, TORN, *SHIFTS, *([CONFLICT, BAD, *self._corruptions.invalid] if feed.corruptions else [])]
+        bad = [BAD, *self._corruptions.invalid] if feed.corruptions else []
+        known = [DUPLICATE, TORN, *SHIFTS, *([CONFLICT] if feed.corruptions and _contradictable(feed) else []), *bad]
         for fault in self._rates:
             if fault not in known:
                 close = difflib.get_close_matches(fault, known, n=1)
@@ -80,6 +81,11 @@ class Source:
             if chance < 0:
                 return fault
         return ""
+
+
+def _contradictable(feed: Feed) -> bool:
+    """True where other content under a key rejects the file."""
+    return feed.table.mode == "insert" and (feed.records == "one" or feed.on_bad_record == "reject_file")
 
 
 def _rates(text: str) -> Mapping[str, float]:

@@ -174,14 +174,16 @@ def _totals(run: Run) -> Iterator[str]:
 
     Two people who see the same digest have delivered the same bytes.
     """
-    manifest, backfill = run.manifest, run.backfill
+    backfill = run.backfill
     made_of = ", ".join(f"{name} {value}" for name, value in backfill.made_of.items())
     dates = f"{backfill.period.earliest:%Y-%m-%d} to {backfill.period.latest:%Y-%m-%d}"
-    documents = f"{manifest.documents:,} documents in {backfill.files:,} files"
+    documents = f"{run.documents:,} documents in {backfill.files:,} files"
     yield f"{documents} of {made_of}, {dates}: digest {backfill.digest}"
     received, quarantined = run.gained(lambda files: files.received), run.quarantined.total()
-    sign = "=" if received == run.stored + run.duplicates + quarantined else "is not"
-    sums = f"{run.stored:,} stored + {run.duplicates:,} duplicate + {quarantined:,} in quarantine"
+    places = {"stored": run.stored, "duplicate": run.duplicates, "superseded": run.superseded}
+    places = {place: files for place, files in places.items() if files or place != "superseded"}
+    sign = "=" if received == sum(places.values()) + quarantined else "is not"
+    sums = " + ".join(f"{files:,} {place}" for place, files in {**places, "in quarantine": quarantined}.items())
     yield f"{received:,} received {sign} {sums}"
     if run.report.right:
         yield f"KPIs recomputed from the archived files agree to the cent (generation {run.report.generation})."

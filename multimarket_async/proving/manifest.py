@@ -34,7 +34,7 @@ class Manifest:
     domains: those whose KPIs the last line gives; of others the checker computes them from the archived files. It does
         so too where a domain has receipts: which of two versions is newer is decided by the times of their files.
     expected: number of delivered files by feed and outcome: "stored", "duplicate", "superseded" or a quarantine code;
-        documents: of records in new files; faults: by fault. kpis: expected rows by KPI, after the end.
+        documents: of those that become a new document, by feed; faults: by fault. kpis: expected rows by KPI, after the end.
     The last line is written if the context ends without an error.
     """
 
@@ -43,7 +43,7 @@ class Manifest:
         self.path = path
         self.expected: dict[str, Counter[str]] = defaultdict(Counter)
         self.faults: Counter[str] = Counter()
-        self.documents = 0
+        self.documents: Counter[str] = Counter()
         self.kpis: dict[str, list[Row]] = {}
         self._file = path.open("xb", buffering=0)  # a written line survives the end of this process
         self._digest = hashlib.sha256()
@@ -69,7 +69,7 @@ class Manifest:
                 self.expected[feed][delivery.expected] += 1
                 self.faults[delivery.fault] += 1
                 if delivery.expected == STORED:
-                    self.documents += 0 if delivery.follows else delivery.records
+                    self.documents[feed] += not delivery.follows
                     if feed in self._audits:
                         self._audits[feed].add(feed, delivery.name, delivery.content)
 
@@ -156,8 +156,7 @@ def _parsed(number: int, text: bytes, digest: str) -> dict[str, Any]:
 
 
 def _line(feed: str, delivery: Delivery, also: Sequence[str]) -> dict[str, Any]:
-    records = delivery.records if delivery.records != 1 else None
-    optional = {"fault": delivery.fault, "follows": delivery.follows, "also": list(also), "records": records}
+    optional = {"fault": delivery.fault, "follows": delivery.follows, "also": list(also), "records": delivery.records}
     return {
         "feed": feed,
         "name": delivery.name,

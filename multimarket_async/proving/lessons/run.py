@@ -21,7 +21,7 @@ from multimarket_async.proving.checker import check
 from multimarket_async.proving.manifest import recording
 from multimarket_async.readers.accounting import FeedFiles, counted, on_disk
 from multimarket_async.readers.verify import verify
-from multimarket_async.simulation import DUPLICATE, STORED
+from multimarket_async.simulation import ACCEPTED, STORED
 from multimarket_async.store import EmbeddedServer
 
 NOT_ALONE = (
@@ -205,10 +205,11 @@ class Run:
         self.expected = sum(self.manifest.expected.values(), Counter[str]())
         self.stored = self.gained(lambda files: files.stored)
         self.duplicates = self.gained(lambda files: files.duplicate)
+        self.superseded = self.gained(lambda files: files.superseded)
         before = sum((files.quarantined for files in self.before), Counter[str]())
         self.quarantined = sum((files.quarantined for files in self.report.feeds), Counter[str]()) - before
         self.waits = measured(self.waits_s, application.settings.latency_budget_s) or Latency(0, 0.0, 0.0, 0.0, 0)
-        self.expect("good files stored", self.stored, equals=self.expected[STORED])
+        self.expect("good files stored", self.gained(_accepted), equals=self._expected_good())
         self.expect("files that are not where they must be", self.comparison.wrong, equals=0)
         self.expect("files missing, at any scan", self.missing, equals=0)
         self.expect("files that still wait", sum(files.waiting for files in self.report.feeds), equals=0)
@@ -217,10 +218,25 @@ class Run:
         """The increase of a count since the run began, all feeds together."""
         return sum(map(count, self.report.feeds)) - sum(map(count, self.before))
 
+    def _expected_good(self) -> int:
+        """Files that had to be stored. In those with receipts nothing may be new: their order decides."""
+        good = 0
+        for feed, _ in self.application.feeds:
+            expected = self.manifest.expected[feed.name]
+            good += sum(expected[outcome] for outcome in (ACCEPTED if feed.has_receipts else (STORED,)))
+        return good
+
+    @property
+    def documents(self) -> int:
+        """New documents, or records where a file may have several."""
+        several = {feed.name for feed, _ in self.application.feeds if feed.has_receipts}
+        single = (number for feed, number in self.manifest.documents.items() if feed not in several)
+        return sum(single) + self.gained(lambda files: files.records.records if files.feed in several else 0)
+
     @property
     def bad(self) -> int:
         """Delivered files that had to be quarantined."""
-        return self.expected.total() - self.expected[STORED] - self.expected[DUPLICATE]
+        return self.expected.total() - sum(self.expected[outcome] for outcome in ACCEPTED)
 
     def expect(self, title: str, seen: Number, **bounds: Number) -> None:
         """Note what was seen beside what must be seen: equals, at_least or at_most a number."""
@@ -259,6 +275,10 @@ def own_server(application: Application) -> EmbeddedServer:
     if not application.server.owned:
         raise WrongSettings(NOT_ALONE)
     return application.server
+
+
+def _accepted(files: FeedFiles) -> int:
+    return files.stored if files.receipts is None else files.archived
 
 
 def _places(feeds: Iterable[FeedFiles]) -> Places:
