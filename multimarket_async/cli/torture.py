@@ -3,7 +3,7 @@
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,9 +69,8 @@ def _folder(loaded: Loaded) -> Path:
 
 
 def _print_round(done: Round) -> None:
-    counts = f"{done.received} received = {done.stored} stored + {done.duplicates} duplicate"
-    injected, quarantined = ", ".join(done.injected) or "no faults", done.quarantined.total()
-    typer.echo(f"round {done.number}: {counts} + {quarantined} in quarantine, {done.seconds:.1f} s: {injected}")
+    counts, injected = _sums(_total([done])), ", ".join(done.injected) or "no faults"
+    typer.echo(f"round {done.number}: {counts}, {done.seconds:.1f} s: {injected}")
     for line in _evidence(done.violations, done.folder):
         typer.echo(line)
 
@@ -90,20 +89,25 @@ def _evidence(violations: Sequence[str], folder: Path) -> Iterator[str]:
 def _summary(rounds: Sequence[Round], seed: int) -> list[str]:
     total = _total(rounds)
     injected = ", ".join(f"{times} {name}" for name, times in total["injected"].items())
-    sums = "{received:,} received = {stored:,} stored + {duplicates:,} duplicate + {quarantined:,} in quarantine"
     broken = [str(done.number) for done in rounds if done.violations]
     replay = f"torture --seed {seed} --rounds 1 --first-round"
     return [
         f"{len(rounds)} rounds of seed {seed} in {total['seconds']:.0f} s; injected: {injected}",
-        f"{sums.format(**total)}; {total['generations']:,} KPI generations",
+        f"{_sums(total)}; {total['generations']:,} KPI generations",
         f"WRONG in round {', '.join(broken)}; to replay: {replay} {broken[0]}"
         if broken
         else "Right: no promise was broken.",
     ]
 
 
+def _sums(total: Mapping[str, Any]) -> str:
+    superseded = f" + {total['superseded']:,} superseded" if total["superseded"] else ""
+    counts = f"{total['received']:,} received = {total['stored']:,} stored + {total['duplicates']:,} duplicate"
+    return f"{counts}{superseded} + {total['quarantined']:,} in quarantine"
+
+
 def _total(rounds: Sequence[Round]) -> dict[str, Any]:
-    names = ("received", "stored", "duplicates", "generations", "seconds")
+    names = ("received", "stored", "duplicates", "superseded", "generations", "seconds")
     return {
         **{name: sum(getattr(done, name) for done in rounds) for name in names},
         "quarantined": sum(done.quarantined.total() for done in rounds),

@@ -32,6 +32,7 @@ class Round:
     received: int = 0
     stored: int = 0
     duplicates: int = 0
+    superseded: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
     generations: int = 0
     seconds: float = 0.0
@@ -99,6 +100,7 @@ async def _run(application: Application, load: Sequence[Planned], faults: Nemesi
     for files in feeds:
         done.stored += files.stored
         done.duplicates += files.duplicate
+        done.superseded += files.superseded
         done.quarantined += files.quarantined
 
 
