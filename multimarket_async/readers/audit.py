@@ -4,7 +4,7 @@ import json
 import tempfile
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache, cached_property
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from multimarket_async.domains import Document, LoadedDomain, Received, Row
+from multimarket_async.domains import Document, Kpi, LoadedDomain, Received, Row
+from multimarket_async.errors import OperationFailed
 
 if TYPE_CHECKING:
     import duckdb
@@ -116,7 +117,11 @@ class Audit:
 
     def rows(self) -> dict[str, list[Row]]:
         """The rows of each KPI that declares a check, by its name, as they must be published."""
-        return {kpi.name: list(self._query(kpi.check)) for kpi in self._kpis if kpi.check}
+        return {kpi.name: self.rows_of(kpi) for kpi in self._kpis if kpi.check}
+
+    def rows_of(self, kpi: Kpi) -> list[Row]:
+        """The rows of a KPI by its check. Raises OperationFailed."""
+        return list(self._query(kpi.check))
 
     def documents(self) -> Iterator[tuple[str, Document]]:
         """The key and the document that must be stored, without `ingestion`, in the order of the keys."""
@@ -132,17 +137,23 @@ class Audit:
         counts = self._query("SELECT feed, count(DISTINCT record) AS records FROM records GROUP BY feed")
         return {row["feed"]: row["records"] for row in counts}
 
-    def _query(self, select: str) -> Iterator[Row]:
-        """The rows of a query over the domain's tables, which the first one creates from the received files."""
-        if not self._loaded:
+    def load(self) -> None:
+        """Create the domain's tables from the received files. Raises OperationFailed."""
+        with _explained():
             self._flush()
             self._load_files()
             self._database.execute(self._received.tables)
-            self._loaded = True
-        result = self._database.cursor().execute(select)
-        names = [column[0] for column in result.description or ()]
-        while rows := result.fetchmany(1000):
-            yield from (dict(zip(names, map(_plain, row), strict=True)) for row in rows)
+        self._loaded = True
+
+    def _query(self, select: str) -> Iterator[Row]:
+        """The rows of a query over the domain's tables, which the first one creates."""
+        if not self._loaded:
+            self.load()
+        with _explained():
+            result = self._database.cursor().execute(select)
+            names = [column[0] for column in result.description or ()]
+            while rows := result.fetchmany(1000):
+                yield from (dict(zip(names, map(_plain, row), strict=True)) for row in rows)
 
     def _load_files(self) -> None:
         """A variable and a table for each feed with receipts; see `Received`."""
@@ -175,6 +186,17 @@ def _csv_table(feed: str, columns: Sequence[str], delimiter: str, has_files: boo
 CREATE TABLE "{feed}" AS SELECT {names}, version, row_number() OVER () AS "row"
 FROM read_csv(getvariable('{feed}'), {options}, null_padding=true, strict_mode=false) rows JOIN files ON path = filename
 """  # noqa: S608 - names that a domain declares
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raises OperationFailed where a domain's SQL fails."""
+    import duckdb  # noqa: PLC0415 - 13 MB that only a command that verifies pays
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise OperationFailed(f"its SQL fails on the archived files: {' '.join(str(error).split())}") from error
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """verify: right when right, and every kind of wrong is found and named."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +203,32 @@ def test_a_row_too_many_and_a_column_too_many_are_told() -> None:
         "k: 2 rows published, the archived files give 1",
         "k row 1: b 5 instead of None",
     ]
+
+
+def with_wrong_sql(world: World, **wrong: str) -> World:
+    """Its first KPI or its tables checked with SQL that DuckDB refuses."""
+    first, *others = world.domain.kpis
+    received = world.domain.received
+    assert received
+    broken = replace(world.domain, kpis=(replace(first, check=wrong.get("check", first.check)), *others))
+    return replace(
+        world, domain=replace(broken, received=replace(received, tables=wrong.get("tables", received.tables)))
+    )
+
+
+async def test_a_check_that_fails_is_a_difference_and_the_others_are_compared(
+    world: World, database: "Database[Any]"
+) -> None:
+    """A mistake in the SQL of one KPI hides no other difference."""
+    database[GENERATIONS].update_one({}, {"$set": {"kpis.top_products.rows.0.quantity": Int64(7)}})
+    report = await with_wrong_sql(world, check="SELECT nothing FROM commandes").verify()
+    first = world.domain.kpis[0].name
+    assert [difference.split(":")[0].split(" row")[0] for difference in report.differences] == [first, "top_products"]
+    assert 'Referenced column "nothing" not found' in report.differences[0]
+
+
+async def test_tables_that_fail_are_one_difference(world: World) -> None:
+    """And no file is missing for it."""
+    report = await with_wrong_sql(world, tables="CREATE TABLE commandes").verify()
+    [difference] = report.differences
+    assert difference.startswith("orders: its SQL fails on the archived files: Parser Error: ")
