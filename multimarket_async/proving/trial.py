@@ -18,7 +18,7 @@ from multimarket_async.domains import Document, Feed, IncomingFile, LoadedDomain
 from multimarket_async.landing import Landing
 from multimarket_async.producer.faults import CONFLICT, Source
 from multimarket_async.readers.accounting import FeedFiles, counted
-from multimarket_async.readers.verify import Report, verify
+from multimarket_async.readers.verify import Report, different_rows, verify
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED, Delivery
 from multimarket_async.snapshots import Generation, Snapshotter
@@ -222,6 +222,12 @@ def differences(before: Documents, after: Documents) -> list[str]:
         if documents.get(key) != after[table].get(key)
     )
     return list(islice(different, SHOWN))
+
+
+def changed_rows(before: Mapping[str, list[Row]], after: Mapping[str, list[Row]]) -> Iterator[str]:
+    """A sentence for each row of a KPI that is not the same."""
+    for name, rows in before.items():
+        yield from different_rows(name, rows, after[name], "before there were")
 
 
 def without_origin(value: Any) -> Any:
