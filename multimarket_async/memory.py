@@ -1,10 +1,12 @@
-"""Settings of glibc's allocator."""
+"""Settings of glibc's allocator and of Python's collector of cycles."""
 
 import ctypes
+import gc
 import sys
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # <malloc.h>
 MMAP_FROM_BYTES = 256 << 10
+CONTAINERS_BETWEEN_COLLECTIONS = 50_000
 
 
 def keep_one_small_heap() -> None:
@@ -19,3 +21,12 @@ def keep_one_small_heap() -> None:
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(M_MMAP_THRESHOLD, MMAP_FROM_BYTES)
         mallopt(M_ARENA_MAX, 1)
+
+
+def collect_cycles_less_often() -> None:
+    """Look for cycles after so many new containers, instead of after 700.
+
+    A chunk of records is some ten thousand containers without a cycle, all of which are looked at again and again
+    while it is read: a tenth of the time of reading it.
+    """
+    gc.set_threshold(CONTAINERS_BETWEEN_COLLECTIONS)

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import Document, Feed, FollowUp, IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.landing import unreadable
-from multimarket_async.store import Encoded, Receipt, RecordCounts, digest_of, encode_record, receipt_id
+from multimarket_async.store import Encoded, Receipt, RecordCounts, RecordEncoder, digest_of, receipt_id
 
 CHUNK_RECORDS, CHUNK_BYTES = 2_000, 2 << 20
 SLICE_RECORDS = 10_000
@@ -57,6 +59,7 @@ class RecordFile:
         self.version = file_version(identity.written_ns, identity.sha256)
         self._open = opener
         self._now = now
+        self._encoder = RecordEncoder(feed.name, self.receipt, now)
 
     def receipted(self, outcome: str, counts: RecordCounts) -> Receipt:
         """The receipt of this file."""
@@ -79,25 +82,24 @@ class RecordFile:
         """Every record, encoded. Raises Rejected."""
         chunk, size = Chunk([], [], []), 0
         for number, record in enumerate(self.records(), start=1):
-            size += self._add(chunk, number, record)
-            if len(chunk.documents) + len(chunk.rejected) >= CHUNK_RECORDS or size >= CHUNK_BYTES:
+            if isinstance(record, RejectedRecord):
+                chunk.rejected.append(record)
+                size += len(record.raw)
+            else:
+                size += self._add(chunk, number, record if isinstance(record, Located) else Located(record, number, ""))
+            if size >= CHUNK_BYTES or len(chunk.places) + len(chunk.rejected) >= CHUNK_RECORDS:
                 yield chunk
                 chunk, size = Chunk([], [], []), 0
         yield chunk
 
     def slices(self) -> Generator[Chunk]:
         """An empty chunk after every so many records: all of it is read, and nothing encoded. Raises Rejected."""
-        for number, _ in enumerate(self.records(), start=1):
-            if number % SLICE_RECORDS == 0:
-                yield Chunk([], [], [])
-        yield Chunk([], [], [])
+        records = self.records()
+        while deque(islice(records, SLICE_RECORDS), maxlen=1):
+            yield Chunk([], [], [])
 
-    def _add(self, chunk: Chunk, number: int, record: Record) -> int:
+    def _add(self, chunk: Chunk, number: int, place: Located) -> int:
         """Encode a record into a chunk; its bytes."""
-        if isinstance(record, RejectedRecord):
-            chunk.rejected.append(record)
-            return len(record.raw)
-        place = record if isinstance(record, Located) else Located(record, number, "")
         try:
             encoded = self._encoded(number, place.record)
         except Rejected as rejected:
@@ -108,19 +110,21 @@ class RecordFile:
         return len(encoded.bson.raw) if isinstance(encoded, Encoded) else 0
 
     def _encoded(self, number: int, record: Document | FollowUp) -> Encoded | EncodedFollowUp:
-        source = {"feed": self.feed.name, "receipt": self.receipt, "record": number, "ingested_at": self._now}
         if isinstance(record, FollowUp):
-            digest = digest_of(record.event)
-            return EncodedFollowUp(record.key, digest, {**record.event, "ingestion": {**source, "digest": digest}})
+            return self._followed_up(number, record)
+        table = self.feed.table
         try:
-            source["partition"] = self.feed.table.partition(record)
-            if self.feed.table.mode != "insert":
-                source["version"] = self._version(number, record)
-            return encode_record(record, source)
+            version = None if table.mode == "insert" else self._version(number, record)
+            return self._encoder.encoded(record, number, table.partition(record), version)
         except Rejected:
             raise
         except Exception as error:
             raise Rejected("parser_failed", f"the domain failed on it: {error!r}") from error
+
+    def _followed_up(self, number: int, record: FollowUp) -> EncodedFollowUp:
+        digest = digest_of(record.event)
+        source = {"feed": self.feed.name, "receipt": self.receipt, "record": number, "ingested_at": self._now}
+        return EncodedFollowUp(record.key, digest, {**record.event, "ingestion": {**source, "digest": digest}})
 
     def _version(self, number: int, record: Document) -> Any:
         version = self.feed.table.version

@@ -1,6 +1,6 @@
 """The check of a file before anything of it is stored: where it is stored as a whole or not at all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from multimarket_async.collector.filing import conflict
@@ -21,13 +21,17 @@ class Check:
     def __init__(self, opened: OpenedFile, store: Store | None) -> None:
         self._opened = opened
         self._store = store
-        self.whole = opened.feed.on_bad_record == "reject_file"
-        self._insert = self.whole and opened.feed.table.mode == "insert"
+        self._whole = opened.feed.on_bad_record == "reject_file"
+        self._insert = self._whole and opened.feed.table.mode == "insert"
         self._keys = KeyDigests()
+
+    def chunks(self) -> Generator[Chunk]:
+        """The chunks to check: nothing is encoded that need not be."""
+        return self._opened.chunks() if self._whole else self._opened.slices()
 
     async def take(self, chunk: Chunk) -> None:
         """Check a chunk: its records are good, and contradict no stored one."""
-        if self.whole and chunk.rejected:
+        if self._whole and chunk.rejected:
             raise whole_file(chunk.rejected)
         if self._insert:
             self._keys.add(chunk.documents)

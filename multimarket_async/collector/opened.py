@@ -17,7 +17,7 @@ class OpenedFile(RecordFile):
     """
 
     def __init__(self, feed: Feed, file: WaitingFile, max_bytes: int, now: datetime) -> None:
-        self._file = file
+        self.file = file
         self._descriptor = opened(file, max_bytes)
         try:
             sha256 = self._digest()
@@ -37,7 +37,7 @@ class OpenedFile(RecordFile):
     def is_changed(self) -> bool:
         """True if it was written to since it was looked at."""
         status = os.fstat(self._descriptor)
-        return (status.st_size, status.st_mtime_ns) != (self._file.bytes, self._file.written_ns)
+        return (status.st_size, status.st_mtime_ns) != (self.file.bytes, self.file.written_ns)
 
     def _stream(self) -> BinaryIO:
         os.lseek(self._descriptor, 0, os.SEEK_SET)  # copies of a descriptor share their place

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing, closing, nullcontext
+from functools import partial
 
 import structlog
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog
 from multimarket_async.collector.checking import Check
+from multimarket_async.collector.chunks import Stopped, Stored, in_order, read_ahead
 from multimarket_async.collector.filing import Filing, record_disposition
 from multimarket_async.collector.opened import OpenedFile, still_changing
 from multimarket_async.collector.outage import Outage
@@ -23,7 +25,7 @@ from multimarket_async.landing import Landing, RejectsWriter, WaitingFile
 from multimarket_async.records import Chunk, rejected_record, whole_file
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
-from multimarket_async.store import CHANGED, Receipt, Receipts, RecordCounts, Replaced, Store
+from multimarket_async.store import CHANGED, Inserted, Receipt, Receipts, RecordCounts, Replaced, Store
 
 log = structlog.get_logger()
 
@@ -32,10 +34,6 @@ GZIP_RATIO = 20  # what a compressed file holds, at a guess
 LARGE_AT_A_TIME = 2
 MOST_REASONS = 20
 REJECTED, REPLACED = "rejected", "replaced"  # as in RecordCounts
-
-
-class Stopped(Exception):
-    """Collecting was stopped in the middle of a file, which is taken up again at the next start."""
 
 
 class Streaming:
@@ -64,7 +62,7 @@ class Streaming:
         self._outage = outage
         self._filing = filing
         self._moving = moving
-        self._reading = ThreadPoolExecutor(1, "records")
+        self._reading, self._reading_large = ThreadPoolExecutor(1, "records"), ThreadPoolExecutor(1, "large")
         self._large = asyncio.Semaphore(LARGE_AT_A_TIME)
         self._settings = settings
         self._clock = clock
@@ -122,7 +120,7 @@ class Streaming:
         """Work on a file; if it is rejected meanwhile, it is quarantined."""
         limit, sha256 = backlog.feed.max_file_bytes or self._settings.max_file_bytes, None
         try:
-            opened = await in_thread(self._reading, OpenedFile, backlog.feed, file, limit, self._clock.now())
+            opened = await in_thread(self._thread(file), OpenedFile, backlog.feed, file, limit, self._clock.now())
             sha256 = opened.identity.sha256
             with closing(opened):
                 await work(opened)
@@ -161,10 +159,10 @@ class Streaming:
 
     async def _check(self, check: Check, opened: OpenedFile, enough: Callable[[], bool]) -> None:
         """Read all of a file before anything of it is stored. Raises Rejected."""
-        async with aclosing(self._each(opened.chunks() if check.whole else opened.slices(), enough)) as chunks:
+        async with aclosing(read_ahead(check.chunks(), self._thread(opened.file), enough)) as chunks:
             async for chunk in chunks:
                 await check.take(chunk)
-        await in_thread(self._reading, check.end)
+        await in_thread(self._thread(opened.file), check.end)
 
     async def _store_records(
         self, opened: OpenedFile, rejects: RejectsWriter, enough: Callable[[], bool]
@@ -176,49 +174,37 @@ class Streaming:
         table, counts, first = opened.feed.table, RecordCounts(), list[RejectedRecord]()
         outdated = table.mode == "replace" and await self._writer.newest_file(table) > opened.version
         try:
-            async with aclosing(self._each(opened.chunks(), enough)) as chunks:
-                async for chunk in chunks:
-                    outcomes, bad = _outdated(chunk) if outdated else await self._store_chunk(opened, chunk)
-                    bad = [*chunk.rejected, *bad]
-                    counts = counts.plus(outcomes + Counter({REJECTED: len(bad)}))
-                    first += bad[: MOST_REASONS - len(first)]
-                    await in_thread(self._moving, _list, rejects, bad)
+            async with aclosing(read_ahead(opened.chunks(), self._thread(opened.file), enough)) as chunks:
+                store = _outdated if outdated else partial(self._store_chunk, opened.feed)
+                async with aclosing(in_order(chunks, store)) as stored:
+                    async for outcomes, bad in stored:
+                        counts = counts.plus(outcomes + Counter({REJECTED: len(bad)}))
+                        first += bad[: MOST_REASONS - len(first)]
+                        await in_thread(self._moving, _list, rejects, bad)
         except Rejected as rejected:  # it could be read a moment ago
             return counts, rejected
         if counts.rejected == counts.records > 0:
             raise whole_file(first)
         return counts, still_changing() if opened.is_changed() else None
 
-    async def _store_chunk(self, opened: OpenedFile, chunk: Chunk) -> tuple[Counter[str], list[RejectedRecord]]:
-        """Store a chunk; the outcomes of the stored records, and the records that could not be stored."""
-        outcomes, bad = Counter[str](), list[RejectedRecord]()
-        found = await self._writer.write(opened.feed, chunk.documents)
+    async def _store_chunk(self, feed: Feed, chunk: Chunk) -> Stored:
+        outcomes, bad = Counter[str](), list(chunk.rejected)
+        found = await self._writer.write(feed, chunk.documents)
         self._outage.end()
+        if found.count(Inserted()) == len(found):
+            return Stored(Counter({STORED: len(found)}), bad)
         for document, place, outcome in zip(chunk.documents, chunk.places, found, strict=True):
-            disposed = record_disposition(opened.feed.table, document, outcome)
+            disposed = record_disposition(feed.table, document, outcome)
             if isinstance(disposed, Rejected):
                 bad.append(rejected_record(place, disposed))
             else:
                 outcomes[disposed] += 1
                 outcomes[REPLACED] += isinstance(outcome, Replaced)
-        return outcomes, bad
+        return Stored(outcomes, bad)
 
-    async def _each(self, chunks: Generator[Chunk], enough: Callable[[], bool]) -> AsyncGenerator[Chunk]:
-        """The chunks of a file; the next one is read while one is worked on. Raises Rejected, Stopped."""
-        reading = self._read(chunks)
-        try:
-            while chunk := await reading:
-                if enough():
-                    raise Stopped
-                reading = self._read(chunks)
-                yield chunk
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
-            await in_thread(self._reading, chunks.close)
-
-    def _read(self, chunks: Generator[Chunk]) -> asyncio.Task[Chunk | None]:
-        return asyncio.create_task(in_thread(self._reading, next, chunks, None))
+    def _thread(self, file: WaitingFile) -> Executor:
+        """The thread that reads a file: a small one does not wait for a chunk of a large one."""
+        return self._reading if _is_small(file) else self._reading_large
 
 
 def _list(rejects: RejectsWriter, bad: Iterable[RejectedRecord]) -> None:
@@ -226,9 +212,9 @@ def _list(rejects: RejectsWriter, bad: Iterable[RejectedRecord]) -> None:
         rejects.add(record)
 
 
-def _outdated(chunk: Chunk) -> tuple[Counter[str], list[RejectedRecord]]:
+async def _outdated(chunk: Chunk) -> Stored:
     """All records of a chunk are superseded: a newer file is the whole table."""
-    return Counter({SUPERSEDED: len(chunk.documents)}), []
+    return Stored(Counter({SUPERSEDED: len(chunk.documents)}), chunk.rejected)
 
 
 def file_outcome(counts: RecordCounts) -> str:

@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import bson
@@ -22,6 +24,10 @@ MAX_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit; one larger document wo
 MAX_DEPTH = 180  # a message nested over 200 levels is refused whole; the message itself adds some
 DIGEST_CHARS = 32  # of a record's SHA-256: 128 bits, as there may be millions of them
 MIN_BYTES_PER_LEVEL = 8  # type, a name of one character, two zero bytes, the length
+REMEMBERED_PARTITIONS = 4096
+# Starts of BSON elements, each its type and its name: https://bsonspec.org/spec.html
+_INGESTION, _INT32_RECORD, INT32 = b"\x03ingestion\0", b"\x10record\0", 1 << 31
+_DIGEST = b"\x02digest\0" + (DIGEST_CHARS + 1).to_bytes(4, "little")
 
 
 class Encoded(NamedTuple):
@@ -92,17 +98,34 @@ def encode(document: Document) -> Encoded:
     return Encoded(document["_id"], compared_by(ingestion), RawBSONDocument(_bson(document)), partition)
 
 
-def encode_record(document: Document, ingestion: Document) -> Encoded:
-    """Encode a record of many in a file; `ingestion` gets its digest. Raises Rejected where BSON cannot hold it."""
-    content = _bson(document)
-    digest = hashlib.sha256(content).hexdigest()[:DIGEST_CHARS]
-    ingestion["digest"] = digest
-    added = bson.encode({"ingestion": ingestion})
-    # A BSON document is its length (4 bytes), its elements, and a zero byte: https://bsonspec.org/spec.html
-    whole = (len(content) + len(added) - 5).to_bytes(4, "little") + content[4:-1] + added[4:]
-    origin = ingestion["receipt"], ingestion["record"]
-    partition, version = ingestion["partition"], ingestion.get("version")
-    return Encoded(document["_id"], digest, RawBSONDocument(whole), partition, version, origin)
+class RecordEncoder:
+    """Encodes the records of one file, whose `ingestion` is alike but for number, partition, version and digest.
+
+    So it is put together from BSON elements: to encode it anew for each record takes longer than the record itself.
+    """
+
+    def __init__(self, feed: str, receipt: str, ingested_at: datetime) -> None:
+        self._receipt = receipt
+        self._start = _elements({"feed": feed, "receipt": receipt, "ingested_at": ingested_at})
+        self._partitions = lru_cache(REMEMBERED_PARTITIONS)(lambda name: _elements({"partition": name}))
+
+    def encoded(self, document: Document, number: int, partition: str, version: Any = None) -> Encoded:
+        """A document with its source. number: of the record in its file. Raises Rejected where BSON cannot hold it."""
+        content = _bson(document)
+        digest = hashlib.sha256(content).hexdigest()[:DIGEST_CHARS]
+        record = _INT32_RECORD + number.to_bytes(4, "little") if number < INT32 else _elements({"record": number})
+        versioned = b"" if version is None else _elements({"version": version})
+        sha256 = _DIGEST + digest.encode() + b"\0"
+        ingestion = b"".join((self._start, record, self._partitions(partition), versioned, sha256))
+        length = len(content) + len(_INGESTION) + len(ingestion) + 5
+        whole = (length.to_bytes(4, "little"), content[4:-1], _INGESTION, (len(ingestion) + 5).to_bytes(4, "little"))
+        document_bson = RawBSONDocument(b"".join((*whole, ingestion, b"\0\0")))
+        return Encoded(document["_id"], digest, document_bson, partition, version, (self._receipt, number))
+
+
+def _elements(document: Document) -> bytes:
+    """The elements of a BSON document, which is its length (4 bytes), its elements, and a zero byte."""
+    return bson.encode(document)[4:-1]
 
 
 def is_newer(document: Encoded, stored: Exists) -> bool:

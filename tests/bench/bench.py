@@ -7,6 +7,7 @@ import burst
 import drivers
 import idle
 import latency
+import records
 import scale
 import simulator
 import start
@@ -14,7 +15,9 @@ from ground import console, ground
 from results import FILE, Row, table, write
 from rich.console import Console
 
-MEASURES = {module.MEASURE: module.measure for module in (simulator, burst, drivers, latency, scale, idle, start)}
+MEASURES = {
+    module.MEASURE: module.measure for module in (simulator, burst, records, drivers, latency, scale, idle, start)
+}
 
 
 def main(words: list[str]) -> None:

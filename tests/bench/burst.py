@@ -8,32 +8,19 @@ can be counted. CPU is that of the process, without mongod, whose work does not 
 
 import json
 import shutil
-import subprocess
-import sys
-import time
-import venv
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 
 from alone import alone
-from ground import HERE, Ground, console, cpu_s, process, wait_for_orders
-from results import ROOT, Row, ratios
+from ground import Ground, console
+from results import Row, ratios
 from rich.progress import track
+from turns import Run, ours, pathway, timed
 
 MEASURE = "burst"
 PER_CHANNEL, PAIRS = 6_667, 5
 QUICK_PER_CHANNEL, QUICK_PAIRS = 500, 2
 COLLECTOR, FLOOR, PATHWAY = "collector", "floor", "pathway"
-PATHWAY_HOME = ROOT / "build" / "pathway"
-
-
-@dataclass(frozen=True)
-class Run:
-    """files_s: files a second. cpu_us: processor time a file, microseconds."""
-
-    files_s: float
-    cpu_us: float
 
 
 def measure(found: Ground, *, quick: bool) -> list[Row]:
@@ -54,34 +41,20 @@ def measure(found: Ground, *, quick: bool) -> list[Row]:
 def collector_run(found: Ground, data_dir: Path, database: str) -> Run:
     """All that waits in this folder, collected into this database."""
     files = sum(1 for _ in data_dir.glob("sources/*/*.json"))
-    return _timed(found, [sys.executable, "collecting.py", data_dir, found.uri, database, files], files)
+    return timed(ours("collecting.py", data_dir, found.uri, database, files), files)
 
 
 def _floor_run(found: Ground, pair: int, per_channel: int) -> Run:
     data_dir, files = found.received(f"floor_{pair}", per_channel), 3 * per_channel
-    words = [sys.executable, "bare_loop.py", data_dir, found.uri, data_dir.name, files, f"ours_{pair}"]
-    return _timed(found, words, files)
+    return timed(ours("bare_loop.py", data_dir, found.uri, data_dir.name, files, f"ours_{pair}"), files)
 
 
 def _pathway_run(found: Ground, python: Path, pair: int, per_channel: int) -> Run:
     lines, data_dir = _on_one_line(found, per_channel), found.folder / f"pathway_{pair}"
     data_dir.mkdir()
     (data_dir / "sources").symlink_to(lines)
-    words = [python, "pathway_peer.py", data_dir, found.uri, data_dir.name]
-    return _timed(found, words, 3 * per_channel, counted_in=data_dir.name)
-
-
-def _timed(found: Ground, words: list[object], files: int, counted_in: str | None = None) -> Run:
-    program, script, *arguments = map(str, words)
-    with process([program, str(HERE / script), *arguments]) as child:
-        assert child.stdin
-        assert child.stdout
-        assert child.stdout.readline() == "ready\n", f"{script} did not get ready"
-        cpu, began = cpu_s(child.pid), time.monotonic()
-        child.stdin.write("\n")
-        child.stdin.flush()
-        ended = wait_for_orders(found, counted_in, files) if counted_in else float(child.stdout.readline())
-        return Run(files / (ended - began), (cpu_s(child.pid) - cpu) / files * 1e6)
+    words: list[object] = [python, "pathway_peer.py", data_dir, found.uri, data_dir.name]
+    return timed(words, 3 * per_channel, found.client[data_dir.name].commandes)
 
 
 def _on_one_line(found: Ground, per_channel: int) -> Path:
@@ -95,25 +68,8 @@ def _on_one_line(found: Ground, per_channel: int) -> Path:
     return lines
 
 
-def pathway() -> Path | None:
-    """A Python that has Pathway, installed now if need be; None, and a line that says so, where it cannot be had."""
-    python = PATHWAY_HOME / "bin" / "python"
-    if python.exists() and _succeeds(python, "-c", "import pathway"):
-        return python
-    console.print(f"installing pathway into {PATHWAY_HOME} (1.6 GB), once")
-    venv.create(PATHWAY_HOME, with_pip=True, clear=True)
-    if _succeeds(python, "-m", "pip", "install", "pathway") and _succeeds(python, "-c", "import pathway"):
-        return python
-    console.print("pathway is left out: it cannot be installed here")
-    return None
-
-
-def _succeeds(*words: str | Path) -> bool:
-    return subprocess.run(words, capture_output=True, check=False).returncode == 0
-
-
 def _rows(runs: dict[str, list[Run]]) -> list[Row]:
-    rates = {name: [run.files_s for run in of] for name, of in runs.items()}
+    rates = {name: [run.rate_s for run in of] for name, of in runs.items()}
     rows = [Row(MEASURE, name, "files/s", of) for name, of in rates.items()]
     rows += [Row(MEASURE, f"{name}, CPU", "µs/file", [run.cpu_us for run in of]) for name, of in runs.items()]
     rows.append(ratios(MEASURE, "collector : floor", rates[COLLECTOR], rates[FLOOR], 0.9))

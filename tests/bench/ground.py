@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pymongo
+from pymongo.collection import Collection
 from rich.console import Console
 
 from multimarket_async import app, logs
@@ -124,11 +125,11 @@ def resident_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def wait_for_orders(found: Ground, database: str, orders: int, within_s: float = 300) -> float:
-    """When (monotonic clock) so many orders were stored. Raises TimeoutError."""
-    collection, deadline = found.client[database].commandes, time.monotonic() + within_s
-    while collection.estimated_document_count() < orders:
+def wait_for_documents(collection: Collection[Any], number: int, within_s: float = 300) -> float:
+    """When (monotonic clock) so many documents were stored. Raises TimeoutError."""
+    deadline = time.monotonic() + within_s
+    while collection.estimated_document_count() < number:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{database}: fewer than {orders} orders within {within_s} s")
+            raise TimeoutError(f"{collection.full_name}: fewer than {number} documents within {within_s} s")
         time.sleep(0.005)
     return time.monotonic()

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from alone import alone
-from ground import Ground, console, cpu_s, resident_mb, wait_for_orders
+from ground import Ground, console, cpu_s, resident_mb, wait_for_documents
 from results import Row
 from rich.progress import track
 
@@ -46,7 +46,7 @@ def _through(found: Ground, data_dir: Path, per_channel: int) -> None:
     before = found.client[MEASURE].commandes.estimated_document_count()
     produce = [*found.command("produce", data_dir), "--orders-per-channel", str(per_channel)]
     subprocess.run(produce, check=True, stdout=subprocess.DEVNULL)
-    wait_for_orders(found, MEASURE, before + 3 * per_channel)
+    wait_for_documents(found.client[MEASURE].commandes, before + 3 * per_channel)
 
 
 if __name__ == "__main__":

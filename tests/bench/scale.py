@@ -48,7 +48,7 @@ def _run(found: Ground, size: int, per_channel: int) -> float:
     data_dir, commandes = found.folder / _name(size), found.client[_name(size)].commandes
     shutil.rmtree(data_dir / "sources", ignore_errors=True)
     found.received(data_dir.name, per_channel)
-    rate = collector_run(found, data_dir, _name(size)).files_s
+    rate = collector_run(found, data_dir, _name(size)).rate_s
     for canal in CHANNELS.values():  # those of the simulator's first seed
         commandes.delete_many({"_id": {"$gte": f"{canal}:1", "$lt": f"{canal}:2"}})
     for file in found.orders(per_channel).glob("*/*.json"):
