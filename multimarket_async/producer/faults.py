@@ -33,7 +33,7 @@ class Source:
         self._corruptions = feed.corruptions or NO_CORRUPTIONS
         self._rates = _rates(settings.faults)
         bad = [BAD, *self._corruptions.invalid] if feed.corruptions else []
-        known = [DUPLICATE, TORN, *SHIFTS, *([CONFLICT] if feed.corruptions and _contradictable(feed) else []), *bad]
+        known = [DUPLICATE, TORN, *SHIFTS, *([CONFLICT] if feed.corruptions and contradictable(feed) else []), *bad]
         for fault in self._rates:
             if fault not in known:
                 close = difflib.get_close_matches(fault, known, n=1)
@@ -83,7 +83,7 @@ class Source:
         return ""
 
 
-def _contradictable(feed: Feed) -> bool:
+def contradictable(feed: Feed) -> bool:
     """True where other content under a key rejects the file."""
     return feed.table.mode == "insert" and (feed.records == "one" or feed.on_bad_record == "reject_file")
 

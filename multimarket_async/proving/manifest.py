@@ -34,7 +34,7 @@ class Manifest:
     domains: those whose KPIs the last line gives; of others the checker computes them from the archived files. It does
         so too where a domain has receipts: which of two versions is newer is decided by the times of their files.
     expected: number of delivered files by feed and outcome: "stored", "duplicate", "superseded" or a quarantine code;
-        documents: of those that become a new document, by feed; faults: by fault. kpis: expected rows by KPI, after the end.
+        documents: of those that become a new document, by feed; faults: by fault. kpis: expected rows, at the end.
     The last line is written if the context ends without an error.
     """
 

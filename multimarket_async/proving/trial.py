@@ -16,7 +16,7 @@ from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
 from multimarket_async.domains import Document, Feed, IncomingFile, LoadedDomain, Row
 from multimarket_async.landing import Landing
-from multimarket_async.producer.faults import CONFLICT, Source
+from multimarket_async.producer.faults import CONFLICT, Source, contradictable
 from multimarket_async.readers.accounting import FeedFiles, counted
 from multimarket_async.readers.verify import Report, different_rows, verify
 from multimarket_async.settings import Settings
@@ -69,7 +69,9 @@ def load_of(domain: LoadedDomain, samples: Samples, *, contradicted: bool = Fals
 
 
 def _simulated(feed: Feed, contradicted: bool) -> Iterator[Delivery]:
-    faults = FAULTS + (INVALID + (CONTRADICTED if contradicted else "") if feed.corruptions else "")
+    faults = FAULTS
+    if feed.corruptions:
+        faults += INVALID + (CONTRADICTED if contradicted and contradictable(feed) else "")
     source = Source(feed, Settings.model_validate({"faults": faults, "follow_ups": True}))
     for number in range(FILES):
         delivery, later = source.deliveries(number, EARLIEST, LATEST)
