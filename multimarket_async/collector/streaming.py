@@ -56,6 +56,8 @@ class Streaming:
             for feed, landing in feeds
             for takes in (_is_small, _is_large)
         ]
+        # Whole tables in which a write that failed, or whose process was killed, may have left rows of an older file.
+        self._unended = {backlog.feed.table for backlog in self.backlogs if backlog.feed.table.mode == "replace"}
         self._store = store
         self._receipts = Receipts(store)
         self._writer = writer
@@ -69,6 +71,10 @@ class Streaming:
 
     async def sweep(self, enough: Callable[[], bool]) -> None:
         """Collect until no file is due. Raises Unavailable."""
+        for table in list(self._unended):
+            if newest := await self._writer.newest_file(table):
+                await self._writer.end_older(table, newest)
+            self._unended.discard(table)
         drains = [self._drain(backlog, enough) for backlog in self.backlogs]
         for failure in await asyncio.gather(*drains, return_exceptions=True):
             if isinstance(failure, BaseException):
@@ -143,6 +149,14 @@ class Streaming:
     async def _stored(self, opened: OpenedFile, landing: Landing, enough: Callable[[], bool]) -> Receipt:
         """Store the records of a file, and then its receipt. Raises Rejected, Stopped, Unavailable."""
         await self._check(Check(opened, self._store), opened, enough)
+        try:
+            return await self._stored_as_checked(opened, landing, enough)
+        except BaseException:
+            if opened.feed.table.mode == "replace":
+                self._unended.add(opened.feed.table)
+            raise
+
+    async def _stored_as_checked(self, opened: OpenedFile, landing: Landing, enough: Callable[[], bool]) -> Receipt:
         try:
             listed = landing.quarantine.rejects(opened.identity.name, opened.receipt)
             async with left_in_thread(self._moving, listed) as rejects:

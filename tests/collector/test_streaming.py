@@ -251,6 +251,26 @@ async def test_an_older_file_of_a_whole_table_is_superseded(site: Site) -> None:
     assert (site.stored(), site.archived()) == ({"1": "b"}, ["1.json", "2.json"])
 
 
+async def test_a_write_that_comes_too_late_leaves_no_row_in_a_whole_table(site: Site) -> None:
+    """Of a file that another collector has stored and archived meanwhile, and a newer one: then the connection ends."""
+    put(site, "1.json", "1 a", "2 a", at=1)
+
+    async def overtaken() -> None:
+        site.store.before = None
+        await collect(site, REPLACE)
+        put(site, "2.json", "1 b", at=2)
+        await collect(site, REPLACE)
+        site.store.after = away
+
+    site.store.before = overtaken
+    late = site.collector(reader=lines, table=REPLACE, declared=KEEP)
+    assert await late.sweep() is False
+    assert site.waiting() == []
+    site.store.after = None
+    assert await late.sweep() is True
+    assert site.stored() == {"1": "b"}
+
+
 async def test_a_row_that_ends_marks_its_partition(site: Site) -> None:
     table = Table("readings", "replace", partition=lambda document: f"of {document['_id']}")
     put(site, "1.json", "1 a", "2 a", at=1)
