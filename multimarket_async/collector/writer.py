@@ -32,6 +32,7 @@ class Writer:
     def __init__(self, store: Store, dirty: DirtyPartitions) -> None:
         self._store = store
         self._dirty = dirty
+        self._mostly_stored = set[str]()  # tables of which most documents of the last batch were stored before
 
     async def write(self, feed: Feed, batch: Sequence[Encoded | EncodedFollowUp]) -> list[Outcome]:
         """One outcome for each, in order. Documents are stored before follow-ups of the same batch."""
@@ -90,12 +91,27 @@ class Writer:
 
     async def _insert(self, table: Table, documents: Sequence[Encoded]) -> list[Outcome]:
         async with self._dirty.around(table.name, {document.partition for document in documents}):
-            outcomes = await self._store.insert(table.name, documents)
+            outcomes = await self._insert_absent(table.name, documents)
             placeholders = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Placeholder)]
             if placeholders:
                 joins = await self._join(table, [documents[index] for index in placeholders])
                 for index, outcome in zip(placeholders, joins, strict=True):
                     outcomes[index] = outcome
+        return outcomes
+
+    async def _insert_absent(self, collection: str, documents: Sequence[Encoded]) -> list[Outcome]:
+        """Insert; while most of them are stored already, look them up first: a refusal costs several times as much."""
+        if collection not in self._mostly_stored:
+            outcomes = await self._store.insert(collection, documents)
+        else:
+            stored = await self._store.existing(collection, [document.key for document in documents])
+            absent = [document for document in documents if document.key not in stored]
+            inserted = iter(await self._store.insert(collection, absent))
+            outcomes = [stored.get(document.key) or next(inserted) for document in documents]
+        if 2 * outcomes.count(Inserted()) < len(outcomes):
+            self._mostly_stored.add(collection)
+        else:
+            self._mostly_stored.discard(collection)
         return outcomes
 
     async def _join(self, table: Table, documents: Sequence[Encoded]) -> list[Outcome]:

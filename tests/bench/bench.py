@@ -6,6 +6,7 @@ import sys
 import burst
 import drivers
 import idle
+import large
 import latency
 import records
 import scale
@@ -16,7 +17,8 @@ from results import FILE, Row, table, write
 from rich.console import Console
 
 MEASURES = {
-    module.MEASURE: module.measure for module in (simulator, burst, records, drivers, latency, scale, idle, start)
+    module.MEASURE: module.measure
+    for module in (simulator, burst, records, large, drivers, latency, scale, idle, start)
 }
 
 

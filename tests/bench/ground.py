@@ -63,10 +63,12 @@ class Ground:
         return [*CLI, name, "--data-dir", str(data_dir), "--log-format", "json"]
 
     @contextmanager
-    def running(self, data_dir: Path, database: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+    def running(
+        self, data_dir: Path, database: str, *options: str, environment: dict[str, str] | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
         """`run` on this server and folder, from its first log line on; then it is asked to end."""
         words = [*self.command("run", data_dir), "--mongo-uri", self.uri, *options]
-        with process(words, {"MULTIMARKET_MONGO_DATABASE": database}) as running:
+        with process(words, {"MULTIMARKET_MONGO_DATABASE": database, **(environment or {})}) as running:
             assert running.stdout
             until(running.stdout, "run.started")
             drain = threading.Thread(target=running.stdout.read)  # a full pipe would hold it up

@@ -1,4 +1,4 @@
-"""A feed whose files have a line for each item sold, as a till exports them; and files for it."""
+"""A domain whose files have a line for each item sold, as a till exports them; and files for it."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from multimarket_async.domains import Feed, Table
+from multimarket_async.domains import Column, Domain, Facts, Feed, Kpi, LoadedDomain, Received, Rollup, Table
 from multimarket_async.formats import Csv, Date, Integer, Money, Text
+from multimarket_async.settings import Business
 
 COLUMNS = {
     "ticket": Integer("ticket"),
@@ -57,3 +58,43 @@ def _line(number: int) -> str:
     day = FIRST_DAY + timedelta(days=ticket // 97 % DAYS)
     price = f"{number * 37 % 900 + 1}.{number % 100:02}"
     return f"{ticket + 1},{line + 1},{day},Store {ticket % 40},P{number * 7 % 5000:04},{number % 4 + 1},{price}\n"
+
+
+def installed(site: Path) -> Path:
+    """Metadata that name this domain, in a folder that is to be on PYTHONPATH, as this one is."""
+    metadata = site / "sales-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: sales\nVersion: 1.0\n", "utf-8")
+    (metadata / "entry_points.txt").write_text("[multimarket_async.domains]\nsales = sales:SALES\n", "utf-8")
+    return site
+
+
+KPI = Kpi(
+    name="sales_by_month",
+    title="Items sold by month",
+    unit="items",
+    definition="Items of all lines, by month.",
+    rollup=Rollup(
+        "sold",
+        Facts("sales", "day", {"$dateToString": {"date": "$day", "format": "%Y-%m"}}, {"quantity": "$quantity"}),
+        by={},
+        sums={"quantity": "$quantity", "lines": 1},
+    ),
+    columns=(
+        Column("month", "string", "Month"),
+        Column("quantity", "integer", "Items"),
+        Column("lines", "integer", "Lines"),
+    ),
+    pipeline=[
+        {"$group": {"_id": "$period", "quantity": {"$sum": "$quantity"}, "lines": {"$sum": "$lines"}}},
+        {"$sort": {"_id": 1}},
+        {"$project": {"_id": 0, "month": "$_id", "quantity": {"$toLong": "$quantity"}, "lines": {"$toLong": "$lines"}}},
+    ],
+    check="SELECT month, sum(quantity)::BIGINT AS quantity, count(*) AS lines FROM lines GROUP BY month ORDER BY month",
+    headline=True,
+)
+RECEIVED = Received(
+    "CREATE TABLE lines AS SELECT DISTINCT ticket, line, day[:7] AS month, quantity::BIGINT AS quantity FROM sales",
+    csv={"sales": ("ticket", "line", "day", "quantity")},
+)
+SALES = Domain("sales", Business, lambda _: LoadedDomain("sales", (feed(),), (KPI,), RECEIVED))
