@@ -26,7 +26,7 @@ async def violations(
     """Every broken promise, and the accounts of every feed. watcher: has read the generations meanwhile."""
     kpis = {kpi.name for domain in application.domains for kpi in domain.kpis}
     published = await watcher.published()
-    broken = [*watcher.violations, *generations.check(published, kpis)]
+    broken = [*watcher.violations, *generations.check(published, kpis, _shrinking(application))]
     if not published or set(published[-1]["kpis"]) != kpis:
         return [*broken, "there is no whole generation to compare with"], []
     comparison = await checker.check(application, [manifest.path], published[-1])
@@ -42,6 +42,10 @@ async def violations(
         if not feed.has_receipts:  # there a conflict is one of records, which `verify` counts
             broken += false_conflicts(landing)
     return broken, report.feeds
+
+
+def _shrinking(application: Application) -> set[str]:
+    return {domain.name for domain in application.domains if any(feed.table.mode == "replace" for feed in domain.feeds)}
 
 
 def false_conflicts(landing: Landing) -> Iterator[str]:

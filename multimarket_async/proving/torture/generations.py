@@ -1,13 +1,14 @@
 """KPI generations: watched during a round, as a reader would, and checked after it."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 from multimarket_async.clock import beats
 from multimarket_async.errors import Unavailable
 from multimarket_async.readers.generations import errors
+from multimarket_async.snapshots.generations import content
 from multimarket_async.store import GENERATIONS, Store
 
 READ_EVERY_S = 0.025
@@ -56,8 +57,11 @@ class Watcher:
             self.violations.append(what)
 
 
-def check(published: Sequence[Generation], kpis: set[str]) -> Iterator[str]:
-    """Numbered 1, 2, 3 ... and whole; each one differs from the one before and counts no fewer documents."""
+def check(published: Sequence[Generation], kpis: set[str], shrinking: Container[str] = ()) -> Iterator[str]:
+    """Numbered 1, 2, 3 ... and whole; each one differs from the one before and counts no fewer documents.
+
+    shrinking: the domains of which rows may end, as a newer file is the whole table.
+    """
     numbers = [generation["_id"] for generation in published]
     if numbers != list(range(1, len(numbers) + 1)):
         yield f"the generations are numbered {numbers}"
@@ -67,9 +71,9 @@ def check(published: Sequence[Generation], kpis: set[str]) -> Iterator[str]:
         for name, why in errors(generation).items():
             yield f"generation {generation['_id']} has no rows of {name}: {why}"
     for before, after in pairwise(published):
-        counts = [(count, after["documents"].get(domain, 0)) for domain, count in before["documents"].items()]
+        growing = {domain: count for domain, count in before["documents"].items() if domain not in shrinking}
+        counts = [(count, after["documents"].get(domain, 0)) for domain, count in growing.items()]
         if any(later < earlier for earlier, later in counts):
             yield f"generation {after['_id']} counts {counts}, fewer documents than the one before"
-        # A document that is cancelled is still counted once.
-        elif before["kpis"] == after["kpis"] and before["documents"] == after["documents"]:
+        elif content(before) == content(after):
             yield f"generation {after['_id']} says nothing new"
