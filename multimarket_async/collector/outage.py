@@ -14,11 +14,6 @@ class Outage:
         self._clock = clock
         self._since: float | None = None
 
-    @property
-    def lasts(self) -> bool:
-        """True between `begin` and `end`."""
-        return self._since is not None
-
     def begin(self, why: Exception) -> None:
         """Something failed; only the first failure of an outage is logged."""
         if self._since is None:

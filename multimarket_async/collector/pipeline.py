@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import structlog
@@ -55,7 +56,7 @@ class Collector:
         self._clock = clock
         # One thread each: neither the reader nor the filing may be used by two.
         self._reading, self._moving = ThreadPoolExecutor(1, "reading"), ThreadPoolExecutor(1, "filing")
-        self._outage = Outage(clock)
+        self._outage, self._away = Outage(clock), False
         several = [(feed, landing) for feed, landing in self._feeds if feed.has_receipts]
         self._streaming = Streaming(
             several,
@@ -72,8 +73,9 @@ class Collector:
         """Sweep the directories until `stop` is set; while something outside is away, files simply wait."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._repeat(self._sweep_batches, stop), name="collector.batches")
-            if self._streaming.backlogs:
-                group.create_task(self._repeat(self._sweep_streams, stop), name="collector.streams")
+            for backlog in self._streaming.backlogs:  # none waits for another one's large file
+                sweep = partial(self._streaming.sweep, backlog)
+                group.create_task(self._repeat(sweep, stop), name=f"collector.{backlog.feed.name}")
 
     async def _repeat(self, sweep: Sweep, stop: asyncio.Event) -> None:
         async for _ in beats(self._settings.scan_every_s, stop):
@@ -106,19 +108,24 @@ class Collector:
 
         enough: asked before each batch; where files arrive without a pause, there is always one more.
         """
-        if not self._streaming.backlogs:
-            return await self._sweep_batches(enough)
-        return all(await asyncio.gather(self._sweep_batches(enough), self._sweep_streams(enough)))
+        streams = [self._streaming.sweep(backlog, enough) for backlog in self._streaming.backlogs]
+        ended = await asyncio.gather(self._sweep_batches(enough), *streams, return_exceptions=True)
+        for failure in ended:
+            if isinstance(failure, BaseException):
+                raise failure
+        return all(ended)
 
     async def _sweep_batches(self, enough: Callable[[], bool]) -> bool:
         """Collect the files of single records, batch by batch."""
         try:
-            if self._outage.lasts:
+            if self._away:
                 await self._store.ping()
                 self._reader.requeue()
                 self._reader.undefer()
+                self._away = False
             await self._collect(enough)
         except Unavailable as why:
+            self._away = True
             self._reader.requeue()
             self._outage.begin(why)
             await self._quarantine_meanwhile()
@@ -126,23 +133,6 @@ class Collector:
         except asyncio.CancelledError:
             self._reader.requeue()
             raise
-        return True
-
-    async def _sweep_streams(self, enough: Callable[[], bool]) -> bool:
-        """Collect the files of many records, each chunk by chunk."""
-        try:
-            if self._outage.lasts:
-                await self._store.ping()
-                self._streaming.undefer()
-            await self._streaming.sweep(enough)
-        except Unavailable as why:
-            self._outage.begin(why)
-            self._streaming.requeue()
-            with suppress(Unavailable):
-                await self._streaming.quarantine_meanwhile(enough)
-            return False
-        finally:
-            self._streaming.requeue()
         return True
 
     async def _quarantine_meanwhile(self) -> None:

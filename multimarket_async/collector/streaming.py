@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import aclosing, closing, nullcontext
+from contextlib import aclosing, closing, nullcontext, suppress
 from functools import partial
 
 import structlog
@@ -19,7 +19,7 @@ from multimarket_async.collector.outage import Outage
 from multimarket_async.collector.reader import Batch, RejectedFile
 from multimarket_async.collector.threads import in_thread, left_in_thread
 from multimarket_async.collector.writer import Writer
-from multimarket_async.domains import Feed, RejectedRecord
+from multimarket_async.domains import Feed, RejectedRecord, Table
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing import Landing, RejectsWriter, WaitingFile
 from multimarket_async.records import Chunk, rejected_record, whole_file
@@ -58,6 +58,7 @@ class Streaming:
         ]
         # Whole tables in which a write that failed, or whose process was killed, may have left rows of an older file.
         self._unended = {backlog.feed.table for backlog in self.backlogs if backlog.feed.table.mode == "replace"}
+        self._away = set[Backlog]()
         self._store = store
         self._receipts = Receipts(store)
         self._writer = writer
@@ -69,33 +70,39 @@ class Streaming:
         self._settings = settings
         self._clock = clock
 
-    async def sweep(self, enough: Callable[[], bool]) -> None:
-        """Collect until no file is due. Raises Unavailable."""
-        for table in list(self._unended):
+    async def sweep(self, backlog: Backlog, enough: Callable[[], bool]) -> bool:
+        """Collect the files of a backlog until none is due; False if something outside is away."""
+        try:
+            if backlog in self._away:
+                await self._store.ping()
+                backlog.undefer()
+                self._away.discard(backlog)
+            await self._end_older(backlog.feed.table)
+            await self._drain(backlog, enough)
+        except Unavailable as why:
+            self._away.add(backlog)
+            self._outage.begin(why)
+            backlog.requeue()
+            with suppress(Unavailable):
+                await self._quarantine_meanwhile(backlog, enough)
+            return False
+        finally:
+            backlog.requeue()
+        return True
+
+    async def _end_older(self, table: Table) -> None:
+        """End the rows that a process left which ended in the middle of an older file."""
+        if table in self._unended:
             if newest := await self._writer.newest_file(table):
                 await self._writer.end_older(table, newest)
             self._unended.discard(table)
-        drains = [self._drain(backlog, enough) for backlog in self.backlogs]
-        for failure in await asyncio.gather(*drains, return_exceptions=True):
-            if isinstance(failure, BaseException):
-                raise failure
 
-    def requeue(self) -> None:
-        """Scan anew: files in flight were not dealt with."""
-        for backlog in self.backlogs:
-            backlog.requeue()
-
-    def undefer(self) -> None:
-        """Take also the files that were deferred until released."""
-        for backlog in self.backlogs:
-            backlog.undefer()
-
-    async def quarantine_meanwhile(self, enough: Callable[[], bool]) -> None:
+    async def _quarantine_meanwhile(self, backlog: Backlog, enough: Callable[[], bool]) -> None:
         """While nothing can be stored, read each small file once: to quarantine a bad one takes no MongoDB."""
-        for backlog in self.backlogs:
-            if backlog.takes is _is_small:
-                while not enough() and (files := await in_thread(self._reading, backlog.take_readable, 1, 1)):
-                    await self._quarantine_if_bad(backlog, files[0], enough)
+        while backlog.takes is _is_small and not enough():
+            if not (files := await in_thread(self._reading, backlog.take_readable, 1, 1)):
+                break
+            await self._quarantine_if_bad(backlog, files[0], enough)
 
     async def _quarantine_if_bad(self, backlog: Backlog, file: WaitingFile, enough: Callable[[], bool]) -> None:
         async def read(opened: OpenedFile) -> None:

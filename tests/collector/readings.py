@@ -3,6 +3,7 @@
 A file of the feed holds one reading, {"key": ..., "value": ...}, or a list of them.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,16 @@ class Interfered(Store):
 async def away() -> None:
     """MongoDB does not answer."""
     raise Unavailable("planted")
+
+
+LONG_S = 60.0  # for what never comes
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition of a thread, or of what is under test."""
+    async with asyncio.timeout(LONG_S):
+        while not condition():  # noqa: ASYNC110 - of a thread, or of what is under test
+            await asyncio.sleep(0.001)
 
 
 class Hands:

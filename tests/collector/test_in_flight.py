@@ -23,7 +23,7 @@ from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.landing.files import Misplaced
 from multimarket_async.settings import Settings, load
-from tests.collector.readings import Site
+from tests.collector.readings import Site, until
 from tests.corpus.case import good
 
 LONG_S = 10.0  # nothing takes as long
@@ -59,12 +59,6 @@ def put_in_turn(site: Site, *readings: dict[str, Any]) -> None:
         while path.stat().st_ctime_ns <= moment:
             path.touch()
         moment = path.stat().st_ctime_ns
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(LONG_S):
-        while not condition():  # noqa: ASYNC110 - of a thread, or of what is under test
-            await asyncio.sleep(0.001)
 
 
 async def test_three_batches_are_in_flight_and_no_more(site: Site) -> None:

@@ -1,5 +1,6 @@
 """Files of many records: tables that insert, upsert and replace; receipts; rejected records."""
 
+import asyncio
 import errno
 import json
 import os
@@ -8,9 +9,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from multimarket_async.clock import Clock
 from multimarket_async.domains import Located, RejectedRecord, Table
 from multimarket_async.errors import Rejected
-from tests.collector.readings import MANY, Site, away
+from tests.collector.readings import MANY, Site, away, until
 
 INSERT, UPSERT, REPLACE = Table("readings"), Table("readings", "upsert"), Table("readings", "replace")
 VERSIONED = Table("readings", "upsert", version=lambda document: document["v"])
@@ -311,21 +313,6 @@ async def test_a_file_that_does_not_say_where_it_ends_is_read_when_it_is_quiet(s
     assert site.archived() == ["1.json"]
 
 
-async def test_a_large_file_of_one_feed_delays_no_small_one(site: Site) -> None:
-    """M6: of the same feed; both are stored."""
-    put(site, "large.json", *(f"{number} {'x' * 200}" for number in range(12_000)))
-    put(site, "small.json", "small a", at=1)
-    seen = []
-
-    async def look() -> None:
-        seen.append("small.json" in site.archived())
-
-    site.store.after = look
-    await collect(site)
-    assert (len(site.stored()), site.archived()) == (12_001, ["large.json", "small.json"])
-    assert seen.index(True) < 4
-
-
 # --- while MongoDB is away, and this machine is short of something -----------------------------
 
 
@@ -367,3 +354,38 @@ async def test_out_of_file_descriptors_nothing_is_quarantined(site: Site, monkey
     assert (site.waiting(), site.quarantined()) == (["1.json"], {})
     assert await collector.sweep() is True
     assert site.archived() == ["1.json"]
+
+
+async def test_a_large_file_holds_up_no_small_one_that_comes_later(site: Site) -> None:
+    """Neither of the same feed nor of another one: both are stored before the large one is."""
+    clock = Clock()
+    put(site, "large.json", *(f"{number} {'x' * 200}" for number in range(12_000)))
+    stop, halfway = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        if len(site.store.batches) == 3:
+            for feed in ("north", "south"):
+                site.put(f"{feed}.json", f"{feed} a", feed)
+            await halfway.wait()
+
+    site.store.before = slow
+    collector = site.collector(clock, reader=lines, declared=KEEP)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(collector.run(stop))
+        await until(lambda: {"north.json", "south.json"} <= {*site.archived()})
+        assert "large.json" not in site.archived()
+        halfway.set()
+        await until(lambda: "large.json" in site.archived())
+        stop.set()
+
+
+async def test_after_an_outage_that_another_feed_ended_the_rest_is_stored_too(site: Site) -> None:
+    """Files that were read and deferred meanwhile are taken again."""
+    put(site, "1.json", "1 a")
+    collector = site.collector(reader=lines, declared=KEEP)
+    site.store.before = away
+    assert await collector.sweep() is False
+    site.store.before = None
+    site.put("2.json", "2 b", "south")
+    assert await collector.sweep() is True
+    assert site.archived() == ["1.json", "2.json"]
