@@ -1,0 +1,52 @@
+"""What a domain may give as a record, and what no table can store."""
+
+from typing import Any
+
+import pytest
+
+from multimarket_async.domains import FollowUp, Located, RejectedRecord, Table
+from multimarket_async.errors import Rejected
+from multimarket_async.proving.storable import unstorable
+
+TABLE = Table("readings")
+UPSERT = Table("readings", "upsert", version=lambda document: document["v"], partition=lambda document: document["p"])
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"_id": "1"}, {"_id": 1, "x": [1]}, Located({"_id": "1"}, 3, "1"), RejectedRecord((Rejected("a", "b"),), 1, b"x")],
+)
+def test_a_good_record_has_no_fault(record: Any) -> None:
+    assert list(unstorable(TABLE, record)) == []
+
+
+@pytest.mark.parametrize(
+    ("record", "sentence"),
+    [
+        ({"x": 1}, "None is no key"),
+        ({"_id": [1]}, "[1] is no key"),
+        ({"_id": 1, "x": 2**70}, "MongoDB cannot hold this document"),
+        ({"_id": 1, "ingestion": {}}, "the field `ingestion` is the engine's own"),
+        (Located({"_id": 1}, 0, ""), "lines are counted from 1"),
+        (RejectedRecord((), 1, b""), "a rejected record has reasons"),
+        (FollowUp("1", {}), "readings has no lifecycle"),
+        ("1", "'1' is no record"),
+    ],
+)
+def test_each_fault_is_said(record: Any, sentence: str) -> None:
+    [fault] = unstorable(TABLE, record)
+    assert sentence in fault
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"v": 1, "p": ""}, "'' is no name of a partition"),
+        ({"v": 1, "p": 3}, "3 is no name of a partition"),
+        ({"v": None, "p": "a"}, "None is no version"),
+        ({"v": float("nan"), "p": "a"}, "nan is no version"),
+    ],
+)
+def test_partitions_are_texts_and_versions_are_in_an_order(fields: dict[str, Any], sentence: str) -> None:
+    [fault] = unstorable(UPSERT, {"_id": 1, **fields})
+    assert fault.startswith(sentence)
