@@ -1,4 +1,4 @@
-"""What a domain may give as a record, and what no table can store."""
+"""Records that a domain may give, and those that no table can store."""
 
 from typing import Any
 
