@@ -41,6 +41,7 @@ def feed(**declared: Any) -> Feed:
         "on_bad_record": "keep_rest",
         "self_delimiting": False,
         "max_file_bytes": 256 << 20,
+        "latency_budget_s": 600,
     }
     return Feed("sales", **{**usual, **declared})
 
