@@ -54,7 +54,7 @@ def database(mongo_uri: str) -> Iterator[Database[dict[str, Any]]]:
         client.drop_database(name)
 
 
-@pytest.fixture(params=["compiled", "careful"])
+@pytest.fixture(params=["compiled", pytest.param("careful", marks=pytest.mark.slow)])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The two implementations of file work, which must behave alike: C for many files, Python one by one."""
     if request.param == "careful":

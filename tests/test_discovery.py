@@ -8,12 +8,15 @@ from multimarket_async.domains import Domain, LoadedDomain
 from multimarket_async.settings import Business, load
 from tests.packages import installed, multimarket
 
+pytestmark = pytest.mark.slow
+
 DOORS = '''
 from pydantic import Field
 
 from multimarket_async.domains import Domain, LoadedDomain
 from multimarket_async.feeds import Feed, Table
 from multimarket_async.settings import Business
+
 
 
 class DoorSettings(Business):

@@ -105,6 +105,7 @@ def archived(data_dir: Path) -> int:
     return len(list((data_dir / "archive").glob("*/*/*.json")))
 
 
+@pytest.mark.slow
 def test_files_from_outside_are_stored_measured_and_survive_kill_9(data_dir: Path) -> None:
     """Received, killed in the middle, received again, restarted, ended: every order is there exactly once."""
     for number in range(3000):
@@ -154,6 +155,7 @@ def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(data_dir: Path) -> None:
     assert (report["right"], report["feeds"][0]["stored"]) == (True, 2000)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_driver")
 def test_a_mongod_that_is_killed_is_restarted_and_collection_goes_on(data_dir: Path) -> None:
     """Files simply wait meanwhile; one line says that it stopped, one that it goes on."""
@@ -167,6 +169,7 @@ def test_a_mongod_that_is_killed_is_restarted_and_collection_goes_on(data_dir: P
     assert run.ends(signal.SIGTERM) == 0
 
 
+@pytest.mark.slow
 def test_run_for_some_seconds_ends_by_itself(data_dir: Path) -> None:
     """--for; the log tells how long the files took."""
     run = Run(data_dir, "--for", "1")

@@ -133,6 +133,7 @@ async def test_rows_that_cannot_be_published_fail_the_kpi(
     assert generation["kpis"]["total"]["rows"] == [{"pieces": 1}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sizes", "left_out"), [((500_000, 10), ["big0"]), ((240_000, 250_000), ["big1"])])
 async def test_rows_beyond_a_document_fail_the_largest_kpi(
     store: Store, database: "Database[Any]", sizes: tuple[int, ...], left_out: list[str]

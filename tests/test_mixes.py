@@ -133,15 +133,28 @@ files = st.lists(st.builds(File, rows, st.integers(1, 6)), max_size=6)
 
 @pytest.mark.parametrize("on_bad_record", [KEEP, REJECT])
 @pytest.mark.parametrize("mode", TABLES)
-@settings(max_examples=15)
+@settings(max_examples=3)
 @given(files=files)
 def test_any_mix_is_accounted_for(
     mode: str, on_bad_record: str, files: list[File], mongo_uri: str, tmp_path_factory: Any
 ) -> None:
     """In files and in records, and `verify` says so; overlaps, bad rows, header only, the same row twice."""
+    accounted_for(mode, on_bad_record, files, mongo_uri, tmp_path_factory.mktemp("mix"))
 
+
+@pytest.mark.slow
+@pytest.mark.parametrize("on_bad_record", [KEEP, REJECT])
+@pytest.mark.parametrize("mode", TABLES)
+@settings(max_examples=40)
+@given(files=files)
+def test_any_of_many_mixes_is_accounted_for(
+    mode: str, on_bad_record: str, files: list[File], mongo_uri: str, tmp_path_factory: Any
+) -> None:
+    accounted_for(mode, on_bad_record, files, mongo_uri, tmp_path_factory.mktemp("mix"))
+
+
+def accounted_for(mode: str, on_bad_record: str, files: list[File], mongo_uri: str, folder: Path) -> None:
     async def mixed() -> None:
-        folder = tmp_path_factory.mktemp("mix")
         async with World(mongo_uri, folder, TABLES[mode], on_bad_record) as world:
             await world.collect(*files)
             found = await world.right()
@@ -298,6 +311,7 @@ MIX = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", TABLES)
 async def test_killed_after_any_step_and_started_again_the_end_is_the_same(
     mode: str, mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

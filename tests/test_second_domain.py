@@ -8,6 +8,8 @@ import pytest
 
 from tests.packages import ROOT, installed, multimarket
 
+pytestmark = pytest.mark.slow
+
 DOORS = (ROOT / "tests" / "doors.py").read_text("utf-8")
 ALONE = {"MULTIMARKET_DOMAINS": "visits"}
 BOTH = {"MULTIMARKET_DOMAINS": "orders,visits"}

@@ -650,6 +650,7 @@ def _counts(generation: dict[str, Any]) -> list[int]:
     return [generation["pieces"], of_total, of_shops]
 
 
+@pytest.mark.slow
 async def test_two_snapshotters_at_once_share_one_sequence(mongo_uri: str, database: "Database[Any]") -> None:
     """No number twice or left out, and no older truth after a newer one."""
     stop, stores = asyncio.Event(), [Store(mongo_uri, database.name) for _ in range(2)]

@@ -220,6 +220,7 @@ def test_produce_delivers_files_and_needs_no_database(shell: Shell) -> None:
     assert {entry["feed"] for entry in log_lines(out) if entry["event"] == "burst.delivered"} == set(CHANNELS)
 
 
+@pytest.mark.slow
 def test_a_history_is_shared_out_and_digested(shell: Shell) -> None:
     """By the shares of the channels; the same files elsewhere give the same digest, with what it follows from."""
     arguments = ("produce", "--orders", "20", "--history", "90days", "--until", "2026-05-01")
@@ -270,12 +271,14 @@ def test_a_profile_that_is_wrong_is_wrong_use(shell: Shell) -> None:
     assert [shell.waiting(channel) for channel in CHANNELS] == [[], [], []]
 
 
+@pytest.mark.slow
 def test_produce_only_some_feeds(shell: Shell) -> None:
     """Named with commas; the others get nothing."""
     shell.out("produce", "--orders-per-channel", "2", "--feeds", "site_web, boutique_physique")
     assert [len(shell.waiting(channel)) for channel in CHANNELS] == [2, 0, 2]
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_names(shell: Shell) -> None:
     """And --seed is a flag of it."""
     shell.out("produce", "--orders-per-channel", "2", "--seed", "7", "--data-dir", "a")
@@ -329,6 +332,7 @@ def test_wrong_use_is_2(shop: Shell, arguments: list[str], settings: dict[str, s
 # --- exit code 3: could not finish ----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_good_files_wait_where_mongodb_is_away(shell: Shell) -> None:
     """3, and the files are where they were."""
     shell.out("produce", "--orders-per-channel", "1")
@@ -353,6 +357,7 @@ def test_before_the_first_generation_there_is_nothing_to_show(shell: Shell) -> N
     assert "`kpi refresh` measures what is stored" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_same_with_the_embedded_server(shell: Shell) -> None:
     """Whose server it is makes no difference."""
     done = shell.run("kpi", "show", "top_products", MONGO_URI="")
@@ -388,6 +393,7 @@ def test_bad_files_alone_are_done_without_mongodb(shell: Shell) -> None:
     assert (done.returncode, shell.waiting("site_web")) == (0, [])
 
 
+@pytest.mark.slow
 def test_collect_only_some_feeds(shell: Shell) -> None:
     """The others wait for another machine."""
     shell.out("produce", "--orders-per-channel", "1")
@@ -437,6 +443,7 @@ def test_a_file_name_of_any_bytes_gives_json(shell: Shell) -> None:
     done.stdout.encode("utf-8")
 
 
+@pytest.mark.slow
 def test_quarantine_replay(shell: Shell) -> None:
     """A corrected file goes back, is collected, and leaves quarantine."""
     shell.out("produce", "--orders-per-channel", "1", "--feeds", "site_web")
@@ -494,6 +501,7 @@ def test_refresh_publishes_once_and_rebuild_always(shell: Shell) -> None:
     assert lines[2].startswith("Generation 2 was computed from scratch in ")
 
 
+@pytest.mark.slow
 def test_history_and_diff_and_an_older_generation(shell: Shell) -> None:
     """Two generations, three orders apart: what changed, which orders came in, and how it was before."""
     orders = ["kpi", "show", "cancellation_rate_by_channel", "--format", "json"]
@@ -629,6 +637,7 @@ def test_verify_as_json(shop: Shell) -> None:
     assert (found["right"], found["differences"], found["kpis"]) == (True, [], KPIS)
 
 
+@pytest.mark.slow
 def test_verify_finds_what_was_tampered_with(shell: Shell, database: "Database[Any]") -> None:
     """4, and each difference in a line."""
     shell.out("produce", "--orders-per-channel", "2")
@@ -641,6 +650,7 @@ def test_verify_finds_what_was_tampered_with(shell: Shell, database: "Database[A
     assert (done.returncode, json.loads(done.stdout)["right"]) == (4, False)
 
 
+@pytest.mark.slow
 def test_verify_compares_with_the_manifest_of_a_run(shell: Shell, database: "Database[Any]") -> None:
     """By the manifest of the run; 4 and the cent that is wrong, 2 where there is no manifest."""
     done = shell.look("verify", "--manifest", "latest")
@@ -669,6 +679,7 @@ def test_a_producer_that_was_killed_is_verified_as_far_as_it_came(shell: Shell) 
     assert "and 11 KPIs of generation 1 agree to the cent." in out
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_manifest(shell: Shell) -> None:
     """Its orders' later states included; one that delivers nothing leaves none."""
     shell.run("run", "--no-produce", "--no-http", "--for", "0")

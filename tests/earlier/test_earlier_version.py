@@ -50,6 +50,7 @@ def run(folder: Path, uri: str, database: str, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_it_opens_and_keeps_every_order(
     earlier: set[str], tmp_path: Path, mongo_uri: str, database: Database[Any]
 ) -> None:
@@ -72,6 +73,7 @@ def test_it_opens_and_keeps_every_order(
     assert not RETIRED & set(database.list_collection_names())
 
 
+@pytest.mark.slow
 def test_its_quarantine_and_its_generations_are_read(
     earlier: set[str], tmp_path: Path, mongo_uri: str, database: Database[Any]
 ) -> None:

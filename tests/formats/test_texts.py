@@ -114,6 +114,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", LARGE)
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_file_of_64_megabytes_takes_a_few_in_memory(form: str, compressed: bool, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ import pytest
 from tests.poller.domain import KEY, environment
 from tests.poller.source import Asked, Reply, Source
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "multimarket_async"]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

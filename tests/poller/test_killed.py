@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 WHOLE = ["a" * 10, "b" * 10, "c" * 10]
 
 

@@ -226,6 +226,7 @@ def _months(client: httpx.Client) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_serve_alone_fails_where_it_cannot_listen(run: Callable[..., Run]) -> None:
     """With exit code 3, in a sentence."""
     serving = run(stage="serve", http_host="192.0.2.1", http_token="x" * 16)
@@ -249,6 +250,7 @@ def test_the_address_is_that_of_a_living_server(tmp_path: Path) -> None:
     assert json.loads(file.read_text()) == []  # another process wrote it meanwhile: it is not ours to remove
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_be_stops_nobody(run: Callable[..., Run]) -> None:
     """An address that is not this machine's: said once, and orders are collected."""
     one = run(http_host="192.0.2.1", http_token="x" * 16, pause_min_s=0.1, pause_max_s=0.2)
