@@ -130,7 +130,6 @@ def test_grafana_asks_for_columns_there_are(running: Running) -> None:
         assert {column["selector"] for column in target["columns"]} <= set(rows[0])
 
 
-@pytest.mark.xfail(reason="fails since domains are switched on; to be mended", strict=False)
 def test_grafana_asks_for_metrics_there_are(running: Running) -> None:
     """Each name in flow.json is in /metrics, and each family of ours is drawn."""
     exported = {

@@ -45,11 +45,10 @@ def load(application: Application) -> Iterator[Planned]:
             delivery = feed.simulate(1, number, EARLIEST, LATEST)
             planned = Planned(feed, delivery, number / 99)
             if number % 5 == 0:
-                planned = replace(planned, writing=Writing.REUSED, delivery=replace(delivery, name=REUSED_NAME))
+                planned = replace(planned, writing=Writing.REUSED, delivery=replace(delivery, name=f"{REUSED_NAME}.json"))
             yield planned
 
 
-@pytest.mark.xfail(reason="fails since domains are switched on; to be mended", strict=False)
 async def test_two_collectors_on_one_directory_are_harmless(config: WorkerConfig) -> None:
     """Each order once, each file once, whichever comes first."""
     with Manifest(config.data_dir / MANIFEST, (), {}) as manifest:
