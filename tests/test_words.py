@@ -14,7 +14,7 @@ MODULES = {
     for path in folder.rglob("*.py")
 }
 TEXTS = [path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".js", ".html", ".c", ".toml", ".json"}]
-RIDDLE = re.compile(r"(What|Who|Where|Whether|Whoever|Those)\b")
+RIDDLE = re.compile(r"(What|Who|Where|Whether|Whoever|Those|How|All that)\b")
 RETIRED = re.compile(
     r"\b(dropped|told|struck|victim|assault|spoiled|touched|verdict|whoever|set aside|put back|in hand|at once)\b",
     re.IGNORECASE,

@@ -39,7 +39,7 @@ def measure(found: Ground, *, quick: bool) -> list[Row]:
 
 
 def collector_run(found: Ground, data_dir: Path, database: str) -> Run:
-    """All that waits in this folder, collected into this database."""
+    """Files waiting in this folder, collected into this database."""
     files = sum(1 for _ in data_dir.glob("sources/*/*.json"))
     return timed(ours("collecting.py", data_dir, found.uri, database, files), files)
 

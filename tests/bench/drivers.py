@@ -56,7 +56,7 @@ async def _measure(uri: str, orders: int, pairs: int) -> list[Row]:
 
 
 def _units(orders: int) -> dict[str, int]:
-    """How many of its unit each work does: documents, generations, aggregated orders, round trips."""
+    """The number of units that each work does: documents, generations, aggregated orders, round trips."""
     return {"insert": orders, "find a generation": READS, "aggregate, decoded": orders, "ping": PINGS}
 
 

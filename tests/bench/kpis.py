@@ -85,7 +85,7 @@ async def stored(uri: str, orders: int, feeds: tuple[Feed, ...]) -> Orders:
 
 
 async def seconds(work: Callable[[], Any]) -> float:
-    """How long it takes."""
+    """Its duration, seconds."""
     began = time.perf_counter()
     await work()
     return time.perf_counter() - began

@@ -60,7 +60,7 @@ def until(true: Callable[[], Any]) -> Any:
 
 
 def stored(url: str) -> float:
-    """How many files the process has stored."""
+    """The number of files that the process has stored."""
     text = httpx.get(f"{url}/metrics", timeout=60).text
     return sum(map(float, re.findall(r'^multimarket_files_total\{.*outcome="stored"\} (\S+)', text, re.MULTILINE)))
 

@@ -206,7 +206,7 @@ def keep_rest(shop: Shop, *raws: str, name: str = "many.json") -> Path:
 
 
 def test_rejected_records_are_listed_after_the_files(shop: Shop) -> None:
-    """How many of which file, by code; `--code` finds them, and `--changed` asks for files only."""
+    """The number of each file, by code; `--code` finds them, and `--changed` asks for files only."""
     shop.put("bad.json", "[]")
     shop.collect()
     keep_rest(shop, "1", "2")

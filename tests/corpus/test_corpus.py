@@ -88,7 +88,7 @@ def _put_all(landings: dict[str, Landing]) -> None:
 
 
 def _snapshot(folder: Path) -> dict[str, Any]:
-    """All that is outside the data folder, but for contents: to read them would leave traces."""
+    """Files outside the data folder, but for contents: to read them would leave traces."""
     paths = [path for path in folder.rglob("*") if folder / "data" not in (path, *path.parents)]
     status = {path.name: path.lstat() for path in paths}
     return {name: (found.st_size, found.st_mtime_ns, found.st_mode, found.st_uid) for name, found in status.items()}

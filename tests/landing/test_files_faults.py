@@ -258,7 +258,7 @@ class Stopped:
 
 
 def _stops(words: list[str]) -> int:
-    """How often a thread was sent a stop, and stopped."""
+    """The number of times that a thread was sent a stop, and stopped."""
     return min(sum("--- SIGSTOP {" in word for word in words), sum("stopped by" in word for word in words))
 
 

@@ -46,7 +46,7 @@ def everything(folder: Path, log: Path) -> bytes:
 
 @pytest.fixture
 def log(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """All that is logged, at any level."""
+    """Log lines of any level."""
     configured, file = structlog.get_config(), tmp_path_factory.mktemp("log") / "log"
     root = logging.getLogger()
     before = root.handlers[:], root.level

@@ -88,7 +88,7 @@ def test_before_the_first_generation() -> None:
 
 
 def test_files_of_another_kind_are_shown() -> None:
-    """How many, and one of them, whose name can do a terminal no harm."""
+    """Their number, and one of them, whose name can do a terminal no harm."""
     reading = status()
     reading.feeds[0].unknown, reading.feeds[0].unknown_example = 1_200, "a\x1b[31m.txt"
     assert "site_web: 1,200 files of another kind, such as a\\x1b[31m.txt, stay where they are." in on_screen(reading)
@@ -96,7 +96,7 @@ def test_files_of_another_kind_are_shown() -> None:
 
 
 def test_rejected_records_are_shown() -> None:
-    """How many, and why."""
+    """Their number, and why."""
     reading = status()
     reading.feeds[0].rejects = {"bad_price": 1_000, "no_model": 2}
     shown = on_screen(reading)

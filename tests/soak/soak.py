@@ -84,7 +84,7 @@ class Soak:
 
 @dataclass(frozen=True)
 class Trend:
-    """How a number moves: by least squares, each life of the process about its own mean."""
+    """Trend of a number: by least squares, each life of the process about its own mean."""
 
     per_hour: float
     grown: float  # over the longest life that was watched: over minutes a slope is mostly noise

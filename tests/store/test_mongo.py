@@ -241,7 +241,7 @@ class Heard(CommandListener):
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch, driver: MongoDriver) -> Heard:
-    """All that is sent by stores opened from now on."""
+    """Commands sent by stores opened from now on."""
     listener = Heard()
     monkeypatch.setitem(CLIENTS, driver, partial(CLIENTS[driver], event_listeners=[listener]))  # type: ignore[arg-type]
     return listener

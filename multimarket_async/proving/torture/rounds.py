@@ -18,7 +18,7 @@ from multimarket_async.proving.torture.generations import Watcher
 from multimarket_async.proving.torture.generator import Generator, Planned
 from multimarket_async.proving.torture.nemesis import Nemesis, drain
 from multimarket_async.proving.torture.servers import Mongod, mongod
-from multimarket_async.proving.torture.worker import INJECTED, MANIFEST, WorkerConfig, empty
+from multimarket_async.proving.torture.worker import DOMAINS, INJECTED, MANIFEST, WorkerConfig, empty
 from multimarket_async.settings import MongoDriver
 
 
@@ -47,7 +47,7 @@ async def torture(
     *,
     bug: str | None = None,
     driver: MongoDriver | None = None,
-    domains: tuple[str, ...] = ("orders",),
+    domains: tuple[str, ...] = DOMAINS,
 ) -> list[Round]:
     """Run these rounds of this seed on the feeds of these domains that have a simulator, and report each as it ends.
 

@@ -23,7 +23,7 @@ from multimarket_async.clock import Clock
 from multimarket_async.discovery import settings_models
 from multimarket_async.proving.torture.failpoints import Failpoint, Injector, instrument, kill
 from multimarket_async.proving.torture.mutants import MUTANTS
-from multimarket_async.settings import Loaded, MongoDriver, load
+from multimarket_async.settings import Loaded, MongoDriver, Settings, load
 
 LOG, INJECTED, MANIFEST = "worker.log", "injected.txt", "manifest.jsonl"
 DIED = 70  # the exit code of a worker that ended by an error of its own
@@ -37,6 +37,7 @@ HASTE: dict[str, Any] = {
     "shutdown_timeout_s": 20.0,
     "log_format": "json",
 }
+DOMAINS: tuple[str, ...] = Settings.model_fields["domains"].default
 MODELS = settings_models()  # once for all workers: they are forked from a server that has imported this
 
 log = structlog.get_logger()
@@ -49,7 +50,7 @@ class WorkerConfig:
     data_dir: Path
     mongo_uri: str = field(repr=False)
     database: str
-    domains: tuple[str, ...] = ("orders",)
+    domains: tuple[str, ...] = DOMAINS
     batch_files: int = 1000
     driver: MongoDriver | None = None
     failpoints: tuple[Failpoint, ...] = ()

@@ -168,7 +168,7 @@ async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) 
 
 
 async def test_rejected_records_are_listed_beside_the_files(shop: Any, client: httpx.AsyncClient) -> None:
-    """How many of which file, by code, newest first; the status counts them for each feed."""
+    """The number of each file, by code, newest first; the status counts them for each feed."""
     assert (await client.get("/api/quarantine")).json() == {"files": [], "rejects": []}
     record = RejectedRecord((Rejected("bad_price", "It is bad."), Rejected("also", "It is.")), 2, b"{}")
     for index, name in ((0, "a.json"), (1, os.fsdecode(b"\xff.json"))):
