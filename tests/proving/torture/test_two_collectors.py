@@ -45,7 +45,9 @@ def load(application: Application) -> Iterator[Planned]:
             delivery = feed.simulate(1, number, EARLIEST, LATEST)
             planned = Planned(feed, delivery, number / 99)
             if number % 5 == 0:
-                planned = replace(planned, writing=Writing.REUSED, delivery=replace(delivery, name=f"{REUSED_NAME}.json"))
+                planned = replace(
+                    planned, writing=Writing.REUSED, delivery=replace(delivery, name=f"{REUSED_NAME}.json")
+                )
             yield planned
 
 
