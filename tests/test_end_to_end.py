@@ -129,6 +129,7 @@ def test_files_from_outside_are_stored_measured_and_survive_kill_9(data_dir: Pat
     assert (web["received"], web["stored"], web["duplicate"], web["waiting"]) == (3200, 3200, 0, 0)
 
 
+@pytest.mark.slow
 def test_ctrl_c_collects_what_waits_and_publishes_a_last_generation(data_dir: Path) -> None:
     """Exit code 0; the newest generation counts everything that was received."""
     run = Run(data_dir)

@@ -703,6 +703,7 @@ def test_demo_shows_and_verifies(shell: Shell) -> None:
     assert "Top products" in out
 
 
+@pytest.mark.slow
 def test_demo_ends_with_where_to_look_next(shell: Shell) -> None:
     """Commands that can be typed as they are, with the folder that was given; and the address of the page."""
     out = shell.out("demo", "--orders-per-channel", "1", "--data-dir", "a b", HTTP_PORT="8123")
@@ -745,6 +746,7 @@ def test_the_lessons_are_listed(shell: Shell) -> None:
     assert (done.returncode, "without files" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_run_for_a_while(shell: Shell) -> None:
     """0; what was received is stored and measured when it ends."""
     out = shell.out("run", "--for", "0.5", PAUSE_MIN_S="0.1", PAUSE_MAX_S="0.1", SCAN_EVERY_S="0.05")

@@ -103,6 +103,7 @@ def test_it_is_the_compiled_way_that_is_measured() -> None:
         missing("needs a C compiler, and an installation by it")
 
 
+@pytest.mark.slow
 def test_system_calls_a_file(
     orders: dict[str, list[tuple[str, bytes]]], tmp_path: Path, mongo_uri: str, database: Database[Any]
 ) -> None:

@@ -58,6 +58,7 @@ def python(package: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_a_new_file_is_a_kpi_in_lists_bi_files_readme_and_french(package: Path) -> None:
     """Last in the lists, as it declares no place."""
     assert "orders_by_cancellation" in python(package, "-m", "multimarket_async", "kpi", "list")

@@ -88,6 +88,7 @@ async def test_right_is_right(world: World, manifest: Path) -> None:
     )
 
 
+@pytest.mark.slow
 async def test_faults_of_every_class_and_follow_ups_are_right(world: World) -> None:
     """Bad files are in their place, and the numbers follow the lifecycles of the orders."""
     path = await world.deliver("one", 120, FAULTS, follow_ups=True)

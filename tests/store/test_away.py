@@ -77,6 +77,7 @@ def nobody() -> Iterator[str]:
         yield f"mongodb://127.0.0.1:{mute.getsockname()[1]}/"
 
 
+@pytest.mark.slow
 async def test_killed_and_started_again(server: Server, store: Store) -> None:
     """Away, whatever is asked; then there again, for the same store."""
     await server.killed()

@@ -56,6 +56,7 @@ async def test_closed_while_nobody_answers(remains: Remains, driver: MongoDriver
     assert await remains.none()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", [_insert, _aggregate])
 async def test_cancelled_at_any_instant(
     remains: Remains, mongo_uri: str, driver: MongoDriver, verb: Callable[[Store], Awaitable[None]]

@@ -261,6 +261,7 @@ def test_a_server_that_cannot_be_stops_nobody(run: Callable[..., Run]) -> None:
     assert one.end() == 0
 
 
+@pytest.mark.slow
 def test_a_run_without_http(run: Callable[..., Run]) -> None:
     """Loads none of it."""
     one = run("--no-http", pause_min_s=0.1, pause_max_s=0.2)
