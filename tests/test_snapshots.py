@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -749,6 +750,38 @@ async def test_a_crash_anywhere_leaves_one_truth_and_the_next_refresh_right(
     generation = await snapshotter.refresh()
     assert (generation["_id"], generation["pieces"], _counts(generation)) == (2, 4, [4, 4, 4])
     assert marked(database) == 0
+
+
+@pytest.mark.parametrize("writes", [*itertools.product(range(6), repeat=2)])
+async def test_a_period_that_a_document_left_is_measured_whatever_crashes(
+    mongo_uri: str, snapshotter: Snapshotter, database: "Database[Any]", writes: tuple[int, int]
+) -> None:
+    """A stored partition no longer names that period once its own rollups are written, and two crash in a row."""
+    sell(database, "Rabat", "Agadir")
+    await snapshotter.refresh()
+    database["sales"].update_one({"shop": "Rabat"}, {"$set": {"shop": "Agadir", "ingestion.partition": "Agadir"}})
+    mark(database, "moved", "Rabat", "Agadir", done=True)
+    for after in writes:
+        dying = Dying(mongo_uri, database.name)
+        dying.after = after
+        with suppress(Killed):
+            await Snapshotter([SALES], dying, Clock()).refresh_if_changed()
+        await dying.aclose()
+    rows = (await snapshotter.current())["kpis"]["by_shop"]["rows"]
+    assert rows == [{"shop": "Agadir", "pieces": 2}]
+    assert (await snapshotter.rebuild())["drift"] == 0
+
+
+async def test_a_period_that_nothing_is_in_any_more_is_measured_by_a_rebuild(
+    snapshotter: Snapshotter, database: "Database[Any]"
+) -> None:
+    """Nothing names it but its own rollups, as an earlier version may have left them."""
+    sell(database, "Rabat", "Agadir")
+    await snapshotter.refresh()
+    database["sales"].delete_many({"shop": "Agadir"})
+    database["kpi_rollups_by_partition"].update_one({"partition": "Agadir"}, {"$set": {"periods": [], "rollups": {}}})
+    rebuilt = await snapshotter.rebuild()
+    assert (rebuilt["kpis"]["by_shop"]["rows"], rebuilt["drift"]) == ([{"shop": "Rabat", "pieces": 1}], 1)
 
 
 class Slow(Store):

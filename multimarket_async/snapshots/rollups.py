@@ -25,10 +25,14 @@ class Overtaken(Exception):
 
 @dataclass
 class Recomputed:
-    """Partitions whose rollups differed from the stored ones, each with its periods; and periods likewise."""
+    """Partitions whose rollups differed from the stored ones, each with its periods; and periods likewise.
+
+    moved: the stored documents of partitions that have left periods.
+    """
 
     partitions: dict[Key, set[str]] = field(default_factory=dict)
     periods: set[str] = field(default_factory=set)
+    moved: list[Document] = field(default_factory=list)
 
     def unexplained(self, dirty: Collection[Key]) -> list[str]:
         """Differing partitions that were not dirty, and differing periods that no differing partition explains."""
@@ -42,6 +46,8 @@ class Rollups:
     Each document has a version. It is read before what the document is computed from, and a write replaces that
     version only (compare-and-swap): a stored rollup never goes back to an older state of the documents.
     A rollup is stored under its key, which has a digest of its definition: a changed one is missing everywhere.
+    A partition names the periods that it has left (`former`) until these are summed up again: after a crash in
+    between, the next recomputation finds them there.
     """
 
     def __init__(self, store: Store) -> None:
@@ -74,7 +80,10 @@ class Rollups:
     async def recompute(self, cube: Cube, keys: Iterable[Key] | None, progress: Progress) -> Recomputed:
         """These partitions (None: all), every rollup of them, and the periods they belong to. Raises Overtaken."""
         differing = Recomputed()
-        await self._periods(cube, await self._each_chunk(cube, keys, progress, None, differing), differing)
+        periods = await self._each_chunk(cube, keys, progress, None, differing)
+        await self._periods(cube, periods if keys is not None else periods | await self._known_periods(cube), differing)
+        if differing.moved:  # one that another snapshotter has written meanwhile still names them, which does no harm
+            await self._store.compare_and_swap(PARTITIONS, [_settled(document) for document in differing.moved])
         return differing
 
     async def _each_chunk(
@@ -113,13 +122,21 @@ class Rollups:
             if only is not None:
                 computed = {"periods": stored["periods"], "rollups": _merged(cube, only, stored, computed)}
             periods = list(computed["periods"])
+            former = sorted(_named(stored) - set(periods))
             head = {**_head(cube, key, stored), "partition": key, "keys": list(cube.rollups), "periods": periods}
-            after.append({**head, "rollups": computed["rollups"]})
+            after.append({**head, "former": former, "rollups": computed["rollups"]})
+            differing.moved += after[-1:] if former else []
             if only is None and _content(stored) != _content(after[-1]):
                 differing.partitions[key] = {*(stored["periods"] if stored else ()), *periods}
         if not await self._store.compare_and_swap(PARTITIONS, after):
             raise Overtaken
-        return {period for document in (*before.values(), *after) for period in document["periods"]}
+        return {period for document in (*before.values(), *after) for period in _named(document)}
+
+    async def _known_periods(self, cube: Cube) -> set[str]:
+        """The periods that have rollups, also where no partition names them."""
+        stages: list[Stage] = [{"$match": {"collection": cube.collection}}, {"$project": {"_id": 1}}]
+        stored = [document["_id"] async for document in self._store.aggregate(PERIODS, stages)]
+        return {key.removeprefix(_id(cube, "")) for key in stored} - {""}
 
     async def _periods(self, cube: Cube, periods: Iterable[str], differing: Recomputed) -> None:
         for period in sorted(periods):
@@ -143,6 +160,16 @@ def _id(cube: Cube, key: Key) -> str:
 def _head(cube: Cube, key: Key, before: Any) -> Document:
     version = Int64(before["version"] + 1 if before else 1)
     return {"_id": _id(cube, key), "version": version, "collection": cube.collection}
+
+
+def _named(stored: Any) -> set[str]:
+    """The periods of a stored partition, and its former ones."""
+    return {*stored["periods"], *stored.get("former", ())} if stored else set()
+
+
+def _settled(partition: Document) -> Document:
+    """The next version of a partition: its former periods are summed up without it."""
+    return {**partition, "version": Int64(partition["version"] + 1), "former": []}
 
 
 def _merged(cube: Cube, only: list[str], stored: Any, computed: Any) -> Document:
