@@ -1,13 +1,14 @@
 """A waiting file, held open while its records are read."""
 
 import os
+from collections.abc import Generator
 from datetime import datetime
 from typing import BinaryIO
 
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import WaitingFile, opened, unreadable
-from multimarket_async.records import Identity, RecordFile, digest_of_stream
+from multimarket_async.records import Chunk, Identity, RecordFile, digest_of_stream
 
 
 class OpenedFile(RecordFile):
@@ -38,6 +39,13 @@ class OpenedFile(RecordFile):
         """True if it was written to since it was looked at."""
         status = os.fstat(self._descriptor)
         return (status.st_size, status.st_mtime_ns) != (self.file.bytes, self.file.written_ns)
+
+    def chunks(self) -> Generator[Chunk]:
+        """Every record, encoded, as long as the file is as it was looked at. Raises Rejected."""
+        for chunk in super().chunks():
+            if self.is_changed():  # a line may be half an older one, or whole by now
+                raise still_changing()
+            yield chunk
 
     def _stream(self) -> BinaryIO:
         os.lseek(self._descriptor, 0, os.SEEK_SET)  # copies of a descriptor share their place

@@ -16,10 +16,11 @@ from multimarket_async.collector.chunks import Stopped, Stored, in_order, read_a
 from multimarket_async.collector.filing import Filing, record_disposition
 from multimarket_async.collector.opened import OpenedFile, still_changing
 from multimarket_async.collector.outage import Outage
+from multimarket_async.collector.outdated import OutdatedRows
 from multimarket_async.collector.reader import Batch, RejectedFile
 from multimarket_async.collector.threads import in_thread, left_in_thread
 from multimarket_async.collector.writer import Writer
-from multimarket_async.domains import Feed, RejectedRecord, Table
+from multimarket_async.domains import Feed, RejectedRecord
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing import Landing, RejectsWriter, WaitingFile
 from multimarket_async.records import Chunk, rejected_record, whole_file
@@ -56,8 +57,7 @@ class Streaming:
             for feed, landing in feeds
             for takes in (_is_small, _is_large)
         ]
-        # Whole tables in which a write that failed, or whose process was killed, may have left rows of an older file.
-        self._unended = {backlog.feed.table for backlog in self.backlogs if backlog.feed.table.mode == "replace"}
+        self._outdated = OutdatedRows(writer, clock)
         self._away = set[Backlog]()
         self._store = store
         self._receipts = Receipts(store)
@@ -77,7 +77,7 @@ class Streaming:
                 await self._store.ping()
                 backlog.undefer()
                 self._away.discard(backlog)
-            await self._end_older(backlog.feed.table)
+            await self._outdated.end(backlog.feed.table)
             await self._drain(backlog, enough)
         except Unavailable as why:
             self._away.add(backlog)
@@ -89,13 +89,6 @@ class Streaming:
         finally:
             backlog.requeue()
         return True
-
-    async def _end_older(self, table: Table) -> None:
-        """End the rows that a process left which ended in the middle of an older file."""
-        if table in self._unended:
-            if newest := await self._writer.newest_file(table):
-                await self._writer.end_older(table, newest)
-            self._unended.discard(table)
 
     async def _quarantine_meanwhile(self, backlog: Backlog, enough: Callable[[], bool]) -> None:
         """While nothing can be stored, read each small file once: to quarantine a bad one takes no MongoDB."""
@@ -156,14 +149,6 @@ class Streaming:
     async def _stored(self, opened: OpenedFile, landing: Landing, enough: Callable[[], bool]) -> Receipt:
         """Store the records of a file, and then its receipt. Raises Rejected, Stopped, Unavailable."""
         await self._check(Check(opened, self._store), opened, enough)
-        try:
-            return await self._stored_as_checked(opened, landing, enough)
-        except BaseException:
-            if opened.feed.table.mode == "replace":
-                self._unended.add(opened.feed.table)
-            raise
-
-    async def _stored_as_checked(self, opened: OpenedFile, landing: Landing, enough: Callable[[], bool]) -> Receipt:
         try:
             listed = landing.quarantine.rejects(opened.identity.name, opened.receipt)
             async with left_in_thread(self._moving, listed) as rejects:

@@ -5,7 +5,7 @@ from typing import Any
 
 from multimarket_async.collector.lifecycle import followed_up, joined
 from multimarket_async.domains import Document, Feed, Lifecycle, Stage, Table
-from multimarket_async.errors import Unavailable
+from multimarket_async.errors import OperationFailed, Unavailable
 from multimarket_async.records import EncodedFollowUp
 from multimarket_async.store import (
     PLACEHOLDER_PARTITION,
@@ -78,16 +78,31 @@ class Writer:
         versions = [document["version"] async for document in self._store.aggregate(VERSIONS, stages)]
         return str(versions[0]) if versions else ""
 
-    async def end_older(self, table: Table, version: str) -> str:
-        """End the rows of a replace table that its newest file lacks. version: of a file; gives that of the newest."""
-        newest = str(await self._store.raise_version(VERSIONS, table.name, version))
-        older: Stage = {"$match": {"ingestion.version": {"$lt": newest}}}
-        stages: list[Stage] = [older, {"$group": {"_id": "$ingestion.partition"}}]
-        partitions = {group["_id"] async for group in self._store.aggregate(table.name, stages)}
-        if partitions:
+    async def index_versions(self, table: Table) -> bool:
+        """Create the index by which `end_older` finds rows; False if MongoDB refuses it."""
+        try:
+            await self._store.define_index(table.name, "ingestion.version")
+        except OperationFailed:
+            return False
+        return True
+
+    async def end_older(self, table: Table, version: str = "") -> None:
+        """End the rows of a replace table that its newest file lacks. version: of a file that is stored.
+
+        A row may come late, meanwhile or after this: see `OutdatedRows`. It only ends in a partition that is marked.
+        """
+        if version:
+            newest = str(await self._store.raise_version(VERSIONS, table.name, version))
+        else:
+            newest = await self.newest_file(table)
+        while partitions := await self._partitions_of_older(table, newest):
             async with self._dirty.around(table.name, partitions):
-                await self._store.remove_older(table.name, newest)
-        return newest
+                await self._store.remove_older(table.name, newest, partitions)
+
+    async def _partitions_of_older(self, table: Table, version: str) -> set[str]:
+        older: Stage = {"$match": {"ingestion.version": {"$lt": version}}}
+        stages: list[Stage] = [older, {"$group": {"_id": "$ingestion.partition"}}]
+        return {group["_id"] async for group in self._store.aggregate(table.name, stages)}
 
     async def _insert(self, table: Table, documents: Sequence[Encoded]) -> list[Outcome]:
         async with self._dirty.around(table.name, {document.partition for document in documents}):

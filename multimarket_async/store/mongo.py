@@ -1,6 +1,6 @@
 """The database in few verbs, each written once for both drivers."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -138,11 +138,11 @@ class Store:
                 raise Unavailable("another process raises the same version") from error
         return raised and raised["version"]
 
-    async def remove_older(self, collection: str, version: Any) -> int:
-        """Delete the documents of an earlier version; how many there were."""
+    async def remove_older(self, collection: str, version: Any, partitions: Iterable[str]) -> None:
+        """Delete the documents of an earlier version in these partitions."""
         with _translated():
-            older = {"ingestion.version": {"$lt": version}}
-            return int((await self._collection(collection).delete_many(older)).deleted_count)
+            older = {"ingestion.version": {"$lt": version}, "ingestion.partition": {"$in": list(partitions)}}
+            await self._collection(collection).delete_many(older)
 
     async def update_with_pipeline(self, collection: str, changes: Sequence[Change]) -> dict[int, Refused]:
         """Apply each change atomically in the server; returns the refused ones by index.

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import itertools
 import json
 import os
 from typing import Any
@@ -282,8 +283,69 @@ async def test_a_write_that_comes_too_late_leaves_no_row_in_a_whole_table(site: 
     assert await late.sweep() is False
     assert site.waiting() == []
     site.store.after = None
+    site.hands.seconds += 1
     assert await late.sweep() is True
     assert site.stored() == {"1": "b"}
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+async def test_a_row_that_a_killed_collector_left_is_ended_by_a_living_one(site: Site) -> None:
+    """It was killed after a write that came late: its file, and a newer one, are archived already, so none comes."""
+    living = site.collector(reader=lines, table=REPLACE, declared=KEEP)
+    put(site, "1.json", "1 a", "2 a", at=1)
+
+    async def overtaken() -> None:
+        site.store.before = None
+        await living.sweep()
+        put(site, "2.json", "1 b", at=2)
+        await living.sweep()
+        site.store.after = killed
+
+    async def killed() -> None:
+        raise Killed
+
+    site.store.before = overtaken
+    with pytest.raises(Killed):
+        await site.collector(reader=lines, table=REPLACE, declared=KEEP).sweep()
+    assert (site.stored(), site.waiting()) == ({"1": "b", "2": "a"}, [])
+    site.hands.seconds += 1
+    await living.sweep()
+    assert site.stored() == {"1": "b"}
+
+
+async def test_no_row_ends_whose_partition_is_not_marked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A late one of another partition comes after the partitions were looked up: it ends too, with a mark."""
+    table = Table("readings", "replace", partition=lambda document: f"of {document['_id']}")
+    put(site, "1.json", "1 a", "2 a", at=1)
+    await collect(site, table)
+    late = site.database["readings"].find_one({"_id": "2"})
+    put(site, "2.json", "3 b", at=2)
+    late = {**late, "_id": "late", "ingestion": {**late["ingestion"], "partition": "of late"}}
+    remove_older = site.store.remove_older
+
+    async def remove_after_it_came(*arguments: Any) -> int:
+        monkeypatch.undo()
+        site.database["readings"].insert_one(late)
+        return await remove_older(*arguments)
+
+    monkeypatch.setattr(site.store, "remove_older", remove_after_it_came)
+    await collect(site, table)
+    marks = site.database["kpi_dirty_partitions"].find({"done": True})
+    assert "of late" in {partition for mark in marks for partition in mark["partitions"]}
+    assert site.stored() == {"3": "b"}
+
+
+async def test_rows_of_older_files_are_found_by_an_index(site: Site) -> None:
+    """Of tables in which there may be such."""
+    for table in (REPLACE, Table("others", "upsert")):
+        await collect(site, table)
+    indexed = {
+        name for name in ("readings", "others") if "ingestion.version_1" in site.database[name].index_information()
+    }
+    assert indexed == {"readings"}
 
 
 async def test_a_row_that_ends_marks_its_partition(site: Site) -> None:
@@ -311,6 +373,23 @@ async def test_a_file_that_does_not_say_where_it_ends_is_read_when_it_is_quiet(s
     site.hands.wall += (wall - wall).__class__(seconds=0.2)
     await collect(site, declared=declared)
     assert site.archived() == ["1.json"]
+
+
+async def test_what_is_written_to_a_file_meanwhile_is_no_record(site: Site) -> None:
+    """Half a line came after the file was checked: it is not stored, or the whole line would contradict it."""
+    put(site, "1.json", "1 a")
+    read = itertools.count(1)
+
+    def growing(content: bytes) -> Any:
+        """The file grows once it is being read to be stored."""
+        if next(read) == 2:
+            put(site, "1.json", "1 a", "2 whole", at=1)
+            content = b"1 a\n2 wh"
+        yield from lines(content)
+
+    declared = {"records": "many", "on_bad_record": "reject_file"}
+    await site.collector(reader=growing, declared=declared).sweep()
+    assert (site.stored(), site.archived()) == ({"1": "a", "2": "whole"}, ["1.json"])
 
 
 # --- while MongoDB is away, and this machine is short of something -----------------------------
