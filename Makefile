@@ -17,7 +17,7 @@ help: ## List the targets
 install: $(INSTALLED) ## Create the virtual environment with pinned versions (the other targets do it themselves)
 
 # All that a user needs, 0.4 GB; the developers' tools take 1 GB more.
-$(INSTALLED): pyproject.toml config/constraints.txt multimarket_async/landing/_bulk.c
+$(INSTALLED): pyproject.toml config/constraints.txt $(wildcard multimarket_async/*/*.c)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable . --constraint config/constraints.txt
 	@touch $@
@@ -59,5 +59,5 @@ bench: $(DEVELOPED) ## Measure speed against the targets, a quarter of an hour (
 	$(BIN)/python tests/bench/bench.py $(if $(QUICK),--quick) $(ONLY)
 
 clean: ## Remove everything that was built; the data stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis multimarket_async/landing/*.so
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis multimarket_async/*/*.so
 	find multimarket_async tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, TypeAlias
+from functools import partial
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import structlog
 from pydantic import ValidationError
@@ -10,19 +13,28 @@ from pydantic import ValidationError
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.formats.columns import Column, Parse, Text
-from multimarket_async.formats.csv_rows import Rows
+from multimarket_async.formats.csv_rows import PlainRow, Rows
 from multimarket_async.formats.dates import DateOrder
-from multimarket_async.formats.found import conventions_of, delimiter_of, encoding_of, plain_name
-from multimarket_async.formats.numbers import DecimalMark
+from multimarket_async.formats.found import DELIMITERS, conventions_of, delimiter_of, encoding_of, plain_name
+from multimarket_async.formats.numbers import DecimalMark, Integer, Money
 from multimarket_async.formats.records import Make, at_line, reasons_of
 from multimarket_async.formats.texts import MAX_BYTES, chunks, decoded, lines
 from multimarket_async.strict_json import pointer_to, shown
+
+_rows: ModuleType | None
+try:
+    _rows = import_module(f"{__package__}._rows")
+except ImportError:  # there was no C compiler where it was installed
+    _rows = None
 
 log = structlog.get_logger()
 
 # By header: its place in a line, and its declaration.
 _Columns: TypeAlias = dict[str, tuple[int, Column]]
 MOST_NAMES = 40
+# What C reads without a function in Python: plain digits, with exactly so many decimals, and texts. A derived class is
+# none of them.
+_KINDS: dict[type[Column], int] = {Integer: 1, Money: 2, Text: 3}
 
 
 @dataclass(frozen=True)
@@ -55,22 +67,28 @@ class Csv:
 
 
 class _Cell(NamedTuple):
-    """A column of a file: its field in a row, its place in a line, its header, and the reader of its values."""
+    """A column of a file: its field in a row, the reader of its values, its place in a line, and its header.
+
+    kind, decimals: of the values that C reads without the reader.
+    """
 
     field: str
-    place: int
     parse: Parse
+    place: int
+    kind: int
+    decimals: int
     header: str
 
 
 class _Opened(NamedTuple):
-    """A file behind its header. head: the bytes of the header."""
+    """A file behind its header. head: the bytes of the header. plain: C, where it was compiled."""
 
     rows: Rows
     cells: tuple[_Cell, ...]
     fields: int
     head: bytes
     encoding: str
+    plain: PlainRow | None
 
 
 def _opened(csv: Csv, file: IncomingFile) -> _Opened:
@@ -85,12 +103,16 @@ def _opened(csv: Csv, file: IncomingFile) -> _Opened:
     declared = {name: column.declared(csv.decimal, csv.dates) for name, (_, column) in columns.items()}
     found = _found(columns, declared, Rows(open_lines(), delimiter))
     _log(csv, file, encoding.name, delimiter, found)
-    cells = tuple(
-        _Cell(column.field, place, column.parser(found.get(name) or declared[name]), name)
-        for name, (place, column) in columns.items()
-    )
+    cells = tuple(_cell(name, *columns[name], found.get(name) or declared[name]) for name in columns)
     head = encoding.bom + "".join(rows.lines).encode(encoding.name)
-    return _Opened(rows, cells, len(header), head, encoding.name)
+    in_c = partial(_rows.values, delimiter, len(header), cells) if _rows and delimiter in DELIMITERS else None
+    return _Opened(rows, cells, len(header), head, encoding.name, in_c)
+
+
+def _cell(header: str, place: int, column: Column, convention: str | None) -> _Cell:
+    kind = _KINDS.get(type(column), 0) if (type(column), convention) != (Money, ",") else 0
+    decimals = column.exponent if isinstance(column, Money) else 0
+    return _Cell(column.field, column.parser(convention), place, kind, decimals, header)
 
 
 def _header(rows: Rows) -> list[str]:
@@ -140,19 +162,28 @@ def _log(csv: Csv, file: IncomingFile, encoding: str, delimiter: str, convention
 
 def _records(csv: Csv, file: IncomingFile, make: Make) -> Iterator[Record]:
     opened = _opened(csv, file)
-    rows, fields, head = opened.rows, opened.fields, opened.head
-    cells = [(cell.field, cell.place, cell.parse) for cell in opened.cells]
-    for row in rows:
-        if isinstance(row, Rejected) or len(row) != fields:
-            if reasons := _broken(rows, row, fields):
-                yield _rejected(opened, reasons)
-            continue
-        try:
-            made = make({field: parse(row[place]) for field, place, parse in cells})
-            record: Record = Located(made, rows.line, rows.text, head)
-        except (Rejected, ValidationError) as error:
-            record = _rejected(opened, _faults(opened.cells, row) or _made_faults(opened.cells, error))
-        yield record
+    rows, head = opened.rows, opened.head
+    for row in rows.values(opened.plain):
+        values = row if isinstance(row, dict) else _values(opened, row)
+        if isinstance(values, RejectedRecord):
+            yield values
+        elif values is not None:
+            try:
+                record: Record = Located(make(values), rows.line, rows.text, head)
+            except (Rejected, ValidationError) as error:
+                record = _rejected(opened, _made_faults(opened.cells, error))
+            yield record
+
+
+def _values(opened: _Opened, row: list[str] | Rejected) -> dict[str, Any] | RejectedRecord | None:
+    """The values of a row by their fields; None if it is blank."""
+    if isinstance(row, Rejected) or len(row) != opened.fields:
+        reasons = _broken(opened.rows, row, opened.fields)
+        return _rejected(opened, reasons) if reasons else None
+    try:
+        return {cell.field: cell.parse(row[cell.place]) for cell in opened.cells}
+    except Rejected:
+        return _rejected(opened, _faults(opened.cells, row))
 
 
 def _broken(rows: Rows, row: list[str] | Rejected, fields: int) -> list[Rejected]:

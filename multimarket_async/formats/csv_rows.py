@@ -2,7 +2,8 @@
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 from multimarket_async.errors import Rejected
 
@@ -10,6 +11,9 @@ FIELD_CHARS = 1 << 17
 ROW_LINES, ROW_CHARS = 1000, 1 << 20
 # Lines that are read again after broken quotes: a bound on the work, which otherwise grows with its square.
 LINES_AGAIN = 100_000
+
+# The values of a line that is a plain row; None of any other line.
+PlainRow: TypeAlias = Callable[[str], dict[str, Any] | None]
 
 
 class Rows:
@@ -25,7 +29,8 @@ class Rows:
         self._delimiter = delimiter
         self._again: deque[str] = deque()
         self._left = LINES_AGAIN
-        self._rows = self._read()
+        self._plain: PlainRow | None = None
+        self._rows: Iterator[Any] = self._read()
 
     @property
     def text(self) -> str:
@@ -35,7 +40,12 @@ class Rows:
     def __iter__(self) -> Iterator[list[str] | Rejected]:
         return self._rows
 
-    def _read(self) -> Iterator[list[str] | Rejected]:
+    def values(self, plain: PlainRow | None) -> Iterator[dict[str, Any] | list[str] | Rejected]:
+        """The rows from here on; those that `plain` can read as their values."""
+        self._plain = plain
+        return self._rows
+
+    def _read(self) -> Iterator[list[str] | dict[str, Any] | Rejected]:
         while True:
             try:
                 for row in self._parser():
@@ -43,6 +53,8 @@ class Rows:
                         yield row
                     self.line += len(self.lines)
                     self.lines.clear()
+                    if self._plain and not self._again:
+                        yield from self._read_plain(self._plain)
             except csv.Error as error:
                 rejected = self._broken(str(error))
                 self.keep_first_line()
@@ -51,6 +63,17 @@ class Rows:
                 self.lines.clear()
             else:
                 return
+
+    def _read_plain(self, plain: PlainRow) -> Iterator[dict[str, Any]]:
+        """The rows up to a line that is no plain one, which is to be read again."""
+        for line in self._source:
+            if (values := plain(line)) is None:
+                self._again.append(line)
+                return
+            self.lines.append(line)
+            yield values
+            self.line += 1
+            self.lines.clear()
 
     def keep_first_line(self) -> None:
         """Only the first line of the current row is the row; the others are read again. Raises Rejected."""

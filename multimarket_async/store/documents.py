@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from importlib import import_module
+from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
 import bson
@@ -13,6 +15,12 @@ from bson.raw_bson import RawBSONDocument
 
 from multimarket_async.errors import Rejected
 from multimarket_async.store.driver import Document
+
+_record: ModuleType | None
+try:
+    _record = import_module(f"{__package__}._record")
+except ImportError:  # there was no C compiler where it was installed
+    _record = None
 
 Stage: TypeAlias = dict[str, Any]
 Origin: TypeAlias = tuple[Any, Any]
@@ -101,7 +109,8 @@ def encode(document: Document) -> Encoded:
 class RecordEncoder:
     """Encodes the records of one file, whose `ingestion` is alike but for number, partition, version and digest.
 
-    So it is put together from BSON elements: to encode it anew for each record takes longer than the record itself.
+    C (_record.c) does it for plain documents, in a third of the time; Python does every other one, and all of them
+    where it was not compiled.
     """
 
     def __init__(self, feed: str, receipt: str, ingested_at: datetime) -> None:
@@ -111,16 +120,23 @@ class RecordEncoder:
 
     def encoded(self, document: Document, number: int, partition: str, version: Any = None) -> Encoded:
         """A document with its source. number: of the record in its file. Raises Rejected where BSON cannot hold it."""
+        behind = self._partitions(partition)
+        if version is not None:
+            behind += _elements({"version": version})
+        in_c = _record.record(document, self._start, number, behind) if _record and number < INT32 else None
+        digest, content = in_c or self._in_python(document, number, behind)
+        key, origin = document["_id"], (self._receipt, number)
+        return Encoded(key, digest, RawBSONDocument(content), partition, version, origin)
+
+    def _in_python(self, document: Document, number: int, behind: bytes) -> tuple[str, bytes]:
+        """Digest and BSON, put together from elements: to encode `ingestion` anew takes longer than the record."""
         content = _bson(document)
         digest = hashlib.sha256(content).hexdigest()[:DIGEST_CHARS]
         record = _INT32_RECORD + number.to_bytes(4, "little") if number < INT32 else _elements({"record": number})
-        versioned = b"" if version is None else _elements({"version": version})
-        sha256 = _DIGEST + digest.encode() + b"\0"
-        ingestion = b"".join((self._start, record, self._partitions(partition), versioned, sha256))
+        ingestion = b"".join((self._start, record, behind, _DIGEST, digest.encode(), b"\0"))
         length = len(content) + len(_INGESTION) + len(ingestion) + 5
         whole = (length.to_bytes(4, "little"), content[4:-1], _INGESTION, (len(ingestion) + 5).to_bytes(4, "little"))
-        document_bson = RawBSONDocument(b"".join((*whole, ingestion, b"\0\0")))
-        return Encoded(document["_id"], digest, document_bson, partition, version, (self._receipt, number))
+        return digest, b"".join((*whole, ingestion, b"\0\0"))
 
 
 def _elements(document: Document) -> bytes:

@@ -1,7 +1,7 @@
 """A domain whose files have a line for each item sold, as a till exports them; and files for it."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,7 +28,8 @@ def _document(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _day(document: dict[str, Any]) -> str:
-    return str(document["day"])[:10]
+    day: datetime = document["day"]
+    return day.date().isoformat()
 
 
 def feed(**declared: Any) -> Feed:

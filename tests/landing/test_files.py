@@ -4,7 +4,6 @@ import gc
 import json
 import os
 import stat
-import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -28,6 +27,7 @@ from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, WaitingFile, compiled, files
 from multimarket_async.settings import Settings
 from multimarket_async.store import Inserted
+from tests.sanitizers import exercised_with_sanitizers
 from tests.tracing import missing
 
 # Who blocks in C hears no signal: then the process is ended.
@@ -408,10 +408,7 @@ def _held() -> int:
 
 # What an address sanitizer is to see: each function, with what it does and what it refuses.
 EXERCISE = """
-import importlib.util, os, sys
-spec = importlib.util.spec_from_file_location("_bulk", sys.argv[1])
-c = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(c)
+import os, sys
 os.mkdir(sys.argv[2] + "/to")
 at, to = (os.open(path, os.O_RDONLY) for path in (sys.argv[2], sys.argv[2] + "/to"))
 files = [(os.fsdecode(b"%d\\xff" % n) + "n" * 200, bytes(n)) for n in range(300)]
@@ -439,23 +436,5 @@ print("done")
 
 
 def test_no_byte_is_touched_that_is_not_its_own(c: Any, tmp_path: Path) -> None:
-    """Compiled with the address and undefined-behaviour sanitizers."""
     (tmp_path / "places").mkdir()
-    library, source = tmp_path / "_bulk.so", Path(files.__file__).with_name("_bulk.c")
-    include = subprocess.run(
-        [sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
-        check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
-    flags = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover", "-shared", "-fPIC"]
-    try:
-        compiler = ["gcc", *flags, f"-I{include}", str(source), "-o", str(library)]
-        subprocess.run(compiler, check=True, capture_output=True)
-        found = subprocess.run(["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True)
-    except (FileNotFoundError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"needs gcc with its sanitizers: {error}")
-    done = subprocess.run(
-        [sys.executable, "-c", EXERCISE, str(library), str(tmp_path / "places")],
-        check=False, capture_output=True, text=True,
-        env={**os.environ, "LD_PRELOAD": found.stdout.strip(), "ASAN_OPTIONS": "detect_leaks=0"},
-    )  # fmt: skip
-    assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr
+    exercised_with_sanitizers(Path(files.__file__).with_name("_bulk.c"), EXERCISE, tmp_path)

@@ -1,12 +1,55 @@
-"""BSON of records that is put together from elements is that of the whole document."""
+"""BSON of records that is put together from elements, in C or in Python, is that of the whole document."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
+from enum import IntEnum
+from pathlib import Path
 from typing import Any
+from unittest import mock
+from zoneinfo import ZoneInfo
 
 import bson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from multimarket_async.store import RecordEncoder
+from multimarket_async.errors import Rejected
+from multimarket_async.store import Encoded, Int64, RecordEncoder, documents
+from tests.sanitizers import exercised_with_sanitizers
+from tests.tracing import missing
+
+PARIS, EAST = ZoneInfo("Europe/Paris"), timezone(timedelta(hours=5))
+NUMBERS = [0, -1, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, Int64(7), True]
+INSTANTS = [
+    *(
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999999, UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 1999),  # noqa: DTZ001
+    ),
+    *(datetime(2024, 2, 29, tzinfo=EAST), datetime(2026, 10, 25, 2, 30, tzinfo=PARIS, fold=1), date(2026, 1, 1)),
+]
+STRINGS = ["", "a", "\u00e9", "a\0b", "\ud800", "\U0001f600", "x" * 16_000, "y" * 20_000, type("Name", (str,), {})("z")]
+OTHERS = [
+    None,
+    False,
+    1.5,
+    float("nan"),
+    float("-inf"),
+    b"",
+    [],
+    {"a": {}},
+    ["b", 1],
+    IntEnum("E", "A").A,
+    object(),
+    bson.ObjectId(),
+]
+VALUES = st.one_of(
+    st.sampled_from([*NUMBERS, *INSTANTS, *STRINGS, *OTHERS]),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
+    st.datetimes(timezones=st.sampled_from([None, UTC, PARIS, EAST])),
+)
+NAMES = st.one_of(st.sampled_from(["_id", "", "a\0b", "\ud800", "ingestion", "$a.b", 7]), st.text(max_size=8))
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -20,3 +63,90 @@ def test_a_record_is_encoded_with_its_source(number: int, version: Any) -> None:
     source = {"feed": "sales", "receipt": "r" * 20, "ingested_at": AT, "record": number, "partition": "2026-05 ü"}
     assert encoded.bson.raw == bson.encode({**document, "ingestion": {**source, **versioned, "digest": encoded.sha256}})
     assert encoded.origin == ("r" * 20, number)
+
+
+def outcome(document: Any, version: Any = None) -> Encoded | str:
+    try:
+        return RecordEncoder("sales", "r" * 20, AT).encoded(document, 5, "2026-05", version)
+    except (Rejected, KeyError, TypeError) as error:
+        return repr(error)
+
+
+def both(document: Any) -> None:
+    in_c = outcome(document)
+    with mock.patch.object(documents, "_record", None):
+        assert in_c == outcome(document)
+
+
+@pytest.fixture(scope="module")
+def c() -> Any:
+    """The compiled module."""
+    if documents._record is None:
+        missing("needs a C compiler, and an installation by it")
+    return documents._record
+
+
+@settings(max_examples=400, deadline=None)
+@given(VALUES, st.dictionaries(NAMES, VALUES, max_size=5))
+def test_any_document_is_encoded_alike(c: Any, key: Any, fields: dict[Any, Any]) -> None:
+    both({"_id": key, **fields})
+    both(fields)
+
+
+def test_any_value_is_encoded_alike(c: Any) -> None:
+    for value in [*NUMBERS, *INSTANTS, *STRINGS, *OTHERS]:
+        both({"_id": "k", "value": value})
+
+
+def test_a_document_is_encoded_alike_up_to_what_c_holds_and_beyond(c: Any) -> None:
+    for size in range(15_900, 16_400):
+        both({"_id": "k", "value": "x" * size})
+
+
+def test_no_two_instants_are_taken_for_each_other(c: Any) -> None:
+    """C remembers the last one."""
+    for day in range(1, 28):
+        both({"_id": "k", "at": datetime(2026, 5, day, tzinfo=UTC), "then": datetime(2026, 5, day)})  # noqa: DTZ001
+
+
+def test_plain_documents_are_encoded_in_c(c: Any) -> None:
+    """Else the tests above compare Python with itself."""
+    plain = {
+        "_id": "k",
+        "a": 1,
+        "b": 2**40,
+        "c": 1.5,
+        "d": None,
+        "e": True,
+        "f": "\u00e9",
+        "g": AT,
+        "h": datetime(1, 1, 1),  # noqa: DTZ001
+    }
+    assert c.record(plain, b"", 1, b"")
+
+
+EXERCISE = """
+from datetime import UTC, datetime
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+for size in (0, 1, *range(15_900, 16_500)):
+    c.record({"_id": "k", "at": AT, "x": "x" * size}, b"s" * 120, 2**31 - 1, b"p" * 60)
+    c.record({"_id": 1}, b"s" * size, 1, b"p")
+    c.record({"_id": 1}, b"s", 1, b"p" * size)
+    c.record({"_id": 1, "n" * size: 1}, b"", 1, b"")
+odd = {"a": 2**63, "b\\0": 1, "\\ud800": 1, "d": "\\ud800", 5: 1, "f": [], "g": datetime(1, 1, 1), "h": -1.5}
+for key, value in odd.items():
+    c.record({"_id": None, key: value, "more": True}, b"", 1, b"")
+for document in ({}, [], {"a": 1}, {"a": 1, "_id": 2}):
+    assert c.record(document, b"", 1, b"") is None
+for arguments in ((), ({}, "", 1, b""), ({}, b"", 2**31, b"")):
+    try:
+        c.record(*arguments)
+    except (TypeError, OverflowError):
+        continue
+    raise AssertionError(arguments)
+print("done")
+"""
+
+
+def test_no_byte_is_touched_that_is_not_its_own(c: Any, tmp_path: Path) -> None:
+    exercised_with_sanitizers(Path(documents.__file__).with_name("_record.c"), EXERCISE, tmp_path)

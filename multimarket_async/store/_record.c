@@ -1,0 +1,274 @@
+/* A record as BSON with its `ingestion` in one call; see RecordEncoder in documents.py, and https://bsonspec.org/spec.html
+ *
+ * Only plain documents are encoded here: a few KiB, `_id` first, no value nested. None is the answer to every other one;
+ * Python then encodes it, or finds out what is the matter with it, and words that.
+ */
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { MOST_BYTES = 16384, DIGEST_CHARS = 32, LENGTH = 4 };
+enum { DOUBLE = 1, STRING = 2, DOCUMENT = 3, BOOLEAN = 8, INSTANT = 9, NONE = 10, INT32 = 16, INT64 = 18 };
+
+/* What was written so far. ok: all of it found room. */
+typedef struct {
+    char bytes[MOST_BYTES];
+    Py_ssize_t size;
+    bool ok;
+} Out;
+
+static PyObject *sha256, *datetime_type, *utc;
+
+/* --- Writing; nothing is written beyond the end ------------------------------------------------------------------ */
+
+static void put(Out *out, const void *bytes, Py_ssize_t size)
+{
+    out->ok = out->ok && size <= MOST_BYTES - out->size;
+    if (!out->ok)
+        return;
+    memcpy(out->bytes + out->size, bytes, (size_t)size);
+    out->size += size;
+}
+
+/* The lowest bytes of a number, lowest first. */
+static void put_number(Out *out, uint64_t number, Py_ssize_t bytes)
+{
+    char lowest_first[sizeof number];
+    for (size_t i = 0; i < sizeof number; i++, number >>= 8)
+        lowest_first[i] = (char)number;
+    put(out, lowest_first, bytes);
+}
+
+/* The length of what was written since, where room for it was left. */
+static void set_length(Out *out, Py_ssize_t at)
+{
+    Py_ssize_t end = out->size;
+    if (!out->ok)
+        return;
+    out->size = at;
+    put_number(out, (uint64_t)(end - at), LENGTH);
+    out->size = end;
+}
+
+/* Type and name, which must have no zero byte. */
+static void put_name(Out *out, int type, const char *name)
+{
+    put_number(out, (uint64_t)type, 1);
+    put(out, name, (Py_ssize_t)strlen(name) + 1);
+}
+
+static void put_text(Out *out, const char *text, Py_ssize_t size)
+{
+    put_number(out, (uint64_t)size + 1, LENGTH);
+    put(out, text, size);
+    put_number(out, 0, 1);
+}
+
+/* --- Values of exactly these types; false: this one is left, without an exception -------------------------------- */
+
+static bool left(void)
+{
+    PyErr_Clear();
+    return false;
+}
+
+static bool put_integer(Out *out, const char *name, PyObject *value)
+{
+    int beyond;
+    long long number = PyLong_AsLongLongAndOverflow(value, &beyond);
+    if (beyond)
+        return false;
+    bool small = number >= INT32_MIN && number <= INT32_MAX;
+    put_name(out, small ? INT32 : INT64, name);
+    put_number(out, (uint64_t)number, small ? 4 : 8);
+    return true;
+}
+
+static bool put_string(Out *out, const char *name, PyObject *value)
+{
+    Py_ssize_t size;
+    const char *text = PyUnicode_AsUTF8AndSize(value, &size);
+    if (!text)
+        return left();
+    put_name(out, STRING, name);
+    put_text(out, text, size);
+    return true;
+}
+
+static bool put_double(Out *out, const char *name, PyObject *value)
+{
+    double number = PyFloat_AsDouble(value);
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    put_name(out, DOUBLE, name);
+    put_number(out, bits, sizeof bits);
+    return true;
+}
+
+static long field(PyObject *moment, const char *name)
+{
+    PyObject *value = PyObject_GetAttrString(moment, name);
+    long number = value ? PyLong_AsLong(value) : -1;
+    Py_XDECREF(value);
+    return number;
+}
+
+/* Days since 1970 in the Gregorian calendar, in years that begin in March. */
+static long long days(long year, long month, long day)
+{
+    year -= month <= 2;
+    long since_march = (month + 9) % 12;
+    return 365LL * year + year / 4 - year / 100 + year / 400 + (153 * since_march + 2) / 5 + day - 1 - 719468;
+}
+
+/* Milliseconds since 1970 of an exact datetime, which is in UTC or says nothing; false, maybe with an exception. */
+static bool milliseconds(PyObject *moment, long long *result)
+{
+    PyObject *zone = PyObject_GetAttrString(moment, "tzinfo");
+    Py_XDECREF(zone); /* it is compared only */
+    if (zone != utc && zone != Py_None)
+        return false;
+    long long day = days(field(moment, "year"), field(moment, "month"), field(moment, "day"));
+    long long minute = (day * 24 + field(moment, "hour")) * 60 + field(moment, "minute");
+    *result = (minute * 60 + field(moment, "second")) * 1000 + field(moment, "microsecond") / 1000;
+    return !PyErr_Occurred();
+}
+
+/* Many records have the same object, since columns of dates remember theirs: the last one is kept. */
+static bool put_instant(Out *out, const char *name, PyObject *value)
+{
+    static PyObject *last;
+    static long long last_milliseconds;
+    long long found = last_milliseconds;
+    if (value != last) {
+        if (!milliseconds(value, &found))
+            return left();
+        Py_XDECREF(last);
+        last = Py_NewRef(value);
+        last_milliseconds = found;
+    }
+    put_name(out, INSTANT, name);
+    put_number(out, (uint64_t)found, 8);
+    return true;
+}
+
+static bool put_value(Out *out, const char *name, PyObject *value)
+{
+    if (PyUnicode_CheckExact(value))
+        return put_string(out, name, value);
+    if (PyLong_CheckExact(value))
+        return put_integer(out, name, value);
+    if (PyFloat_CheckExact(value))
+        return put_double(out, name, value);
+    if ((PyObject *)Py_TYPE(value) == datetime_type)
+        return put_instant(out, name, value);
+    if (value != Py_None && !PyBool_Check(value))
+        return false;
+    put_name(out, value == Py_None ? NONE : BOOLEAN, name);
+    if (value != Py_None)
+        put_number(out, value == Py_True, 1);
+    return true;
+}
+
+/* --- The record -------------------------------------------------------------------------------------------------- */
+
+static bool put_document(Out *out, PyObject *document)
+{
+    PyObject *key, *value;
+    Py_ssize_t at = 0, size;
+    put_number(out, 0, LENGTH);
+    for (bool first = true; PyDict_Next(document, &at, &key, &value); first = false) {
+        const char *name = PyUnicode_CheckExact(key) ? PyUnicode_AsUTF8AndSize(key, &size) : NULL;
+        if (!name)
+            return left();
+        if (strlen(name) != (size_t)size || (first && strcmp(name, "_id") != 0) || !put_value(out, name, value))
+            return false;
+    }
+    put_number(out, 0, 1);
+    set_length(out, 0);
+    return out->ok && out->size > LENGTH + 1;
+}
+
+/* SHA-256 of what was written so far, in hexadecimal, cut. */
+static PyObject *digest_of(Out *out)
+{
+    PyObject *hash = PyObject_CallFunction(sha256, "y#", out->bytes, out->size);
+    PyObject *digest = hash ? PyObject_CallMethod(hash, "hexdigest", NULL) : NULL;
+    PyObject *cut = digest ? PyUnicode_Substring(digest, 0, DIGEST_CHARS) : NULL;
+    Py_XDECREF(hash);
+    Py_XDECREF(digest);
+    return cut;
+}
+
+static bool put_digest(Out *out, PyObject *digest)
+{
+    Py_ssize_t size;
+    const char *text = PyUnicode_AsUTF8AndSize(digest, &size);
+    if (!text)
+        return false;
+    put_name(out, STRING, "digest");
+    put_text(out, text, size);
+    return true;
+}
+
+/* record(document, before, number, behind): its digest and its BSON, with `ingestion` of the elements `before`, the
+ * number, the elements `behind`, and the digest; None if it is left to Python. */
+static PyObject *py_record(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyObject *document;
+    const char *before, *behind;
+    Py_ssize_t before_size, behind_size;
+    int number;
+    Out out;
+    out.size = 0;
+    out.ok = true;
+    if (!PyArg_ParseTuple(arguments, "Oy#iy#", &document, &before, &before_size, &number, &behind, &behind_size))
+        return NULL;
+    if (!PyDict_CheckExact(document) || !put_document(&out, document))
+        return Py_NewRef(Py_None);
+    PyObject *digest = digest_of(&out);
+    if (!digest)
+        return NULL;
+    out.size--; /* the zero byte at the end of the document */
+    put_name(&out, DOCUMENT, "ingestion");
+    Py_ssize_t ingestion = out.size;
+    put_number(&out, 0, LENGTH);
+    put(&out, before, before_size);
+    put_name(&out, INT32, "record");
+    put_number(&out, (uint64_t)number, 4);
+    put(&out, behind, behind_size);
+    bool digested = put_digest(&out, digest);
+    put_number(&out, 0, 1);
+    set_length(&out, ingestion);
+    put_number(&out, 0, 1);
+    set_length(&out, 0);
+    PyObject *answer = !digested ? NULL : out.ok ? Py_BuildValue("Oy#", digest, out.bytes, out.size) : Py_NewRef(Py_None);
+    Py_DECREF(digest);
+    return answer;
+}
+
+static PyMethodDef methods[] = {
+    {"record", py_record, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_record", NULL, -1, methods, NULL, NULL, NULL, NULL};
+
+static PyObject *imported(const char *module, const char *name)
+{
+    PyObject *found = PyImport_ImportModule(module);
+    PyObject *attribute = found ? PyObject_GetAttrString(found, name) : NULL;
+    Py_XDECREF(found);
+    return attribute;
+}
+
+PyMODINIT_FUNC PyInit__record(void)
+{
+    sha256 = imported("hashlib", "sha256");
+    datetime_type = sha256 ? imported("datetime", "datetime") : NULL;
+    utc = datetime_type ? imported("datetime", "UTC") : NULL;
+    return utc ? PyModule_Create(&definition) : NULL;
+}
