@@ -277,6 +277,29 @@ async def test_a_row_that_an_older_file_put_back_is_found(mongo_uri: str, tmp_pa
         assert any("newer than what is stored" in difference for difference in await world.differences())
 
 
+@pytest.mark.parametrize("mode", TABLES)
+async def test_records_that_were_stored_before_their_file_changed_are_in_an_archived_file(
+    mode: str, mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file was written to while they were being stored, and came again: its first receipt is of no archived one."""
+    async with World(mongo_uri, tmp_path, TABLES[mode], KEEP) as world:
+        insert = Store.insert
+
+        async def growing(*arguments: Any) -> Any:
+            monkeypatch.undo()
+            world.put(File([(1, "a", 1), (2, "b", 1), (3, "c", 1)], 2), name="1.csv")
+            return await insert(*arguments)
+
+        monkeypatch.setattr(Store, "insert", growing)
+        world.put(File([(1, "a", 1), (2, "b", 1)], 1), name="1.csv")
+        await world.until_empty()
+        assert await world.stored() == {1: "a", 2: "b", 3: "c"}
+        await world.right()
+        with world.database() as database:
+            database["rows_table"].update_one({"_id": 1}, {"$set": {"ingestion.digest": "other"}})
+        assert await world.differences() != []
+
+
 async def test_a_revised_forecast_is_no_conflict(mongo_uri: str, tmp_path: Path) -> None:
     """A newer run replaces the slots of the older one, in any order, and an older one that comes late is superseded."""
     for order in permutations([1, 2, 3]):

@@ -64,12 +64,15 @@ class RecordVerifier:
         self._differences: list[str] = []
         self._more = 0
         self._newest = ""
+        self._changed = set[str]()
+        self._stored_before = set[Any]()  # keys of documents from files that were changed meanwhile, and came again
 
     async def compare(self, landing: Landing, audit: Audit, progress: Callable[[int], None]) -> list[str]:
         """Every difference, and the first ones of many."""
         if self._feed.table.mode == "replace":
             files = await asyncio.to_thread(lambda: [self._file(path) for path in landing.archive_files()])
             self._newest = max((file.version for file in files), default="")
+        self._changed = await self._receipts.changed(self._feed.name)
         seen, stored = set[str](), 0
         for path in landing.archive_files():
             file = await asyncio.to_thread(self._file, path)
@@ -78,6 +81,7 @@ class RecordVerifier:
             seen.add(file.identity.sha256)
             await asyncio.to_thread(audit.add_path, self._feed.name, path, file.version)
             progress(1)
+        stored += len(self._stored_before)
         documents = await self._documents()
         if documents != stored:
             self._differs(f"{documents} documents are stored, and {stored} of them are in archived files")
@@ -128,7 +132,10 @@ class RecordVerifier:
             found = stored.get(document.key)
             exists = found if isinstance(found, Exists) else None
             seen.unstored += self._unstored(name, file.version, document, exists)
-            seen.stored += bool(exists and exists.origin[0] in receipts and exists.origin[1] == document.origin[1])
+            if exists and exists.origin[0] in self._changed:
+                self._stored_before |= {document.key} if exists.sha256 == document.sha256 else set()
+            elif exists:
+                seen.stored += exists.origin[0] in receipts and exists.origin[1] == document.origin[1]
         events = [document for document in chunk.documents if isinstance(document, EncodedFollowUp)]
         for sentence in await self._histories.compare(
             self._feed, [(name, event.key, event.sha256) for event in events]

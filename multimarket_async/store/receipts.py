@@ -79,6 +79,11 @@ class Receipts:
         rows = self._store.aggregate(RECEIPTS, [{"$group": {"_id": "$feed", **sums}}])
         return {row.pop("_id"): RecordCounts(**row) async for row in rows}
 
+    async def changed(self, feed: str) -> set[str]:
+        """The receipts of files that were written to meanwhile: each of them came again, with another receipt."""
+        stages: list[Stage] = [{"$match": {"feed": feed, "outcome": CHANGED}}, {"$project": {"_id": 1}}]
+        return {receipt["_id"] async for receipt in self._store.aggregate(RECEIPTS, stages)}
+
     async def of_content(self, feed: str, sha256: str) -> list[dict[str, Any]]:
         """The receipts of the files with this content."""
         stages: list[Stage] = [{"$match": {"feed": feed, "sha256": sha256}}]
