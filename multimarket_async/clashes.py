@@ -9,7 +9,7 @@ from multimarket_async.domains import LoadedDomain, Table
 from multimarket_async.errors import WrongSettings
 
 OWN_COLLECTIONS = re.compile(r"kpi_|system\.|receipts$")  # the engine's and MongoDB's
-OWN_VIEWS = ("snapshots", "dirty_", "rollups_")  # the same, of names behind kpi_
+OWN_VIEWS = re.compile(r"(snapshots|rows)$|dirty_|rollups_")  # the same, of names behind kpi_
 OWN_LISTINGS = frozenset(("kpis", "status", "quarantine", "events"))  # the other operations below /api
 
 
@@ -54,7 +54,7 @@ def _reserved(domain: LoadedDomain) -> Iterator[str]:
     for name in sorted(_collections(domain)):
         if OWN_COLLECTIONS.match(name):
             yield f"The table {name} of {domain.name} has the name of a collection of the engine's own: rename it."
-    for name in [kpi.name for kpi in domain.kpis if kpi.name.startswith(OWN_VIEWS)]:
+    for name in [kpi.name for kpi in domain.kpis if OWN_VIEWS.match(kpi.name)]:
         yield f"The view kpi_{name} of {domain.name} has the name of a collection of the engine's own: rename the KPI."
     for name in [listing.name for listing in domain.listings if listing.name in OWN_LISTINGS]:
         yield f"The listing {name} of {domain.name} has the address of something else, /api/{name}: rename it."

@@ -88,7 +88,7 @@ async def test_an_hour_is_lived_as_promised(make: Make) -> None:
     assert (record.waits.breaches, record.waits.files) == (0, sum(archive_days(application).values()))
     assert 90 <= record.waits.files <= 180
     assert 0.0 < record.waits.p50_s < record.waits.max_s <= 5.0
-    assert record.generations[-1]["orders"] == record.waits.files
+    assert record.generations[-1]["documents"]["orders"] == record.waits.files
     assert record.generations[-1]["as_of"] == datetime(2026, 3, 28, 13, tzinfo=UTC)
     assert len(record.generations) == 5
 

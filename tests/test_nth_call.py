@@ -297,7 +297,7 @@ def _check_in_the_end(trial: Trial, bench: Bench, steps: list[Step]) -> None:
 
 def _check_generations(trial: Trial, bench: Bench) -> None:
     generations = list(bench.database["kpi_snapshots"].find(sort=[("_id", 1)]))
-    orders = [generation["orders"] for generation in generations]
+    orders = [generation["documents"]["orders"] for generation in generations]
     trial.promise(
         Kept.CONTENTS,
         "numbers",

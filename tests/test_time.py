@@ -273,7 +273,7 @@ class Ledger(Stub):
 
     async def aggregate(self, collection: str, *_: Any, **__: Any) -> AsyncIterator[Any]:
         rows = {
-            GENERATIONS: [self.kept[number] for number in sorted(self.kept)],
+            GENERATIONS: [{**self.kept[number], "tables": []} for number in sorted(self.kept)],
             "kpi_dirty_partitions": [{"_id": "t", "collection": "c", "partitions": [], "done": True, "at": BEGINS}],
             "kpi_rollups_by_period": [{}],
         }

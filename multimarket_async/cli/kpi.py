@@ -1,7 +1,7 @@
 """kpi list, refresh, rebuild, show, history, diff; report and bi: KPIs in files and at addresses for other programs."""
 
 import sys
-from collections.abc import Mapping
+from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ from multimarket_async.discovery import declared
 from multimarket_async.domains import Kpi
 from multimarket_async.errors import CannotContinue, Unavailable, WrongSettings
 from multimarket_async.logs import escape_control_chars
-from multimarket_async.readers import generations, tables
+from multimarket_async.readers import generations, streams, tables
 from multimarket_async.readers import report as writing
 from multimarket_async.readers.bi import kit
 from multimarket_async.readers.http.address import http_address
@@ -25,6 +25,7 @@ from multimarket_async.readers.terminal import progress
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.snapshots import Generation
 
+MOST_SHOWN = 5_000  # rows of a table on a terminal; more are for other programs
 OWN_MONGODB = "mongo_uri is set: create a user with the role read for BI tools in your MongoDB."
 
 
@@ -44,14 +45,14 @@ def refresh(loaded: Loaded) -> None:
     """Publish a new generation if the stored data has changed."""
     generation = connected(loaded, lambda application: application.snapshotter().refresh())
     typer.echo(f"The newest generation is {generation['_id']}, as of {generation['as_of']:%Y-%m-%d %H:%M:%S} UTC.")
-    _found(generations.errors(generation))
+    _found(generation)
 
 
 def rebuild(loaded: Loaded) -> None:
     """Publish a generation that is computed from scratch."""
     generation = connected(loaded, _rebuilt)
     typer.echo(f"Generation {generation['_id']} was computed from scratch in {generation['seconds']} s.")
-    _found(generations.errors(generation))
+    _found(generation)
 
 
 def show(
@@ -68,16 +69,31 @@ def show(
 ) -> None:
     """Show the rows of a KPI, of the newest generation or an older one."""
     kpi, moment = named(loaded, name), _moment(at)
-    generation = connected(loaded, lambda application: generations.generation(application.store, number, moment))
-    rows = generations.rows(kpi, generation)
-    if output == "json":
-        typer.echo(tables.terminal_safe_json(tables.as_object(kpi, generation, rows)))
-    elif output == "csv":
-        typer.echo(tables.as_csv(kpi, rows), nl=False)
-    else:
+
+    async def work(application: Application) -> Generation:
+        generation = await generations.generation(application.store, number, moment)
+        generations.check_measured(kpi, generation)
+        await _print(application, kpi, generation, output)
+        return generation
+
+    _found(connected(loaded, work), kpi.name)
+
+
+async def _print(application: Application, kpi: Kpi, generation: Generation, output: str) -> None:
+    if output == "table":
+        rows = await generations.first_rows(application.store, kpi, generation, MOST_SHOWN)
         tables.show(tables.console(), kpi, rows)
-    why = generations.error(kpi, generation)
-    _found({kpi.name: why} if why else {})
+        if len(rows) < (count := generations.count(kpi, generation)):
+            typer.echo(
+                f"These are the first {len(rows):,} of {count:,} rows: --format csv or json gives all.", err=True
+            )
+        return
+    chunks = generations.chunks(application.store, kpi, generation)
+    json = output == "json"
+    texts = streams.as_json(kpi, generation, chunks, for_terminal=True) if json else streams.as_csv(kpi, chunks)
+    async for text in texts:
+        typer.echo(text, nl=False)
+    typer.echo(nl=json, message="")
 
 
 def history(
@@ -91,8 +107,15 @@ def history(
     if by not in numbers:
         raise WrongSettings(f"{name} has no number {by} to follow. There are: {', '.join(numbers)}.")
 
-    async def work(application: Application) -> list[generations.Step]:
-        return [step async for step in generations.history(application.store, kpi, by)]
+    total = 0
+
+    async def work(application: Application) -> deque[generations.Step]:
+        nonlocal total
+        newest: deque[generations.Step] = deque(maxlen=MOST_SHOWN)
+        async for step in generations.history(application.store, kpi, by):
+            newest.append(step)
+            total += 1
+        return newest
 
     table = tables.plain("Generation", "As of", "Row", by, title=kpi.title)
     for step in connected(loaded, work):
@@ -100,6 +123,8 @@ def history(
             f"{step.generation}", f"{step.as_of:%Y-%m-%d %H:%M:%S}", _text(_words(step.key)), _text(step.value)
         )
     tables.console().print(table)
+    if total > MOST_SHOWN:
+        typer.echo(f"These are the last {MOST_SHOWN:,} of {total:,} changes.", err=True)
 
 
 def diff(
@@ -108,12 +133,13 @@ def diff(
     after: Annotated[int, typer.Argument(help="Number of a later generation.", metavar="B")],
 ) -> None:
     """Show the rows that differ between two generations, and the documents that came in between."""
-    old, new, entered = connected(loaded, lambda application: _compared(application, before, after))
+    old, new, entered, changed = connected(loaded, lambda application: _compared(application, before, after))
     table = tables.plain("KPI", "Row", "Changed", title=f"Generation {before} -> {after}")
-    for kpi in measured(loaded):
-        for change in generations.changes(kpi, old, new):
-            table.add_row(change.kpi, _text(_words(change.key)), _text("; ".join(change.columns())))
+    for change in changed[:MOST_SHOWN]:
+        table.add_row(change.kpi, _text(_words(change.key)), _text("; ".join(change.columns())))
     tables.console().print(table)
+    if len(changed) > MOST_SHOWN:
+        typer.echo(f"These are the first {MOST_SHOWN:,} of {len(changed):,} rows that differ.", err=True)
     for number, generation in ((before, old), (after, new)):
         for name, why in generations.errors(generation).items():
             typer.echo(escape_control_chars(f"{name} is not compared: it failed in generation {number}. {why}"))
@@ -137,8 +163,13 @@ def report(
 
     async def work(application: Application) -> str:
         generation = await generations.generation(application.store, number)
+        rows = {
+            kpi.name: await generations.first_rows(application.store, kpi, generation, writing.MOST_WRITTEN)
+            for kpi in measured(loaded)
+            if kpi.name in generation["kpis"]
+        }
         language = writing.FRENCH if lang == "fr" else writing.ENGLISH
-        return writing.report(application.domains, generation, language, ZoneInfo(application.settings.timezone))
+        return writing.report(application.domains, generation, rows, language, ZoneInfo(application.settings.timezone))
 
     text = connected(loaded, work)
     out.write_text(text, "utf-8")
@@ -174,18 +205,14 @@ async def _reader_uri(application: Application) -> str | None:
 
 async def _compared(
     application: Application, before: int, after: int
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, generations.Entered]]:
-    old, new = [await generations.generation(application.store, number) for number in (before, after)]
-    return (
-        old,
-        new,
-        {
-            domain.name: await generations.entered(
-                application.store, [cube.collection for cube in domain.cubes], old, new
-            )
-            for domain in application.domains
-        },
-    )
+) -> tuple[Generation, Generation, dict[str, generations.Entered], list[generations.Change]]:
+    store = application.store
+    old, new = [await generations.generation(store, number) for number in (before, after)]
+    kpis = [kpi for domain in application.domains for kpi in domain.kpis]
+    changed = [change for kpi in kpis async for change in generations.changes(store, kpi, old, new)]
+    collections = {domain.name: [cube.collection for cube in domain.cubes] for domain in application.domains}
+    entered = {name: await generations.entered(store, names, old, new) for name, names in collections.items()}
+    return old, new, entered, changed
 
 
 def _failed_now(loaded: Loaded) -> dict[str, str]:
@@ -199,10 +226,12 @@ def _failed_now(loaded: Loaded) -> dict[str, str]:
         return {}
 
 
-def _found(failed: Mapping[str, str]) -> None:
-    """Exit with 4 if KPIs failed, and say why."""
-    for name, why in failed.items():
-        typer.echo(escape_control_chars(f"{name} failed, and has no rows: {why}"), err=True)
+def _found(generation: Generation, name: str | None = None) -> None:
+    """Exit with 4 if KPIs failed (or the one of this name), and say why."""
+    stale = generations.stale(generation)
+    failed = {kpi: why for kpi, why in generations.errors(generation).items() if name in (None, kpi)}
+    for kpi, why in failed.items():
+        typer.echo(escape_control_chars(generations.failure(kpi, why, stale.get(kpi))), err=True)
     if failed:
         sys.exit(FOUND_WRONG)
 

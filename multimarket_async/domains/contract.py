@@ -223,7 +223,7 @@ class DomainContract:
     @pytest.mark.parametrize("language", [ENGLISH, FRENCH], ids=["en", "fr"])
     def test_report_and_page_show_every_kpi(self, loaded: LoadedDomain, outcome: Outcome, language: Language) -> None:
         """In both languages."""
-        html = report([loaded], outcome.generation, language, ZoneInfo("UTC"))
+        html = report([loaded], outcome.generation, outcome.rows, language, ZoneInfo("UTC"))
         titles = [language.extended(loaded.french).say(kpi.title) for kpi in loaded.kpis]
         _none(f"{title} is not in the report" for title in titles if str(escape(title)) not in html)
         json.dumps(about([loaded], Settings.model_validate({})))

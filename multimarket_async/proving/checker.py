@@ -23,6 +23,7 @@ from multimarket_async.proving.comparison import Comparison
 from multimarket_async.proving.manifest import read
 from multimarket_async.readers.audit import Audit
 from multimarket_async.readers.generations import errors
+from multimarket_async.readers.generations import rows as published_rows
 from multimarket_async.readers.verify import different_rows
 from multimarket_async.records import file_version
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
@@ -217,19 +218,20 @@ class Checker:
             if expected.get(name) != stored.get(name):
                 yield f"has {name} {stored.get(name)!r} instead of {expected.get(name)!r}"
 
-    def check_kpis(self, rows: dict[str, list[Row]], generation: dict[str, Any]) -> None:
+    async def check_kpis(self, rows: dict[str, list[Row]], generation: dict[str, Any]) -> None:
         """Every column of every row, if the generation covers nothing but the named files.
 
         If no single manifest gives the rows, only when all files are there from which they were computed.
         """
         if self._comparison.unnamed or (self._kpis is None and self._comparison.wrong):
             return
+        declared = {kpi.name: kpi for domain in self._application.domains for kpi in domain.kpis}
         for name, expected in rows.items():
             self._comparison.kpis.append(name)
             if why := errors(generation).get(name):
                 self._comparison.add(f"{name}: {why}")
                 continue
-            published = _as_json(generation["kpis"][name]["rows"])
+            published = _as_json(await published_rows(self._application.store, declared[name], generation))
             for difference in different_rows(name, _as_json(expected), published, "the manifest says"):
                 self._comparison.add(difference)
 
@@ -252,7 +254,7 @@ async def check(
         await asyncio.to_thread(checker.find_files, checked)
         await asyncio.to_thread(checker.check_files)
         rows = [await checker.check_documents(domain) for domain in application.domains]
-        checker.check_kpis({name: kpi for by_name in rows for name, kpi in by_name.items()}, generation)
+        await checker.check_kpis({name: kpi for by_name in rows for name, kpi in by_name.items()}, generation)
     return comparison
 
 

@@ -18,6 +18,7 @@ from multimarket_async.domains import Document, Feed, IncomingFile, LoadedDomain
 from multimarket_async.landing import Landing
 from multimarket_async.producer.faults import CONFLICT, Source, contradictable
 from multimarket_async.readers.accounting import FeedFiles, counted
+from multimarket_async.readers.generations import rows_by_kpi
 from multimarket_async.readers.verify import Report, different_rows, verify
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED, Delivery
@@ -89,7 +90,10 @@ def _given(feed: Feed, samples: Samples) -> Iterator[Delivery]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A load, and what became of it: files by place, codes in quarantine, records in the archive, documents, KPIs."""
+    """A load, and what became of it: files by place, codes in quarantine, records in the archive, documents, KPIs.
+
+    rows: published ones, by KPI.
+    """
 
     load: list[Arrival]
     accounts: list[FeedFiles]
@@ -97,12 +101,8 @@ class Outcome:
     archived_records: dict[str, int]
     documents: Documents
     generation: Generation
+    rows: dict[str, list[Row]]
     report: Report
-
-    @property
-    def rows(self) -> dict[str, list[Row]]:
-        """Published rows by KPI."""
-        return {name: kpi["rows"] for name, kpi in self.generation["kpis"].items()}
 
     def lost(self) -> Iterator[str]:
         """A sentence for each sum of a feed that does not hold."""
@@ -170,6 +170,7 @@ class Trial:
             archived_records=self._archived_records(),
             documents=await self._documents(),
             generation=generation,
+            rows=await rows_by_kpi(self.store, generation),
             report=await verify([self.domain], self.feeds, self.store, generation),
         )
 

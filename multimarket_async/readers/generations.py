@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from multimarket_async.domains import Kpi, Row, Stage
 from multimarket_async.errors import CannotContinue
-from multimarket_async.store import GENERATIONS, Store
+from multimarket_async.store import GENERATIONS, Store, read_rows
 from multimarket_async.store.dirty import DIRTY
 
 MAX_KEYS = 20
@@ -32,22 +32,85 @@ async def generation(store: Store, number: int | None = None, at: datetime | Non
     raise NotKept("Nothing has been measured yet. `kpi refresh` measures what is stored.")
 
 
-def rows(kpi: Kpi, document: dict[str, Any]) -> list[Row]:
-    """The rows of a KPI in a generation. Raises NotKept."""
+async def rows(store: Store, kpi: Kpi, document: dict[str, Any]) -> list[Row]:
+    """The rows of a KPI in a generation, all in memory. Raises NotKept."""
+    return [row async for chunk in chunks(store, kpi, document) for row in chunk]
+
+
+async def rows_by_kpi(store: Store, document: dict[str, Any]) -> dict[str, list[Row]]:
+    """The rows of all KPIs of a generation, all in memory. Raises NotKept."""
+    return {name: [row async for chunk in _chunks(store, document, name) for row in chunk] for name in document["kpis"]}
+
+
+async def chunks(store: Store, kpi: Kpi, document: dict[str, Any]) -> AsyncIterator[list[Row]]:
+    """The rows of a KPI in a generation, in order, at least one list, none of them large. Raises NotKept.
+
+    Of a long table it is known at its end only that it is whole.
+    """
+    check_measured(kpi, document)
+    async for chunk in _chunks(store, document, kpi.name):
+        yield chunk
+
+
+async def _chunks(store: Store, document: dict[str, Any], name: str) -> AsyncIterator[list[Row]]:
+    entry, found = document["kpis"][name], 0
+    if "rows_in" not in entry:
+        yield entry["rows"]
+        return
+    async for chunk in read_rows(store, entry["rows_in"]):
+        found += len(chunk)
+        yield chunk
+    if found != entry["count"]:
+        raise NotKept(f"The rows of {name} in generation {document['_id']} are not kept any more.")
+
+
+def check_measured(kpi: Kpi, document: dict[str, Any]) -> None:
+    """Refuse a generation without this KPI. Raises NotKept."""
     if kpi.name not in document["kpis"]:
         raise NotKept(f"Generation {document['_id']} has no {kpi.name}: it was not measured then.")
-    return list(document["kpis"][kpi.name]["rows"])
+
+
+async def first_rows(store: Store, kpi: Kpi, document: dict[str, Any], most: int) -> list[Row]:
+    """The first rows of a KPI in a generation, at most so many. Raises NotKept."""
+    rows: list[Row] = []
+    async for chunk in chunks(store, kpi, document):
+        rows += chunk[: most - len(rows)]
+        if len(rows) == most:
+            break
+    return rows
+
+
+def count(kpi: Kpi, document: dict[str, Any]) -> int:
+    """The number of rows of a KPI in a generation."""
+    entry = document["kpis"][kpi.name]
+    return int(entry["count"]) if is_long(kpi, document) else len(entry["rows"])
+
+
+def is_long(kpi: Kpi, document: dict[str, Any]) -> bool:
+    """The rows are too many for the document of the generation."""
+    return "rows_in" in document["kpis"][kpi.name]
 
 
 def error(kpi: Kpi, document: dict[str, Any]) -> str | None:
-    """The reason why a KPI has no rows in a generation, if it failed."""
-    why: str | None = document.get("kpis", {}).get(kpi.name, {}).get("error")
-    return why
+    """The reason why a KPI failed in a generation: its rows are stale, or there are none."""
+    return errors(document).get(kpi.name)
 
 
 def errors(document: dict[str, Any]) -> dict[str, str]:
     """The KPIs that failed in a generation, and why."""
     return {name: kpi["error"] for name, kpi in document.get("kpis", {}).items() if "error" in kpi}
+
+
+def stale(document: dict[str, Any]) -> dict[str, datetime]:
+    """The KPIs that failed in a generation and have rows of an earlier one, and the time these are as of."""
+    return {name: kpi["stale_since"] for name, kpi in document.get("kpis", {}).items() if "stale_since" in kpi}
+
+
+def failure(name: str, why: str, stale_since: datetime | None) -> str:
+    """A KPI that failed, in a sentence."""
+    if stale_since is None:
+        return f"KPI {name} failed, and has no rows: {why}"
+    return f"KPI {name} failed, and is STALE: its rows are as of {stale_since:%Y-%m-%d %H:%M:%S} UTC: {why}"
 
 
 class KpiFreshness(BaseModel):
@@ -65,7 +128,10 @@ class KpiFreshness(BaseModel):
     behind_s: float | None = None
     stale: bool = False
     drift: int | None = None
-    failed: dict[str, str] = Field(default={}, description="KPIs without rows in this generation, and why")
+    failed: dict[str, str] = Field(default={}, description="KPIs that failed in this generation, and why")
+    stale_since: dict[str, AwareDatetime] = Field(
+        default={}, description="the failed KPIs that have rows of an earlier generation, and the time these are as of"
+    )
 
 
 async def freshness(store: Store, now: datetime, stale_after_s: float) -> KpiFreshness:
@@ -85,6 +151,7 @@ async def freshness(store: Store, now: datetime, stale_after_s: float) -> KpiFre
         stale=behind_s > stale_after_s,
         drift=newest.get("drift"),
         failed=errors(newest),
+        stale_since=stale(newest),
     )
 
 
@@ -100,15 +167,18 @@ class Step:
 
 async def history(store: Store, kpi: Kpi, column: str) -> AsyncIterator[Step]:
     """The steps of one column, row by row, over all kept generations but those in which the KPI failed."""
-    fields: Stage = {"$project": {"as_of": 1, "rows": f"$kpis.{kpi.name}.rows"}}
-    measured: Stage = {"$match": {f"kpis.{kpi.name}.error": {"$exists": False}}}
-    before: dict[tuple[Any, ...], Any] = {}
+    fields: Stage = {"$project": {"as_of": 1, f"kpis.{kpi.name}": 1}}
+    measured: Stage = {"$match": {f"kpis.{kpi.name}": {"$exists": True}, f"kpis.{kpi.name}.error": {"$exists": False}}}
+    before, read = dict[tuple[Any, ...], Any](), None
     async for document in store.aggregate(GENERATIONS, [measured, {"$sort": {"_id": 1}}, fields]):
-        now = {kpi.row_key(row): row[column] for row in document.get("rows", [])}
+        reference = document["kpis"][kpi.name].get("rows_in")
+        if reference and reference == read:
+            continue
+        now = {kpi.row_key(row): row[column] async for rows in chunks(store, kpi, document) for row in rows}
         for key in [*now, *(before.keys() - now.keys())]:
             if key not in before or before[key] != now.get(key):
                 yield Step(document["_id"], document["as_of"], key, now.get(key))
-        before = now
+        before, read = now, reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +198,26 @@ class Change:
                 yield f"{name} {old.get(name, '-')} -> {new.get(name, '-')}"
 
 
-def changes(kpi: Kpi, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+async def changes(store: Store, kpi: Kpi, before: dict[str, Any], after: dict[str, Any]) -> AsyncIterator[Change]:
     """Row by row, in the order of the later generation; then the rows that it lacks. None of a KPI that failed."""
-    if error(kpi, before) or error(kpi, after):
+    old, new = (document["kpis"].get(kpi.name, {"rows": []}) for document in (before, after))
+    if "error" in old or "error" in new or ("digest" in old and old["digest"] == new.get("digest")):
         return
-    old, new = (_by_key(kpi, document) for document in (before, after))
-    for key in [*new, *(key for key in old if key not in new)]:
-        if old.get(key) != new.get(key):
-            yield Change(kpi.name, key, old.get(key), new.get(key))
+    rows = {kpi.row_key(row): row async for chunk in _measured(store, kpi, before) for row in chunk}
+    async for chunk in _measured(store, kpi, after):
+        for row in chunk:
+            earlier = rows.pop(kpi.row_key(row), None)
+            if earlier != row:
+                yield Change(kpi.name, kpi.row_key(row), earlier, row)
+    for key, row in rows.items():
+        yield Change(kpi.name, key, row, None)
 
 
-def _by_key(kpi: Kpi, document: dict[str, Any]) -> dict[tuple[Any, ...], Row]:
-    return {kpi.row_key(row): row for row in document["kpis"].get(kpi.name, {"rows": []})["rows"]}
+async def _measured(store: Store, kpi: Kpi, document: dict[str, Any]) -> AsyncIterator[list[Row]]:
+    """The rows of a KPI, none where it was not measured."""
+    if kpi.name in document["kpis"]:
+        async for chunk in chunks(store, kpi, document):
+            yield chunk
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from multimarket_async.domains import Feed
 from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import FeedFiles, counted
-from multimarket_async.readers.generations import KpiFreshness, freshness
+from multimarket_async.readers.generations import KpiFreshness, failure, freshness
 from multimarket_async.readers.polls import PolledSource, polled_sources
 from multimarket_async.settings import Settings
 from multimarket_async.store import RecordCounts, Store
@@ -140,7 +140,7 @@ class StatusResponse(BaseModel):
     def failures(self) -> Iterator[str]:
         """A sentence for each KPI and each task that fails."""
         for name, why in self.kpi.failed.items():
-            yield f"KPI {name} failed, and has no rows: {why}"
+            yield failure(name, why, self.kpi.stale_since.get(name))
         for task in self.failing:
             yield f"Degraded: {task.task} failing since {task.since:%Y-%m-%d %H:%M:%S} UTC: {task.why}"
 

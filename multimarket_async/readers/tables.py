@@ -28,18 +28,23 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_object(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
-    """The contract of a KPI in JSON: name, generation, computed_at, as_of, rows; and `error` if it failed."""
+    """The contract of a KPI in JSON: name, generation, computed_at, as_of, rows.
+
+    If it failed, also `error`, and `stale_since` if the rows are those of an earlier generation.
+    """
     head = {"name": kpi.name, "generation": generation["_id"]}
     times = {name: iso(generation[name]) for name in ("computed_at", "as_of")}
-    why = generations.error(kpi, generation)
-    return {**head, **times, **({"error": why} if why else {}), "rows": rows}
+    why, since = generations.error(kpi, generation), generations.stale(generation).get(kpi.name)
+    failed = {**({"error": why} if why else {}), **({"stale_since": iso(since)} if since else {})}
+    return {**head, **times, **failed, "rows": rows}
 
 
-def as_csv(kpi: Kpi, rows: Sequence[Row]) -> str:
+def as_csv(kpi: Kpi, rows: Sequence[Row], *, heading: bool = True) -> str:
     """A header, a line per row; text that a spreadsheet would run as a formula is quoted (OWASP: CSV injection)."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180; a bare CR inside a text is quoted then
-    writer.writerow(column.name for column in kpi.columns)
+    if heading:
+        writer.writerow(column.name for column in kpi.columns)
     writer.writerows([_cell(row[column.name]) for column in kpi.columns] for row in rows)
     return out.getvalue()
 

@@ -14,7 +14,7 @@ from multimarket_async.errors import OperationFailed, Rejected
 from multimarket_async.landing import Landing, is_content
 from multimarket_async.readers.accounting import FeedFiles, counted
 from multimarket_async.readers.audit import Audit
-from multimarket_async.readers.generations import errors
+from multimarket_async.readers.generations import errors, rows
 from multimarket_async.readers.verify_records import Histories, RecordVerifier
 from multimarket_async.store import Store, digest_of
 
@@ -68,8 +68,10 @@ class Verifier:
             expected, records = await asyncio.to_thread(self._expected, domain, audit)
         failed = errors(generation)
         self._report.differences += [f"{kpi.name}: {failed[kpi.name]}" for kpi in domain.kpis if kpi.name in failed]
-        for name in expected.keys() - failed.keys():
-            self._report.differences += different_rows(name, expected[name], generation["kpis"][name]["rows"])
+        for kpi in domain.kpis:
+            if kpi.name in expected.keys() - failed.keys():
+                published = await rows(self._store, kpi, generation)
+                self._report.differences += different_rows(kpi.name, expected[kpi.name], published)
         return records
 
     def _expected(self, domain: LoadedDomain, audit: Audit) -> tuple[dict[str, list[Row]], dict[str, int]]:
@@ -80,13 +82,13 @@ class Verifier:
         except OperationFailed as why:
             self._differs(domain.name, str(why))
             return {}, {}
-        rows = dict[str, list[Row]]()
+        found = dict[str, list[Row]]()
         for kpi in (kpi for kpi in domain.kpis if kpi.check):
             try:
-                rows[kpi.name] = audit.rows_of(kpi)
+                found[kpi.name] = audit.rows_of(kpi)
             except OperationFailed as why:
                 self._differs(kpi.name, str(why))
-        return rows, {feed.name: records.get(feed.name, 0) for feed in domain.feeds} if domain.received else {}
+        return found, {feed.name: records.get(feed.name, 0) for feed in domain.feeds} if domain.received else {}
 
     def conserved(self, archived: dict[str, int]) -> None:
         """Every stored record has its archived file, and every archived file its record."""

@@ -1,4 +1,4 @@
-"""Stored generations: their views, and their retention."""
+"""Stored generations: their views, their retention, and what of them is content."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -6,27 +6,44 @@ from typing import Any, TypeAlias
 
 from multimarket_async.domains import Kpi, Stage
 from multimarket_async.settings import Settings
+from multimarket_async.store import ROWS, pack
 
 NOT_CONTENT = {"_id", "computed_at", "as_of", "seconds", "quarantined", "drift"}
+# Of a KPI in a generation: where its rows are, if they are too many for the document of the generation.
+REFERENCE = ("rows_in", "count", "digest")
 
 Generation: TypeAlias = dict[str, Any]
 
 
 def flat(kpi: Kpi) -> list[Stage]:
-    """The view of a KPI: one row a document, no nesting, with the generation it belongs to."""
-    rows = f"$kpis.{kpi.name}.rows"
-    context = {"generation": "$_id", "computed_at": "$computed_at", "as_of": "$as_of"}
-    return [
-        {"$sort": {"_id": -1}},
-        {"$limit": 1},
-        {"$unwind": rows},
-        {"$replaceWith": {"$mergeObjects": [rows, context]}},
-    ]
+    """The view of a KPI: one row a document, no nesting, with the generation it belongs to.
+
+    Rows that are stale have the `as_of` of the generation in which they were computed.
+    """
+    return [{"$sort": {"_id": -1}}, {"$limit": 1}, *_rows(kpi)]
 
 
 def history(kpi: Kpi) -> list[Stage]:
-    """The same over all stored generations, for charts of a number over time."""
-    return [{"$sort": {"_id": 1}}, *flat(kpi)[2:]]
+    """The same over all stored generations in which the KPI worked, for charts of a number over time."""
+    worked: Stage = {"$match": {f"kpis.{kpi.name}.error": {"$exists": False}}}
+    return [{"$sort": {"_id": 1}}, worked, *_rows(kpi)]
+
+
+def _rows(kpi: Kpi) -> list[Stage]:
+    """The rows of each generation: those in it, or else those of the long table that it refers to."""
+    entry = f"$kpis.{kpi.name}"
+    as_of = {"$ifNull": [f"{entry}.stale_since", "$as_of"]}
+    context = {"generation": "$_id", "computed_at": "$computed_at", "as_of": as_of}
+    long_table = {"localField": "table", "foreignField": "table", "pipeline": [{"$sort": {"chunk": 1}}], "as": "long"}
+    return [
+        {"$project": {"_id": 0, "context": context, "rows": f"{entry}.rows", "table": f"{entry}.rows_in"}},
+        {"$lookup": {"from": ROWS, **long_table}},
+        # Behind a $lookup it makes a document of each chunk, so that none is larger than a chunk.
+        {"$unwind": {"path": "$long", "preserveNullAndEmptyArrays": True}},
+        {"$set": {"rows": {"$ifNull": ["$long.rows", "$rows"]}}},
+        {"$unwind": "$rows"},
+        {"$replaceWith": {"$mergeObjects": ["$rows", "$context"]}},
+    ]
 
 
 def superseded(dated: Iterable[tuple[int, datetime]], now: datetime, settings: Settings) -> Iterator[int]:
@@ -46,5 +63,14 @@ def superseded(dated: Iterable[tuple[int, datetime]], now: datetime, settings: S
 
 
 def content(generation: Generation) -> Generation:
-    """The numbers and words of a generation, without its number and times."""
-    return {key: value for key, value in generation.items() if key not in NOT_CONTENT}
+    """The numbers and words of a generation, without its number and times; of the rows their digest.
+
+    So it does not matter where rows are stored. It reads all rows: call it in a thread.
+    """
+    words = {key: value for key, value in generation.items() if key not in NOT_CONTENT}
+    return {**words, "kpis": {name: _digested(entry) for name, entry in generation["kpis"].items()}}
+
+
+def _digested(entry: dict[str, Any]) -> dict[str, Any]:
+    words = {key: value for key, value in entry.items() if key not in REFERENCE}
+    return {**words, "rows": entry.get("digest") or pack(entry["rows"]).digest}

@@ -32,7 +32,9 @@ def _table(kpi: Kpi) -> Schema:
     row = {column.name: {"bsonType": [name, "null"] if column.nullable else name} for column, name in types.items()}
     text = {"bsonType": "string"}
     rows = {"bsonType": "array", "items": _object(row)}
-    return _object({"title": text, "unit": text, "rows": rows}, optional={"error": text})
+    failed = {"error": text, "stale_since": {"bsonType": "date"}}
+    elsewhere = {"rows_in": text, "count": {"bsonType": "long"}, "digest": text}
+    return _object({"title": text, "unit": text, "rows": rows}, optional={**failed, **elsewhere})
 
 
 def _object(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:

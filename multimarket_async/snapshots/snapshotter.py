@@ -13,7 +13,8 @@ from multimarket_async.domains import Cube, Kpi, LoadedDomain, digest
 from multimarket_async.errors import OperationFailed, Unavailable
 from multimarket_async.settings import Settings
 from multimarket_async.snapshots.failures import Failures
-from multimarket_async.snapshots.generations import Generation, content, flat, history, superseded
+from multimarket_async.snapshots.generations import Generation, content, flat, history
+from multimarket_async.snapshots.ledger import Ledger
 from multimarket_async.snapshots.measuring import Measured, measure
 from multimarket_async.snapshots.rollups import Overtaken, Progress, Recomputed, Rollups
 from multimarket_async.snapshots.schema import schema
@@ -33,8 +34,9 @@ class Snapshotter:
 
     Generations whose number is a multiple of `full_recompute_every_generations` are computed from scratch: a rollup
     that differs then, though its partition was not dirty, is drift; it is logged, and corrected by being published.
-    A KPI that fails has no rows in the generation, and `error`: a sentence. Where the rollups of a collection fail, its
-    KPIs do, and its partitions stay dirty; all others go on.
+    A KPI that fails has the rows of the generation in which it last worked, `stale_since`, the time of that one, and
+    `error`: a sentence. Where the rollups of a collection fail, its KPIs do, and its partitions stay dirty; all others
+    go on.
     `quarantined()`: the number of files in quarantine, called in a thread.
     """
 
@@ -57,6 +59,7 @@ class Snapshotter:
         self._settings = settings or Settings.model_validate({})
         self._dirty = DirtyPartitions(store, clock)
         self._rollups = Rollups(store)
+        self._ledger = Ledger(store)
         self._quarantined = quarantined
         self._known_quarantined = 0
         self._prepared = False
@@ -120,17 +123,17 @@ class Snapshotter:
         covered = [mark for mark in marks if mark.collection not in self._failures.collections]
         generation = {
             "_id": Int64(number),
-            **await self._measure(present),
+            **await self._measure(present, newest),
             "as_of": as_of,
             "computed_at": self._clock.now(),
             "seconds": round(self._clock.monotonic() - started, 3),
             "quarantined": Int64(await self._quarantine()),
             "drift": Int64(len(drift)),
         }
-        if newest and not from_scratch and content(newest) == content(generation):
+        if newest and not from_scratch and await asyncio.to_thread(_equal, newest, generation):
             await self._dirty.clear(covered)
             return newest
-        if not await self._store.insert_if_absent(GENERATIONS, generation):
+        if not await self._ledger.publish(generation, newest):
             raise Overtaken
         self._log(generation, covered, drift)
         await self._clean_up(covered)
@@ -168,22 +171,26 @@ class Snapshotter:
     def _sound(self) -> list[Cube]:
         return [cube for cube in self._cubes if cube.collection not in self._failures.collections]
 
-    async def _measure(self, present: Mapping[str, list[str]]) -> Generation:
+    async def _measure(self, present: Mapping[str, list[str]], newest: Generation | None) -> Generation:
         left_out = self._failures.collections
         kpis = [kpi for kpi in self._kpis if kpi.rollup.facts.collection not in left_out]
         measured = await measure(self._store, self._sound(), kpis)
         failed, totals = self._failures.report(measured.failed), measured.totals
         documents = {domain.name: _documents(domain, totals) for domain in self._domains if _counted(domain, totals)}
         return {
-            **documents,  # for readers of before; a domain named as a field below is under `documents` only
             "documents": documents,
             "definition": self._definition,
             "rollups": {name: keys for name, keys in present.items() if name in left_out}
             | {cube.collection: list(cube.rollups) for cube in self._sound()},
             "newest_event": max((total["latest"] for listed in totals.values() for total in listed), default=None),
             "newest_events": {domain.name: at for domain in self._domains if (at := _newest(domain, totals))},
-            "kpis": {kpi.name: _published(kpi, measured, failed.get(kpi.name)) for kpi in self._kpis},
+            "kpis": {kpi.name: await self._entry(kpi, measured, failed.get(kpi.name), newest) for kpi in self._kpis},
         }
+
+    async def _entry(self, kpi: Kpi, measured: Measured, why: str | None, newest: Generation | None) -> dict[str, Any]:
+        if why:
+            return await self._ledger.entry_of_failed(kpi, why, newest)
+        return {"title": kpi.title, "unit": kpi.unit, "rows": measured.rows[kpi.name]}
 
     async def _prepare(self) -> None:
         """Indexes, the schema of generations, and two flat views a KPI: newest generation, history."""
@@ -197,6 +204,7 @@ class Snapshotter:
             await self._optional(f"index of {listing.name}", index)
         definition = schema(self._kpis, self._definition)
         await self._optional(f"schema of {GENERATIONS}", self._store.define_schema(GENERATIONS, definition))
+        await self._optional("index of long tables", self._ledger.prepare())
         await self._optional(f"index of {GENERATIONS}", self._store.define_index(GENERATIONS, "as_of"))
         for kpi in self._kpis:
             for name, stages in ((f"kpi_{kpi.name}", flat(kpi)), (f"kpi_{kpi.name}_history", history(kpi))):
@@ -229,11 +237,7 @@ class Snapshotter:
 
     async def prune(self) -> None:
         """Delete generations that are old and superseded."""
-        ages = self._store.aggregate(GENERATIONS, [{"$sort": {"_id": 1}}, {"$project": {"computed_at": 1}}])
-        dated = [(generation["_id"], generation["computed_at"]) async for generation in ages]
-        if outdated := list(superseded(dated, self._clock.now(), self._settings)):
-            await self._store.remove(GENERATIONS, outdated)
-            log.info("generations.pruned", generations=len(outdated))
+        await self._ledger.prune(self._clock.now(), self._settings)
 
 
 def _dirty(cube: Cube, marks: Sequence[DirtyMark]) -> set[str]:
@@ -253,6 +257,5 @@ def _documents(domain: LoadedDomain, totals: Mapping[str, list[dict[str, Any]]])
     return Int64(sum(total["documents"] for cube in domain.cubes for total in totals[cube.collection]))
 
 
-def _published(kpi: Kpi, measured: Measured, why: str | None) -> dict[str, Any]:
-    entry = {"title": kpi.title, "unit": kpi.unit, "rows": measured.rows.get(kpi.name, [])}
-    return {**entry, "error": why} if why else entry
+def _equal(one: Generation, other: Generation) -> bool:
+    return content(one) == content(other)

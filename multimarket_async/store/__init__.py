@@ -26,5 +26,6 @@ from multimarket_async.store.documents import (
 from multimarket_async.store.embedded import EmbeddedServer, find_mongod
 from multimarket_async.store.mongo import Store
 from multimarket_async.store.receipts import CHANGED, RECEIPTS, Receipt, Receipts, RecordCounts, receipt_id
+from multimarket_async.store.rows import ROWS, Packed, chunk_key, pack, read_rows, write_rows
 
 GENERATIONS = "kpi_snapshots"  # the collection of KPI generations

@@ -75,9 +75,10 @@ async def test_history_tells_each_change_of_each_row(store: Store, database: "Da
     ]
 
 
-def test_changes_row_by_row() -> None:
+async def test_changes_row_by_row(store: Store) -> None:
     """Changed, new, gone, in words."""
-    found = list(changes(BY_SHOP, one(1, a=1, b=1, c=1), one(2, a=1, b=5, d=2)))
+    before, after = one(1, a=1, b=1, c=1), one(2, a=1, b=5, d=2)
+    found = [change async for change in changes(store, BY_SHOP, before, after)]
     assert [change.key for change in found] == [("b",), ("d",), ("c",)]
     assert list(found[0].columns()) == ["pieces 1 -> 5"]
     assert found[2] == Change("by_shop", ("c",), {"shop": "c", "pieces": 1}, None)

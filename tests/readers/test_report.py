@@ -90,7 +90,7 @@ def written(
     zone: str = "UTC",
     domain: LoadedDomain = SUBJECT,
 ) -> str:
-    return report([domain], generation(rows), language, ZoneInfo(zone))
+    return report([domain], generation(rows), rows, language, ZoneInfo(zone))
 
 
 def sold(product: str, minor: int) -> dict[str, list[dict[str, Any]]]:

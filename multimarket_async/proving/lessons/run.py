@@ -20,6 +20,7 @@ from multimarket_async.producer import Backfill, Period, Producer, write_backfil
 from multimarket_async.proving.checker import check
 from multimarket_async.proving.manifest import recording
 from multimarket_async.readers.accounting import FeedFiles, counted, on_disk
+from multimarket_async.readers.generations import rows_by_kpi
 from multimarket_async.readers.verify import verify
 from multimarket_async.simulation import ACCEPTED, STORED
 from multimarket_async.store import EmbeddedServer
@@ -194,7 +195,7 @@ class Run:
     async def refresh(self) -> dict[str, list[Row]]:
         """Publish a generation: its rows by KPI."""
         self.generation = await self.application.snapshotter().refresh()
-        return {name: kpi["rows"] for name, kpi in self.generation["kpis"].items()}
+        return await rows_by_kpi(self.application.store, self.generation)
 
     async def measure(self) -> None:
         """Publish a generation, verify everything, and expect what every lesson must show."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from multimarket_async.clock import beats
 from multimarket_async.errors import Unavailable
-from multimarket_async.readers.generations import errors
+from multimarket_async.readers.generations import NotKept, errors, rows_by_kpi
 from multimarket_async.snapshots.generations import content
 from multimarket_async.store import GENERATIONS, Store
 
@@ -49,8 +49,17 @@ class Watcher:
         for number, generation in self._read.items():
             if generation not in kept:
                 self._report(f"generation {number} is not as it was read")
+        for generation in kept:
+            await self._check_whole(generation)
         self.count = len(kept)
         return kept
+
+    async def _check_whole(self, generation: Generation) -> None:
+        """Long tables are stored apart from the generations that refer to them."""
+        try:
+            await rows_by_kpi(self._store, generation)
+        except NotKept as why:
+            self._report(f"generation {generation['_id']} is not whole: {why}")
 
     def _report(self, what: str) -> None:
         if what not in self.violations:
@@ -69,7 +78,7 @@ def check(published: Sequence[Generation], kpis: set[str], shrinking: Container[
         if set(generation["kpis"]) != kpis:
             yield f"generation {generation['_id']} has only the KPIs {sorted(generation['kpis'])}"
         for name, why in errors(generation).items():
-            yield f"generation {generation['_id']} has no rows of {name}: {why}"
+            yield f"generation {generation['_id']} has no rows of its own of {name}: {why}"
     for before, after in pairwise(published):
         growing = {domain: count for domain, count in before["documents"].items() if domain not in shrinking}
         counts = [(count, after["documents"].get(domain, 0)) for domain, count in growing.items()]

@@ -146,7 +146,11 @@ class _Now(Collector):
             ("behind_seconds", "Wait of the oldest stored document that is in no generation.", kpi.behind_s),
             ("generation", "Number of the newest generation.", kpi.generation),
             ("drift", "Rollups that the last full recompute corrected.", kpi.drift or 0),
-            ("failed", "KPIs without rows in the newest generation, because they fail.", len(kpi.failed)),
+            (
+                "failed",
+                "KPIs that fail; in the newest generation they have the rows of an earlier one, or none.",
+                len(kpi.failed),
+            ),
         ):
             if kpi.generation is not None and value is not None:
                 yield GaugeMetricFamily(f"multimarket_kpi_{name}", text, value=value)

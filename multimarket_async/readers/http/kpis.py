@@ -1,22 +1,23 @@
 """/api/kpis: the list of KPIs, and each KPI as JSON, CSV and Parquet, from the declarations of the domains."""
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
+from starlette.responses import StreamingResponse
 
 from multimarket_async.domains import Kpi, Row
-from multimarket_async.readers import generations, tables
+from multimarket_async.readers import generations, streams, tables
 from multimarket_async.readers.http import filters
 from multimarket_async.readers.http.cache import Fresh, not_modified
 from multimarket_async.readers.http.problems import Problem, responses
 from multimarket_async.readers.http.sources import Sources
 from multimarket_async.readers.parquet import as_parquet
+from multimarket_async.store import Store
 
 MEDIA_TYPES = {
     "json": "application/json",
@@ -33,9 +34,21 @@ CHOICES = {
     "generation": (filters.Int64, Field(None, ge=1, description="Number of a generation; without it, the newest.")),
     "at": (filters.Instant, Field(None, description="The newest at this time (UTC where it has no zone).")),
 }
-# The generation of a number, or the newest of a time, or the newest.
-Chosen: TypeAlias = Callable[[int | None, datetime | None], Awaitable[dict[str, Any]]]
 ERRORS = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The stored generations; the newest is read once for all who ask for it."""
+
+    store: Store
+    newest: Fresh[dict[str, Any]]
+
+    async def generation(self, number: int | None, at: datetime | None) -> dict[str, Any]:
+        """The one of this number, or the newest of a time, or the newest. Raises NotKept."""
+        if at is None and number in (None, (await self.newest.get())["_id"]):
+            return await self.newest.get()
+        return await generations.generation(self.store, number, at)
 
 
 class ColumnResponse(BaseModel):
@@ -64,7 +77,10 @@ class KpiResponse(BaseModel):
     unit: str
     definition: str
     headline: bool = Field(description="one of the few main figures")
-    error: str | None = Field(description="why it has no rows in this generation; null if it did not fail")
+    error: str | None = Field(description="why it failed in this generation; null if it did not")
+    stale_since: AwareDatetime | None = Field(
+        description="it failed: its rows are those of the last generation in which it worked, as of then"
+    )
     columns: list[ColumnResponse]
     links: Links
 
@@ -93,16 +109,11 @@ def routes(sources: Sources, newest: Fresh[dict[str, Any]]) -> APIRouter:
             generation=found.get("_id"),
             computed_at=found.get("computed_at"),
             as_of=found.get("as_of"),
-            kpis=[_described(kpi, generations.error(kpi, found)) for kpi in sources.kpis],
+            kpis=[_described(kpi, found) for kpi in sources.kpis],
         )
 
-    async def chosen(number: int | None, at: datetime | None) -> dict[str, Any]:
-        if at is None and number in (None, (await newest.get())["_id"]):
-            return await newest.get()
-        return await generations.generation(sources.store, number, at)
-
     for kpi in sources.kpis:
-        _add(router, kpi, chosen)
+        _add(router, kpi, Stored(sources.store, newest))
     names = ", ".join(kpi.name for kpi in sources.kpis)
 
     @router.get("/api/kpis/{name:path}", include_in_schema=False)
@@ -112,7 +123,7 @@ def routes(sources: Sources, newest: Fresh[dict[str, Any]]) -> APIRouter:
     return router
 
 
-def _described(kpi: Kpi, error: str | None) -> KpiResponse:
+def _described(kpi: Kpi, newest: dict[str, Any]) -> KpiResponse:
     path = f"/api/kpis/{kpi.name}"
     return KpiResponse(
         name=kpi.name,
@@ -120,17 +131,18 @@ def _described(kpi: Kpi, error: str | None) -> KpiResponse:
         unit=kpi.unit,
         definition=kpi.definition,
         headline=kpi.headline,
-        error=error,
+        error=generations.error(kpi, newest),
+        stale_since=generations.stale(newest).get(kpi.name),
         columns=[ColumnResponse.model_validate(column, from_attributes=True) for column in kpi.columns],
         links=Links(json=f"{path}.json", csv=f"{path}.csv", parquet=f"{path}.parquet"),
     )
 
 
-def _add(router: APIRouter, kpi: Kpi, chosen: Chosen) -> None:
+def _add(router: APIRouter, kpi: Kpi, stored: Stored) -> None:
     model = filters.query_model(f"{kpi.name}_query", kpi.columns, CHOICES)
 
     async def as_json(query: Annotated[model, Query()], request: Request) -> Response:  # type: ignore[valid-type]
-        return await _answer(kpi, "json", query, request, chosen)
+        return await _answer(kpi, "json", query, request, stored)
 
     async def formatted(
         format: Annotated[str, Path(json_schema_extra=FORMATS)],  # noqa: A002 - its name in OpenAPI
@@ -141,14 +153,15 @@ def _add(router: APIRouter, kpi: Kpi, chosen: Chosen) -> None:
             raise Problem(
                 HTTPStatus.NOT_FOUND, f"There is no format {format[:100]}. There are: {', '.join(MEDIA_TYPES)}."
             )
-        return await _answer(kpi, format, query, request, chosen)
+        return await _answer(kpi, format, query, request, stored)
 
     endpoints: dict[str, Callable[..., Any]] = {"": as_json, ".{format}": formatted}
     head: dict[str, Any] = {
         "name": (Literal[kpi.name], ...),
         "generation": (int, ...),
         **dict.fromkeys(TIMES, (AwareDatetime, ...)),
-        "error": (str, Field("", description="Why it has no rows; only if it failed in this generation.")),
+        "error": (str, Field("", description="Why it failed; only if it did in this generation.")),
+        "stale_since": (AwareDatetime, Field(None, description="Only if it failed and has rows: they are as of then.")),
     }
     rows = filters.rows_model(kpi.name, kpi.columns, head)
     for ending, endpoint in endpoints.items():
@@ -167,9 +180,9 @@ def _add(router: APIRouter, kpi: Kpi, chosen: Chosen) -> None:
         )
 
 
-async def _answer(kpi: Kpi, name: str, query: Any, request: Request, chosen: Chosen) -> Response:
-    generation = await chosen(query.generation, query.at)
-    rows = generations.rows(kpi, generation)
+async def _answer(kpi: Kpi, name: str, query: Any, request: Request, stored: Stored) -> Response:
+    generation = await stored.generation(query.generation, query.at)
+    generations.check_measured(kpi, generation)
     measured_ms = int(generation["computed_at"].timestamp() * 1000)  # numbers begin again in a new database
     etag = f'"{generation["_id"]}-{generation.get("definition", "")}-{measured_ms}-{name}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
@@ -177,15 +190,31 @@ async def _answer(kpi: Kpi, name: str, query: Any, request: Request, chosen: Cho
         return unchanged
     if name != "json":
         headers["Content-Disposition"] = f'attachment; filename="{kpi.name}.{name}"'
-    body = await asyncio.to_thread(rendered, kpi, generation, filters.selected(query, kpi.columns, rows), name)
-    return Response(body, media_type=MEDIA_TYPES[name], headers=headers)
-
-
-def rendered(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row], name: str) -> bytes:
-    """These rows in a format, with every declared column, also those declared after the generation was measured."""
-    whole = [{column.name: row.get(column.name) for column in kpi.columns} for row in rows]
+    if since := generations.stale(generation).get(kpi.name):
+        headers["X-Stale-Since"] = tables.iso(since)
+    chunks = _selected(kpi, query, await _begun(generations.chunks(stored.store, kpi, generation)))
     if name == "parquet":
-        return as_parquet(kpi, whole)
-    if name == "csv":
-        return tables.as_csv(kpi, whole).encode()
-    return json.dumps(tables.as_object(kpi, generation, whole), default=tables.iso, ensure_ascii=False).encode()
+        return Response(await as_parquet(kpi, chunks), media_type=MEDIA_TYPES[name], headers=headers)
+    texts = streams.as_csv(kpi, chunks) if name == "csv" else streams.as_json(kpi, generation, chunks)
+    if generations.is_long(kpi, generation):
+        return StreamingResponse(texts, media_type=MEDIA_TYPES[name], headers=headers)
+    return Response("".join([text async for text in texts]), media_type=MEDIA_TYPES[name], headers=headers)
+
+
+async def _begun(chunks: AsyncIterator[list[Row]]) -> AsyncIterator[list[Row]]:
+    """The same, with its first chunk read: if there is none, the answer is a problem, not an end in the middle."""
+    first = await anext(chunks)
+
+    async def whole() -> AsyncIterator[list[Row]]:
+        yield first
+        async for chunk in chunks:
+            yield chunk
+
+    return whole()
+
+
+async def _selected(kpi: Kpi, query: Any, chunks: AsyncIterator[list[Row]]) -> AsyncIterator[list[Row]]:
+    """The rows asked for, with every declared column, also those declared after the generation was measured."""
+    async for chunk in chunks:
+        rows = filters.selected(query, kpi.columns, chunk)
+        yield [{column.name: row.get(column.name) for column in kpi.columns} for row in rows]

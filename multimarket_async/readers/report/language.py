@@ -16,6 +16,8 @@ IN_FRENCH = {
     "Newest event": "Événement le plus récent",
     "Files in quarantine": "Fichiers en quarantaine",
     "All {} rows": "Les {} lignes",
+    "The first {} of {} rows": "Les {} premières lignes sur {}",
+    "Its rows are stale": "Ses lignes sont périmées",
     "The first {}": "Les {} premiers",
     "Nothing has been measured here yet.": "Rien n'a encore été mesuré ici.",
     "This KPI could not be computed.": "Cet indicateur n'a pas pu être calculé.",

@@ -1,6 +1,6 @@
 """The content of a report, and its HTML by report.html.j2."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,20 +9,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from multimarket_async.domains import Column, Kpi, LoadedDomain, Row
+from multimarket_async.readers import generations
 from multimarket_async.readers.charts import MEASURES, Drawing, drawing, legible
 from multimarket_async.readers.report.language import Language
 from multimarket_async.readers.report.plots import svg
 
 MOST_ROWS = 40  # of an open table; a longer one is folded, and printed if the reader opens it
+MOST_WRITTEN = 5_000  # of any table
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Cells as text. numeric: whether each column holds numbers."""
+    """Cells as text. numeric: whether each column holds numbers. count: of all rows; these may be the first ones."""
 
     headings: list[str]
     numeric: list[bool]
     rows: list[list[str]]
+    count: int
 
     @property
     def is_long(self) -> bool:
@@ -30,15 +33,27 @@ class Table:
         return len(self.rows) > MOST_ROWS
 
 
-def report(domains: Sequence[LoadedDomain], generation: dict[str, Any], language: Language, zone: ZoneInfo) -> str:
-    """A stored generation as HTML: no script, nothing to fetch, all text escaped."""
-    measured = generation["kpis"]
+def report(
+    domains: Sequence[LoadedDomain],
+    generation: dict[str, Any],
+    rows: Mapping[str, Sequence[Row]],
+    language: Language,
+    zone: ZoneInfo,
+) -> str:
+    """A stored generation as HTML: no script, nothing to fetch, all text escaped.
+
+    rows: of each KPI of the generation, at least the first MOST_WRITTEN.
+    """
+    stale = generations.stale(generation)
     sections = [
-        _section(kpi, measured[kpi.name]["rows"], language.extended(domain.french))
-        | {"error": measured[kpi.name].get("error")}
+        _section(
+            kpi, rows[kpi.name][:MOST_WRITTEN], generations.count(kpi, generation), language.extended(domain.french)
+        )
+        | {"error": generations.error(kpi, generation), "as_of": language.moment(stale.get(kpi.name), zone)}
+        | {"stale": kpi.name in stale}
         for domain in domains
         for kpi in domain.kpis
-        if kpi.name in measured
+        if kpi.name in rows
     ]
     facts = list(_facts(domains, generation, language, zone))
     return _TEMPLATES.get_template("report.html.j2").render(
@@ -61,17 +76,20 @@ def _facts(
         yield language.say("Files in quarantine"), language.number(f"{generation['quarantined']:,}")
 
 
-def _section(kpi: Kpi, rows: Sequence[Row], language: Language) -> dict[str, Any]:
-    """A KPI for the template, in the language of the report: name, title, definition, chart, caption, table."""
+def _section(kpi: Kpi, rows: Sequence[Row], count: int, language: Language) -> dict[str, Any]:
+    """A KPI for the template, in the language of the report: name, title, definition, chart, caption, table.
+
+    Of the first rows of more there is no chart, unless it shows the first ones only.
+    """
     plan = drawing(kpi)
     definition = language.words.get(kpi.name, kpi.definition)
     head = {"name": kpi.name, "title": language.say(kpi.title), "definition": definition}
-    if plan is None or not rows:
-        return {**head, "chart": None, "table": _table(kpi, rows, language)}
+    if plan is None or not rows or (len(rows) < count and plan.kind != "bars"):
+        return {**head, "chart": None, "table": _table(kpi, rows, count, language)}
     drawn, shown = legible(plan, rows)
     chart = Markup(svg(drawn, shown, language))  # noqa: S704 - text in it is escaped by its renderer, tests/readers/report
     down = plan.series if plan.kind == "grid" else None
-    table = _crossed(down, plan, rows, language) if down else _table(kpi, rows, language)
+    table = _crossed(down, plan, rows, language) if down else _table(kpi, rows, count, language)
     return {**head, "chart": chart, "caption": _caption(plan, drawn, rows, shown, language), "table": table}
 
 
@@ -85,13 +103,14 @@ def _caption(plan: Drawing, drawn: Drawing, rows: Sequence[Row], shown: Sequence
     return ", ".join(parts)
 
 
-def _table(kpi: Kpi, rows: Sequence[Row], language: Language) -> Table:
+def _table(kpi: Kpi, rows: Sequence[Row], count: int, language: Language) -> Table:
     """Columns for people: without minor units and the starts of periods, which other columns show."""
     columns = [column for column in kpi.columns if column.type != "date" and not column.name.endswith("_minor")]
     return Table(
         [language.heading(column) for column in columns],
         [column.type in MEASURES for column in columns],
         [[language.shown(column, row) for column in columns] for row in rows],
+        count,
     )
 
 
@@ -110,6 +129,7 @@ def _crossed(down: Column, grid: Drawing, rows: Sequence[Row], language: Languag
             ]
             for line in lines
         ],
+        len(lines),
     )
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from multimarket_async.domains import Column, Kpi, LoadedDomain
-from multimarket_async.readers.generations import generation
+from multimarket_async.readers.generations import generation, rows_by_kpi
 from multimarket_async.readers.report import ENGLISH, FRENCH, report
 from multimarket_async.readers.terminal import status_screen
 from multimarket_async.readers.verify import verify
@@ -92,6 +92,7 @@ async def test_a_failed_kpi_is_not_right(failing: Shop) -> None:
 )
 async def test_a_report_names_it(failing: Shop, language: Any, said: str) -> None:
     """In its section."""
-    text = report([DOMAIN], await generation(failing.sources.store), language, ZoneInfo("UTC"))
+    newest = await generation(failing.sources.store)
+    text = report([DOMAIN], newest, await rows_by_kpi(failing.sources.store, newest), language, ZoneInfo("UTC"))
     assert text.count(said) == 1
     assert "can&#39;t $divide by zero" in text

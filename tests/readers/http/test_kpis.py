@@ -43,7 +43,7 @@ async def test_before_the_first_generation(open_shop: Any) -> None:
 async def test_json_and_csv_are_those_of_kpi_show(shop: Any, client: httpx.AsyncClient, name: str) -> None:
     """The same object, and the same bytes of CSV."""
     generation = await generations.generation(shop.sources.store)
-    rows = generations.rows(KPIS[name], generation)
+    rows = await generations.rows(shop.sources.store, KPIS[name], generation)
     assert rows
     expected = tables.terminal_safe_json(tables.as_object(KPIS[name], generation, rows))
     assert (await client.get(f"/api/kpis/{name}.json")).json() == json.loads(expected)

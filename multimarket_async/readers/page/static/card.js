@@ -22,7 +22,7 @@ export class Card {
   }
 
   /**
-   * name: of the file. error: why there are no rows, if the KPI failed. columns: [{name, title, numeric, value(row), shown(row)}]. values: of the chart, with its form.
+   * name: of the file. error: why the KPI failed; its rows, if any, are stale. columns: [{name, title, numeric, value(row), shown(row)}]. values: of the chart, with its form.
    */
   show({ name, title, note = "", error, columns, rows, form, values }) {
     Object.assign(this, { name, csv: () => csv(columns, rows) });

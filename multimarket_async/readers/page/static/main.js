@@ -97,7 +97,7 @@ function notices() {
     ...(feeds ?? []).filter(({ unknown }) => unknown).map((feed) => ["noted", say("notice_unknown", {
       count: number(feed.unknown), feed: title(feed.feed), example: feed.unknown_example,
     })]),
-    ...Object.entries(kpi?.failed ?? {}).map(([name, why]) => ["bad", say("notice_kpi", { title: named(name), why })]),
+    ...Object.entries(kpi?.failed ?? {}).map(([name, why]) => ["bad", kpi.stale_since?.[name] ? say("notice_stale", { title: named(name), why, moment: moment(kpi.stale_since[name]) }) : say("notice_kpi", { title: named(name), why })]),
     ...(known.status?.failing ?? []).map(({ task, since, why }) => ["bad", say("notice_task", { task, moment: moment(since), why })]),
     conservation && !conservation.sum.received && ["noted", say("notice_empty")],
     !known.charts && ["noted", say("notice_charts")],

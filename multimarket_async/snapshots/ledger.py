@@ -1,0 +1,127 @@
+"""The ledger of generations: each is one document, published whole or not at all.
+
+A table of rows that is too long for it lies beside it, in chunks (`store.rows`), and the document refers to it: written
+before the document that refers to it, never changed, deleted after the last one.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import structlog
+
+from multimarket_async.domains import Kpi, Row, Stage
+from multimarket_async.settings import Settings
+from multimarket_async.snapshots.generations import REFERENCE, Generation, superseded
+from multimarket_async.snapshots.schema import mismatch
+from multimarket_async.store import GENERATIONS, ROWS, Int64, Packed, Store, chunk_key, pack, read_rows, write_rows
+
+log = structlog.get_logger()
+
+Entry: TypeAlias = dict[str, Any]  # of a KPI in a generation
+
+
+class Ledger:
+    """The stored generations."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def prepare(self) -> None:
+        """Define the index by which views and readers find long tables. Raises OperationFailed."""
+        await self._store.define_index(ROWS, "table", "chunk")
+
+    async def publish(self, generation: Generation, newest: Generation | None) -> bool:
+        """Publish a generation with all its rows; False if its number was taken.
+
+        newest: the one before, to whose long tables it refers where they are equal.
+        """
+        packed = await asyncio.to_thread(_packed, generation)
+        written: dict[str, Packed] = {}
+        kpis = dict(generation["kpis"])
+        for name, rows in packed.items():
+            if rows.is_long:
+                reference = _reference(rows, (newest or {}).get("kpis", {}).get(name, {}))
+                if reference is None:
+                    table = f"{generation['_id']}-{uuid4().hex[:12]} {name}"
+                    await write_rows(self._store, table, rows.chunks)
+                    written[table] = rows
+                    reference = {"rows_in": table, "count": Int64(rows.count), "digest": rows.digest}
+                kpis[name] = {**kpis[name], "rows": [], **reference}
+        if await self._store.insert_if_absent(GENERATIONS, {**generation, "kpis": kpis}):
+            return True
+        await self._remove({table: range(len(rows.chunks)) for table, rows in written.items()})
+        return False
+
+    async def entry_of_failed(self, kpi: Kpi, why: str, newest: Generation | None) -> Entry:
+        """The entry of a KPI that fails: the rows of the newest generation in which it worked, marked as stale.
+
+        Without rows if it never worked, or if its columns were others then.
+        """
+        head = {"title": kpi.title, "unit": kpi.unit}
+        before = (newest or {}).get("kpis", {}).get(kpi.name)
+        never = before is None or ("error" in before and "stale_since" not in before)
+        if newest is None or never or mismatch(kpi, await self._first_rows(before)):
+            return {**head, "rows": [], "error": why}
+        kept = {key: before[key] for key in ("rows", *REFERENCE) if key in before}
+        return {**head, **kept, "error": why, "stale_since": before.get("stale_since", newest["as_of"])}
+
+    async def _first_rows(self, entry: Entry) -> list[Row]:
+        if "rows_in" in entry:
+            async for rows in read_rows(self._store, entry["rows_in"]):
+                return rows
+        return list(entry["rows"])
+
+    async def prune(self, now: datetime, settings: Settings) -> None:
+        """Delete generations that are old and superseded, then long tables to which none refers any more.
+
+        The number of a table is that of the generation it was written for. Where that number is taken, and the newest
+        generation does not refer to the table, none will: a generation takes over tables of the one before it only.
+        A table whose number is not taken yet may belong to one that is about to be published.
+        """
+        tables = await self._tables()
+        stages: list[Stage] = [{"$sort": {"_id": 1}}, {"$project": {"computed_at": 1, "tables": REFERRED}}]
+        generations = [generation async for generation in self._store.aggregate(GENERATIONS, stages)]
+        dated = [(generation["_id"], generation["computed_at"]) for generation in generations]
+        if outdated := set(superseded(dated, now, settings)):
+            await self._store.remove(GENERATIONS, list(outdated))
+            log.info("generations.pruned", generations=len(outdated))
+        kept = [generation for generation in generations if generation["_id"] not in outdated]
+        referred = {table for generation in kept for table in generation["tables"]}
+        newest = kept[-1]["_id"] if kept else 0
+        await self._remove(
+            {name: chunks for name, chunks in tables.items() if name not in referred and _number(name) <= newest}
+        )
+
+    async def _tables(self) -> dict[str, list[int]]:
+        """The numbers of the chunks of each long table. The sort lets the index alone answer."""
+        stages: list[Stage] = [{"$sort": {"table": 1}}, {"$group": {"_id": "$table", "chunks": {"$push": "$chunk"}}}]
+        return {group["_id"]: group["chunks"] async for group in self._store.aggregate(ROWS, stages)}
+
+    async def _remove(self, tables: Mapping[str, Any]) -> None:
+        for table, chunks in tables.items():
+            await self._store.remove(ROWS, [chunk_key(table, number) for number in chunks])
+
+
+REFERRED = {
+    "$filter": {
+        "input": {"$map": {"input": {"$objectToArray": {"$ifNull": ["$kpis", {}]}}, "in": "$$this.v.rows_in"}},
+        "cond": {"$ne": ["$$this", None]},
+    }
+}
+
+
+def _packed(generation: Generation) -> dict[str, Packed]:
+    """The rows of all KPIs but those that are in a long table already."""
+    return {name: pack(entry["rows"]) for name, entry in generation["kpis"].items() if "rows_in" not in entry}
+
+
+def _reference(rows: Packed, before: Entry) -> Entry | None:
+    """The reference of the generation before, if it is to equal rows."""
+    return {key: before[key] for key in REFERENCE} if before.get("digest") == rows.digest else None
+
+
+def _number(table: str) -> int:
+    return int(table.partition("-")[0])
