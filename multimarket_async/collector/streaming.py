@@ -83,7 +83,7 @@ class Streaming:
             self._away.add(backlog)
             self._outage.begin(why)
             backlog.requeue()
-            with suppress(Unavailable):
+            with suppress(Unavailable, Stopped):
                 await self._quarantine_meanwhile(backlog, enough)
             return False
         finally:

@@ -61,10 +61,17 @@ class Receipts:
         self._store = store
 
     async def write(self, receipt: Receipt) -> None:
-        """Write a receipt durably; that of the same delivery is replaced. Raises Unavailable."""
+        """Write a receipt durably; that of the same delivery is replaced, by CHANGED not. Raises Unavailable.
+
+        Where an attempt failed at a file, another collector may have stored and archived it.
+        """
         counts = {name: getattr(receipt.counts, name) for name in RecordCounts.__slots__}
         facts = {name: getattr(receipt, name) for name in ("feed", "file", "sha256", "bytes", "outcome", "at")}
-        await self._store.upsert(RECEIPTS, {"_id": receipt.id, **facts, "records": receipt.counts.records, **counts})
+        document = {"_id": receipt.id, **facts, "records": receipt.counts.records, **counts}
+        if receipt.outcome == CHANGED:
+            await self._store.insert_if_absent(RECEIPTS, document)
+        else:
+            await self._store.upsert(RECEIPTS, document)
 
     async def files(self) -> Counter[tuple[str, str]]:
         """The number of archived files by feed and outcome."""

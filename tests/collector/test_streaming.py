@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Located, RejectedRecord, Table
 from multimarket_async.errors import Rejected
+from multimarket_async.store import Receipts
 from tests.collector.readings import MANY, Site, away, until
 
 INSERT, UPSERT, REPLACE = Table("readings"), Table("readings", "upsert"), Table("readings", "replace")
@@ -393,6 +394,46 @@ async def test_what_is_written_to_a_file_meanwhile_is_no_record(site: Site) -> N
 
 
 # --- while MongoDB is away, and this machine is short of something -----------------------------
+
+
+async def test_a_receipt_is_not_replaced_by_that_of_an_attempt_that_failed(site: Site) -> None:
+    """Of a collector that could not read the file to its end, while another one stored and archived it."""
+    put(site, "1.json", "1 a", "2 b")
+    read = itertools.count(1)
+
+    def failing(content: bytes) -> Any:
+        if next(read) == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        yield from lines(content)
+
+    behind = site.collector(reader=failing, declared=KEEP)
+    write = Receipts.write
+
+    async def late(*arguments: Any) -> None:
+        patched.undo()
+        await collect(site)
+        await write(*arguments)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Receipts, "write", late)
+        await behind.sweep()
+    assert receipts(site) == {"1.json": {"records": 2, "stored": 2}}
+    assert (outcomes(site), site.archived()) == ({"1.json": "stored"}, ["1.json"])
+
+
+async def test_a_stop_while_mongodb_is_away_and_a_file_is_being_read_ends_the_sweep(site: Site) -> None:
+    """It is taken up again at the next start."""
+    put(site, "1.json", "1 a")
+    read = list[bytes]()
+
+    def reading(content: bytes) -> Any:
+        read.append(content)
+        yield from lines(content)
+
+    site.store.before = away
+    collector = site.collector(reader=reading, declared=KEEP)
+    assert await collector.sweep(lambda: len(read) == 3) is False  # to check it, to store it, and while it waits
+    assert site.waiting() == ["1.json"]
 
 
 async def test_bad_files_are_quarantined_while_mongodb_is_away(site: Site) -> None:
