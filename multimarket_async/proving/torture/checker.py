@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from multimarket_async.app import Application
 from multimarket_async.landing import Landing
@@ -41,7 +42,14 @@ async def violations(
             broken.append(f"{files.feed}: status shows {shown}; {delivered} files were delivered")
         if not feed.has_receipts:  # there a conflict is one of records, which `verify` counts
             broken += false_conflicts(landing)
-    return broken, report.feeds
+    return [*broken, *await outdated(application, published[-1])], report.feeds
+
+
+async def outdated(application: Application, generation: dict[str, Any]) -> list[str]:
+    """A sentence for each KPI that a rebuild gives other rows of: its rollups were wrong, not its documents."""
+    rebuilt = await application.snapshotter().rebuild()
+    different = [name for name, kpi in generation["kpis"].items() if rebuilt["kpis"][name] != kpi]
+    return [f"{name}: its rollups are out of date; computed anew from the documents, it differs" for name in different]
 
 
 def _shrinking(application: Application) -> set[str]:

@@ -12,7 +12,7 @@ from pymongo.database import Database
 from multimarket_async import app as composition
 from multimarket_async.app import Application
 from multimarket_async.proving.manifest import Manifest
-from multimarket_async.proving.torture.checker import violations
+from multimarket_async.proving.torture.checker import outdated, violations
 from multimarket_async.proving.torture.generations import Watcher
 from multimarket_async.proving.torture.generator import EARLIEST, LATEST, REUSED_NAME, Generator, Planned, Writing
 from multimarket_async.proving.torture.nemesis import drain, ended
@@ -49,6 +49,19 @@ def load(application: Application) -> Iterator[Planned]:
                     planned, writing=Writing.REUSED, delivery=replace(delivery, name=f"{REUSED_NAME}.json")
                 )
             yield planned
+
+
+async def test_rollups_that_are_out_of_date_are_found(config: WorkerConfig, database: "Database[Any]") -> None:
+    """And nothing is said of a KPI that is right."""
+    async with composition.opened(composition.workspace(config.loaded())) as application:
+        feed, landing = application.feeds[0]
+        delivery = feed.simulate(1, 1, EARLIEST, LATEST)
+        await landing.deliver(delivery.name, delivery.content)
+        await application.collector().until_empty()
+        assert await outdated(application, await application.snapshotter().refresh()) == []
+        database["kpi_rollups_by_period"].delete_many({})
+        found = await outdated(application, await application.snapshotter().refresh())
+    assert "top_products: its rollups are out of date; computed anew from the documents, it differs" in found
 
 
 async def test_two_collectors_on_one_directory_are_harmless(config: WorkerConfig) -> None:
