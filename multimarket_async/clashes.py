@@ -9,7 +9,7 @@ from multimarket_async.domains import LoadedDomain, Table
 from multimarket_async.errors import WrongSettings
 
 OWN_COLLECTIONS = re.compile(r"kpi_|system\.|receipts$")  # the engine's and MongoDB's
-OWN_VIEWS = re.compile(r"(snapshots|rows)$|dirty_|rollups_")  # the same, of names behind kpi_
+OWN_VIEWS = re.compile(r"(snapshots|rows|partition_versions)$|rollups_")  # the same, of names behind kpi_
 OWN_LISTINGS = frozenset(("kpis", "status", "quarantine", "events"))  # the other operations below /api
 
 

@@ -101,11 +101,6 @@ class Lifecycle:
     states: tuple[str, ...]
 
 
-def single_partition(_: Document) -> str:
-    """The partition of every document in a table with a single one."""
-    return "all"
-
-
 @dataclass(frozen=True, slots=True)
 class Table:
     """A collection of documents, each with its key in `_id`.
@@ -115,15 +110,12 @@ class Table:
         upsert: the newer version replaces the older one, in any order of arrival; an older one is superseded.
         replace: a file is the whole table; rows that a newer file lacks end, and an older file is superseded.
     version: of a document in an upsert table, of a type that MongoDB orders; None: the time of its file, then its line.
-    partition: where a document is measured; it is kept in `ingestion.partition`, so it depends
-        on what never changes, neither settings nor definitions.
     lifecycle: the effect of follow-ups; None where there are none. Of insert tables only.
     """
 
     name: str
     mode: Literal["insert", "upsert", "replace"] = "insert"
     version: Callable[[Document], Any] | None = None
-    partition: Callable[[Document], str] = single_partition
     lifecycle: Lifecycle | None = None
 
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import Document, Feed, FollowUp, IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.landing import unreadable
-from multimarket_async.store import Encoded, Receipt, RecordCounts, RecordEncoder, digest_of, receipt_id
+from multimarket_async.store import Encoded, Filling, Receipt, RecordCounts, RecordEncoder, digest_of, receipt_id
 
 CHUNK_RECORDS, CHUNK_BYTES = 2_000, 2 << 20
 SLICE_RECORDS = 10_000
@@ -20,11 +20,15 @@ READ_BYTES = 1 << 20
 
 
 class EncodedFollowUp(NamedTuple):
-    """A follow-up, ready to be applied to the document `key`. sha256: it is compared by with the same event."""
+    """A follow-up, ready to be applied to the document `key`. sha256: it is compared by with the same event.
+
+    partition: to which the document moves.
+    """
 
     key: str
     sha256: str
     event: Document
+    partition: str = ""
 
 
 class Identity(NamedTuple):
@@ -38,11 +42,12 @@ class Identity(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Successive records of a file: those to store, with their places, and the rejected ones."""
+    """Successive records of a file: those to store, with their places, and the rejected ones; all in one partition."""
 
     documents: list[Encoded | EncodedFollowUp]
     places: list[Located]
     rejected: list[RejectedRecord]
+    partition: str = ""
 
 
 class RecordFile:
@@ -78,9 +83,9 @@ class RecordFile:
         except Exception as error:  # a mistake in one domain must not stop the other feeds
             raise Rejected("parser_failed", f"the feed's reader failed on it: {error!r}") from error
 
-    def chunks(self) -> Generator[Chunk]:
-        """Every record, encoded. Raises Rejected."""
-        chunk, size = Chunk([], [], []), 0
+    def chunks(self, filling: Filling | None = None) -> Generator[Chunk]:
+        """Every record, encoded. filling: the partitions to store them in; None: they are not. Raises Rejected."""
+        chunk, size = self._begun(filling), 0
         for number, record in enumerate(self.records(), start=1):
             if isinstance(record, RejectedRecord):
                 chunk.rejected.append(record)
@@ -88,9 +93,17 @@ class RecordFile:
             else:
                 size += self._add(chunk, number, record if isinstance(record, Located) else Located(record, number, ""))
             if size >= CHUNK_BYTES or len(chunk.places) + len(chunk.rejected) >= CHUNK_RECORDS:
-                yield chunk
-                chunk, size = Chunk([], [], []), 0
-        yield chunk
+                yield self._ended(chunk, filling)
+                chunk, size = self._begun(filling), 0
+        yield self._ended(chunk, filling)
+
+    def _begun(self, filling: Filling | None) -> Chunk:
+        return Chunk([], [], [], filling.reserve(self.feed.table.name, CHUNK_RECORDS) if filling else "")
+
+    def _ended(self, chunk: Chunk, filling: Filling | None) -> Chunk:
+        if filling:
+            filling.give_back(self.feed.table.name, chunk.partition, CHUNK_RECORDS - len(chunk.documents))
+        return chunk
 
     def slices(self) -> Generator[Chunk]:
         """An empty chunk after every so many records: all of it is read, and nothing encoded. Raises Rejected."""
@@ -101,7 +114,7 @@ class RecordFile:
     def _add(self, chunk: Chunk, number: int, place: Located) -> int:
         """Encode a record into a chunk; its bytes."""
         try:
-            encoded = self._encoded(number, place.record)
+            encoded = self._encoded(number, place.record, chunk.partition)
         except Rejected as rejected:
             chunk.rejected.append(rejected_record(place, rejected))
             return len(place.raw)
@@ -109,22 +122,24 @@ class RecordFile:
         chunk.places.append(place)
         return len(encoded.bson.raw) if isinstance(encoded, Encoded) else 0
 
-    def _encoded(self, number: int, record: Document | FollowUp) -> Encoded | EncodedFollowUp:
+    def _encoded(self, number: int, record: Document | FollowUp, partition: str) -> Encoded | EncodedFollowUp:
         if isinstance(record, FollowUp):
-            return self._followed_up(number, record)
+            return self._followed_up(number, record, partition)
         table = self.feed.table
         try:
             version = None if table.mode == "insert" else self._version(number, record)
-            return self._encoder.encoded(record, number, table.partition(record), version)
+            return self._encoder.encoded(record, number, partition, version)
         except Rejected:
             raise
         except Exception as error:
             raise Rejected("parser_failed", f"the domain failed on it: {error!r}") from error
 
-    def _followed_up(self, number: int, record: FollowUp) -> EncodedFollowUp:
+    def _followed_up(self, number: int, record: FollowUp, partition: str) -> EncodedFollowUp:
         digest = digest_of(record.event)
         source = {"feed": self.feed.name, "receipt": self.receipt, "record": number, "ingested_at": self._now}
-        return EncodedFollowUp(record.key, digest, {**record.event, "ingestion": {**source, "digest": digest}})
+        return EncodedFollowUp(
+            record.key, digest, {**record.event, "ingestion": {**source, "digest": digest}}, partition
+        )
 
     def _version(self, number: int, record: Document) -> Any:
         version = self.feed.table.version

@@ -84,7 +84,7 @@ def test_a_kpi_named_as_the_history_of_another_one() -> None:
     assert clash(domain("doors", kpis=two)) == expected
 
 
-@pytest.mark.parametrize("name", ["snapshots", "rows", "dirty_partitions", "rollups_by_period"])
+@pytest.mark.parametrize("name", ["snapshots", "rows", "partition_versions", "rollups_by_period"])
 def test_a_kpi_named_as_a_collection_of_the_engine(name: str) -> None:
     """Its view would have the name of that collection."""
     expected = f"The view kpi_{name} of doors has the name of a collection of the engine's own: rename the KPI."

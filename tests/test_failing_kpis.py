@@ -14,9 +14,22 @@ from multimarket_async.domains import Attribute, Column, Kpi, Listing, LoadedDom
 from multimarket_async.readers.generations import changes, freshness, history
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import GENERATIONS, Store
-from multimarket_async.store.dirty import DIRTY
 from multimarket_async.tasks import Tasks
-from tests.test_snapshots import ALL, BY_SHOP, SALES, SUM, TOTAL, Watched, facts, kpi, ledger, sell, sold
+from tests.test_snapshots import (
+    ALL,
+    BY_SHOP,
+    SALES,
+    SUM,
+    TOTAL,
+    Watched,
+    change,
+    facts,
+    kpi,
+    ledger,
+    sell,
+    sold,
+    unmeasured,
+)
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 PIECES = {"$toLong": "$pieces"}
@@ -66,7 +79,7 @@ async def test_a_kpi_that_divides_by_zero_is_named_and_the_others_are_published(
     assert generation["kpis"]["share"]["rows"] == list(database["kpi_share"].find()) == []
     assert generation["kpis"]["total"]["rows"] == [{"pieces": 2}]
     assert [row["shop"] for row in database["kpi_by_shop"].find()] == ["Fès", "Rabat"]
-    assert database[DIRTY].count_documents({}) == 0
+    assert unmeasured(database) == []
     assert (await freshness(store, NOW, 60.0)).failed == {"share": BY_ZERO}
 
 
@@ -163,11 +176,11 @@ async def test_rollups_that_fail_leave_their_kpis_out_and_their_partitions_dirty
     first = await snapshotter.refresh()
     assert failed(first) == {"returned": f"The rollups of returns cannot be computed: {BY_ZERO}"}
     assert (first["documents"], list(first["rollups"])) == ({"pieces": 1}, ["sales"])
-    database[DIRTY].insert_one({"_id": "r", "collection": "returns", "partitions": ["Rabat"], "done": True, "at": NOW})
+    change(database, "Rabat", collection="returns")
     sell(database, "Rabat")
     await snapshotter.refresh_if_changed()
     assert [(item["_id"], item["documents"]) for item in ledger(database)] == [(1, {"pieces": 1}), (2, {"pieces": 2})]
-    assert [item["_id"] for item in database[DIRTY].find()] == ["r"]
+    assert unmeasured(database) == ["returns Rabat"]
     database["returns"].update_many({}, {"$set": {"sold": 1}})
     await snapshotter.refresh_if_changed()
     assert len(ledger(database)) == 2
@@ -176,7 +189,7 @@ async def test_rollups_that_fail_leave_their_kpis_out_and_their_partitions_dirty
     last = ledger(database)[-1]
     assert (failed(last), last["documents"]) == ({}, {"pieces": 2, "returns": 2})
     assert last["kpis"]["returned"]["rows"] == [{"pieces": 2}]
-    assert database[DIRTY].count_documents({}) == 0
+    assert unmeasured(database) == []
 
 
 async def test_what_failed_is_tried_again_though_nothing_has_changed(store: Store, database: "Database[Any]") -> None:

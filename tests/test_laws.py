@@ -11,11 +11,11 @@ from pymongo.database import Database
 from multimarket_async.clock import Clock
 from multimarket_async.domains import LoadedDomain, Row
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.order import parser, partition
+from multimarket_async.domains.orders.order import parser
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.snapshots import Snapshotter
-from multimarket_async.store import GENERATIONS, DirtyPartitions, Encoded, Store, encode
+from multimarket_async.store import GENERATIONS, Encoded, Filling, Partitions, Store, encode
 
 pytestmark = pytest.mark.slow
 
@@ -32,19 +32,24 @@ async def store(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Store]
     await opened.aclose()
 
 
-def order(number: int) -> Encoded:
+def order(number: int, partition: str) -> Encoded:
     [document] = parser("web", SETTINGS)(SIMULATE(1, number, EARLIEST, LATEST).content)
-    return encode({**document, "ingestion": {"partition": partition(document)}})
+    return encode({**document, "ingestion": {"partition": partition}})
+
+
+def made(orders: int) -> list[Encoded]:
+    filling = Filling(Clock())
+    return [order(number, filling.reserve("commandes")) for number in range(orders)]
 
 
 async def collect(store: Store, orders: list[Encoded], stop: asyncio.Event) -> None:
     """Ten orders at a time, as the collector does, until told to stop."""
-    marks = DirtyPartitions(store, Clock())
+    partitions = Partitions(store, Clock())
     for start in range(0, len(orders), 10):
         if stop.is_set():
             return
         batch = orders[start : start + 10]
-        async with marks.around("commandes", {item.partition for item in batch}):
+        async with partitions.around("commandes", {item.partition for item in batch}):
             await store.insert("commandes", batch)
 
 
@@ -71,7 +76,7 @@ def truths(generation: dict[str, Any]) -> dict[str, set[int]]:
 
 async def test_kpis_of_a_generation_agree_at_full_speed(store: Store, database: Database[Any]) -> None:
     """Counts and revenue, to the cent, in every generation; average x orders is the revenue within rounding."""
-    orders, stop, published = [order(number) for number in range(3000)], asyncio.Event(), 0
+    orders, stop, published = made(3000), asyncio.Event(), 0
     collecting = asyncio.create_task(collect(store, orders, stop))
     stage = Snapshotter([SUBJECT], store, Clock())
     while not collecting.done() and published < 12:
@@ -91,7 +96,7 @@ async def test_kpis_of_a_generation_agree_at_full_speed(store: Store, database: 
 
 async def test_in_the_end_the_increments_equal_a_rebuild(store: Store, database: Database[Any]) -> None:
     """To the cent and to the row, after thirty refreshes that each saw something else."""
-    orders, stage = [order(number) for number in range(300)], Snapshotter([SUBJECT], store, Clock())
+    orders, stage = made(300), Snapshotter([SUBJECT], store, Clock())
     for start in range(0, 300, 10):
         await collect(store, orders[start : start + 10], asyncio.Event())
         last = await stage.refresh()

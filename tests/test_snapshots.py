@@ -22,8 +22,9 @@ from multimarket_async.errors import Unavailable
 from multimarket_async.settings import Settings
 from multimarket_async.snapshots import Snapshotter, superseded
 from multimarket_async.snapshots.pipelines import DOCUMENTS
-from multimarket_async.store import GENERATIONS, PLACEHOLDER_PARTITION, DirtyPartitions, Store
-from multimarket_async.store.dirty import DIRTY
+from multimarket_async.snapshots.snapshotter import RETIRED
+from multimarket_async.store import GENERATIONS, PLACEHOLDER_PARTITION, Store
+from multimarket_async.store.partitions import VERSIONS
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 Documents = list[dict[str, Any]]
@@ -63,23 +64,24 @@ def sold(shop: str) -> dict[str, Any]:
     return {"_id": f"{shop}:{number}", "shop": shop, "at": NOW, "ingestion": {"partition": shop}}
 
 
-def mark(database: "Database[Any]", token: str, *shops: str, done: bool, at: datetime = NOW) -> None:
-    """As a collector does it, before an insert and after."""
-    found = {"collection": "sales", "partitions": sorted(set(shops)), "done": done, "at": at}
-    database[DIRTY].replace_one({"_id": token}, found, upsert=True)
+def change(database: "Database[Any]", *shops: str, collection: str = "sales") -> None:
+    """Raise the versions of partitions, as a collector does before an insert and after."""
+    for shop in sorted(set(shops)):
+        raised = {"$inc": {"version": Int64(1)}, "$min": {"since": NOW}}
+        inserted = {"$setOnInsert": {"collection": collection, "partition": shop}}
+        database[VERSIONS].update_one({"_id": f"{collection} {shop}"}, {**raised, **inserted}, upsert=True)
 
 
 def sell(database: "Database[Any]", *shops: str, concern: WriteConcern | None = None) -> None:
     sales = [sold(shop) for shop in shops]
     durable = WriteConcern(w="majority", j=True)
-    token = sales[0]["_id"]
-    mark(database, token, *shops, done=False)
+    change(database, *shops)
     database.get_collection("sales", write_concern=concern or durable).insert_many(sales)
-    mark(database, token, *shops, done=True)
+    change(database, *shops)
 
 
-def marked(database: "Database[Any]") -> int:
-    return database[DIRTY].count_documents({})
+def unmeasured(database: "Database[Any]") -> list[str]:
+    return [found["_id"] for found in database[VERSIONS].find({"since": {"$exists": True}}, sort=[("_id", 1)])]
 
 
 def ledger(database: "Database[Any]") -> Documents:
@@ -234,14 +236,14 @@ class Watched(Store):
 
 
 async def test_an_unchanged_store_is_not_measured_again(mongo_uri: str, database: "Database[Any]") -> None:
-    """A look costs one query, of marks."""
+    """A look costs one query, of versions."""
     store = Watched(mongo_uri, database.name)
     snapshotter = Snapshotter([SALES], store, Clock())
     sell(database, "Rabat")
     await snapshotter.refresh_if_changed()
     store.asked.clear()
     await snapshotter.refresh_if_changed()
-    assert store.asked == [(DIRTY, None)]
+    assert store.asked == [(VERSIONS, {"since": {"$exists": True}})]
     await store.aclose()
 
 
@@ -358,13 +360,13 @@ async def test_a_domain_may_be_named_like_a_field_of_a_generation(store: Store, 
 
 async def test_derived_collections_of_earlier_versions_are_removed(store: Store, database: "Database[Any]") -> None:
     """Their generations stay, numbers go on, and everything is measured from scratch: old marks are not needed."""
-    for name in ("kpi_touched", "kpi_partitions", "kpi_periods"):
+    for name in RETIRED:
         database[name].insert_one({"_id": "old"})
     database[GENERATIONS].insert_one({"_id": Int64(7), "computed_at": NOW, "as_of": NOW, "kpis": {}, "definition": "0"})
     database["sales"].insert_one(sold("Rabat"))
     generation = await Snapshotter([SALES], store, Clock()).refresh()
     assert (generation["_id"], generation["documents"], generation["drift"]) == (8, {"pieces": 1}, 0)
-    assert not {"kpi_touched", "kpi_partitions", "kpi_periods"} & set(database.list_collection_names())
+    assert not set(RETIRED) & set(database.list_collection_names())
     assert [stored["_id"] for stored in ledger(database)] == [7, 8]
 
 
@@ -411,7 +413,7 @@ async def test_a_partition_may_change_its_period(snapshotter: Snapshotter, datab
     sell(database, "Rabat", "Rabat")
     await snapshotter.refresh()
     database["sales"].update_one({}, {"$set": {"shop": "Agadir"}})
-    mark(database, "changed", "Rabat", done=True)
+    change(database, "Rabat")
     rows = (await snapshotter.refresh())["kpis"]["by_shop"]["rows"]
     assert rows == [{"shop": "Agadir", "pieces": 1}, {"shop": "Rabat", "pieces": 1}]
 
@@ -461,94 +463,56 @@ async def test_a_generation_takes_little_memory(store: Store, database: "Databas
     assert most < 1_000_000
 
 
-# --- marks ----------------------------------------------------------------------------------
+# --- versions -------------------------------------------------------------------------------
 
 
-async def test_marks_are_taken_away_once_measured(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+async def test_partitions_are_measured(snapshotter: Snapshotter, database: "Database[Any]") -> None:
     """Also where what was measured says nothing new."""
     sell(database, "Rabat")
     await snapshotter.refresh()
-    assert marked(database) == 0
-    mark(database, "again", "Rabat", done=True)
+    assert unmeasured(database) == []
+    change(database, "Rabat")
     await snapshotter.refresh_if_changed()
-    assert (marked(database), len(ledger(database))) == (0, 1)
+    assert (unmeasured(database), len(ledger(database))) == ([], 1)
 
 
 async def test_an_insert_that_was_not_confirmed_is_measured(
     snapshotter: Snapshotter, database: "Database[Any]"
 ) -> None:
-    """Its collector died between insert and second mark; the open mark stays, as its insert may not have landed."""
+    """Its collector died before it raised the version again; another one finds the document, and raises it."""
     await snapshotter.refresh()
-    mark(database, "open", "Rabat", done=False)
+    change(database, "Rabat")
     database["sales"].insert_one(sold("Rabat"))
-    assert ((await snapshotter.refresh())["documents"]["pieces"], marked(database)) == (1, 1)
-    database["sales"].insert_one(sold("Rabat"))
-    assert (await snapshotter.refresh())["documents"]["pieces"] == 2
+    await snapshotter.refresh_if_changed()
+    assert (ledger(database)[-1]["documents"]["pieces"], unmeasured(database)) == (1, [])
 
 
-async def test_a_stale_open_mark_is_taken_away(snapshotter: Snapshotter, database: "Database[Any]") -> None:
-    """It was covered; its files are collected and marked again."""
-    mark(database, "young", "Rabat", done=False, at=NOW - timedelta(minutes=4))
-    mark(database, "stale", "Rabat", done=False, at=NOW - timedelta(minutes=6))
+async def test_an_insert_of_a_paused_collector_is_measured(snapshotter: Snapshotter, database: "Database[Any]") -> None:
+    """For however long: its partition was measured before the insert."""
+    change(database, "Rabat")
     await snapshotter.refresh()
-    assert [document["_id"] for document in database[DIRTY].find()] == ["young"]
+    database["sales"].insert_one(sold("Rabat"))
+    change(database, "Rabat")
+    await snapshotter.refresh_if_changed()
+    assert (ledger(database)[-1]["documents"]["pieces"], unmeasured(database)) == (1, [])
 
 
-async def test_a_mark_that_was_open_when_read_is_not_taken_away_as_done(
-    mongo_uri: str, database: "Database[Any]"
-) -> None:
-    """The insert landed after its partition was read: it is measured next time, stale or not."""
+async def test_a_version_that_rises_meanwhile_is_not_measured(mongo_uri: str, database: "Database[Any]") -> None:
+    """The insert landed after its partition was read: it is measured next time."""
     slow = Overtaken(mongo_uri, database.name)
     stages = Snapshotter([SALES], slow, Clock(now=lambda: NOW))
-    for age in (0, 10):
-        mark(database, "late", "Rabat", done=False, at=NOW - timedelta(minutes=age))
 
-        async def lands(at: datetime = NOW - timedelta(minutes=age)) -> None:
-            database["sales"].insert_one(sold("Rabat"))
-            mark(database, "late", "Rabat", done=True, at=at)
-
+    async def lands() -> None:
         database["sales"].insert_one(sold("Rabat"))
-        slow.meanwhile = lands
-        before = (await stages.refresh())["documents"]["pieces"]
-        assert (await stages.refresh())["documents"]["pieces"] == before + 1
+        change(database, "Rabat")
+
+    sell(database, "Rabat")
+    slow.meanwhile = lands
+    await stages.refresh()
+    assert (totals(database), unmeasured(database)) == ([1], ["sales Rabat"])
+    await stages.refresh_if_changed()
+    assert (totals(database), unmeasured(database)) == ([1, 2], [])
     await slow.aclose()
-
-
-async def test_the_collector_marks_before_and_after(mongo_uri: str, database: "Database[Any]") -> None:
-    """A reader that sees the insert sees the mark; an insert that fails leaves its mark open."""
-    store = Store(mongo_uri, database.name)
-    marks = DirtyPartitions(store, Clock(now=lambda: NOW))
-    async with marks.around("sales", ["b", "a", "b"]):
-        await store.insert_if_absent("sales", sold("b"))
-        assert [pending.done for pending in await marks.pending()] == [False]
-    [closed] = await marks.pending()
-    assert (closed.collection, closed.partitions, closed.done) == ("sales", ("a", "b"), True)
-    with pytest.raises(Unavailable):
-        await _interrupted_insert(store, marks)
-    assert [pending.partitions for pending in await marks.pending() if not pending.done] == [("c",)]
-    await store.aclose()
-
-
-async def test_marks_that_name_the_same_partitions_share_the_names(store: Store, database: "Database[Any]") -> None:
-    """Thousands of marks may wait, each with hundreds of names."""
-    for token in ("a", "b"):
-        mark(database, token, "Fès", "Rabat", done=True)
-    first, second = await DirtyPartitions(store, Clock()).pending()
-    assert [item is other for item, other in zip(first.partitions, second.partitions, strict=True)] == [True, True]
-
-
-async def test_whether_there_is_any_mark(store: Store, database: "Database[Any]") -> None:
-    """An open one, too."""
-    marks = DirtyPartitions(store, Clock())
-    assert not await marks.any()
-    mark(database, "a", "Fès", done=False)
-    assert await marks.any()
-
-
-async def _interrupted_insert(store: Store, marks: DirtyPartitions) -> None:
-    async with marks.around("sales", ["c"]):
-        await store.insert_if_absent("sales", sold("c"))
-        raise Unavailable("planted")
 
 
 # --- the self-check --------------------------------------------------------------------------
@@ -729,8 +693,8 @@ class Dying(Store):
     async def compare_and_swap(self, *given: Any) -> bool:
         return await self._step(super().compare_and_swap(*given))
 
-    async def remove(self, *given: Any, **where: Any) -> None:
-        await self._step(super().remove(*given, **where))
+    async def update(self, *given: Any, **how: Any) -> None:
+        await self._step(super().update(*given, **how))
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -738,7 +702,7 @@ class Dying(Store):
 async def test_a_crash_anywhere_leaves_one_truth_and_the_next_refresh_right(
     mongo_uri: str, snapshotter: Snapshotter, database: "Database[Any]", writes: int, late: bool
 ) -> None:
-    """Writes: partitions, a period, another period, the generation, the marks."""
+    """Writes: partitions, a period, another period, the generation, what is measured."""
     sell(database, "Rabat", "Agadir")
     await snapshotter.refresh()
     sell(database, "Rabat", "Agadir")
@@ -752,7 +716,7 @@ async def test_a_crash_anywhere_leaves_one_truth_and_the_next_refresh_right(
     assert [row["pieces"] for row in database["kpi_total"].find()] == [4 if published else 2]
     generation = await snapshotter.refresh()
     assert (generation["_id"], generation["documents"]["pieces"], _counts(generation)) == (2, 4, [4, 4, 4])
-    assert marked(database) == 0
+    assert unmeasured(database) == []
 
 
 @pytest.mark.parametrize("writes", [*itertools.product(range(6), repeat=2)])
@@ -763,7 +727,7 @@ async def test_a_period_that_a_document_left_is_measured_whatever_crashes(
     sell(database, "Rabat", "Agadir")
     await snapshotter.refresh()
     database["sales"].update_one({"shop": "Rabat"}, {"$set": {"shop": "Agadir", "ingestion.partition": "Agadir"}})
-    mark(database, "moved", "Rabat", "Agadir", done=True)
+    change(database, "Rabat", "Agadir")
     for after in writes:
         dying = Dying(mongo_uri, database.name)
         dying.after = after
@@ -897,7 +861,7 @@ class Flaky(Store):
     stop: asyncio.Event
 
     async def aggregate(self, collection: str, stages: Any, **more: Any) -> Any:
-        if collection == DIRTY:
+        if collection == VERSIONS:
             self._look()
         async for document in super().aggregate(collection, stages, **more):
             yield document

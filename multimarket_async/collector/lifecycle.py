@@ -6,6 +6,7 @@ A document is a function of the order it was delivered in and of the set of its 
   marked by having no `ingestion` of its own. A document without follow-ups has no history.
 - its state is that of the last event.
 - as long as only follow-ups have come, there is nothing but `history`, in a partition that no KPI reads.
+- where an event is new, the document moves to the partition that its writer fills.
 """
 
 from multimarket_async.domains import Expression, Lifecycle, Stage
@@ -20,9 +21,12 @@ def followed_up(follow_up: EncodedFollowUp, lifecycle: Lifecycle) -> Change:
     """The event takes its place in the history, unless it is there; the last event says the state."""
     history, event = f"${lifecycle.history}", {"$literal": follow_up.event}
     begun = {"$cond": [IS_PLACEHOLDER, [], [_delivered(lifecycle, "$$ROOT")]]}
+    stays = {"$or": [IS_PLACEHOLDER, _is_in(event, {"$ifNull": [history, []]}, lifecycle)]}
+    moved = {"$cond": [stays, "$ingestion.partition", {"$literal": follow_up.partition}]}
+    events = _with(event, {"$ifNull": [history, begun]}, lifecycle)
     stages: list[Stage] = [
         {"$set": {"ingestion": {"$cond": [NOTHING, {"partition": PLACEHOLDER_PARTITION}, "$ingestion"]}}},
-        {"$set": {lifecycle.history: _with(event, {"$ifNull": [history, begun]}, lifecycle)}},
+        {"$set": {lifecycle.history: events, "ingestion.partition": moved}},
         {"$set": {lifecycle.own_state: {"$cond": [IS_PLACEHOLDER, "$$REMOVE", _state(history, lifecycle)]}}},
     ]
     return Change(follow_up.key, stages)
@@ -54,6 +58,11 @@ def _with(event: Expression, events: Expression, lifecycle: Lifecycle) -> Expres
     here = {"$cond": [{"$eq": [same, []]}, ["$$event"], same]}
     inside = {"$concatArrays": [sooner, here, later]}
     return {"$let": {"vars": {"events": events, "event": event}, "in": inside}}
+
+
+def _is_in(event: Expression, events: Expression, lifecycle: Lifecycle) -> Expression:
+    same = _those("$eq", _place("$$this", lifecycle), _place("$$event", lifecycle))
+    return {"$let": {"vars": {"events": events, "event": event}, "in": {"$ne": [same, []]}}}
 
 
 def _those(comparison: str, place: Expression, new: Expression) -> Expression:

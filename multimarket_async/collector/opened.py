@@ -9,6 +9,7 @@ from multimarket_async.domains import Feed
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import WaitingFile, opened, unreadable
 from multimarket_async.records import Chunk, Identity, RecordFile, digest_of_stream
+from multimarket_async.store import Filling
 
 
 class OpenedFile(RecordFile):
@@ -40,9 +41,9 @@ class OpenedFile(RecordFile):
         status = os.fstat(self._descriptor)
         return (status.st_size, status.st_mtime_ns) != (self.file.bytes, self.file.written_ns)
 
-    def chunks(self) -> Generator[Chunk]:
+    def chunks(self, filling: Filling | None = None) -> Generator[Chunk]:
         """Every record, encoded, as long as the file is as it was looked at. Raises Rejected."""
-        for chunk in super().chunks():
+        for chunk in super().chunks(filling):
             if self.is_changed():  # a line may be half an older one, or whole by now
                 raise still_changing()
             yield chunk

@@ -22,7 +22,7 @@ from multimarket_async.domains import Feed
 from multimarket_async.errors import CannotContinue, Unavailable
 from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.settings import Settings
-from multimarket_async.store import DirtyPartitions, Outcome, Store
+from multimarket_async.store import Filling, Outcome, Partitions, Store
 
 log = structlog.get_logger()
 Sweep: TypeAlias = Callable[[Callable[[], bool]], Awaitable[bool]]
@@ -48,8 +48,9 @@ class Collector:
         self.tally = Tally(settings.latency_budget_s, budgets_s)
         single = [Backlog(feed, landing, clock) for feed, landing in self._feeds if not feed.has_receipts]
         self._batched = {backlog.feed.name for backlog in single}
-        self._reader = Reader(single, settings, clock)
-        self._writer = Writer(store, DirtyPartitions(store, clock))
+        filling = Filling(clock)
+        self._reader = Reader(single, filling, settings, clock)
+        self._writer = Writer(store, Partitions(store, clock))
         self._filing = Filing(self.tally, settings.quiet_period_s, clock)
         self._store = store
         self._settings = settings
@@ -62,6 +63,7 @@ class Collector:
             several,
             store,
             writer=self._writer,
+            filling=filling,
             outage=self._outage,
             filing=self._filing,
             moving=self._moving,

@@ -14,7 +14,7 @@ from multimarket_async.errors import Rejected
 from multimarket_async.landing import WaitingFile
 from multimarket_async.records import EncodedFollowUp
 from multimarket_async.settings import Settings
-from multimarket_async.store import Encoded, digest_of, encode
+from multimarket_async.store import Encoded, Filling, digest_of, encode
 
 
 class AcceptedFile(NamedTuple):
@@ -52,8 +52,9 @@ class Batch(NamedTuple):
 class Reader:
     """Reads and parses the waiting files of all feeds. One thread at a time may use it."""
 
-    def __init__(self, backlogs: Iterable[Backlog], settings: Settings, clock: Clock) -> None:
+    def __init__(self, backlogs: Iterable[Backlog], filling: Filling, settings: Settings, clock: Clock) -> None:
         self._turns = deque(backlogs)
+        self._filling = filling
         self._settings = settings
         self._clock = clock
 
@@ -79,7 +80,9 @@ class Reader:
                 case _:
                     sha256 = hashlib.sha256(content).hexdigest()
                     try:
-                        document = document_of(backlog.feed, _incoming(backlog, file, content), sha256, now)
+                        partition = self._filling.reserve(backlog.feed.table.name)
+                        incoming = _incoming(backlog, file, content)
+                        document = document_of(backlog.feed, incoming, sha256, now, partition)
                         batch.accepted.append(AcceptedFile(file, content, sha256, document))
                     except Rejected as rejected:
                         batch.rejected.append(RejectedFile(file, rejected, sha256))
@@ -105,23 +108,24 @@ def _incoming(backlog: Backlog, file: WaitingFile, content: bytes) -> IncomingFi
     return IncomingFile(backlog.feed.name, file.name, datetime.fromtimestamp(file.written_ns / 1e9, UTC), content)
 
 
-def document_of(feed: Feed, file: IncomingFile, sha256: str, now: datetime) -> Encoded | EncodedFollowUp:
+def document_of(
+    feed: Feed, file: IncomingFile, sha256: str, now: datetime, partition: str
+) -> Encoded | EncodedFollowUp:
     """The document or follow-up in a file of a single record, with its source. Raises Rejected."""
-    record, partition = _parsed(feed, file)
+    record = _parsed(feed, file)
     source = {"feed": feed.name, "file": file.name, "sha256": sha256, "ingested_at": now}
     if isinstance(record, FollowUp):
         digest = digest_of(record.event)
         ingestion = {**source, "document_sha256": digest}
-        return EncodedFollowUp(record.key, digest, {**record.event, "ingestion": ingestion})
+        return EncodedFollowUp(record.key, digest, {**record.event, "ingestion": ingestion}, partition)
     return encode({**record, "ingestion": {**source, "partition": partition}})
 
 
-def _parsed(feed: Feed, file: IncomingFile) -> tuple[Document | FollowUp, str]:
-    """The record of a file, and the partition of a document."""
+def _parsed(feed: Feed, file: IncomingFile) -> Document | FollowUp:
+    """The record of a file."""
     try:
         [record] = feed.read(file)
-        accepted = _accepted(record)
-        return accepted, _partition(feed, accepted)
+        return _checked(feed, _accepted(record))
     except Rejected:
         raise
     except Exception as error:  # a mistake in one domain must not stop the other feeds
@@ -135,11 +139,10 @@ def _accepted(record: Record) -> Document | FollowUp:
     return record.record if isinstance(record, Located) else record
 
 
-def _partition(feed: Feed, record: Document | FollowUp) -> str:
+def _checked(feed: Feed, record: Document | FollowUp) -> Document | FollowUp:
     """Raises KeyError where there is no key, and LookupError where a table has follow-ups and no lifecycle."""
-    if isinstance(record, FollowUp):
-        if feed.table.lifecycle is None:
-            raise LookupError(f"{feed.table.name} declares no lifecycle")
-        return ""
-    record["_id"]  # without a key it is the fault of the domain too
-    return feed.table.partition(record)
+    if not isinstance(record, FollowUp):
+        record["_id"]  # without a key it is the fault of the domain too
+    elif feed.table.lifecycle is None:
+        raise LookupError(f"{feed.table.name} declares no lifecycle")
+    return record

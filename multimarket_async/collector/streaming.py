@@ -26,7 +26,7 @@ from multimarket_async.landing import Landing, RejectsWriter, WaitingFile
 from multimarket_async.records import Chunk, rejected_record, whole_file
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
-from multimarket_async.store import CHANGED, Inserted, Receipt, Receipts, RecordCounts, Replaced, Store
+from multimarket_async.store import CHANGED, Filling, Inserted, Receipt, Receipts, RecordCounts, Replaced, Store
 
 log = structlog.get_logger()
 
@@ -46,6 +46,7 @@ class Streaming:
         store: Store,
         *,
         writer: Writer,
+        filling: Filling,
         outage: Outage,
         filing: Filing,
         moving: Executor,
@@ -62,6 +63,7 @@ class Streaming:
         self._store = store
         self._receipts = Receipts(store)
         self._writer = writer
+        self._filling = filling
         self._outage = outage
         self._filing = filing
         self._moving = moving
@@ -180,7 +182,7 @@ class Streaming:
         table, counts, first = opened.feed.table, RecordCounts(), list[RejectedRecord]()
         outdated = table.mode == "replace" and await self._writer.newest_file(table) > opened.version
         try:
-            async with aclosing(read_ahead(opened.chunks(), self._thread(opened.file), enough)) as chunks:
+            async with aclosing(read_ahead(opened.chunks(self._filling), self._thread(opened.file), enough)) as chunks:
                 store = _outdated if outdated else partial(self._store_chunk, opened.feed)
                 async with aclosing(in_order(chunks, store)) as stored:
                     async for outcomes, bad in stored:

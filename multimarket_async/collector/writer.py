@@ -1,4 +1,4 @@
-"""Stores documents and follow-ups as their table says, and marks their partitions dirty before and after."""
+"""Stores documents and follow-ups as their table says, and raises the versions of their partitions around it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,11 +9,12 @@ from multimarket_async.errors import OperationFailed, Unavailable
 from multimarket_async.records import EncodedFollowUp
 from multimarket_async.store import (
     PLACEHOLDER_PARTITION,
-    DirtyPartitions,
     Encoded,
     Exists,
     Inserted,
     Outcome,
+    Partition,
+    Partitions,
     Placeholder,
     Replaced,
     Store,
@@ -29,9 +30,9 @@ MOST_ATTEMPTS = 20  # each fails only if another process changed one of the same
 class Writer:
     """Writes to the store. A batch without follow-ups costs an insert: nothing is looked up for its documents."""
 
-    def __init__(self, store: Store, dirty: DirtyPartitions) -> None:
+    def __init__(self, store: Store, partitions: Partitions) -> None:
         self._store = store
-        self._dirty = dirty
+        self._partitions = partitions
         self._mostly_stored = set[str]()  # tables of which most documents of the last batch were stored before
 
     async def write(self, feed: Feed, batch: Sequence[Encoded | EncodedFollowUp]) -> list[Outcome]:
@@ -47,7 +48,7 @@ class Writer:
         return [next(inserted) if isinstance(document, Encoded) else next(applied) for document in batch]
 
     async def _upsert(self, table: Table, documents: Sequence[Encoded]) -> list[Outcome]:
-        """Newer versions replace older ones: a document is replaced only as it was seen, its partition being marked."""
+        """Newer versions replace older ones: a document is replaced only as it was seen."""
         outcomes: dict[int, Outcome] = {}
         changed = set[int]()
         for _ in range(MOST_ATTEMPTS):
@@ -69,7 +70,7 @@ class Writer:
     async def _replace(self, table: Table, changes: Sequence[tuple[Encoded, Exists]]) -> bool:
         different = [(document, seen) for document, seen in changes if document.sha256 != seen.sha256]
         partitions = {partition for document, seen in different for partition in (document.partition, seen.partition)}
-        async with self._dirty.around(table.name, partitions - {""}):
+        async with self._partitions.around(table.name, partitions):
             return await self._store.replace(table.name, changes)
 
     async def newest_file(self, table: Table) -> str:
@@ -89,29 +90,32 @@ class Writer:
     async def end_older(self, table: Table, version: str = "") -> None:
         """End the rows of a replace table that its newest file lacks. version: of a file that is stored.
 
-        A row may come late, meanwhile or after this: see `OutdatedRows`. It only ends in a partition that is marked.
+        A row may come late, meanwhile or after this: see `OutdatedRows`. It ends only where a version is raised.
         """
         if version:
             newest = str(await self._store.raise_version(VERSIONS, table.name, version))
         else:
             newest = await self.newest_file(table)
-        while partitions := await self._partitions_of_older(table, newest):
-            async with self._dirty.around(table.name, partitions):
+        ending = await self._partitions.left_ending(table.name)
+        while partitions := ending | await self._partitions_of_older(table, newest):
+            async with self._partitions.around_ending(table.name, partitions):
                 await self._store.remove_older(table.name, newest, partitions)
+            ending = set()
 
-    async def _partitions_of_older(self, table: Table, version: str) -> set[str]:
+    async def _partitions_of_older(self, table: Table, version: str) -> set[Partition]:
         older: Stage = {"$match": {"ingestion.version": {"$lt": version}}}
         stages: list[Stage] = [older, {"$group": {"_id": "$ingestion.partition"}}]
         return {group["_id"] async for group in self._store.aggregate(table.name, stages)}
 
     async def _insert(self, table: Table, documents: Sequence[Encoded]) -> list[Outcome]:
-        async with self._dirty.around(table.name, {document.partition for document in documents}):
+        async with self._partitions.around(table.name, {document.partition for document in documents}) as changed:
             outcomes = await self._insert_absent(table.name, documents)
             placeholders = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Placeholder)]
             if placeholders:
-                joins = await self._join(table, [documents[index] for index in placeholders])
+                joins = await self._join(table, [documents[index] for index in placeholders], changed)
                 for index, outcome in zip(placeholders, joins, strict=True):
                     outcomes[index] = outcome
+            changed.update(outcome.partition for outcome in outcomes if isinstance(outcome, Exists))
         return outcomes
 
     async def _insert_absent(self, collection: str, documents: Sequence[Encoded]) -> list[Outcome]:
@@ -129,27 +133,27 @@ class Writer:
             self._mostly_stored.discard(collection)
         return outcomes
 
-    async def _join(self, table: Table, documents: Sequence[Encoded]) -> list[Outcome]:
-        """Documents whose follow-ups came before them."""
+    async def _join(self, table: Table, documents: Sequence[Encoded], changed: set[Partition]) -> list[Outcome]:
+        """Documents whose follow-ups came before them. changed: gets the partitions in which they are then."""
         lifecycle = _lifecycle(table)
         changes = [joined(document, lifecycle) for document in documents]
         refused = await self._store.update_with_pipeline(table.name, changes)
         stored = await self._stored(table, documents)
+        changed.update(_partitions(stored))
         return [
             refused.get(index) or _outcome(document.bson["ingestion"], stored.get(document.key, {}).get("ingestion"))
             for index, document in enumerate(documents)
         ]
 
     async def _apply(self, table: Table, events: Sequence[EncodedFollowUp]) -> list[Outcome]:
-        """Follow-ups. Only their document names its partition, and another process may insert it meanwhile."""
+        """Follow-ups, whose documents move. Rollups are stored by partition, so the ones that they leave change too."""
         lifecycle = _lifecycle(table)
-        before = _partitions(await self._stored(table, events))
-        async with self._dirty.around(table.name, before):
+        left = _partitions(await self._stored(table, events))
+        async with self._partitions.around(table.name, {event.partition for event in events} | left) as changed:
             changes = [followed_up(event, lifecycle) for event in events]
             refused = await self._store.update_with_pipeline(table.name, changes)
             stored = await self._stored(table, events, lifecycle.history)
-        async with self._dirty.around(table.name, _partitions(stored) - before):
-            pass  # inserted in between: the marks of its own insert may be cleared since
+            changed.update(_partitions(stored))
         return [
             refused.get(index)
             or _outcome(event.event["ingestion"], _source(event, stored.get(event.key, {}), lifecycle))
@@ -181,9 +185,8 @@ def _lifecycle(table: Table) -> Lifecycle:
     return table.lifecycle
 
 
-def _partitions(stored: Mapping[str, Document]) -> set[str]:
-    partitions = (document.get("ingestion", {}).get("partition") for document in stored.values())
-    return {partition for partition in partitions if partition not in (None, PLACEHOLDER_PARTITION)}
+def _partitions(stored: Mapping[str, Document]) -> set[Partition]:
+    return {document.get("ingestion", {}).get("partition") for document in stored.values()} - {PLACEHOLDER_PARTITION}
 
 
 def _source(follow_up: EncodedFollowUp, document: Document, lifecycle: Lifecycle) -> Mapping[str, Any] | None:

@@ -27,7 +27,6 @@ from multimarket_async.feeds import (
     Record,
     RejectedRecord,
     Table,
-    single_partition,
 )
 from multimarket_async.polling import Answer, Http, Poll, Refused
 from multimarket_async.settings import Business, Loaded

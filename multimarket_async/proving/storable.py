@@ -1,13 +1,12 @@
 """Requirements of MongoDB and of a table on the records of a domain; for `contract`."""
 
 from collections.abc import Iterator
-from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import Document, FollowUp, Located, Record, RejectedRecord, Table
-from multimarket_async.store import PLACEHOLDER_PARTITION, digest_of
+from multimarket_async.store import digest_of
 
 KEYS = (str, int, bytes, datetime, dict)  # a list, a pattern or nothing is no key for MongoDB
 
@@ -49,12 +48,6 @@ def _document(table: Table, document: Document) -> Iterator[str]:
     if not isinstance(document.get("_id"), KEYS):
         yield f"{document.get('_id')!r:.50} is no key"
     yield from _encoding(document)
-    before = deepcopy(document)
-    partition = table.partition(document)
-    if not isinstance(partition, str) or partition in ("", PLACEHOLDER_PARTITION):
-        yield f"{partition!r:.50} is no name of a partition"
-    if table.partition(before) != partition or repr(before) != repr(document):
-        yield f"the partition of {document['_id']!r:.50} depends on more than the document, or changes it"
     if table.version is not None:
         yield from _version(table.version(document))
 

@@ -30,7 +30,7 @@ EARLIEST, LATEST = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzin
 FIRST_WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 FAULTS, INVALID, CONTRADICTED = "duplicate=0.2, late=0.1, skew=0.1", ", bad=0.2", ", conflict=0.2"
 PARTS, SHOWN = 3, 5
-COMPARED = ("partition", "version", "digest")  # of `ingestion`; the rest says which of several equal records was stored
+COMPARED = ("version", "digest")  # of `ingestion`; the rest says which of several equal records was stored
 GARBAGE = b"\x00\xff\xfe garbage"
 
 Documents: TypeAlias = dict[str, dict[Any, Document]]  # by table and key

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from multimarket_async.domains import Kpi, Row, Stage
 from multimarket_async.errors import CannotContinue
 from multimarket_async.store import GENERATIONS, Store, read_rows
-from multimarket_async.store.dirty import DIRTY
+from multimarket_async.store.partitions import VERSIONS
 
 MAX_KEYS = 20
 
@@ -139,7 +139,8 @@ async def freshness(store: Store, now: datetime, stale_after_s: float) -> KpiFre
     newest = await store.newest(GENERATIONS)
     if newest is None:
         return KpiFreshness()
-    oldest = [mark["at"] async for mark in store.aggregate(DIRTY, [{"$sort": {"at": 1}}, {"$limit": 1}])]
+    unmeasured: list[Stage] = [{"$match": {"since": {"$exists": True}}}, {"$sort": {"since": 1}}, {"$limit": 1}]
+    oldest = [changed["since"] async for changed in store.aggregate(VERSIONS, unmeasured)]
     behind_s = round((now - oldest[0]).total_seconds(), 1) if oldest else 0.0
     return KpiFreshness(
         generation=newest["_id"],

@@ -18,7 +18,7 @@ from multimarket_async.snapshots.ledger import Ledger
 from multimarket_async.snapshots.measuring import Measured, measure
 from multimarket_async.snapshots.rollups import Overtaken, Progress, Recomputed, Rollups
 from multimarket_async.snapshots.schema import schema
-from multimarket_async.store import GENERATIONS, DirtyMark, DirtyPartitions, Int64, Store
+from multimarket_async.store import GENERATIONS, Changed, Int64, Partition, Partitions, Store
 from multimarket_async.tasks import Tasks
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 TASK = "snapshotter"
 
 # Derived collections of earlier versions: a generation without `rollups` is measured again from scratch.
-RETIRED = ("kpi_touched", "kpi_partitions", "kpi_periods")
+RETIRED = ("kpi_touched", "kpi_partitions", "kpi_periods", "kpi_dirty_partitions")
 
 
 class Snapshotter:
@@ -57,7 +57,7 @@ class Snapshotter:
         self._store = store
         self._clock = clock
         self._settings = settings or Settings.model_validate({})
-        self._dirty = DirtyPartitions(store, clock)
+        self._partitions = Partitions(store, clock)
         self._rollups = Rollups(store)
         self._ledger = Ledger(store)
         self._quarantined = quarantined
@@ -82,13 +82,13 @@ class Snapshotter:
 
     async def refresh_if_changed(self) -> None:
         """Publish, unless no partition is dirty, and nothing that failed is to be tried again."""
-        if not self._prepared or self._failures.due() or await self._dirty.any(self._failures.collections):
+        if not self._prepared or self._failures.due() or await self._partitions.any(self._failures.collections):
             await self.refresh()
 
     async def current(self) -> Generation:
         """The newest generation as it is, if no partition is dirty; else a new one."""
         newest = await self._store.newest(GENERATIONS)
-        if newest and newest.get("definition") == self._definition and not await self._dirty.any():
+        if newest and newest.get("definition") == self._definition and not await self._partitions.any():
             return newest
         return await self.refresh()
 
@@ -118,7 +118,7 @@ class Snapshotter:
         started, as_of = self._clock.monotonic(), self._clock.now()
         present = (newest or {}).get("rollups", {})
         await self._backfill(present, progress)
-        marks = await self._dirty.pending(self._failures.collections)
+        marks = await self._partitions.pending(self._failures.collections)
         drift = await self._recompute(marks, progress, present, from_scratch=from_scratch)
         covered = [mark for mark in marks if mark.collection not in self._failures.collections]
         generation = {
@@ -131,7 +131,7 @@ class Snapshotter:
             "drift": Int64(len(drift)),
         }
         if newest and not from_scratch and await asyncio.to_thread(_equal, newest, generation):
-            await self._dirty.clear(covered)
+            await self._partitions.clear(covered)
             return newest
         if not await self._ledger.publish(generation, newest):
             raise Overtaken
@@ -147,7 +147,7 @@ class Snapshotter:
                     await self._rollups.backfill(cube, progress)
 
     async def _recompute(
-        self, marks: Sequence[DirtyMark], progress: Progress, present: Mapping[str, Any], *, from_scratch: bool
+        self, marks: Sequence[Changed], progress: Progress, present: Mapping[str, Any], *, from_scratch: bool
     ) -> list[str]:
         """Recompute dirty partitions, or everything; the drift: rollups that differ then without having been dirty.
 
@@ -160,7 +160,7 @@ class Snapshotter:
             with self._failures.of(cube):
                 differing = await self._rollups.recompute(cube, partitions, progress)
             if from_scratch and measured:  # a document that came after the marks were read had marked its own before
-                drift += differing.unexplained(dirty | _dirty(cube, await self._dirty.pending()))
+                drift += differing.unexplained(dirty | _dirty(cube, await self._partitions.pending()))
         return drift
 
     async def _quarantine(self) -> int:
@@ -197,6 +197,7 @@ class Snapshotter:
         if self._prepared:
             return
         await self._store.drop(*RETIRED)
+        await self._optional("index of partitions", self._partitions.prepare())
         for cube in self._cubes:
             await self._optional(f"indexes of {cube.collection}", self._rollups.prepare(cube))
         for listing in (listing for domain in self._domains for listing in domain.listings):
@@ -218,9 +219,9 @@ class Snapshotter:
         except OperationFailed as why:
             self._tasks.failed(name, why)
 
-    def _log(self, generation: Generation, marks: Sequence[DirtyMark], drift: Sequence[str]) -> None:
+    def _log(self, generation: Generation, marks: Sequence[Changed], drift: Sequence[str]) -> None:
         """behind_s: the longest time that a document was stored and not in a generation."""
-        behind_s = round(max((self._clock.now() - mark.at).total_seconds() for mark in marks) if marks else 0.0, 3)
+        behind_s = round(max((self._clock.now() - mark.since).total_seconds() for mark in marks) if marks else 0.0, 3)
         facts = {name: generation[name] for name in ("seconds", "quarantined")} | generation["documents"]
         facts = {"generation": generation["_id"], "behind_s": behind_s, **facts}
         log.info("generation.published", **facts, as_of=generation["as_of"].isoformat())
@@ -229,8 +230,8 @@ class Snapshotter:
         if drift:
             log.error("drift.found", generation=generation["_id"], places=len(drift), first=drift[0])
 
-    async def _clean_up(self, marks: Sequence[DirtyMark]) -> None:
-        await self._dirty.clear(marks)
+    async def _clean_up(self, marks: Sequence[Changed]) -> None:
+        await self._partitions.clear(marks)
         if self._pruned_at is None or self._clock.now() - self._pruned_at > timedelta(hours=1):
             self._pruned_at = self._clock.now()
             await self.prune()
@@ -240,8 +241,8 @@ class Snapshotter:
         await self._ledger.prune(self._clock.now(), self._settings)
 
 
-def _dirty(cube: Cube, marks: Sequence[DirtyMark]) -> set[str]:
-    return {key for mark in marks if mark.collection == cube.collection for key in mark.partitions}
+def _dirty(cube: Cube, marks: Sequence[Changed]) -> set[Partition]:
+    return {mark.partition for mark in marks if mark.collection == cube.collection}
 
 
 def _counted(domain: LoadedDomain, totals: Mapping[str, Any]) -> bool:

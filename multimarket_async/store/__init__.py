@@ -2,7 +2,6 @@
 
 from bson.int64 import Int64
 
-from multimarket_async.store.dirty import DirtyMark, DirtyPartitions
 from multimarket_async.store.documents import (
     NO_ORIGIN,
     PLACEHOLDER_PARTITION,
@@ -24,7 +23,9 @@ from multimarket_async.store.documents import (
     size_of,
 )
 from multimarket_async.store.embedded import EmbeddedServer, find_mongod
+from multimarket_async.store.filling import PARTITION_DOCUMENTS, Filling
 from multimarket_async.store.mongo import Store
+from multimarket_async.store.partitions import Changed, Partition, Partitions
 from multimarket_async.store.receipts import CHANGED, RECEIPTS, Receipt, Receipts, RecordCounts, receipt_id
 from multimarket_async.store.rows import ROWS, Packed, chunk_key, pack, read_rows, write_rows
 

@@ -72,7 +72,7 @@ class Exists:
 
     sha256: str
     version: Any = field(default=None, compare=False)
-    partition: str = field(default="", compare=False)
+    partition: str | None = field(default=None, compare=False)
     origin: Origin = field(default=NO_ORIGIN, compare=False)
 
 
@@ -161,8 +161,7 @@ def existing(ingestion: Any) -> Exists | Placeholder:
         return Exists("")
     if ingestion.get("partition") == PLACEHOLDER_PARTITION:
         return Placeholder()
-    partition = ingestion.get("partition", "")
-    return Exists(compared_by(ingestion), ingestion.get("version"), partition, origin_of(ingestion))
+    return Exists(compared_by(ingestion), ingestion.get("version"), ingestion.get("partition"), origin_of(ingestion))
 
 
 def origin_of(ingestion: Mapping[str, Any]) -> Origin:

@@ -138,7 +138,7 @@ class Store:
                 raise Unavailable("another process raises the same version") from error
         return raised and raised["version"]
 
-    async def remove_older(self, collection: str, version: Any, partitions: Iterable[str]) -> None:
+    async def remove_older(self, collection: str, version: Any, partitions: Iterable[str | None]) -> None:
         """Delete the documents of an earlier version in these partitions."""
         with _translated():
             older = {"ingestion.version": {"$lt": version}, "ingestion.partition": {"$in": list(partitions)}}
@@ -205,6 +205,24 @@ class Store:
         with _translated():
             await target.replace_one({"_id": document["_id"]}, document, upsert=True)
 
+    async def update(
+        self,
+        collection: str,
+        updates: Sequence[tuple[Document, Document]],
+        *,
+        insert: bool = True,
+        durable: bool = True,
+    ) -> None:
+        """Apply each of these (which document, its changes); insert: also where there is none yet."""
+        if not updates:
+            return
+        target = self._collection(collection).with_options(write_concern=DURABLE if durable else WriteConcern(w=1))
+        with _translated():
+            try:
+                await target.bulk_write([UpdateOne(*update, upsert=insert) for update in updates], ordered=False)
+            except errors.BulkWriteError as failure:
+                raise Unavailable(_sentence(failure.details)) from failure
+
     async def compare_and_swap(self, collection: str, documents: Sequence[Document]) -> bool:
         """Replace each document if the stored one has `version` - 1; version 1 is inserted.
 
@@ -232,13 +250,15 @@ class Store:
         with _translated():
             await self._collection(collection).delete_many({"_id": {"$in": list(keys)}, **where})
 
-    async def define_index(self, collection: str, *fields: str) -> None:
+    async def define_index(self, collection: str, *fields: str, sparse: bool = False) -> None:
         """Create an ascending index if it is absent, as soon as a majority of the replica set has built it.
+
+        sparse: of the documents that have the field.
 
         By default MongoDB waits for all members, so that one that is down would block this until it is back.
         Raises OperationFailed.
         """
-        model = IndexModel([(field, ASCENDING) for field in fields])
+        model = IndexModel([(field, ASCENDING) for field in fields], **({"sparse": True} if sparse else {}))
         with failing(), _translated():
             try:
                 await self._collection(collection).create_indexes([model], commitQuorum="majority")

@@ -1,7 +1,7 @@
 """Cost of a KPI generation: a full rebuild, and a refresh after 1,500 orders of today or of all days.
 
 Orders of 24 months are stored as the collector stores them: in the order of their dates, with their
-partitions, between marks. Sizes alternate, so that all meet the same machine.
+partitions, between two raises of their versions. Sizes alternate, so that all meet the same machine.
 Usage: python tests/bench/kpis.py [rounds] [orders stored]...
 """
 
@@ -27,7 +27,7 @@ from multimarket_async.cli.options import load_settings
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Feed
 from multimarket_async.snapshots import Snapshotter
-from multimarket_async.store import DirtyPartitions, Store, encode
+from multimarket_async.store import Filling, Partitions, Store, encode
 from tests.files import read
 
 SIZES, ROUNDS, ADDED = (100_000, 300_000, 1_000_000), 5, 1_500
@@ -42,7 +42,7 @@ class Orders:
 
     def __init__(self, store: Store, feeds: tuple[Feed, ...]) -> None:
         self.store = store
-        self._dirty = DirtyPartitions(store, Clock())
+        self._partitions, self._filling = Partitions(store, Clock()), Filling(Clock())
         self._draw = random.Random(1)
         self._number = 0
         self._templates = list(_templates(feeds))
@@ -51,7 +51,7 @@ class Orders:
         """Orders of these dates, a batch at a time."""
         for start in range(0, len(dates), 1000):
             encoded = [self._order(date) for date in dates[start : start + 1000]]
-            async with self._dirty.around("commandes", {item.partition for item in encoded}):
+            async with self._partitions.around("commandes", {item.partition for item in encoded}):
                 await self.store.insert("commandes", encoded)
 
     def _order(self, date: datetime) -> Any:
@@ -59,7 +59,7 @@ class Orders:
         self._number += 1
         order = {**template, "_id": f"{template['canal']}:{self._number}", "date_commande": date}
         ingestion = {"feed": feed.name, "file": f"{self._number}.json", "sha256": "0" * 64, "ingested_at": TODAY}
-        return encode({**order, "ingestion": {**ingestion, "partition": feed.table.partition(order)}})
+        return encode({**order, "ingestion": {**ingestion, "partition": self._filling.reserve("commandes")}})
 
     def of_today(self) -> list[datetime]:
         return [TODAY + timedelta(days=self._draw.random()) for _ in range(ADDED)]

@@ -1,7 +1,7 @@
 """A domain whose files have a line for each item sold, as a till exports them; and files for it."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,15 +27,10 @@ def _document(values: dict[str, Any]) -> dict[str, Any]:
     return {"_id": f"{values['ticket']}/{values['line']}", **values}
 
 
-def _day(document: dict[str, Any]) -> str:
-    day: datetime = document["day"]
-    return day.date().isoformat()
-
-
 def feed(**declared: Any) -> Feed:
     """Declared as given, else: immutable lines, of which bad ones are listed and the rest kept."""
     usual: dict[str, Any] = {
-        "table": Table("sales", partition=_day),
+        "table": Table("sales"),
         "read": Csv(COLUMNS).reader(_document),
         "suffixes": (".csv",),
         "records": "many",

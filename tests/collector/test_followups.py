@@ -24,7 +24,17 @@ from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Unavailable
 from multimarket_async.records import EncodedFollowUp
 from multimarket_async.settings import load
-from multimarket_async.store import Change, DirtyPartitions, Exists, Inserted, Outcome, Refused, Store
+from multimarket_async.store import (
+    PARTITION_DOCUMENTS,
+    Change,
+    Exists,
+    Filling,
+    Inserted,
+    Outcome,
+    Partitions,
+    Refused,
+    Store,
+)
 from tests.corpus.case import good
 from tests.files import AT, read
 
@@ -32,6 +42,7 @@ WEB = ORDERS.under(load({"orders": OrderSettings}, {}, {}, Path("/nowhere"))).fe
 STATES = OrderSettings().followup_statuses
 PLACED = datetime(2025, 4, 26, 14, tzinfo=UTC)
 DAYS = st.integers(-2, 4)
+OF_THE_ARRIVAL = {"_id", "ingested_at", "partition"}
 numbers = itertools.count()
 
 
@@ -50,25 +61,30 @@ class World:
 
     def __init__(self, store: Store, database: Database[Any]) -> None:
         self.store, self.database = store, database
-        self.writer = Writer(store, DirtyPartitions(store, Clock()))
+        self.writer = Writer(store, Partitions(store, Clock()))
+        self.filling = Filling(Clock())
 
     async def write(self, *contents: bytes) -> list[Outcome]:
         """A batch of files, each named after its digest."""
-        documents = []
+        documents, partition = [], self.filling.reserve("commandes", PARTITION_DOCUMENTS)
         for content in contents:
             sha256 = hashlib.sha256(content).hexdigest()
             file = IncomingFile(WEB.name, f"{sha256[:8]}.json", AT, content)
-            documents.append(document_of(WEB, file, sha256, datetime.now(UTC)))
+            documents.append(document_of(WEB, file, sha256, datetime.now(UTC), partition))
         return await self.writer.write(WEB, documents)
 
     def document(self, number: str) -> Any:
         return self.database["commandes"].find_one({"_id": f"web:{number}"})
 
-    def touched(self) -> set[str]:
-        """And forget it."""
-        found = {key for mark in self.database["kpi_dirty_partitions"].find() for key in mark["partitions"]}
-        self.database["kpi_dirty_partitions"].delete_many({})
-        return found
+    def partition(self, number: str) -> Any:
+        return self.document(number)["ingestion"]["partition"]
+
+    def versions(self) -> dict[Any, int]:
+        return {found["partition"]: found["version"] for found in self.database["kpi_partition_versions"].find()}
+
+    def changed(self, before: dict[Any, int]) -> set[Any]:
+        """The partitions whose version is not what it was."""
+        return {partition for partition, version in self.versions().items() if version != before.get(partition)}
 
 
 @pytest.fixture
@@ -79,9 +95,9 @@ async def world(mongo_uri: str, database: Database[Any]) -> AsyncIterator[World]
 
 
 def timeless(document: Any) -> Any:
-    """Without the times of collection, which are the only thing that may differ."""
+    """Without the times of collection and the partition, which are the only things that may differ."""
     if isinstance(document, dict):
-        return {name: timeless(value) for name, value in document.items() if name not in ("_id", "ingested_at")}
+        return {name: timeless(value) for name, value in document.items() if name not in OF_THE_ARRIVAL}
     return [timeless(item) for item in document] if isinstance(document, list) else document
 
 
@@ -152,7 +168,6 @@ async def test_the_newer_state_wins(world: World) -> None:
     assert document["suivi"][0] == {"etat": "payée", "date_etat": PLACED.replace(tzinfo=None)}
     last = document["suivi"][-1]
     assert (last["transporteur"], last["ingestion"]["feed"]) == ("$DHL", "site_web")
-    assert document["ingestion"]["partition"] == "2025-04-26/web"
 
 
 async def test_of_two_states_at_the_same_instant_the_later_in_a_life_wins(world: World) -> None:
@@ -174,7 +189,7 @@ async def test_a_follow_up_before_its_order_is_kept_and_is_no_order(world: World
     document = world.document("1")
     assert set(document) == {"_id", "ingestion", "suivi"}
     assert document["ingestion"] == {"partition": "(awaited)"}
-    assert world.touched() == set()
+    assert "(awaited)" not in world.versions()
     assert await world.store.digests("commandes", ["web:1"]) == {}
 
 
@@ -209,36 +224,83 @@ async def test_the_same_event_with_other_words_is_told_apart(world: World) -> No
     assert (stored, same, other) == (Inserted(), Exists(digest), Exists(digest))
 
 
-async def test_a_follow_up_marks_the_partition_of_its_order(world: World) -> None:
-    """The day of the order, however long ago; known from the order only."""
+async def test_a_follow_up_moves_its_order(world: World) -> None:
+    """Unless the event is there already: then its partition changes all the same, as its writer may have died."""
     await world.write(order("1"))
-    world.touched()
+    left, before = world.partition("1"), world.versions()
     await world.write(follow_up("1", "annulée", 400))
-    assert world.touched() == {"2025-04-26/web"}
+    moved = world.partition("1")
+    assert (moved != left, world.changed(before)) == (True, {left, moved})
+    before = world.versions()
     await world.write(follow_up("1", "annulée", 400))
-    assert world.touched() == {"2025-04-26/web"}
+    assert world.partition("1") == moved
+    assert moved in world.changed(before)
 
 
-async def test_an_order_that_comes_while_it_is_followed_up_is_marked(world: World) -> None:
-    """Its own marks may have been taken away before the follow-up changed it."""
-    real = world.store.update_with_pipeline
+async def test_an_order_stored_without_a_partition_moves_too(world: World) -> None:
+    """It was stored before there were partitions."""
+    await world.write(order("1"))
+    world.database["commandes"].update_one({}, {"$unset": {"ingestion.partition": ""}})
+    before = world.versions()
+    await world.write(order("1"))
+    assert None in world.changed(before)
+    before = world.versions()
+    await world.write(follow_up("1", "annulée", 1))
+    assert world.changed(before) == {None, world.partition("1")}
+
+
+async def test_an_order_that_is_joined_is_in_the_partition_of_its_own_writer(world: World) -> None:
+    """Both deliveries of one, too: the second one finds it there."""
+    await world.write(follow_up("1", "livrée", 3))
+    before = world.versions()
+    await world.write(order("1"))
+    joined = world.partition("1")
+    assert world.changed(before) == {joined}
+    before = world.versions()
+    await world.write(order("1"))
+    assert (world.partition("1"), joined in world.changed(before)) == (joined, True)
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_document_that_exists_changes_its_partition_after_it_was_found(world: World, *, known: bool) -> None:
+    """Its first writer may have died before it did; whether it is looked up first, or its insert is refused."""
+    await world.write(order("1"), order("2"))
+    if known:
+        await world.write(order("1"), order("2"))
+    before, verb = world.versions(), "existing" if known else "insert"
+    at_the_write, real = dict[Any, int](), getattr(world.store, verb)
+
+    async def watched(*given: Any) -> Any:
+        found = await real(*given)
+        at_the_write.update(world.versions())
+        return found
+
+    setattr(world.store, verb, watched)
+    assert [type(outcome) for outcome in await world.write(order("1"), order("2"))] == [Exists, Exists]
+    stored = world.partition("1")
+    assert (at_the_write[stored], world.versions()[stored]) == (before[stored], before[stored] + 1)
+
+
+async def test_an_order_that_comes_while_it_is_followed_up_changes_its_partition(world: World) -> None:
+    """Its own may have been measured before the follow-up changed it."""
+    real, before = world.store.update_with_pipeline, dict[Any, int]()
 
     async def change(collection: str, changes: Sequence[Change]) -> dict[int, Refused]:
         world.store.update_with_pipeline = real  # type: ignore[method-assign]
         await world.write(order("1"))
-        world.touched()
+        before.update(world.versions())
         return await real(collection, changes)
 
     world.store.update_with_pipeline = change  # type: ignore[method-assign]
     await world.write(follow_up("1", "annulée", 1))
-    assert world.touched() == {"2025-04-26/web"}
+    assert world.partition("1") in world.changed(before)
     assert world.document("1")["statut_commande"] == "annulée"
 
 
-async def test_a_change_without_an_answer_leaves_an_open_mark(world: World) -> None:
+async def test_a_change_without_an_answer_is_announced(world: World) -> None:
     """It may have been made: somebody will look."""
     await world.write(order("1"))
-    world.touched()
+    before = world.versions()
 
     async def change(*_: Any) -> dict[int, Refused]:
         raise Unavailable("planted")
@@ -246,16 +308,16 @@ async def test_a_change_without_an_answer_leaves_an_open_mark(world: World) -> N
     world.store.update_with_pipeline = change  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
         await world.write(follow_up("1", "annulée", 1))
-    assert world.touched() == {"2025-04-26/web"}
+    assert world.partition("1") in world.changed(before)
 
 
 async def test_documents_alone_cost_no_more_than_before(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two marks and an insert; nothing is looked up."""
+    """The version twice and an insert; nothing is looked up."""
     calls: list[str] = []
-    for verb in ("upsert", "insert", "update_with_pipeline", "aggregate"):
+    for verb in ("upsert", "update", "insert", "update_with_pipeline", "aggregate"):
         monkeypatch.setattr(world.store, verb, _noted(calls, verb, getattr(world.store, verb)))
     await world.write(order("1"), order("2"))
-    assert calls == ["upsert", "insert", "upsert"]
+    assert calls == ["update", "insert", "update"]
 
 
 def _noted(calls: list[str], verb: str, real: Any) -> Any:

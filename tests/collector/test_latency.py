@@ -42,8 +42,8 @@ class SlowStore:
         self.batches: list[list[str]] = []
         self.oldest_s: list[int] = []
 
-    async def upsert(self, _: str, __: dict[str, Any], *, durable: bool = True) -> None:
-        """DirtyPartitions cost no time."""
+    async def update(self, _: str, __: Any, *, durable: bool = True) -> None:
+        """Versions cost no time."""
 
     async def insert(self, _: str, documents: Sequence[Encoded]) -> list[Outcome]:
         ages_s = [on_disk(landing).oldest_age_s(self.hands.clock.now()) for landing in self.landings]

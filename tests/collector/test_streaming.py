@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Located, RejectedRecord, Table
-from multimarket_async.errors import Rejected
+from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.store import Receipts
 from tests.collector.readings import MANY, Site, away, until
 
@@ -54,6 +54,16 @@ def receipts(site: Site) -> dict[str, dict[str, int]]:
 
 def outcomes(site: Site) -> dict[str, str]:
     return {receipt["file"]: receipt["outcome"] for receipt in site.database["receipts"].find()}
+
+
+def partitions(site: Site) -> dict[str, str]:
+    """The partition of each document."""
+    return {document["_id"]: document["ingestion"]["partition"] for document in site.database["readings"].find()}
+
+
+def versions(site: Site) -> dict[str, int]:
+    found = site.database["kpi_partition_versions"].find({"collection": "readings"})
+    return {document["partition"]: document["version"] for document in found}
 
 
 async def test_every_record_of_a_file_is_stored(site: Site) -> None:
@@ -233,16 +243,16 @@ async def test_the_last_line_of_a_file_wins(site: Site) -> None:
     assert (site.stored(), receipts(site)["1.json"]) == ({"1": "second"}, {"records": 2, "stored": 2, "replaced": 1})
 
 
-async def test_a_replaced_document_marks_both_partitions(site: Site) -> None:
-    """The one that it leaves and the one that it comes to."""
-    table = Table("readings", "upsert", partition=lambda document: str(document["value"]))
-    put(site, "1.json", "1 old")
-    await collect(site, table)
-    site.database["kpi_dirty_partitions"].delete_many({})
-    put(site, "2.json", "1 new", at=1)
-    await collect(site, table)
-    marks = site.database["kpi_dirty_partitions"].find()
-    assert {partition for mark in marks for partition in mark["partitions"]} == {"old", "new"}
+async def test_a_replaced_document_moves(site: Site) -> None:
+    """Both partitions change, the one that it leaves and the one that it comes to."""
+    put(site, "1.json", "1 old", "2 same")
+    await collect(site, UPSERT)
+    before, old = partitions(site), versions(site)
+    put(site, "2.json", "1 new", "2 same", at=1)
+    await collect(site, UPSERT)
+    after = partitions(site)
+    assert (before["2"], before["1"] != after["1"]) == (after["2"], True)
+    assert {name for name, version in versions(site).items() if version != old.get(name)} == {before["1"], after["1"]}
 
 
 # --- replace -----------------------------------------------------------------------------------
@@ -317,9 +327,9 @@ async def test_a_row_that_a_killed_collector_left_is_ended_by_a_living_one(site:
     assert site.stored() == {"1": "b"}
 
 
-async def test_no_row_ends_whose_partition_is_not_marked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A late one of another partition comes after the partitions were looked up: it ends too, with a mark."""
-    table = Table("readings", "replace", partition=lambda document: f"of {document['_id']}")
+async def test_no_row_ends_whose_partition_is_not_raised(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A late one of another partition comes after the partitions were looked up: it ends too, and its version rises."""
+    table = REPLACE
     put(site, "1.json", "1 a", "2 a", at=1)
     await collect(site, table)
     late = site.database["readings"].find_one({"_id": "2"})
@@ -334,8 +344,7 @@ async def test_no_row_ends_whose_partition_is_not_marked(site: Site, monkeypatch
 
     monkeypatch.setattr(site.store, "remove_older", remove_after_it_came)
     await collect(site, table)
-    marks = site.database["kpi_dirty_partitions"].find({"done": True})
-    assert "of late" in {partition for mark in marks for partition in mark["partitions"]}
+    assert versions(site)["of late"] == 2
     assert site.stored() == {"3": "b"}
 
 
@@ -349,15 +358,29 @@ async def test_rows_of_older_files_are_found_by_an_index(site: Site) -> None:
     assert indexed == {"readings"}
 
 
-async def test_a_row_that_ends_marks_its_partition(site: Site) -> None:
-    table = Table("readings", "replace", partition=lambda document: f"of {document['_id']}")
-    put(site, "1.json", "1 a", "2 a", at=1)
-    await collect(site, table)
-    site.database["kpi_dirty_partitions"].delete_many({})
+async def test_a_row_that_ends_changes_its_partition(site: Site) -> None:
+    """After it has ended, also where the process dies at that moment and another one takes up the file."""
+    put(site, "1.json", "2 a", at=1)
+    await collect(site, REPLACE)
+    left = partitions(site)["2"]
     put(site, "2.json", "1 a", at=2)
-    await collect(site, table)
-    marks = site.database["kpi_dirty_partitions"].find()
-    assert "of 2" in {partition for mark in marks for partition in mark["partitions"]}
+    await collect(site, REPLACE)
+    assert versions(site)[left] == 4
+    put(site, "3.json", "3 a", at=3)
+    left, remove_older = partitions(site)["1"], site.store.remove_older
+
+    async def dies(*given: Any) -> int:
+        await remove_older(*given)
+        raise Unavailable("planted")
+
+    site.store.remove_older = dies  # type: ignore[method-assign]
+    assert not await site.collector(reader=lines, table=REPLACE, declared=KEEP).sweep()
+    ended, site.store.remove_older = versions(site)[left], remove_older  # type: ignore[method-assign]
+    await collect(site, REPLACE)
+    assert versions(site)[left] > ended
+    settled = versions(site)
+    await collect(site, REPLACE)
+    assert (versions(site), site.stored()) == (settled, {"3": "a"})
 
 
 # --- files -------------------------------------------------------------------------------------

@@ -194,10 +194,6 @@ FIELDS = Attribute(PRODUCT, "product", filtered=True), Attribute(QUANTITY, "quan
 LISTING = Listing("kiosk_lines", "Lines", "kiosk_lines", SOLD_ON, FIELDS)
 
 
-def month(document: Document) -> str:
-    return f"{document['sold_on']:%Y-%m}"
-
-
 def contradict(content: bytes) -> bytes:
     """Its first row has one digit more."""
     header, first, *rest = content.splitlines(keepends=True)
@@ -219,7 +215,7 @@ def declare(_: Business) -> LoadedDomain:
         )
 
     feeds = (
-        feed(Table("kiosk_lines", "upsert", partition=month), LINES, line, line_rows, "keep_rest"),
+        feed(Table("kiosk_lines", "upsert"), LINES, line, line_rows, "keep_rest"),
         feed(Table("kiosk_prices", "replace"), PRICES, price, price_rows, "keep_rest"),
         feed(Table("kiosk_closings"), CLOSINGS, dict, closing_rows, "reject_file", no_day=no_day),
     )

@@ -105,17 +105,13 @@ def received(table: str, newest: str) -> str:
     QUALIFY row_number() OVER (PARTITION BY sensor, "at" ORDER BY {newest}) = 1;"""
 
 
-def month_of(document: Document) -> str:
-    return f"{document['at']:%Y-%m}"
-
-
 def run_of(document: Document) -> Any:
     return document["run"]
 
 
 def declare(settings: SensorSettings) -> LoadedDomain:
-    readings = Table("sensor_readings", partition=month_of)
-    forecasts = Table("sensor_forecasts", "upsert", version=run_of, partition=month_of)
+    readings = Table("sensor_readings")
+    forecasts = Table("sensor_forecasts", "upsert", version=run_of)
 
     def feed(table: Table, path: str, make: Callable[[dict[str, Any]], Document]) -> Feed:
         read = Json(at="/values").reader(make)

@@ -19,7 +19,7 @@ from pymongo.database import Database
 
 COMMAND = [sys.executable, "-m", "multimarket_async"]
 WRITTEN = Path(__file__).parent / "b9db7fc.tar.xz"
-RETIRED = {"kpi_touched", "kpi_partitions", "kpi_periods"}
+RETIRED = {"kpi_touched", "kpi_partitions", "kpi_periods", "kpi_dirty_partitions"}
 UTC_DATES = json_util.CANONICAL_JSON_OPTIONS.with_options(tz_aware=True)
 
 

@@ -26,7 +26,7 @@ from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, WaitingFile, compiled, files
 from multimarket_async.settings import Settings
-from multimarket_async.store import Inserted
+from multimarket_async.store import Filling, Inserted
 from tests.sanitizers import exercised_with_sanitizers
 from tests.tracing import missing
 
@@ -149,7 +149,7 @@ def collected(folder: Path, drawn_files: dict[str, Drawn]) -> Collected:
     taken = backlog.take(1000, 1 << 30)
     for name, drawn in drawn_files.items():
         HAPPENED[drawn.before_reading](landing.sources / name)
-    batch = Reader([backlog], Settings(max_file_bytes=MOST_BYTES), CLOCK)._read(backlog, taken, 0.0)
+    batch = Reader([backlog], Filling(CLOCK), Settings(max_file_bytes=MOST_BYTES), CLOCK)._read(backlog, taken, 0.0)
     for name, drawn in drawn_files.items():
         if os.path.lexists(landing.sources / name):
             HAPPENED[drawn.before_moving](landing.sources / name)

@@ -9,7 +9,7 @@ from multimarket_async.errors import Rejected
 from multimarket_async.proving.storable import unstorable
 
 TABLE = Table("readings")
-UPSERT = Table("readings", "upsert", version=lambda document: document["v"], partition=lambda document: document["p"])
+UPSERT = Table("readings", "upsert", version=lambda document: document["v"])
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,8 @@ def test_each_fault_is_said(record: Any, sentence: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
-        ({"v": 1, "p": ""}, "'' is no name of a partition"),
-        ({"v": 1, "p": 3}, "3 is no name of a partition"),
-        ({"v": None, "p": "a"}, "None is no version"),
-        ({"v": float("nan"), "p": "a"}, "nan is no version"),
-    ],
+    ("fields", "sentence"), [({"v": None}, "None is no version"), ({"v": float("nan")}, "nan is no version")]
 )
-def test_partitions_are_texts_and_versions_are_in_an_order(fields: dict[str, Any], sentence: str) -> None:
+def test_versions_are_in_an_order(fields: dict[str, Any], sentence: str) -> None:
     [fault] = unstorable(UPSERT, {"_id": 1, **fields})
     assert fault.startswith(sentence)

@@ -22,7 +22,7 @@ from multimarket_async.readers.generations import (
     history,
 )
 from multimarket_async.store import GENERATIONS, Store
-from multimarket_async.store.dirty import DIRTY
+from multimarket_async.store.partitions import VERSIONS
 
 ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
 
@@ -109,8 +109,8 @@ def publish(database: "Database[Any]", as_of: datetime) -> None:
     database[GENERATIONS].insert_one({"_id": Int64(7), "as_of": as_of, "computed_at": as_of, **facts})
 
 
-def mark_dirty(database: "Database[Any]", at: datetime) -> None:
-    database[DIRTY].insert_one({"collection": "c", "partitions": ["p"], "done": True, "at": at})
+def change(database: "Database[Any]", at: datetime) -> None:
+    database[VERSIONS].insert_one({"collection": "c", "partition": "p", "version": 2, "since": at})
 
 
 async def test_before_the_first_generation_there_is_nothing_to_tell(store: Store) -> None:
@@ -133,7 +133,7 @@ async def test_orders_that_wait_to_be_measured_make_them_stale(
 ) -> None:
     """The one that waits longest counts."""
     publish(database, NOW - timedelta(seconds=61))
-    mark_dirty(database, NOW)
-    mark_dirty(database, NOW - timedelta(seconds=waited_s))
+    change(database, NOW)
+    change(database, NOW - timedelta(seconds=waited_s))
     found = await freshness(store, NOW, 60)
     assert (found.behind_s, found.stale) == (waited_s, stale)

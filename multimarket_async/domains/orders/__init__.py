@@ -7,7 +7,7 @@ from multimarket_async.domains.orders import kpis
 from multimarket_async.domains.orders.columns import FRENCH
 from multimarket_async.domains.orders.followup import lifecycle
 from multimarket_async.domains.orders.listings import listings
-from multimarket_async.domains.orders.order import partition, reader
+from multimarket_async.domains.orders.order import reader
 from multimarket_async.domains.orders.received import DOCUMENTS, tables
 from multimarket_async.domains.orders.rollups import COLLECTION
 from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
@@ -18,7 +18,7 @@ from multimarket_async.domains.orders.simulator.lifecycle import simulate_follow
 
 def _feeds(settings: OrderSettings) -> list[Feed]:
     """A directory for each channel; `canal` is the channel's name in its orders."""
-    table = Table(COLLECTION, partition=partition, lifecycle=lifecycle(settings))
+    table = Table(COLLECTION, lifecycle=lifecycle(settings))
     return [
         Feed(
             name=directory,

@@ -67,11 +67,6 @@ def _document(tree: dict[str, Any], canal: str, validate: Callable[[Any], dict[s
     return {"_id": f"{canal}:{order['order_id']}", **order, **amounts(order["produits"]), **own}
 
 
-def partition(document: Document) -> str:
-    """UTC day and channel: small enough that a late order costs little, and few enough to be listed."""
-    return f"{document['date_commande'].date()}/{document['canal']}"
-
-
 def _split(tree: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Delivered fields that bear our names, as kept; and the others."""
     if OWN_FIELDS.isdisjoint(tree):

@@ -10,7 +10,6 @@ from pymongo.database import Database
 from multimarket_async.clock import Clock
 from multimarket_async.domains import LoadedDomain, Row
 from multimarket_async.domains.orders import ORDERS
-from multimarket_async.domains.orders.order import partition
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import GENERATIONS, Store
@@ -27,7 +26,7 @@ async def computed(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Mea
         documents: list[dict[str, Any]], extra: tuple[dict[str, Any], ...] = (), **given: Any
     ) -> dict[str, list[Row]]:
         for document in documents:
-            document.setdefault("ingestion", {"partition": partition(document)})
+            document.setdefault("ingestion", {"partition": f"{document['date_commande']:%Y-%m}"})
         if documents:
             database["commandes"].insert_many(documents)
         settings = OrderSettings(**given)
