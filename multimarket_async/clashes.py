@@ -7,6 +7,7 @@ from itertools import combinations
 
 from multimarket_async.domains import LoadedDomain, Table
 from multimarket_async.errors import WrongSettings
+from multimarket_async.mistakes import mistakes
 
 OWN_COLLECTIONS = re.compile(r"kpi_|system\.|receipts$")  # the engine's and MongoDB's
 OWN_VIEWS = re.compile(r"(snapshots|rows|partition_versions)$|rollups_")  # the same, of names behind kpi_
@@ -32,6 +33,7 @@ def clashes(domains: Sequence[LoadedDomain]) -> Iterator[str]:
         yield from _reserved(domain)
         yield from _tables(domain)
         yield from _rollups(domain)
+        yield from mistakes(domain)
 
 
 def _shared(kind: str, names: dict[str, Iterable[str]]) -> Iterator[str]:

@@ -19,13 +19,13 @@ from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.readers.tables import as_csv
 from multimarket_async.snapshots import Snapshotter
+from multimarket_async.snapshots.schema import BSON_TYPES
 from multimarket_async.store import GENERATIONS, Store
 
 SETTINGS = OrderSettings()
 KPIS = {kpi.name: kpi for kpi in ORDERS.declare(SETTINGS).kpis}
 CONTEXT = {"generation": "long", "computed_at": "date", "as_of": "date"}
-BSON_TYPES = {"string": "string", "integer": "long", "double": "double", "date": "date"}
-PANDAS_TYPES = {"string": "object", "integer": "int64", "double": "float64"}
+PANDAS_TYPES = {"integer": "int64", "double": "float64", "money": "int64", "percent": "float64"}
 EARLIEST, LATEST = datetime(2024, 5, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
 
 
@@ -114,8 +114,8 @@ async def test_csv_has_no_surprise_for_pandas(measured: "Database[Any]", kpi: Kp
             assert found.startswith("datetime64[")
             assert found.endswith(", UTC]")
         elif column.type != "string":
-            assert found == PANDAS_TYPES[column.type]
+            assert found == ("float64" if column.nullable else PANDAS_TYPES[column.type])
         known = [value for value in frame[column.name] if value == value]  # noqa: PLR0124 - NaN
         expected = [row[column.name] for row in rows if row[column.name] is not None]
-        if column.type in ("integer", "double"):
+        if column.type in PANDAS_TYPES:
             assert known == expected

@@ -103,7 +103,7 @@ def history(
 ) -> None:
     """Show the changes of a column over the kept generations."""
     kpi = named(loaded, name)
-    numbers = [column.name for column in kpi.columns if column.type in ("integer", "double")]
+    numbers = [column.name for column in kpi.columns if column.is_number]
     if by not in numbers:
         raise WrongSettings(f"{name} has no number {by} to follow. There are: {', '.join(numbers)}.")
 

@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
+from multimarket_async.columns import Column
+from multimarket_async.dashboards import Chart, Dashboard, Tile
 from multimarket_async.errors import WrongSettings
 from multimarket_async.feeds import (
     Document,
@@ -98,17 +100,6 @@ def digest(value: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a KPI. unit: "" where the number is a plain count or a name. nullable: a rate over nothing."""
-
-    name: str
-    type: Literal["string", "integer", "double", "date"]
-    title: str
-    unit: str = ""
-    nullable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Kpi:
     """One table of numbers: its name, its columns, and two independent ways to compute it.
 
@@ -117,7 +108,7 @@ class Kpi:
     check: the same rows in SQL (DuckDB) over the tables of the domain's `received`, for `verify`.
     french: its words by their English text; the definition by the KPI's name.
     headline: one of the few that `demo` shows.
-    key: columns that say what a row is about, where that is not its text columns.
+    key: columns that say what a row is about, where that is not its keys and times.
     place: position in lists; those without one come last, by name.
     """
 
@@ -142,7 +133,7 @@ class Kpi:
 
     def row_key(self, row: Row) -> tuple[Any, ...]:
         """The subject of a row: the same in every generation that has it."""
-        names = self.key or [column.name for column in self.columns if column.type == "string"]
+        names = self.key or [column.name for column in self.columns if column.says_what]
         return tuple(row[name] for name in names)
 
 
@@ -212,6 +203,7 @@ class LoadedDomain:
     received: Received | None = None
     listings: tuple[Listing, ...] = ()
     french: Mapping[str, str] = field(default_factory=dict)
+    dashboards: tuple[Dashboard, ...] = ()
 
     @cached_property
     def cubes(self) -> tuple[Cube, ...]:

@@ -12,7 +12,10 @@ from multimarket_async.domains import Column, Kpi, Row
 if TYPE_CHECKING:
     import duckdb
 
-SQL_TYPES = {"string": "VARCHAR", "integer": "BIGINT", "double": "DOUBLE", "date": "TIMESTAMPTZ"}
+SQL_TYPES = {
+    "string": "VARCHAR", "integer": "BIGINT", "double": "DOUBLE", "date": "TIMESTAMPTZ",
+    "boolean": "BOOLEAN", "money": "BIGINT", "percent": "DOUBLE",
+}  # fmt: skip
 OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
     "autoinstall_known_extensions": False,

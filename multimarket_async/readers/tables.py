@@ -17,7 +17,7 @@ from rich.text import Text
 
 from multimarket_async.domains import Column, Kpi, Row
 from multimarket_async.logs import escape_control_chars
-from multimarket_async.readers import generations
+from multimarket_async.readers import cells, generations
 from multimarket_async.readers.charts import drawing
 
 WIDE = 200
@@ -59,15 +59,15 @@ def show(to: Console, kpi: Kpi, rows: Sequence[Row]) -> None:
 
 
 def as_table(kpi: Kpi, rows: Sequence[Row], bar_width: int = 0) -> Table:
-    """A table without the columns for machines (minor units, period starts). Digits are never cut.
+    """A table without the columns for machines. Digits are never cut.
 
     bar_width: characters of the bar in each row that shows the measure; 0: no bars.
     """
-    shown = [column for column in kpi.columns if column.type != "date" and not column.name.endswith("_minor")]
+    shown = [column for column in kpi.columns if column.is_shown]
     table = plain(title=kpi.title)
-    cells = [[_shown(column, row[column.name]) for column in shown] for row in rows]
-    _add_columns(table, shown, cells)
-    lines: list[list[RenderableType]] = [[*map(Text, line)] for line in cells]
+    texts = [[_shown(column, row.get(column.name)) for column in shown] for row in rows]
+    _add_columns(table, shown, texts)
+    lines: list[list[RenderableType]] = [[*map(Text, line)] for line in texts]
     if bar_width and (drawn := drawing(kpi)):
         table.add_column(Text(drawn.y.title), width=bar_width)
         for line, bar in zip(lines, _bars(rows, drawn.y, bar_width), strict=True):
@@ -77,11 +77,11 @@ def as_table(kpi: Kpi, rows: Sequence[Row], bar_width: int = 0) -> Table:
     return table
 
 
-def _add_columns(table: Table, columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> None:
+def _add_columns(table: Table, columns: Sequence[Column], texts: Sequence[Sequence[str]]) -> None:
     for place, column in enumerate(columns):
         heading = f"{column.title} ({column.unit})" if column.unit else column.title
-        widest = max((len(line[place]) for line in cells), default=0)
-        if column.type == "string":
+        widest = max((len(line[place]) for line in texts), default=0)
+        if column.type in ("string", "boolean") or column.labels:
             table.add_column(Text(heading), overflow="fold")
         else:
             # rich narrows columns that may wrap: the heading is wrapped here, to the width of the digits.
@@ -91,7 +91,7 @@ def _add_columns(table: Table, columns: Sequence[Column], cells: Sequence[Sequen
 
 def _bars(rows: Sequence[Row], measure: Column, width: int) -> list[Bar]:
     """One bar per row, the longest for the largest value."""
-    values = [max(0.0, row[measure.name] or 0.0) for row in rows]
+    values = [max(0.0, float(row[measure.name] or 0)) for row in rows]
     most = max(values, default=0.0) or 1.0
     return [Bar(most, 0.0, value, width=width, color="blue") for value in values]
 
@@ -119,11 +119,11 @@ def terminal_safe_json(data: Any) -> str:
 def _shown(column: Column, value: Any) -> str:
     if value is None:
         return "-"
-    if column.type == "double":
-        return f"{value:,.2f}"
-    if column.type == "integer":
-        return f"{value:,}"
-    return escape_control_chars(str(value))
+    if column.is_number:
+        return cells.digits(column, value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return escape_control_chars(cells.label(column, value) or str(value))
 
 
 def _cell(value: Any) -> Any:

@@ -8,8 +8,14 @@ from multimarket_async.domains import Kpi, Row
 from multimarket_async.store import Int64
 
 Schema: TypeAlias = dict[str, Any]
-BSON_TYPES = {"string": "string", "integer": "long", "double": "double", "date": "date"}
-PYTHON_TYPES: dict[str, type] = {"string": str, "integer": Int64, "double": float, "date": datetime}
+BSON_TYPES = {
+    "string": "string", "integer": "long", "double": "double", "date": "date",
+    "boolean": "bool", "money": "long", "percent": "double",
+}  # fmt: skip
+PYTHON_TYPES: dict[str, type] = {
+    "string": str, "integer": Int64, "double": float, "date": datetime,
+    "boolean": bool, "money": Int64, "percent": float,
+}  # fmt: skip
 
 
 def schema(kpis: Iterable[Kpi], definition: str) -> Schema:

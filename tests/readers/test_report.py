@@ -79,9 +79,11 @@ def _row(kpi: Kpi, number: int) -> dict[str, Any]:
         "weekday": number // 24 % 7 + 1,
         "hour": number % 24,
     }
-    values = {"string": f"Machine à café {number}", "date": AT, "integer": number, "double": 987_654.32}
-    minor = {column.name: 98_765_432 for column in kpi.columns if column.name.endswith("_minor")}
-    return {column.name: texts.get(column.name, values[column.type]) for column in kpi.columns} | minor
+    values = {
+        "string": f"Machine à café {number}", "date": AT, "integer": number, "double": 987_654.32,
+        "money": 98_765_432, "percent": 98.76,
+    }  # fmt: skip
+    return {column.name: texts.get(column.name, values[column.type]) for column in kpi.columns}
 
 
 def written(

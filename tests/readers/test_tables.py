@@ -23,10 +23,10 @@ ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
 AT = datetime(2026, 5, 20, 12, 0, 0, 250_000, tzinfo=UTC)
 COLUMNS = (
     Column("product", "string", "Product"),
-    Column("since", "date", "Since"),
+    Column("since", "date", "Since", hidden=True),
     Column("quantity", "integer", "Quantity", "pieces"),
-    Column("revenue", "double", "Revenue", "EUR"),
-    Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
+    Column("revenue", "double", "Revenue", "EUR", exact="revenue_minor"),
+    Column("revenue_minor", "money", "Revenue", "EUR"),
 )
 SALES = Kpi("sales", "Sales", "EUR", "What was sold.", ROLLUP, COLUMNS, [])
 
@@ -172,7 +172,10 @@ def test_digits_are_never_cut_on_a_narrow_terminal() -> None:
 
 def of_a_large_shop(kpi: Kpi) -> dict[str, Any]:
     """Hundreds of millions in every amount, hundreds of thousands in every count."""
-    values = {"string": "boutique", "date": AT, "integer": 987_654, "double": 987_654_321.99}
+    values = {
+        "string": "boutique", "date": AT, "integer": 987_654, "double": 987_654_321.99, "money": 98_765_432_199,
+        "percent": 987_654_321.99,
+    }  # fmt: skip
     return {column.name: values[column.type] for column in kpi.columns}
 
 
@@ -188,9 +191,11 @@ def test_no_amount_of_a_large_shop_is_cut(width: int) -> None:
 def test_the_other_kpis_of_a_large_shop_fit_80_columns(kpi: Kpi) -> None:
     """Every amount and every count."""
     text = plain_text(drawn(tables.as_table(kpi, [of_a_large_shop(kpi)])))
-    types = [column.type for column in kpi.columns if not column.name.endswith("_minor")]
-    assert text.count("987,654,321.99") == types.count("double")
-    assert text.count("987,654") == types.count("double") + types.count("integer")
+    shown = [column for column in kpi.columns if column.is_shown]
+    amounts = [column for column in shown if column.type in ("double", "money", "percent")]
+    assert text.count("987,654,321.99") == len(amounts)
+    counts = [column for column in shown if column.type == "integer" and column.is_number]
+    assert text.count("987,654") == len(amounts) + len(counts)
 
 
 def test_long_names_are_folded_not_cut() -> None:

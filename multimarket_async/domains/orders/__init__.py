@@ -5,6 +5,8 @@ from functools import partial
 from multimarket_async.domains import Domain, Feed, LoadedDomain, Received, Table, kpis_in
 from multimarket_async.domains.orders import kpis
 from multimarket_async.domains.orders.columns import FRENCH
+from multimarket_async.domains.orders.dashboard import DASHBOARD
+from multimarket_async.domains.orders.dashboard import FRENCH as IN_DASHBOARD
 from multimarket_async.domains.orders.followup import lifecycle
 from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import reader
@@ -35,9 +37,13 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
 def declare(settings: OrderSettings) -> LoadedDomain:
     """Every declaration of the domain."""
     measured = kpis_in(kpis, settings)
-    french = {english: word for words in (FRENCH, *(kpi.french for kpi in measured)) for english, word in words.items()}
+    french = {
+        english: word
+        for words in (FRENCH, IN_DASHBOARD, *(kpi.french for kpi in measured))
+        for english, word in words.items()
+    }
     received = Received(tables(settings), DOCUMENTS, settings.timezone)
-    return LoadedDomain("orders", tuple(_feeds(settings)), measured, received, listings(settings), french)
+    return LoadedDomain("orders", tuple(_feeds(settings)), measured, received, listings(settings), french, (DASHBOARD,))
 
 
 ORDERS = Domain("orders", OrderSettings, declare)

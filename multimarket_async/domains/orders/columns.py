@@ -1,5 +1,7 @@
 """Columns that several KPIs of orders share, and their French titles and units."""
 
+from dataclasses import replace
+
 from multimarket_async.domains import Column
 
 CHANNEL = Column("channel", "string", "Channel")
@@ -7,8 +9,11 @@ ALL_ORDERS = Column("orders", "integer", "Orders, cancelled included")
 CANCELLED_ORDERS = Column("cancelled_orders", "integer", "Cancelled orders")
 ORDERS = Column("orders", "integer", "Orders, without cancelled")
 BY_CHANNEL = (CHANNEL, ALL_ORDERS, CANCELLED_ORDERS)
-RANK = Column("rank", "integer", "Rank")
+RANK = Column("rank", "integer", "Rank", role="other")
 SOLD = (RANK, Column("product", "string", "Product"), Column("quantity", "integer", "Quantity", "pieces"))
+RATIOS_IN_SQL = """count(*) FILTER (NOT cancelled) AS kept_orders,
+  half_up(sum(revenue_minor), kept_orders) AS average_order_value_minor,
+  percent(count(*) FILTER (cancelled), count(*)) AS cancellation_rate_pct"""
 FRENCH = {
     "Cancelled orders": "Commandes annulées",
     "Channel": "Canal",
@@ -20,12 +25,11 @@ FRENCH = {
     "Quantity": "Quantité",
     "Rank": "Rang",
     "Revenue": "Chiffre d'affaires",
-    "Revenue in minor units": "Chiffre d'affaires en centimes",
+    "Average order value": "Panier moyen",
     "Share of orders": "Part des commandes",
     "Start of the day": "Début du jour",
     "Start of the month": "Début du mois",
     "customers": "clients",
-    "minor units": "centimes",
     "orders": "commandes",
     "pieces": "articles",
 }
@@ -33,12 +37,31 @@ FRENCH = {
 
 def period(unit: str) -> tuple[Column, Column]:
     """A month or day as text, and the instant at which it begins."""
-    return Column(unit, "string", unit.capitalize()), Column("period_start", "date", f"Start of the {unit}")
+    return Column(unit, "string", unit.capitalize(), role="time"), Column(
+        "period_start", "date", f"Start of the {unit}", hidden=True
+    )
 
 
-def revenue(currency: str) -> tuple[Column, Column]:
-    """A double for people, and the exact integer beside it."""
+def amount(name: str, title: str, currency: str, *, hidden: bool = False) -> Column:
+    """An amount in hundredths, as orders keep it whatever their currency."""
+    return Column(name, "money", title, currency, decimals=2, hidden=hidden)
+
+
+def revenue(currency: str, name: str = "revenue", title: str = "Revenue") -> tuple[Column, Column]:
+    """A double, and the exact integer beside it."""
+    return Column(name, "double", title, currency, exact=f"{name}_minor"), amount(f"{name}_minor", title, currency)
+
+
+def ratios(currency: str) -> tuple[Column, ...]:
+    """The average order value and the cancellation rate, and the orders that the former is out of."""
+    average, rate = ("revenue_minor", "kept_orders"), ("cancelled_orders", "orders")
     return (
-        Column("revenue", "double", "Revenue", currency),
-        Column("revenue_minor", "integer", "Revenue in minor units", "minor units"),
+        Column("kept_orders", "integer", ORDERS.title, hidden=True),
+        replace(
+            amount("average_order_value_minor", "Average order value", currency, hidden=True),
+            of=average,
+            role="ratio",
+            nullable=True,
+        ),
+        Column("cancellation_rate_pct", "percent", "Cancellation rate", "%", True, of=rate, hidden=True),
     )

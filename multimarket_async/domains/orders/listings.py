@@ -1,19 +1,20 @@
 """The listing of orders, and which of their attributes are personal."""
 
 from multimarket_async.domains import Attribute, Column, Listing
+from multimarket_async.domains.orders.columns import amount
 from multimarket_async.domains.orders.rollups import COLLECTION
 from multimarket_async.domains.orders.settings import OrderSettings
 
 
 def listings(settings: OrderSettings) -> tuple[Listing, ...]:
     """The listing of the orders domain."""
-    total = Column("total", "double", "Total", settings.currency)
+    total = Column("total", "double", "Total", settings.currency, exact="total_minor")
     attributes = (
         Attribute(Column("order_id", "string", "Number in its channel"), "order_id"),
         Attribute(Column("channel", "string", "Channel"), "canal", filtered=True),
         Attribute(Column("status", "string", "Status"), "statut_commande", filtered=True),
         Attribute(total, "montant_total"),
-        Attribute(Column("total_minor", "integer", "Total in minor units", "minor units"), "montant_centimes"),
+        Attribute(amount("total_minor", "Total", settings.currency), "montant_centimes"),
         Attribute(Column("city", "string", "City of delivery", nullable=True), "livraison.ville", filtered=True),
         Attribute(Column("ingested_at", "date", "Stored at"), "ingestion.ingested_at"),
         Attribute(Column("client_id", "string", "Customer"), "client_id", personal=True),

@@ -20,14 +20,19 @@ def start_of(unit: str, timezone: str) -> Expression:
 
 
 def hundredths(numerator: Expression, denominator: Expression) -> Expression:
-    """The quotient, rounded half-up to 2 decimals; null over nothing. Both numbers are >= 0.
+    """The quotient, rounded half-up to 2 decimals; null over nothing."""
+    return as_double(quotient(numerator, denominator))
+
+
+def quotient(numerator: Expression, denominator: Expression) -> Expression:
+    """The quotient, rounded half-up; null over nothing. Both numbers are >= 0.
 
     $round is half-even. floor((2n + d) / 2d) is half-up, and exact in Decimal128: its 34
     digits are more than any two int64 can need, where a double would lose units above 2**53.
     """
     doubled = {"$multiply": [{"$toDecimal": 2}, numerator]}
     half_up = {"$divide": [{"$add": [doubled, denominator]}, {"$multiply": [2, denominator]}]}
-    return {"$cond": [{"$eq": [denominator, 0]}, None, as_double({"$floor": half_up})]}
+    return {"$cond": [{"$eq": [denominator, 0]}, None, {"$floor": half_up}]}
 
 
 def as_double(minor: Expression) -> Expression:
@@ -39,16 +44,16 @@ def as_double(minor: Expression) -> Expression:
 def table(columns: Iterable[Column], *order: str, **computed: Expression) -> tuple[Stage, Stage]:
     """The last stages: sort by these fields, and make a row of each document.
 
-    A column that is not computed here is a field: integers as int64, amounts from their minor units.
+    A column that is not computed here is a field: integers as int64, doubles of exact amounts from these.
     """
     row = {column.name: computed.get(column.name, _field(column)) for column in columns}
     return {"$sort": dict.fromkeys(order, 1)}, {"$replaceWith": row}
 
 
 def _field(column: Column) -> Expression:
-    if column.type == "integer":
+    if column.type in ("integer", "money"):
         return {"$toLong": f"${column.name}"}
-    return as_double(f"${column.name}_minor") if column.type == "double" else f"${column.name}"
+    return as_double(f"${column.exact}") if column.exact else f"${column.name}"
 
 
 def sums(by: Mapping[str, Expression], *names: str) -> tuple[Stage, Stage]:
@@ -74,3 +79,11 @@ def first(most_of: Expression, name: Expression, most: int, within: Expression =
 def with_totals(*names: str) -> Stage:
     """Beside each of these fields its total over all rows, as all_<name>."""
     return {"$setWindowFields": {"output": {f"all_{name}": {"$sum": f"${name}"} for name in names}}}
+
+
+KEPT_ORDERS = {"$subtract": ["$orders", "$cancelled_orders"]}
+RATIOS = {
+    "kept_orders": {"$toLong": KEPT_ORDERS},
+    "average_order_value_minor": {"$toLong": quotient("$revenue_minor", KEPT_ORDERS)},
+    "cancellation_rate_pct": share("$cancelled_orders", "$orders"),
+}

@@ -15,9 +15,15 @@ Panel: TypeAlias = dict[str, Any]
 INFINITY = "yesoreyeram-infinity-datasource"
 SOURCE = {"type": INFINITY, "uid": "${source}"}
 WIDTH, HEIGHT = 12, 9  # of a panel; a dashboard is 24 wide
-SELECTORS = {"string": "string", "integer": "number", "double": "number", "date": "timestamp"}
-PANEL_TYPES = {"time": "timeseries", "bars": "barchart", "grid": "table"}
-BARS = {"drawStyle": "bars", "fillOpacity": 80, "stacking": {"mode": "normal"}}
+SELECTORS = {
+    "string": "string", "integer": "number", "double": "number", "date": "timestamp",
+    "boolean": "boolean", "money": "number", "percent": "number",
+}  # fmt: skip
+PANEL_TYPES = {"time": "timeseries", "lines": "timeseries", "bars": "barchart", "grid": "table"}
+STYLES = {
+    "time": {"drawStyle": "bars", "fillOpacity": 80, "stacking": {"mode": "normal"}},
+    "lines": {"drawStyle": "line", "stacking": {"mode": "none"}},
+}
 
 
 def kpis(declared: Sequence[Kpi], address: str) -> str:
@@ -41,6 +47,7 @@ def kpis(declared: Sequence[Kpi], address: str) -> str:
 
 def _panel(number: int, kpi: Kpi, drawn: Drawing | None) -> Panel:
     """Two in a row."""
+    columns = _columns(kpi, drawn)
     target = {
         "refId": "A",
         "datasource": SOURCE,
@@ -48,27 +55,36 @@ def _panel(number: int, kpi: Kpi, drawn: Drawing | None) -> Panel:
         "source": "url",
         "format": "table",
         "parser": "backend",
-        "url": f"${{address}}/api/kpis/{kpi.name}.json",
+        "url": f"${{address}}/api/kpis/{kpi.name}.json{_query(columns, drawn)}",
         "url_options": {"method": "GET"},
         "root_selector": "rows",
-        "columns": [
-            {"selector": column.name, "text": column.title, "type": SELECTORS[column.type]}
-            for column in _columns(kpi, drawn)
-        ],
+        "columns": [{"selector": column.name, "text": column.title, "type": _selector(column)} for column in columns],
     }
     form: Panel = {"type": PANEL_TYPES[drawn.kind]} if drawn else {"type": "table"}
-    if drawn and drawn.kind == "time":
+    if drawn and drawn.kind in STYLES:
         form |= {"transformations": [{"id": "prepareTimeSeries", "options": {"format": "multi"}}]}
-        form |= {"fieldConfig": {"defaults": {"custom": BARS}}}
+        form |= {"fieldConfig": {"defaults": {"custom": STYLES[drawn.kind]}}}
     place = {"h": HEIGHT, "w": WIDTH, "x": WIDTH * (number % 2), "y": HEIGHT * (number // 2)}
     head = {"id": number + 1, "gridPos": place, "datasource": SOURCE, "title": kpi.title, "description": kpi.definition}
     return {**head, "targets": [target], **form}
 
 
+def _query(columns: Sequence[Column], drawn: Drawing | None) -> str:
+    """Amounts in whole units; rows added up over the keys that are not drawn."""
+    by = [column.name for column in columns if column.role in ("key", "time")]
+    grouped = [f"by={','.join(by)}"] if drawn and drawn.added_up else []
+    asked = [*grouped, *(["amounts=units"] if any(column.type == "money" for column in columns) else [])]
+    return f"?{'&'.join(asked)}" if asked else ""
+
+
+def _selector(column: Column) -> str:
+    return "timestamp" if column.role == "time" else SELECTORS[column.type]
+
+
 def _columns(kpi: Kpi, drawn: Drawing | None) -> list[Column]:
-    """The columns that the chart needs; every column for a table."""
+    """The columns that the chart needs, over time an instant rather than a text; those for people in a table."""
     if drawn is None or drawn.kind == "grid":
-        return list(kpi.columns)
+        return [column for column in kpi.columns if column.is_shown]
     instants = [column for column in kpi.columns if column.type == "date"]
-    x = instants[:1] if drawn.kind == "time" else [drawn.x]
-    return [*x, *([drawn.series] if drawn.series else []), drawn.y]
+    x = instants[0] if drawn.kind in STYLES and instants else drawn.x
+    return [x, *([drawn.series] if drawn.series else []), drawn.y]

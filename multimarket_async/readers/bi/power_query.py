@@ -8,7 +8,10 @@ from collections.abc import Sequence
 
 from multimarket_async.domains import Column, Kpi
 
-TYPES = {"string": "type text", "integer": "Int64.Type", "double": "type number", "date": "type datetimezone"}
+TYPES = {
+    "string": "type text", "integer": "Int64.Type", "double": "type number", "date": "type datetimezone",
+    "boolean": "type logical", "money": "Int64.Type", "percent": "type number",
+}  # fmt: skip
 EXACT_AMOUNT = "Currency.Type"  # fixed decimal: adds up to the cent
 
 QUERY = """\
@@ -19,14 +22,18 @@ let
     Address = {address},
     Token = "", // the value of http_token, if it is set
     Headers = if Token = "" then [] else [Authorization = "Bearer " & Token],
-    Kpi = (name as text, columns as list) as table =>
+    // amounts: columns in minor units, and how many of these make one unit of the currency.
+    Kpi = (name as text, columns as list, amounts as list) as table =>
         let
             // The Power BI service refreshes a constant address with a relative path only.
             Options = [RelativePath = "api/kpis/" & name & ".json", Headers = Headers],
             Answer = Json.Document(Web.Contents(Address, Options)),
-            Rows = Table.FromRecords(Answer[rows], List.Transform(columns, each _{{0}}), MissingField.UseNull)
+            Rows = Table.FromRecords(Answer[rows], List.Transform(columns, each _{{0}}), MissingField.UseNull),
+            Typed = Table.TransformColumnTypes(Rows, columns, "en-US"),
+            Units = (amount as list) as list =>
+                {{amount{{0}}, (minor) => if minor = null then null else minor / amount{{1}}, Currency.Type}}
         in
-            Table.TransformColumnTypes(Rows, columns, "en-US")
+            Table.TransformColumns(Typed, List.Transform(amounts, Units))
 in
     #table(
         type table [Name = text, Title = text, Unit = text, Definition = text, Data = table],
@@ -50,14 +57,20 @@ def data_source(kpis: Sequence[Kpi], address: str) -> str:
 
 
 def _row(kpi: Kpi) -> str:
-    columns = ", ".join(f"{{{_text(column.name)}, {_type(kpi, column)}}}" for column in kpi.columns)
+    columns = ", ".join(f"{{{_text(column.name)}, {_type(column)}}}" for column in kpi.columns)
+    amounts = ", ".join(f"{{{_text(column.name)}, {10**column.digits}}}" for column in _amounts(kpi))
     cells = ", ".join(map(_text, (kpi.name, kpi.title, kpi.unit, kpi.definition)))
-    return f"            {{{cells},\n                Kpi({_text(kpi.name)}, {{{columns}}})}}"
+    return f"            {{{cells},\n                Kpi({_text(kpi.name)}, {{{columns}}}, {{{amounts}}})}}"
 
 
-def _type(kpi: Kpi, column: Column) -> str:
-    is_amount = any(other.name == f"{column.name}_minor" for other in kpi.columns)
-    return EXACT_AMOUNT if is_amount else TYPES[column.type]
+def _type(column: Column) -> str:
+    return EXACT_AMOUNT if column.exact else TYPES[column.type]
+
+
+def _amounts(kpi: Kpi) -> list[Column]:
+    """Money that no other column gives in whole units."""
+    given = {column.exact for column in kpi.columns}
+    return [column for column in kpi.columns if column.type == "money" and column.name not in given]
 
 
 def _text(text: str) -> str:

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 
 from multimarket_async.domains import Kpi, Row
 from multimarket_async.readers import generations, streams, tables
-from multimarket_async.readers.http import filters
+from multimarket_async.readers.http import filters, regroup
 from multimarket_async.readers.http.cache import Fresh, not_modified
 from multimarket_async.readers.http.problems import Problem, responses
 from multimarket_async.readers.http.sources import Sources
@@ -29,6 +29,7 @@ OTHER_FORMATS = {
     MEDIA_TYPES["parquet"]: {"schema": {"type": "string", "format": "binary"}},
 }
 TIMES = ("computed_at", "as_of")
+FILTERS = "Filters: any of several values of a column; from and to are included."
 FORMATS = {"enum": [*MEDIA_TYPES]}
 CHOICES = {
     "generation": (filters.Int64, Field(None, ge=1, description="Number of a generation; without it, the newest.")),
@@ -55,7 +56,16 @@ class ColumnResponse(BaseModel):
     """A column of a KPI."""
 
     name: str
-    type: str = Field(description="string, integer (64 bits), double, or date (an instant, UTC)")
+    type: str = Field(
+        description="string, integer (64 bits), double, date (an instant, UTC), boolean, percent (a double), or money: "
+        "an integer of minor units, 10 to the power of `digits` of which make one unit of its currency"
+    )
+    role: str = Field(description="key, time, sum, ratio, or other; only sums can be added up over rows")
+    of: tuple[str, str] | None = Field(description="the two sums of the same row that a ratio is the quotient of")
+    exact: str = Field(description="the money column with the same amount, exactly; empty if there is none")
+    digits: int = Field(description="decimals for people")
+    hidden: bool = Field(description="left out of tables for people")
+    labels: list[tuple[str | int | bool, str]] = Field(description="words for its values")
     title: str
     unit: str = Field(description="empty where the number is a plain count or a name")
     nullable: bool = Field(description="true if it can be null: a rate over nothing")
@@ -139,7 +149,7 @@ def _described(kpi: Kpi, newest: dict[str, Any]) -> KpiResponse:
 
 
 def _add(router: APIRouter, kpi: Kpi, stored: Stored) -> None:
-    model = filters.query_model(f"{kpi.name}_query", kpi.columns, CHOICES)
+    model = filters.query_model(f"{kpi.name}_query", kpi.columns, CHOICES | regroup.choices(kpi.columns))
 
     async def as_json(query: Annotated[model, Query()], request: Request) -> Response:  # type: ignore[valid-type]
         return await _answer(kpi, "json", query, request, stored)
@@ -163,7 +173,7 @@ def _add(router: APIRouter, kpi: Kpi, stored: Stored) -> None:
         "error": (str, Field("", description="Why it failed; only if it did in this generation.")),
         "stale_since": (AwareDatetime, Field(None, description="Only if it failed and has rows: they are as of then.")),
     }
-    rows = filters.rows_model(kpi.name, kpi.columns, head)
+    rows = filters.rows_model(kpi.name, kpi.columns, head, regrouped=True)
     for ending, endpoint in endpoints.items():
         content = OTHER_FORMATS if ending else {}
         ok = {"description": "The rows.", "model": rows, "content": content}
@@ -174,7 +184,7 @@ def _add(router: APIRouter, kpi: Kpi, stored: Stored) -> None:
             name=f"{kpi.name}{ending}",
             operation_id=f"{kpi.name}_as" if ending else kpi.name,
             summary=f"{kpi.title}, in a format" if ending else kpi.title,
-            description=f"{kpi.definition}\n\nFilters: any of several values of a column; from and to are included.",
+            description=f"{kpi.definition}\n\n{FILTERS} {regroup.REGROUPING}",
             response_class=Response,
             responses={200: ok, 304: unchanged, **responses(*ERRORS)},
         )
@@ -193,6 +203,7 @@ async def _answer(kpi: Kpi, name: str, query: Any, request: Request, stored: Sto
     if since := generations.stale(generation).get(kpi.name):
         headers["X-Stale-Since"] = tables.iso(since)
     chunks = _selected(kpi, query, await _begun(generations.chunks(stored.store, kpi, generation)))
+    kpi, chunks = regroup.asked_for(kpi, query, chunks, name)
     if name == "parquet":
         return Response(await as_parquet(kpi, chunks), media_type=MEDIA_TYPES[name], headers=headers)
     texts = streams.as_csv(kpi, chunks) if name == "csv" else streams.as_json(kpi, generation, chunks)

@@ -21,7 +21,10 @@ from multimarket_async.readers.http.sources import Sources
 
 MAX_ROWS = 500
 WITHIN_S = 5.0  # a page by index takes milliseconds; a filter that matches nothing reads until then
-SHOWN: Mapping[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "double": (int, float), "date": ()}
+SHOWN: Mapping[str, tuple[type, ...]] = {
+    "string": (str,), "integer": (int,), "double": (int, float), "date": (),
+    "boolean": (bool,), "money": (int,), "percent": (int, float),
+}  # fmt: skip
 ERRORS = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 NO_PAGE = Problem(HTTPStatus.NOT_FOUND, "Unknown cursor: leave it out to begin with the newest.")
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from multimarket_async.domains import Column, Row
+from multimarket_async.readers.cells import digits, label
 
 UNKNOWN = "-"
 IN_FRENCH = {
@@ -23,10 +24,6 @@ IN_FRENCH = {
     "This KPI could not be computed.": "Cet indicateur n'a pas pu être calculé.",
     "Contents": "Sommaire",
     "made by MultiMarket": "établi par MultiMarket",
-}
-WEEKDAYS = {
-    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
 }
 
 
@@ -57,15 +54,16 @@ class Language:
         return self.say(column.title) + (f" ({self.say(column.unit)})" if column.unit else "")
 
     def shown(self, column: Column, row: Row) -> str:
-        """A cell for people; an amount from its exact minor units, if the row has them."""
+        """A cell for people."""
         value = row.get(column.name)
         if value is None:
             return UNKNOWN
-        if column.name == "weekday":
-            return WEEKDAYS[self.code][value - 1]
-        if column.type == "double":
-            return self.number(_exact(value, row.get(f"{column.name}_minor")))
-        return self.number(f"{value:,}") if column.type == "integer" else str(value)
+        if column.is_number:
+            return self.number(digits(column, value))
+        if isinstance(value, datetime):
+            return f"{value:{self.moments}}"
+        word = label(column, value)
+        return str(value) if word is None else self.say(word)
 
     def number(self, text: str) -> str:
         """A number as Python formats it with commas, with the separators of this language."""
@@ -74,13 +72,6 @@ class Language:
     def moment(self, at: datetime | None, zone: ZoneInfo) -> str:
         """A local time with the name of its zone."""
         return f"{at.astimezone(zone):{self.moments}} ({zone.key})" if at else UNKNOWN
-
-
-def _exact(value: float, minor: Any) -> str:
-    if minor is None:
-        return f"{value:,.2f}"
-    units, hundredths = divmod(abs(minor), 100)
-    return f"{'-' if minor < 0 else ''}{units:,}.{hundredths:02}"
 
 
 ENGLISH = Language("en", "en-US", ",", ".", "%Y-%m-%d %H:%M")

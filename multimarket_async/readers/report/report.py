@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from multimarket_async.domains import Column, Kpi, LoadedDomain, Row
 from multimarket_async.readers import generations
-from multimarket_async.readers.charts import MEASURES, Drawing, drawing, legible
+from multimarket_async.readers.charts import Drawing, drawing, legible
 from multimarket_async.readers.report.language import Language
 from multimarket_async.readers.report.plots import svg
 
@@ -84,11 +84,11 @@ def _section(kpi: Kpi, rows: Sequence[Row], count: int, language: Language) -> d
     plan = drawing(kpi)
     definition = language.words.get(kpi.name, kpi.definition)
     head = {"name": kpi.name, "title": language.say(kpi.title), "definition": definition}
-    if plan is None or not rows or (len(rows) < count and plan.kind != "bars"):
+    if plan is None or not rows or (len(rows) < count and (plan.kind != "bars" or plan.added_up)):
         return {**head, "chart": None, "table": _table(kpi, rows, count, language)}
-    drawn, shown = legible(plan, rows)
+    drawn, shown = legible(plan, kpi, rows)
     chart = Markup(svg(drawn, shown, language))  # noqa: S704 - text in it is escaped by its renderer, tests/readers/report
-    down = plan.series if plan.kind == "grid" else None
+    down = plan.series if drawn.kind == "grid" else None
     table = _crossed(down, plan, rows, language) if down else _table(kpi, rows, count, language)
     return {**head, "chart": chart, "caption": _caption(plan, drawn, rows, shown, language), "table": table}
 
@@ -96,19 +96,19 @@ def _section(kpi: Kpi, rows: Sequence[Row], count: int, language: Language) -> d
 def _caption(plan: Drawing, drawn: Drawing, rows: Sequence[Row], shown: Sequence[Row], language: Language) -> str:
     """The measure; the period or the number of bars, if the chart does not show all rows."""
     parts = [language.heading(drawn.y)]
-    if plan.kind != drawn.kind:
-        parts.append(str(shown[0][plan.x.name]))
-    if len(shown) < len(rows) and drawn.kind == "bars":
+    if plan.kind != drawn.kind and plan.x.name in shown[0]:
+        parts.append(language.shown(plan.x, shown[0]))
+    if len(shown) < len(rows) and drawn.kind == "bars" and not plan.added_up:
         parts.append(language.say("The first {}").format(len(shown)).lower())
     return ", ".join(parts)
 
 
 def _table(kpi: Kpi, rows: Sequence[Row], count: int, language: Language) -> Table:
-    """Columns for people: without minor units and the starts of periods, which other columns show."""
-    columns = [column for column in kpi.columns if column.type != "date" and not column.name.endswith("_minor")]
+    """Columns for people."""
+    columns = [column for column in kpi.columns if column.is_shown]
     return Table(
         [language.heading(column) for column in columns],
-        [column.type in MEASURES for column in columns],
+        [column.is_number for column in columns],
         [[language.shown(column, row) for column in columns] for row in rows],
         count,
     )

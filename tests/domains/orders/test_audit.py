@@ -70,13 +70,16 @@ def test_the_four_kpis_by_hand() -> None:
         "revenue_by_month_and_channel": [
             may
             | {"channel": "web", "orders": 2, "cancelled_orders": 1, "revenue": 20.14, "revenue_minor": 2014}
-            | {"gross_revenue": 25.14, "gross_revenue_minor": 2514},
+            | {"gross_revenue": 25.14, "gross_revenue_minor": 2514}
+            | {"kept_orders": 1, "average_order_value_minor": 2014, "cancellation_rate_pct": 50.0},
             june
             | {"channel": "boutique", "orders": 1, "cancelled_orders": 1, "revenue": 0.0, "revenue_minor": 0}
-            | {"gross_revenue": 100.0, "gross_revenue_minor": 10000},
+            | {"gross_revenue": 100.0, "gross_revenue_minor": 10000}
+            | {"kept_orders": 0, "average_order_value_minor": None, "cancellation_rate_pct": 100.0},
             june
             | {"channel": "web", "orders": 1, "cancelled_orders": 0, "revenue": 0.0, "revenue_minor": 0}
-            | {"gross_revenue": 0.0, "gross_revenue_minor": 0},
+            | {"gross_revenue": 0.0, "gross_revenue_minor": 0}
+            | {"kept_orders": 1, "average_order_value_minor": 0, "cancellation_rate_pct": 0.0},
         ],
         "top_products": [
             {"rank": 1, "product": "Vis", "quantity": 5, "gross_quantity": 5, "revenue": 0.13, "revenue_minor": 13},
@@ -89,9 +92,11 @@ def test_the_four_kpis_by_hand() -> None:
         ],
         "average_order_value_by_channel": [
             {"channel": "boutique", "orders": 0, "average_order_value": None}
-            | {"gross_orders": 1, "gross_average_order_value": 100.0},
+            | {"gross_orders": 1, "gross_average_order_value": 100.0}
+            | {"revenue_minor": 0, "gross_revenue_minor": 10000},
             {"channel": "web", "orders": 2, "average_order_value": 10.07}
-            | {"gross_orders": 3, "gross_average_order_value": 8.38},
+            | {"gross_orders": 3, "gross_average_order_value": 8.38}
+            | {"revenue_minor": 2014, "gross_revenue_minor": 2514},
         ],
     }
     assert expected == {name: rows[name] for name in expected}

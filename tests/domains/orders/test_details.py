@@ -49,11 +49,14 @@ async def test_days_are_cut_in_the_business_time_zone(computed: Measure) -> None
     start = {"period_start": datetime(2025, 5, 9, 22, tzinfo=UTC)}
     before = {"day": "2025-05-09", "period_start": datetime(2025, 5, 8, 22, tzinfo=UTC), "channel": "web"}
     assert (await computed(documents, timezone="Europe/Paris"))["orders_by_day_and_channel"] == [
-        {**before, "orders": 1, "cancelled_orders": 0, "revenue": 1.0, "revenue_minor": 100},
+        {**before, "orders": 1, "cancelled_orders": 0, "revenue": 1.0, "revenue_minor": 100}
+        | {"kept_orders": 1, "average_order_value_minor": 100, "cancellation_rate_pct": 0.0},
         {"day": "2025-05-10", **start, "channel": "boutique"}
-        | {"orders": 1, "cancelled_orders": 0, "revenue": 2.0, "revenue_minor": 200},
+        | {"orders": 1, "cancelled_orders": 0, "revenue": 2.0, "revenue_minor": 200}
+        | {"kept_orders": 1, "average_order_value_minor": 200, "cancellation_rate_pct": 0.0},
         {"day": "2025-05-10", **start, "channel": "web"}
-        | {"orders": 2, "cancelled_orders": 1, "revenue": 10.5, "revenue_minor": 1050},
+        | {"orders": 2, "cancelled_orders": 1, "revenue": 10.5, "revenue_minor": 1050}
+        | {"kept_orders": 1, "average_order_value_minor": 1050, "cancellation_rate_pct": 50.0},
     ]
 
 

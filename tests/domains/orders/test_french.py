@@ -13,7 +13,12 @@ def test_every_title_unit_and_definition_is_said_in_french() -> None:
     """And no word is left over from a KPI that is gone."""
     titles = {kpi.title for kpi in KPIS} | {column.title for kpi in KPIS for column in kpi.columns}
     units = {kpi.unit for kpi in KPIS} | {column.unit for kpi in KPIS for column in kpi.columns}
-    assert set(DOMAIN.french) == titles | (units - SAME_IN_BOTH) | {kpi.name for kpi in KPIS}
+    labels = {word for kpi in KPIS for column in kpi.columns for _, word in column.labels}
+    [dashboard] = DOMAIN.dashboards
+    parts = [dashboard, *dashboard.charts]
+    page = {part.title for part in parts} | {tile.note for tile in dashboard.tiles}
+    used = titles | labels | page | (units - SAME_IN_BOTH)
+    assert set(DOMAIN.french) == (used | {kpi.name for kpi in KPIS}) - {""}
 
 
 def test_a_french_definition_names_the_same_time_zone() -> None:

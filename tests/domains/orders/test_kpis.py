@@ -11,12 +11,12 @@ from bson import Int64
 from multimarket_async.domains import Row
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
+from multimarket_async.snapshots.schema import BSON_TYPES
 
 MAY = datetime(2025, 5, 10, 12, tzinfo=UTC)
 Measure = Callable[..., Awaitable[dict[str, list[Row]]]]
 NUMBERS = count(1)
 RATE = "cancellation_rate_by_channel"
-BSON_TYPES = {"string": "string", "integer": "long", "double": "double", "date": "date"}
 TYPES_OF_ROW = {
     "$replaceWith": {
         "$arrayToObject": {
@@ -61,13 +61,16 @@ async def test_revenue_leaves_cancelled_orders_out_and_gross_revenue_does_not(co
     expected = [
         may
         | {"channel": "boutique", "orders": 1, "cancelled_orders": 1, "revenue": 0.0, "revenue_minor": 0}
-        | {"gross_revenue": 3.33, "gross_revenue_minor": 333},
+        | {"gross_revenue": 3.33, "gross_revenue_minor": 333}
+        | {"kept_orders": 0, "average_order_value_minor": None, "cancellation_rate_pct": 100.0},
         may
         | {"channel": "web", "orders": 2, "cancelled_orders": 1, "revenue": 220.01, "revenue_minor": 22001}
-        | {"gross_revenue": 270.06, "gross_revenue_minor": 27006},
+        | {"gross_revenue": 270.06, "gross_revenue_minor": 27006}
+        | {"kept_orders": 1, "average_order_value_minor": 22001, "cancellation_rate_pct": 50.0},
         {"month": "2025-06", "period_start": june}
         | {"channel": "boutique", "orders": 1, "cancelled_orders": 0, "revenue": 10.0, "revenue_minor": 1000}
-        | {"gross_revenue": 10.0, "gross_revenue_minor": 1000},
+        | {"gross_revenue": 10.0, "gross_revenue_minor": 1000}
+        | {"kept_orders": 1, "average_order_value_minor": 1000, "cancellation_rate_pct": 0.0},
     ]
     assert expected == (await computed(documents))["revenue_by_month_and_channel"]
 
@@ -206,9 +209,11 @@ async def test_the_average_order_value_divides_what_was_kept_by_what_was_kept(co
     ]
     expected = [
         {"channel": "mobile", "orders": 0, "average_order_value": None}
-        | {"gross_orders": 1, "gross_average_order_value": 7.0},
+        | {"gross_orders": 1, "gross_average_order_value": 7.0}
+        | {"revenue_minor": 0, "gross_revenue_minor": 700},
         {"channel": "web", "orders": 2, "average_order_value": 7.51}
-        | {"gross_orders": 3, "gross_average_order_value": 35.0},
+        | {"gross_orders": 3, "gross_average_order_value": 35.0}
+        | {"revenue_minor": 1501, "gross_revenue_minor": 10501},
     ]
     assert expected == (await computed(documents))["average_order_value_by_channel"]
 
@@ -242,7 +247,8 @@ async def test_each_column_has_its_one_bson_type_and_its_place(
 
 
 def declared_unless_null(name: str, given: str) -> str:
-    return "double" if (name, given) == ("average_order_value", "null") else given
+    nullable = {"average_order_value": "double", "average_order_value_minor": "long"}
+    return nullable.get(name, given) if given == "null" else given
 
 
 def test_each_kpi_explains_itself() -> None:

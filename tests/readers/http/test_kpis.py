@@ -26,7 +26,8 @@ async def test_what_there_is_comes_from_the_declarations(client: httpx.AsyncClie
     assert [kpi["name"] for kpi in listed["kpis"]] == list(KPIS)
     first = listed["kpis"][0]
     assert (first["title"], first["unit"], first["headline"]) == ("Revenue by month and channel", "EUR", True)
-    assert first["columns"][0] == {"name": "month", "type": "string", "title": "Month", "unit": "", "nullable": False}
+    month = {"name": "month", "type": "string", "role": "time", "title": "Month", "unit": "", "nullable": False}
+    assert first["columns"][0] == month | {"of": None, "exact": "", "digits": 2, "hidden": False, "labels": []}
     assert first["links"] == {"json": f"{REVENUE}.json", "csv": f"{REVENUE}.csv", "parquet": f"{REVENUE}.parquet"}
 
 
@@ -50,7 +51,10 @@ async def test_json_and_csv_are_those_of_kpi_show(shop: Any, client: httpx.Async
     assert (await client.get(f"/api/kpis/{name}.csv")).text == tables.as_csv(KPIS[name], rows)
 
 
-SQL_TYPES = {"string": "VARCHAR", "integer": "BIGINT", "double": "DOUBLE", "date": "TIMESTAMP WITH TIME ZONE"}
+SQL_TYPES = {
+    "string": "VARCHAR", "integer": "BIGINT", "double": "DOUBLE", "date": "TIMESTAMP WITH TIME ZONE",
+    "money": "BIGINT", "percent": "DOUBLE",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", KPIS)

@@ -7,11 +7,11 @@ from multimarket_async.domains.orders.settings import OrderSettings
 CHECK = """
 SELECT channel, count(*) FILTER (NOT cancelled) AS orders,
   amount(half_up(sum(revenue_minor), orders)) AS average_order_value, count(*) AS gross_orders,
-  amount(half_up(sum(minor), gross_orders)) AS gross_average_order_value
+  amount(half_up(sum(minor), gross_orders)) AS gross_average_order_value,
+  sum(revenue_minor) AS revenue_minor, sum(minor) AS gross_revenue_minor
 FROM commandes GROUP BY channel ORDER BY channel
 """
 FRENCH = {
-    "Average order value": "Panier moyen",
     "Average order value by channel": "Panier moyen par canal",
     "Gross average order value": "Panier moyen brut",
     "average_order_value_by_channel": (
@@ -26,9 +26,16 @@ def kpi(settings: OrderSettings) -> Kpi:
     shown = (
         columns.CHANNEL,
         columns.ORDERS,
-        Column("average_order_value", "double", "Average order value", settings.currency, nullable=True),
+        _average("average_order_value", "Average order value", settings, of=("revenue_minor", "orders")),
         Column("gross_orders", "integer", columns.ALL_ORDERS.title),
-        Column("gross_average_order_value", "double", "Gross average order value", settings.currency, nullable=True),
+        _average(
+            "gross_average_order_value",
+            "Gross average order value",
+            settings,
+            of=("gross_revenue_minor", "gross_orders"),
+        ),
+        columns.amount("revenue_minor", "Revenue", settings.currency, hidden=True),
+        columns.amount("gross_revenue_minor", "Gross revenue", settings.currency, hidden=True),
     )
     return Kpi(
         name="average_order_value_by_channel",
@@ -55,3 +62,7 @@ def kpi(settings: OrderSettings) -> Kpi:
         headline=True,
         place=4,
     )
+
+
+def _average(name: str, title: str, settings: OrderSettings, of: tuple[str, str]) -> Column:
+    return Column(name, "double", title, settings.currency, nullable=True, of=of)

@@ -33,9 +33,9 @@ def kpi(settings: OrderSettings) -> Kpi:
     pieces_from = {"$max": {"$filter": {"input": FROM, "cond": {"$lte": ["$$this", "$pieces"]}}}}
     shown = (
         Column("basket", "string", "Pieces in the basket"),
-        Column("pieces_from", "integer", "Fewest pieces", "pieces"),
+        Column("pieces_from", "integer", "Fewest pieces", "pieces", role="other"),
         columns.ORDERS,
-        Column("orders_share_pct", "double", "Share of orders", "%"),
+        Column("orders_share_pct", "percent", "Share of orders", "%"),
         *columns.revenue(settings.currency),
     )
     return Kpi(

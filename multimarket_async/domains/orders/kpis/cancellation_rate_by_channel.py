@@ -13,7 +13,9 @@ FROM commandes GROUP BY channel ORDER BY channel
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a channel."""
-    shown = (*columns.BY_CHANNEL, Column("cancellation_rate_pct", "double", "Cancellation rate", "%", nullable=True))
+    of = ("cancelled_orders", "orders")
+    rate = Column("cancellation_rate_pct", "percent", "Cancellation rate", "%", nullable=True, of=of)
+    shown = (*columns.BY_CHANNEL, rate)
     return Kpi(
         name="cancellation_rate_by_channel",
         title="Cancellation rate by channel",

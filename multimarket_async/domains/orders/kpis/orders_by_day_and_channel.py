@@ -8,7 +8,7 @@ DAYS = 92
 CHECK = f"""
 SELECT day, start_of(day) AS period_start, channel, count(*) AS orders,
   count(*) FILTER (cancelled) AS cancelled_orders, amount(sum(revenue_minor)) AS revenue,
-  sum(revenue_minor) AS revenue_minor
+  sum(revenue_minor) AS revenue_minor, {columns.RATIOS_IN_SQL}
 FROM commandes WHERE day IN (SELECT DISTINCT day FROM commandes ORDER BY day DESC LIMIT {DAYS})
 GROUP BY day, channel ORDER BY day, channel
 """
@@ -16,7 +16,12 @@ GROUP BY day, channel ORDER BY day, channel
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a day and channel."""
-    shown = (*columns.period("day"), *columns.BY_CHANNEL, *columns.revenue(settings.currency))
+    shown = (
+        *columns.period("day"),
+        *columns.BY_CHANNEL,
+        *columns.revenue(settings.currency),
+        *columns.ratios(settings.currency),
+    )
     return Kpi(
         name="orders_by_day_and_channel",
         title="Orders by day and channel",
@@ -30,7 +35,7 @@ def kpi(settings: OrderSettings) -> Kpi:
         pipeline=[
             *mql.sums({"day": "$day", "channel": "$channel"}, "orders", "cancelled_orders", "revenue_minor"),
             *mql.latest("day", DAYS),
-            *mql.table(shown, "day", "channel", period_start=mql.start_of("day", settings.timezone)),
+            *mql.table(shown, "day", "channel", period_start=mql.start_of("day", settings.timezone), **mql.RATIOS),
         ],
         check=CHECK,
         french={

@@ -9,14 +9,18 @@ SELECT isodow(local) AS weekday, hour(local) AS hour, count(*) AS orders,
   amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
 FROM commandes WHERE NOT cancelled GROUP BY ALL ORDER BY weekday, hour
 """
+WEEKDAYS = {
+    "Monday": "lundi", "Tuesday": "mardi", "Wednesday": "mercredi", "Thursday": "jeudi", "Friday": "vendredi",
+    "Saturday": "samedi", "Sunday": "dimanche",
+}  # fmt: skip
 
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a weekday and hour."""
     keys = {"weekday": "$weekday", "hour": "$hour"}
     shown = (
-        Column("weekday", "integer", "Weekday, 1 is Monday"),
-        Column("hour", "integer", "Hour"),
+        Column("weekday", "integer", "Weekday", role="key", labels=tuple(enumerate(WEEKDAYS, start=1))),
+        Column("hour", "integer", "Hour", role="key"),
         columns.ORDERS,
         *columns.revenue(settings.currency),
     )
@@ -34,13 +38,13 @@ def kpi(settings: OrderSettings) -> Kpi:
         check=CHECK,
         french={
             "Orders by weekday and hour": "Commandes par jour de la semaine et par heure",
-            "Weekday, 1 is Monday": "Jour de la semaine (1 = lundi)",
+            "Weekday": "Jour de la semaine",
+            **WEEKDAYS,
             "Hour": "Heure",
             "orders_by_weekday_and_hour": (
                 f"Commandes et chiffre d'affaires par jour de la semaine (1 = lundi) et heure ({settings.timezone}), "
                 "hors commandes annulées, sur toute la période."
             ),
         },
-        key=("weekday", "hour"),
         place=9,
     )

@@ -18,9 +18,9 @@ def kpi(settings: OrderSettings) -> Kpi:
     """One row a month."""
     shown = (
         *columns.period("month"),
-        Column("customers", "integer", "Customers"),
-        Column("repeat_customers", "integer", "Repeat customers"),
-        Column("repeat_rate_pct", "double", "Repeat rate", "%"),
+        Column("customers", "integer", "Customers", role="other"),
+        Column("repeat_customers", "integer", "Repeat customers", role="other"),
+        Column("repeat_rate_pct", "percent", "Repeat rate", "%"),
     )
     return Kpi(
         name="repeat_customers_by_month",

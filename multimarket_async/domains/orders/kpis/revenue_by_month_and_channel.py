@@ -1,15 +1,15 @@
 """Revenue by month and channel."""
 
-from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains import Kpi
 from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 SUMS = ("orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor")
-CHECK = """
+CHECK = f"""
 SELECT month, start_of(month || '-01') AS period_start, channel, count(*) AS orders,
   count(*) FILTER (cancelled) AS cancelled_orders, amount(sum(revenue_minor)) AS revenue,
   sum(revenue_minor) AS revenue_minor, amount(sum(minor)) AS gross_revenue,
-  sum(minor) AS gross_revenue_minor
+  sum(minor) AS gross_revenue_minor, {columns.RATIOS_IN_SQL}
 FROM commandes GROUP BY month, channel ORDER BY month, channel
 """
 
@@ -20,8 +20,8 @@ def kpi(settings: OrderSettings) -> Kpi:
         *columns.period("month"),
         *columns.BY_CHANNEL,
         *columns.revenue(settings.currency),
-        Column("gross_revenue", "double", "Gross revenue", settings.currency),
-        Column("gross_revenue_minor", "integer", "Gross revenue in minor units", "minor units"),
+        *columns.revenue(settings.currency, "gross_revenue", "Gross revenue"),
+        *columns.ratios(settings.currency),
     )
     return Kpi(
         name="revenue_by_month_and_channel",
@@ -35,7 +35,7 @@ def kpi(settings: OrderSettings) -> Kpi:
         columns=shown,
         pipeline=[
             *mql.sums({"month": "$period", "channel": "$channel"}, *SUMS),
-            *mql.table(shown, "month", "channel", period_start=mql.start_of("month", settings.timezone)),
+            *mql.table(shown, "month", "channel", period_start=mql.start_of("month", settings.timezone), **mql.RATIOS),
         ],
         check=CHECK,
         french=_french(settings.timezone),
@@ -48,7 +48,6 @@ def _french(timezone: str) -> dict[str, str]:
     return {
         "Revenue by month and channel": "Chiffre d'affaires par mois et par canal",
         "Gross revenue": "Chiffre d'affaires brut",
-        "Gross revenue in minor units": "Chiffre d'affaires brut en centimes",
         "revenue_by_month_and_channel": (
             f"Somme des commandes de chaque canal et mois ({timezone}), hors commandes annulées. "
             "Les montants bruts comptent toutes les commandes."

@@ -26,9 +26,9 @@ def kpi(settings: OrderSettings) -> Kpi:
     shown = (
         columns.CHANNEL,
         columns.ORDERS,
-        Column("orders_share_pct", "double", "Share of orders", "%", nullable=True),
+        Column("orders_share_pct", "percent", "Share of orders", "%", nullable=True),
         *columns.revenue(settings.currency),
-        Column("revenue_share_pct", "double", "Share of revenue", "%", nullable=True),
+        Column("revenue_share_pct", "percent", "Share of revenue", "%", nullable=True),
     )
     return Kpi(
         name="share_by_channel",

@@ -1,0 +1,57 @@
+"""The part of a domain in the page, as data: filters, tiles and charts, in terms of KPIs and their columns."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One number of the chosen rows. column: a sum, or a ratio of sums.
+
+    note: a text below it, in which `{orders}` is the number of that column.
+    """
+
+    column: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A card: rows added up by `x`, and by `series` where it is given, as a chart and as a table.
+
+    columns: sums and ratios, the first of which is drawn: sums over time are stacked by series, ratios are lines, a
+        key gives bars, and two keys a heat map.
+    x: a time or a key. Where the time is that of the dashboard, short periods are drawn by the times of its `finer`.
+    kpi: another one than the dashboard's. Its rows are those chosen, as far as it has these filters.
+    by_period: a KPI with the same columns for each period of its time column: it is drawn where one of these is chosen.
+    drawn: False for a table alone.
+    """
+
+    columns: tuple[str, ...]
+    x: str
+    series: str = ""
+    title: str = ""
+    kpi: str = ""
+    by_period: str = ""
+    drawn: bool = True
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """A part of the page: the rows of `kpi` in the chosen period and with the chosen values, as tiles and charts.
+
+    time: the column by which periods are chosen. filters: keys of which values are chosen.
+    finer: a KPI with the same sums by shorter times, from which parts of a period are computed, as far as it has rows.
+    count: the sum that says how much was chosen, in the word for the domain's documents.
+    covers: KPIs that need no card of their own, as everything in them is shown here; those of `kpi` and of charts are.
+    """
+
+    kpi: str
+    title: str
+    time: str
+    filters: tuple[str, ...] = ()
+    tiles: tuple[Tile, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    finer: str = ""
+    count: str = ""
+    covers: tuple[str, ...] = ()

@@ -1,0 +1,33 @@
+"""The part of orders in the page."""
+
+from multimarket_async.domains import Chart, Dashboard, Tile
+
+SUMS = ("orders", "cancelled_orders", "revenue_minor")
+RATIOS = ("cancellation_rate_pct", "average_order_value_minor")
+DASHBOARD = Dashboard(
+    kpi="revenue_by_month_and_channel",
+    title="Orders",
+    time="month",
+    filters=("channel",),
+    tiles=(
+        Tile("revenue_minor", note="without cancelled orders"),
+        Tile("orders", note="{cancelled_orders} of them cancelled"),
+        Tile("average_order_value_minor", note="without cancelled orders"),
+        Tile("cancellation_rate_pct", note="{cancelled_orders} of {orders} orders"),
+    ),
+    charts=(
+        Chart(("revenue_minor", "orders", "cancelled_orders"), x="month", series="channel", wide=True),
+        Chart(("quantity", "revenue_minor"), x="product", kpi="top_products", by_period="products_by_month"),
+        Chart((*SUMS, *RATIOS), x="channel", title="Channels compared", drawn=False, wide=True),
+    ),
+    finer="orders_by_day_and_channel",
+    count="orders",
+    covers=("cancellation_rate_by_channel", "average_order_value_by_channel"),
+)
+FRENCH = {
+    "Orders": "Commandes",
+    "Channels compared": "Comparaison des canaux",
+    "without cancelled orders": "hors commandes annulées",
+    "{cancelled_orders} of them cancelled": "dont {cancelled_orders} annulées",
+    "{cancelled_orders} of {orders} orders": "{cancelled_orders} commandes sur {orders}",
+}

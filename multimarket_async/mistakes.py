@@ -1,0 +1,89 @@
+"""Mistakes in the columns and dashboards of a domain: refused at start, each in a sentence."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from multimarket_async.columns import CURRENCY, Column
+from multimarket_async.dashboards import Chart, Dashboard
+from multimarket_async.domains import Kpi, LoadedDomain
+
+PLACES = re.compile(r"\{(\w+)\}")
+
+
+def mistakes(domain: LoadedDomain) -> Iterator[str]:
+    """A sentence for each mistake."""
+    for kpi in domain.kpis:
+        for sentence in _columns(kpi):
+            yield f"The column {sentence} of the KPI {kpi.name} of {domain.name}."
+    kpis = {kpi.name: kpi for kpi in domain.kpis}
+    for dashboard in domain.dashboards:
+        for sentence in _dashboard(dashboard, kpis):
+            yield f"The dashboard {dashboard.title!r} of {domain.name} {sentence}."
+
+
+def _columns(kpi: Kpi) -> Iterator[str]:
+    columns = {column.name: column for column in kpi.columns}
+    for column in kpi.columns:
+        if column.type == "money" and not CURRENCY.fullmatch(column.unit):
+            yield f"{column.name} is money in {column.unit!r}, which is no currency such as EUR: correct that"
+        if column.role == "ratio" and column.of is None:
+            yield f"{column.name} is a ratio of nothing: say of which sums"
+        for name in column.of or ():
+            if name not in columns or columns[name].role != "sum":
+                yield f"{column.name} is a ratio of {name}, which is no sum"
+        if column.exact and (column.exact not in columns or columns[column.exact].type != "money"):
+            yield f"{column.name} is exact in {column.exact}, which is no money"
+
+
+def _dashboard(dashboard: Dashboard, kpis: dict[str, Kpi]) -> Iterator[str]:
+    named = [dashboard.kpi, dashboard.finer, *dashboard.covers]
+    named += [name for chart in dashboard.charts for name in (chart.kpi, chart.by_period)]
+    unknown = [name for name in dict.fromkeys(named) if name and name not in kpis]
+    for name in unknown:
+        yield f"names the KPI {name}, which is none of its domain: there are {', '.join(kpis)}"
+    if unknown:
+        return
+    columns = _by_name(kpis[dashboard.kpi])
+    yield from _of_role(columns, [dashboard.time], ("time",), dashboard.kpi)
+    yield from _of_role(columns, dashboard.filters, ("key",), dashboard.kpi)
+    yield from _of_role(columns, filter(None, [dashboard.count]), ("sum",), dashboard.kpi)
+    for tile in dashboard.tiles:
+        yield from _of_role(columns, [tile.column, *PLACES.findall(tile.note)], ("sum", "ratio"), dashboard.kpi)
+    yield from _finer(dashboard, kpis)
+    for chart in dashboard.charts:
+        for name in filter(None, [chart.kpi or dashboard.kpi, chart.by_period]):
+            yield from _chart(chart, kpis[name])
+
+
+def _finer(dashboard: Dashboard, kpis: dict[str, Kpi]) -> Iterator[str]:
+    """Its sums and filters, by a time of its own."""
+    if not dashboard.finer:
+        return
+    finer, own = _by_name(kpis[dashboard.finer]), _by_name(kpis[dashboard.kpi])
+    measured = [tile.column for tile in dashboard.tiles]
+    measured += [name for chart in dashboard.charts if not chart.kpi for name in chart.columns]
+    sums = [part for name in measured if name in own for part in own[name].of or (name,)]
+    yield from _of_role(finer, dict.fromkeys(sums), ("sum",), dashboard.finer)
+    yield from _of_role(finer, dashboard.filters, ("key",), dashboard.finer)
+    if not any(column.role == "time" for column in finer.values()):
+        yield f"has in {dashboard.finer} no column that is a time"
+
+
+def _chart(chart: Chart, kpi: Kpi) -> Iterator[str]:
+    columns = _by_name(kpi)
+    yield from _of_role(columns, chart.columns, ("sum", "ratio"), kpi.name)
+    yield from _of_role(columns, filter(None, [chart.x, chart.series]), ("key", "time"), kpi.name)
+    if not chart.columns:
+        yield f"has a chart of {kpi.name} without a column"
+
+
+def _of_role(columns: dict[str, Column], names: Iterable[str], roles: Sequence[str], kpi: str) -> Iterator[str]:
+    for name in names:
+        if name not in columns:
+            yield f"names the column {name}, which {kpi} does not have: it has {', '.join(columns)}"
+        elif columns[name].role not in roles:
+            yield f"names {name} of {kpi} as a {' or '.join(roles)}, but its role is {columns[name].role}"
+
+
+def _by_name(kpi: Kpi) -> dict[str, Column]:
+    return {column.name: column for column in kpi.columns}
