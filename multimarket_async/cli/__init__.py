@@ -11,7 +11,7 @@ import typer
 from multimarket_async.cli import flow, health, kpi, poll, produce, quarantine, top, torture
 from multimarket_async.cli.options import FAULTS, FOLLOW_UPS, PACE, SEED, TIME_SCALE, command
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.memory import collect_cycles_less_often, keep_one_small_heap
+from multimarket_async.memory import collect_cycles_less_often, keep_one_small_heap, switch_threads_sooner
 
 app = typer.Typer(
     name="multimarket-async",
@@ -48,6 +48,7 @@ def main() -> None:
     """Run the command line; an error that a user can correct is a sentence, without a traceback."""
     keep_one_small_heap()
     collect_cycles_less_often()
+    switch_threads_sooner()
     try:
         app()
     except KeyboardInterrupt:

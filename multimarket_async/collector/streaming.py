@@ -199,7 +199,7 @@ class Streaming:
         outcomes, bad = Counter[str](), list(chunk.rejected)
         found = await self._writer.write(feed, chunk.documents)
         self._outage.end()
-        if found.count(Inserted()) == len(found):
+        if {*map(type, found)} <= {Inserted}:
             return Stored(Counter({STORED: len(found)}), bad)
         for document, place, outcome in zip(chunk.documents, chunk.places, found, strict=True):
             disposed = record_disposition(feed.table, document, outcome)

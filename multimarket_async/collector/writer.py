@@ -127,7 +127,7 @@ class Writer:
             absent = [document for document in documents if document.key not in stored]
             inserted = iter(await self._store.insert(collection, absent))
             outcomes = [stored.get(document.key) or next(inserted) for document in documents]
-        if 2 * outcomes.count(Inserted()) < len(outcomes):
+        if 2 * [*map(type, outcomes)].count(Inserted) < len(outcomes):
             self._mostly_stored.add(collection)
         else:
             self._mostly_stored.discard(collection)

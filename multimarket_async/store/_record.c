@@ -20,7 +20,7 @@ typedef struct {
     bool ok;
 } Out;
 
-static PyObject *sha256, *datetime_type, *utc;
+static PyObject *sha256, *hexdigest, *datetime_type, *utc;
 
 /* --- Writing; nothing is written beyond the end ------------------------------------------------------------------ */
 
@@ -195,9 +195,11 @@ static bool put_document(Out *out, PyObject *document)
 /* SHA-256 of what was written so far, in hexadecimal, cut. */
 static PyObject *digest_of(Out *out)
 {
-    PyObject *hash = PyObject_CallFunction(sha256, "y#", out->bytes, out->size);
-    PyObject *digest = hash ? PyObject_CallMethod(hash, "hexdigest", NULL) : NULL;
+    PyObject *content = PyBytes_FromStringAndSize(out->bytes, out->size);
+    PyObject *hash = content ? PyObject_CallFunctionObjArgs(sha256, content, NULL) : NULL;
+    PyObject *digest = hash ? PyObject_CallMethodObjArgs(hash, hexdigest, NULL) : NULL;
     PyObject *cut = digest ? PyUnicode_Substring(digest, 0, DIGEST_CHARS) : NULL;
+    Py_XDECREF(content);
     Py_XDECREF(hash);
     Py_XDECREF(digest);
     return cut;
@@ -270,5 +272,6 @@ PyMODINIT_FUNC PyInit__record(void)
     sha256 = imported("hashlib", "sha256");
     datetime_type = sha256 ? imported("datetime", "datetime") : NULL;
     utc = datetime_type ? imported("datetime", "UTC") : NULL;
-    return utc ? PyModule_Create(&definition) : NULL;
+    hexdigest = utc ? PyUnicode_InternFromString("hexdigest") : NULL;
+    return hexdigest ? PyModule_Create(&definition) : NULL;
 }

@@ -10,7 +10,7 @@ import time
 from multimarket_async import logs
 from multimarket_async.app import opened, workspace
 from multimarket_async.cli.options import finish, load_settings
-from multimarket_async.memory import collect_cycles_less_often, keep_one_small_heap
+from multimarket_async.memory import collect_cycles_less_often, keep_one_small_heap, switch_threads_sooner
 
 
 async def main(data_dir: str, uri: str, database: str, files: int) -> None:
@@ -30,4 +30,5 @@ async def main(data_dir: str, uri: str, database: str, files: int) -> None:
 if __name__ == "__main__":
     keep_one_small_heap()  # as every command does
     collect_cycles_less_often()
+    switch_threads_sooner()
     finish(main(*sys.argv[1:4], int(sys.argv[4])))

@@ -16,7 +16,7 @@ from multimarket_async.cli.options import finish, load_settings
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
 from multimarket_async.landing import Landing
-from multimarket_async.memory import collect_cycles_less_often, keep_one_small_heap
+from multimarket_async.memory import collect_cycles_less_often, keep_one_small_heap, switch_threads_sooner
 from multimarket_async.settings import Settings
 from multimarket_async.store import Store
 
@@ -41,4 +41,5 @@ async def main(data_dir: str, uri: str, database: str) -> None:
 if __name__ == "__main__":
     keep_one_small_heap()  # as every command does
     collect_cycles_less_often()
+    switch_threads_sooner()
     finish(main(*sys.argv[1:4]))
