@@ -18,7 +18,9 @@ from multimarket_async.readers.accounting import FeedFiles
 from multimarket_async.readers.verify import verify
 
 MOST_LINES = 60
-ONE_PER_OUTCOME = frozenset({"file.quarantined", "file.collected", "batch.collected", "generation.published"})
+ONE_PER_OUTCOME = frozenset({
+    "file.quarantined", "file.collected", "batch.collected", "latency.breached", "generation.published"
+})  # fmt: skip
 
 
 async def violations(
