@@ -1,4 +1,4 @@
-"""A KPI that fails, and rollups that fail: named with the reason, without rows, and nothing else is affected."""
+"""A KPI that fails, and rollups that fail: named with the reason, its last rows stale, and nothing else is affected."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -221,13 +221,18 @@ async def test_a_listing_that_cannot_be_indexed_stops_no_measuring(store: Store,
 
 
 async def test_history_and_diff_pass_over_a_kpi_that_failed(store: Store, database: "Database[Any]") -> None:
-    """Rows that are missing because it failed have not gone."""
+    """Its rows stay those of the first, and are marked; they are no step, and no row of the history view."""
     snapshotter = Snapshotter([domain(TOTAL, SHARE)], store, Clock())
     for _ in range(3):
         sell(database, "Rabat")
         await snapshotter.refresh()
     assert [(step.generation, step.value) async for step in history(store, SHARE, "pieces")] == [(1, -6), (3, 6)]
     first, second, third = ledger(database)
+    assert (second["kpis"]["share"]["rows"], second["kpis"]["share"]["stale_since"]) == (
+        [{"pieces": -6}],
+        first["as_of"],
+    )
+    assert "stale_since" not in third["kpis"]["share"]
     for before, after in ((first, second), (second, third)):
         assert [change async for change in changes(store, SHARE, before, after)] == []
     assert [row["generation"] for row in database["kpi_share_history"].find()] == [1, 3]

@@ -25,7 +25,7 @@ from multimarket_async.readers.terminal import progress
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.snapshots import Generation
 
-MOST_SHOWN = 5_000  # rows of a table on a terminal; more are for other programs
+MOST_SHOWN = 2_500  # rows of a table on a terminal; more are for other programs
 OWN_MONGODB = "mongo_uri is set: create a user with the role read for BI tools in your MongoDB."
 
 

@@ -1,5 +1,6 @@
 """/api/kpis: the list of KPIs, and each KPI as JSON, CSV and Parquet, from the declarations of the domains."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -226,6 +227,10 @@ async def _begun(chunks: AsyncIterator[list[Row]]) -> AsyncIterator[list[Row]]:
 
 async def _selected(kpi: Kpi, query: Any, chunks: AsyncIterator[list[Row]]) -> AsyncIterator[list[Row]]:
     """The rows asked for, with every declared column, also those declared after the generation was measured."""
-    async for chunk in chunks:
+
+    def whole(chunk: list[Row]) -> list[Row]:
         rows = filters.selected(query, kpi.columns, chunk)
-        yield [{column.name: row.get(column.name) for column in kpi.columns} for row in rows]
+        return [{column.name: row.get(column.name) for column in kpi.columns} for row in rows]
+
+    async for chunk in chunks:
+        yield await asyncio.to_thread(whole, chunk)
