@@ -208,7 +208,7 @@ class Store:
     async def update(
         self,
         collection: str,
-        updates: Sequence[tuple[Document, Document]],
+        updates: Sequence[tuple[Document, Document | list[Stage]]],
         *,
         insert: bool = True,
         durable: bool = True,

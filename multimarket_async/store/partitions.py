@@ -34,12 +34,16 @@ ENDED: Document = {"$unset": {"ending": ""}}
 
 
 class Changed(NamedTuple):
-    """A partition that was or is being written to. since: the first time after it was measured."""
+    """A partition that was or is being written to. since: the first time after it was measured.
+
+    read_at: when the version was read.
+    """
 
     collection: str
     partition: Partition
     version: int
     since: datetime
+    read_at: datetime
 
 
 class Partitions:
@@ -84,7 +88,8 @@ class Partitions:
     async def pending(self, besides: Collection[str] = ()) -> list[Changed]:
         """The partitions that are not measured, of other collections than these, oldest first."""
         stages: list[Stage] = [_unmeasured(besides), {"$sort": {"since": 1}}, {"$project": {"_id": 0, "ending": 0}}]
-        return [Changed(**found) async for found in self._store.aggregate(VERSIONS, stages)]
+        read_at = self._clock.now()
+        return [Changed(**found, read_at=read_at) async for found in self._store.aggregate(VERSIONS, stages)]
 
     async def versions(self, collection: str) -> dict[Partition, int]:
         """The versions of all partitions of a collection that have one."""
@@ -95,12 +100,14 @@ class Partitions:
         return groups[0] if groups else {}
 
     async def clear(self, measured: Iterable[Changed]) -> None:
-        """Note as measured those that still have the version that was measured."""
-        unchanged = [
-            ({"_id": _id(changed.collection, changed.partition), "version": changed.version}, {"$unset": {"since": ""}})
-            for changed in measured
-        ]
-        await self._store.update(VERSIONS, unchanged, insert=False)
+        """Note as measured those that still have the version that was measured; the others have changed since then."""
+        cleared: list[tuple[Document, list[Stage]]] = []
+        for changed in measured:
+            found = {"_id": _id(changed.collection, changed.partition), "since": {"$exists": True}}
+            unchanged = {"$eq": ["$version", changed.version]}
+            since = {"$cond": [unchanged, "$$REMOVE", {"$max": ["$since", changed.read_at]}]}
+            cleared.append((found, [{"$set": {"since": since}}]))
+        await self._store.update(VERSIONS, cleared, insert=False)
 
     async def _raise(
         self, collection: str, partitions: Iterable[Partition], more: Document, *, durable: bool = True

@@ -102,6 +102,21 @@ async def test_a_partition_is_measured_if_its_version_still_is_the_one_that_was(
     await partitions.clear([])
 
 
+async def test_a_partition_that_changes_all_the_time_waits_since_it_was_measured(
+    partitions: Partitions, time: Time
+) -> None:
+    """Or numbers would be called stale while the collector is busy, however often they are measured."""
+    for minute in range(3):
+        time.now = NOW + timedelta(minutes=minute)
+        async with partitions.around("sales", ["a"]):
+            measured = await partitions.pending()
+        await partitions.clear(measured)
+        assert [item.since for item in await partitions.pending()] == [time.now]
+    await partitions.clear(await partitions.pending())
+    await partitions.clear(measured)
+    assert not await partitions.any()
+
+
 async def test_partitions_whose_documents_end_are_known_until_they_have_ended(partitions: Partitions) -> None:
     """Nothing else names them afterwards, also where they were measured meanwhile."""
     with pytest.raises(Unavailable):
