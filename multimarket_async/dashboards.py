@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One number of the chosen rows. column: a sum, or a ratio of sums.
+    """One number of the chosen rows. column: a sum, or a ratio of sums. title: where it is not that of the column.
 
     note: a text below it, in which `{orders}` is the number of that column.
     """
 
     column: str
+    title: str = ""
     note: str = ""
 
 

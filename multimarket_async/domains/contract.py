@@ -30,6 +30,7 @@ from multimarket_async.clashes import clashes
 from multimarket_async.discovery import Found, compared, found
 from multimarket_async.domains import Column, Domain, Feed, IncomingFile, Kpi, LoadedDomain, Record
 from multimarket_async.errors import Rejected
+from multimarket_async.mistakes import mistakes
 from multimarket_async.proving.odd_bytes import ODD, changed
 from multimarket_async.proving.storable import unstorable
 from multimarket_async.proving.trial import (
@@ -226,12 +227,24 @@ class DomainContract:
         html = report([loaded], outcome.generation, outcome.rows, language, ZoneInfo("UTC"))
         titles = [language.extended(loaded.french).say(kpi.title) for kpi in loaded.kpis]
         _none(f"{title} is not in the report" for title in titles if str(escape(title)) not in html)
-        json.dumps(about([loaded], Settings.model_validate({})))
+        page = about([loaded], Settings.model_validate({}))
+        json.dumps(page)
+        assert [part["kpi"] for part in page["dashboards"]] == [dashboard.kpi for dashboard in loaded.dashboards]
+
+    def test_dashboards_name_what_there_is(self, loaded: LoadedDomain, outcome: Outcome) -> None:
+        """KPIs, columns of a role that fits, and rows to show."""
+        _none(mistakes(loaded))
+        shown = [dashboard.kpi for dashboard in loaded.dashboards]
+        _none(f"{kpi}, which a dashboard shows, has no rows" for kpi in shown if not outcome.rows[kpi])
 
     def test_french_says_everything_or_nothing(self, loaded: LoadedDomain) -> None:
         """Titles, units and definitions of all KPIs, if it has French words."""
         shown: list[Kpi | Column] = [*loaded.kpis, *(column for kpi in loaded.kpis for column in kpi.columns)]
         texts = {text for part in shown for text in (part.title, part.unit)}
+        for board in loaded.dashboards:
+            texts |= {board.title, *(chart.title for chart in board.charts)}
+            texts |= {text for tile in board.tiles for text in (tile.title, tile.note)}
+        texts |= {word for kpi in loaded.kpis for column in kpi.columns for _, word in column.labels}
         words = {text for text in texts if any(char.islower() for char in text)} | {kpi.name for kpi in loaded.kpis}
         _none(f"{word} has no French word" for word in words - loaded.french.keys() if loaded.french)
 

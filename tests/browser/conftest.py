@@ -83,5 +83,5 @@ async def window(browser: Browser) -> AsyncIterator[Open]:
 async def page(window: Open, shop: Shop) -> Page:
     """The shop's page, in English, with its figures and charts."""
     page = await window(shop.url)
-    await page.wait_for_selector("#revenue svg")
+    await page.wait_for_selector("#part-orders-revenue_minor-by-month svg")
     return page

@@ -77,7 +77,7 @@ async def loaded(browser: Browser, url: str, **traits: Any) -> Page:
 
 async def drawn(page: Page) -> None:
     """Charts are drawn when they come into view."""
-    await page.wait_for_selector("#compared tbody tr")
+    await page.wait_for_selector("#part-orders-orders-by-channel tbody tr")
     for plot in await page.locator(".plot:visible").all():
         await plot.scroll_into_view_if_needed()
         await plot.locator("svg").wait_for()

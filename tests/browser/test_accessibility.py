@@ -20,7 +20,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 async def all_drawn(page: Page) -> None:
     """Charts are drawn when they come into view."""
-    await page.wait_for_selector("#compared tbody tr")
+    await page.wait_for_selector("#part-orders-orders-by-channel tbody tr")
     for plot in await page.locator(".plot:visible").all():
         await plot.scroll_into_view_if_needed()
         await plot.locator("svg").wait_for()
@@ -43,16 +43,16 @@ async def test_the_keyboard_reaches_every_control_and_shows_where_it_is(page: Pa
     await page.keyboard.press("Enter")
     await expect(page.locator("#figures")).to_be_focused()
     await page.keyboard.press("Tab")
-    await expect(page.locator("#period")).to_be_focused()
+    await expect(page.locator("#part-orders-period")).to_be_focused()
     assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     await page.keyboard.press("ArrowDown")
-    await expect(page.locator("#which")).to_be_visible()
+    await expect(page.locator("#part-orders-which")).to_be_visible()
 
 
 async def test_what_changes_by_itself_is_not_read_aloud_over_and_over(page: Page) -> None:
     """Only notices and the scope of the filters are live, and a text that stays is not written again."""
     live = await page.evaluate("[...document.querySelectorAll('[role=status], [aria-live]')].map((one) => one.id)")
-    assert live == ["notices", "scope"]
+    assert live == ["notices", "part-orders-scope"]
     await page.evaluate("""() => {
       window.changes = 0;
       const seen = new MutationObserver((all) => { window.changes += all.length; });

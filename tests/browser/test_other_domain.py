@@ -29,7 +29,7 @@ async def test_the_page_of_another_domain(
         shown = await page.locator("#more article").evaluate_all("cards => cards.map(({ id }) => id)")
         assert shown == ["kpi-visitors_by_month", "kpi-visitors_by_day"]
         await expect(page.locator("#more")).to_contain_text("Visitors by day of the week")
-        await expect(page.locator("#revenue")).to_be_hidden()
+        await expect(page.locator("#part-orders-revenue_minor-by-month")).to_be_hidden()
         await expect(page.locator("[data-fact=newest]")).to_contain_text("newest of visits: ")
         await page.click("#language")
         await expect(page.locator("#more")).to_contain_text("Visitors by month")

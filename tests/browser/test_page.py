@@ -46,7 +46,7 @@ async def unfold(page: Page, host: str) -> None:
 
 
 async def tile(page: Page, name: str) -> str:
-    return await page.locator(f"#tile-{name} .big").inner_text()
+    return await page.locator(f"#part-orders-tile-{name} .big").inner_text()
 
 
 def by_channel(rows: list[dict[str, Any]]) -> list[list[str]]:
@@ -68,20 +68,22 @@ async def test_the_headline_numbers_are_those_of_kpi_show(page: Page, shop: Shop
     months = shop.kpi("revenue_by_month_and_channel")
     rates = {row["channel"]: row for row in shop.kpi("cancellation_rate_by_channel")}
     averages = {row["channel"]: row for row in shop.kpi("average_order_value_by_channel")}
-    compared = await cells(page, "#compared")
+    compared = await cells(page, "#part-orders-orders-by-channel")
     assert compared == by_channel(months)
     for channel, orders, _, _, rate, average in compared:
         assert orders == f"{rates[channel]['orders']:,}"
         assert rate == f"{rates[channel]['cancellation_rate_pct']:.2f}%"
         assert average == f"€{averages[channel]['average_order_value']:,.2f}"
-    assert await tile(page, "revenue") == money(sum(row["revenue_minor"] for row in months))
+    assert await tile(page, "revenue_minor") == money(sum(row["revenue_minor"] for row in months))
     assert await tile(page, "orders") == "602"
-    revenue = [row[3:] for row in await cells(page, "#revenue")]
-    assert revenue == [[f"{row['cancelled_orders']:,}", money(row["revenue_minor"])] for row in months]
+    revenue = [row[2:] for row in await cells(page, "#part-orders-revenue_minor-by-month")]
+    assert revenue == [
+        [money(row["revenue_minor"]), f"{row['orders']:,}", f"{row['cancelled_orders']:,}"] for row in months
+    ]
     products = [
         [row["product"], f"{row['quantity']:,}", money(row["revenue_minor"])] for row in shop.kpi("top_products")
     ]
-    assert await cells(page, "#products") == products
+    assert await cells(page, "#part-orders-quantity-by-product") == products
 
 
 async def test_every_other_kpi_has_a_card_with_all_its_rows_and_a_chart(page: Page, shop: Shop) -> None:
@@ -113,42 +115,55 @@ async def test_a_period_and_channels_filter_all_figures(page: Page, shop: Shop) 
         ("quarter", f"{year}-Q{quarter}", [row for row in months if row["month"] in in_quarter]),
         ("month", newest, [row for row in months if row["month"] == newest]),
     ):
-        await page.select_option("#period", kind)
-        await page.select_option("#which", which)
-        assert await cells(page, "#compared") == by_channel(kept)
+        await page.select_option("#part-orders-period", kind)
+        await page.select_option("#part-orders-which", which)
+        assert await cells(page, "#part-orders-orders-by-channel") == by_channel(kept)
     await page.get_by_label("mobile").uncheck()
     await page.get_by_label("boutique").uncheck()
-    assert await cells(page, "#compared") == by_channel([row for row in kept if row["channel"] == "web"])
-    await page.click("#filters [type=reset]")
-    await expect(page.locator("#compared tbody tr")).to_have_count(3)
+    assert await cells(page, "#part-orders-orders-by-channel") == by_channel(
+        [row for row in kept if row["channel"] == "web"]
+    )
+    await page.click("#part-orders-filters [type=reset]")
+    await expect(page.locator("#part-orders-orders-by-channel tbody tr")).to_have_count(3)
 
 
 async def test_a_day_and_a_range_are_counted_by_day(page: Page, shop: Shop) -> None:
     days = shop.kpi("orders_by_day_and_channel")
     last = max(row["day"] for row in days)
-    await page.select_option("#period", "day")
-    await page.fill("#from", last)
-    assert await cells(page, "#compared") == by_channel([row for row in days if row["day"] == last])
+    await page.select_option("#part-orders-period", "day")
+    await page.fill("#part-orders-from", last)
+    assert await cells(page, "#part-orders-orders-by-channel") == by_channel(
+        [row for row in days if row["day"] == last]
+    )
     first, *_, until, _ = sorted({row["day"] for row in days})[-5:]
-    await page.select_option("#period", "range")
-    await page.fill("#from", first)
-    await page.fill("#to", until)
-    assert await cells(page, "#compared") == by_channel([row for row in days if first <= row["day"] <= until])
+    await page.select_option("#part-orders-period", "range")
+    await page.fill("#part-orders-from", first)
+    await page.fill("#part-orders-to", until)
+    assert await cells(page, "#part-orders-orders-by-channel") == by_channel(
+        [row for row in days if first <= row["day"] <= until]
+    )
 
 
 async def test_days_that_are_no_longer_kept_are_widened_to_months_and_the_page_says_so(page: Page, shop: Shop) -> None:
     months = shop.kpi("revenue_by_month_and_channel")
     oldest = min(row["month"] for row in months)
-    await page.select_option("#period", "range")
-    await page.fill("#from", f"{oldest}-28")
-    await page.fill("#to", f"{oldest}-28")
-    assert await cells(page, "#compared") == by_channel([row for row in months if row["month"] == oldest])
-    await expect(page.locator("#scope")).to_contain_text("widened to whole months")
+    await page.select_option("#part-orders-period", "range")
+    await page.fill("#part-orders-from", f"{oldest}-28")
+    await page.fill("#part-orders-to", f"{oldest}-28")
+    assert await cells(page, "#part-orders-orders-by-channel") == by_channel(
+        [row for row in months if row["month"] == oldest]
+    )
+    await expect(page.locator("#part-orders-scope")).to_contain_text("widened to whole ones")
 
 
 async def test_what_is_shown_can_be_downloaded(page: Page, shop: Shop, tmp_path: Path) -> None:
     await page.get_by_label("mobile").uncheck()
-    for card in ("#compared", "#products", "#revenue", "#kpi-revenue_by_city"):
+    for card in (
+        "#part-orders-orders-by-channel",
+        "#part-orders-quantity-by-product",
+        "#part-orders-revenue_minor-by-month",
+        "#kpi-revenue_by_city",
+    ):
         async with page.expect_download() as coming:
             await page.click(f"{card} .save")
         download = await coming.value
@@ -158,34 +173,36 @@ async def test_what_is_shown_can_be_downloaded(page: Page, shop: Shop, tmp_path:
         shown = await cells(page, card)
         assert len(lines) == 1 + len(shown)
         for line, row in zip(lines[1:], shown, strict=True):
-            assert line[0] in {row[0], "'" + FORMULA} or card == "#revenue"
+            assert line[0] in {row[0], "'" + FORMULA} or card == "#part-orders-revenue_minor-by-month"
             if "revenue_minor" in lines[0]:
                 assert money(int(line[lines[0].index("revenue_minor")])) in row
 
 
 async def test_a_formula_is_text_in_the_csv(page: Page, tmp_path: Path) -> None:
     async with page.expect_download() as coming:
-        await page.click("#products .save")
+        await page.click("#part-orders-quantity-by-product .save")
     await (await coming.value).save_as(tmp_path / "products.csv")
     assert f"'{FORMULA},998,848300000\r\n" in (tmp_path / "products.csv").read_bytes().decode()
 
 
 async def test_text_from_orders_stays_text(page: Page) -> None:
-    assert (await cells(page, "#products"))[0][0] == EVIL
+    assert (await cells(page, "#part-orders-quantity-by-product"))[0][0] == EVIL
     [bad] = await cells(page, "#files")
     assert EVIL in bad[3]
     assert await page.locator("img").count() == 1  # the mark in the heading
-    await page.locator("#products .plot path[aria-label], #products .mark-rect path").first.hover()
+    await page.locator(
+        "#part-orders-quantity-by-product .plot path[aria-label], #part-orders-quantity-by-product .mark-rect path"
+    ).first.hover()
     await expect(page.locator("#tip")).to_contain_text(EVIL)
 
 
 async def test_french_and_english(window: Open, shop: Shop) -> None:
     page = await window(shop.url, locale="fr-FR")
-    await page.wait_for_selector("#revenue svg")
+    await page.wait_for_selector("#part-orders-revenue_minor-by-month svg")
     assert await page.evaluate("document.documentElement.lang") == "fr"
     minor = sum(row["revenue_minor"] for row in shop.kpi("revenue_by_month_and_channel"))
     french = f"{minor // 100:,}".replace(",", NARROW) + f",{minor % 100:02}\u00a0€"
-    assert await page.locator("#tile-revenue .big").text_content() == french
+    assert await page.locator("#part-orders-tile-revenue_minor .big").text_content() == french
     assert await page.locator("#kpi-products_by_month h3").inner_text() == "Produits par mois"
     left = await page.evaluate(
         "[...document.querySelectorAll('main h2, main h3, main th, main dt, button')].map((one) => one.textContent)"
@@ -194,7 +211,7 @@ async def test_french_and_english(window: Open, shop: Shop) -> None:
     await page.click("#language")
     await expect(page.locator("#flow-title")).to_have_text("The flow")
     await page.reload()
-    await page.wait_for_selector("#revenue svg")
+    await page.wait_for_selector("#part-orders-revenue_minor-by-month svg")
     assert await page.evaluate("document.documentElement.lang") == "en"
 
 
@@ -202,5 +219,5 @@ async def test_numbers_move_when_files_are_dropped(page: Page, shop: Shop) -> No
     """Last: the shop has one order more from here on."""
     before = int((await tile(page, "orders")).replace(",", ""))
     shop.deliver("moves", json.dumps(order(100, datetime.now(UTC))))
-    await expect(page.locator("#tile-orders .big")).to_have_text(str(before + 1))
+    await expect(page.locator("#part-orders-tile-orders .big")).to_have_text(str(before + 1))
     await expect(page.locator("[data-number=stored]")).to_have_text(str(before + 1))

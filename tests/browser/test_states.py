@@ -21,7 +21,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
 LOOK = "document.dispatchEvent(new Event('visibilitychange'))"
 SAID = {
     "MongoDB is away": "MongoDB does not answer (No answer within 2 s). Files wait",
-    "Stale": "These numbers lack orders",
+    "Stale": "These numbers lack what was stored",
     "Overloaded": "a file waits longer than the budget of 10s",
 }
 
@@ -102,12 +102,12 @@ async def test_a_lost_connection_is_told_and_mends_itself(browser: Any, shop: Sh
     context = await browser.new_context(locale="en-GB")
     page = await context.new_page()
     await page.goto(shop.url)
-    await expect(page.locator("#tile-orders .big")).not_to_be_empty()
+    await expect(page.locator("#part-orders-tile-orders .big")).not_to_be_empty()
     await context.set_offline(True)
     await page.evaluate(LOOK)
     await expect(page.locator("#pulse")).to_have_text("Connection lost", timeout=15_000)
     await expect(page.locator("#notices")).to_contain_text("does not answer")
-    await expect(page.locator("#tile-orders .big")).not_to_be_empty()
+    await expect(page.locator("#part-orders-tile-orders .big")).not_to_be_empty()
     await context.set_offline(False)
     await page.evaluate(LOOK)
     await expect(page.locator("#pulse")).to_have_text("Live", timeout=15_000)
@@ -118,12 +118,12 @@ async def test_no_file_yet(window: Open, tmp_path: Path, chromium: str) -> None:
     with opened(tmp_path / "data") as empty:
         page = await window(empty.url)
         await expect(page.locator("#notices")).to_contain_text("No file has been received yet")
-        await expect(page.locator("#figures-section")).to_be_hidden()
+        await expect(page.locator("#part-orders")).to_be_hidden()
         await page.goto("about:blank")
 
 
 async def test_a_kpi_is_shown_without_those_of_the_orders(window: Open, shop: Shop) -> None:
-    """The panel of the orders is hidden while they have no rows; each other KPI has its card."""
+    """The part of the orders is hidden while they have no rows; each other KPI has its card."""
 
     async def without_rows(route: Route) -> None:
         answer = await route.fetch()
@@ -135,8 +135,8 @@ async def test_a_kpi_is_shown_without_those_of_the_orders(window: Open, shop: Sh
 
     page = await window(shop.url, before=before)
     await expect(page.locator("#kpi-revenue_by_city h3")).to_be_visible()
-    await expect(page.locator("#figures-section")).to_be_hidden()
-    await expect(page.locator("#kpi-orders_by_day_and_channel")).to_have_count(0)
+    await expect(page.locator("#part-orders")).to_be_hidden()
+    await expect(page.locator("#kpi-orders_by_day_and_channel")).to_contain_text("Nothing to show")
     await page.unroute_all(behavior="wait")
 
 
@@ -146,5 +146,5 @@ async def test_without_the_chart_library_the_tables_are_there(browser: Any, shop
     await page.route("**/vega.js", lambda route: route.abort())
     await page.goto(shop.url)
     await expect(page.locator("#notices")).to_contain_text("charts could not be drawn")
-    await expect(page.locator("#compared tbody tr")).to_have_count(3)
+    await expect(page.locator("#part-orders-orders-by-channel tbody tr")).to_have_count(3)
     await context.close()

@@ -10,7 +10,9 @@ from typing import Any
 
 from multimarket_async.domains import (
     Attribute,
+    Chart,
     Column,
+    Dashboard,
     Document,
     Domain,
     Facts,
@@ -21,6 +23,7 @@ from multimarket_async.domains import (
     Received,
     Rollup,
     Table,
+    Tile,
 )
 from multimarket_async.formats import Csv, Date, Integer, Money, Text
 from multimarket_async.settings import Business
@@ -113,15 +116,23 @@ INVALID = {"renamed": renamed, "latin1": latin1}
 
 
 def by_month(
-    table: str, dated: str, check: str, by: Sequence[Column], sums: Mapping[Column, Any], **titles: str
+    table: str,
+    dated: str,
+    check: str,
+    by: Sequence[Column],
+    sums: Mapping[Column, Any],
+    *,
+    ratios: Mapping[Column, Any] | None = None,
+    **titles: str,
 ) -> Kpi:
-    """Sums over a table, by month and by these fields of its documents."""
+    """Sums over a table, by month and by these fields of its documents, and ratios of these."""
     month = {"$dateToString": {"date": f"${dated}", "format": "%Y-%m"}}
     names = {column.name: f"${column.name}" for column in by}
     values = {**names, **{f"{column.name}_of": value for column, value in sums.items()}}
     added = {column.name: f"${column.name}_of" for column in sums}
-    columns = (Column("month", "string", "Month"), *by, *sums)
+    columns = (Column("month", "string", "Month", role="time"), *by, *sums, *(ratios or {}))
     row = {column.name: f"${column.name}" for column in columns} | {"month": "$period"}
+    row |= {column.name: value for column, value in (ratios or {}).items()}
     order = ", ".join(str(number + 1) for number in range(len(by) + 1))
     return Kpi(
         name=f"{table}_by_month",
@@ -137,15 +148,19 @@ def by_month(
 
 AMOUNT = {"$multiply": [{"$toLong": "$quantity"}, {"$toLong": "$price_minor"}]}
 PRODUCT, QUANTITY = Column("product", "string", "Product"), Column("quantity", "integer", "Quantity", "pieces")
-REVENUE = Column("revenue_minor", "integer", "Revenue in minor units", "centimes")
-TAKINGS = Column("takings_minor", "integer", "Takings in minor units", "centimes")
+REVENUE = Column("revenue_minor", "money", "Revenue", "EUR")
+TAKINGS = Column("takings_minor", "money", "Takings", "EUR")
+PRICE = Column("price_minor", "money", "Average price", "EUR", nullable=True, of=("revenue_minor", "quantity"))
+HALF_UP = {"$divide": [{"$add": [{"$multiply": [2, "$revenue_minor"]}, "$quantity"]}, {"$multiply": [2, "$quantity"]}]}
 SALES = by_month(
     "kiosk_lines",
     "sold_on",
     """SELECT left(sold_on, 7) AS month, product, sum(quantity::BIGINT)::BIGINT AS quantity,
-      sum(quantity::BIGINT * minor(price))::BIGINT AS revenue_minor FROM lines""",
+      sum(quantity::BIGINT * minor(price))::BIGINT AS revenue_minor,
+      half_up(sum(quantity::BIGINT * minor(price)), sum(quantity::BIGINT))::BIGINT AS price_minor FROM lines""",
     [PRODUCT],
     {QUANTITY: {"$toLong": "$quantity"}, REVENUE: AMOUNT},
+    ratios={PRICE: {"$toLong": {"$floor": HALF_UP}}},
     title="Sales of kiosks by month",
     definition="Pieces sold and their revenue, by month and product.",
 )
@@ -170,8 +185,8 @@ TAKEN = by_month(
 FRENCH = {
     "Sales of kiosks by month": "Ventes des kiosques par mois", "Prices by month": "Prix par mois", "pieces": "pièces",
     "Takings by month": "Recettes par mois", "Month": "Mois", "Product": "Produit", "Quantity": "Quantité",
-    "Revenue in minor units": "Chiffre d'affaires en centimes", "Takings in minor units": "Recettes en centimes",
-    "Products": "Produits", "products": "produits", "centimes": "centimes",
+    "Revenue": "Chiffre d'affaires", "Takings": "Recettes", "Average price": "Prix moyen",
+    "Products": "Produits", "products": "produits", "Kiosks": "Kiosques", "per piece": "la pièce",
     "kiosk_lines_by_month": "Pièces vendues et leur chiffre d'affaires, par mois et par produit.",
     "kiosk_prices_by_month": "Produits de la liste de prix, par mois de son début.",
     "kiosk_closings_by_month": "Recettes des caisses, par mois.",
@@ -188,6 +203,19 @@ RECEIVED = Received(
         name: tuple(csv.columns)
         for name, csv in {"kiosk_lines": LINES, "kiosk_prices": PRICES, "kiosk_closings": CLOSINGS}.items()
     },
+)
+DASHBOARD = Dashboard(
+    kpi="kiosk_lines_by_month",
+    title="Kiosks",
+    time="month",
+    filters=("product",),
+    tiles=(Tile("revenue_minor"), Tile("quantity"), Tile("price_minor", note="per piece")),
+    charts=(
+        Chart(("revenue_minor", "quantity"), x="month", series="product", wide=True),
+        Chart(("quantity",), x="product"),
+        Chart(("price_minor",), x="month", series="product", wide=True),
+        Chart(("takings_minor",), x="month", kpi="kiosk_closings_by_month"),
+    ),
 )
 SOLD_ON = Attribute(Column("sold_on", "date", "Sold on"), "sold_on")
 FIELDS = Attribute(PRODUCT, "product", filtered=True), Attribute(QUANTITY, "quantity")
@@ -219,7 +247,7 @@ def declare(_: Business) -> LoadedDomain:
         feed(Table("kiosk_prices", "replace"), PRICES, price, price_rows, "keep_rest"),
         feed(Table("kiosk_closings"), CLOSINGS, dict, closing_rows, "reject_file", no_day=no_day),
     )
-    return LoadedDomain("kiosks", feeds, (SALES, PRICED, TAKEN), RECEIVED, (LISTING,), FRENCH)
+    return LoadedDomain("kiosks", feeds, (SALES, PRICED, TAKEN), RECEIVED, (LISTING,), FRENCH, (DASHBOARD,))
 
 
 KIOSKS = Domain("kiosks", Business, declare)

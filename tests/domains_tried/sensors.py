@@ -7,7 +7,9 @@ from typing import Any
 
 from multimarket_async.domains import (
     Answer,
+    Chart,
     Column,
+    Dashboard,
     Document,
     Domain,
     Facts,
@@ -19,6 +21,7 @@ from multimarket_async.domains import (
     Received,
     Rollup,
     Table,
+    Tile,
 )
 from multimarket_async.errors import Rejected
 from multimarket_async.formats import Json
@@ -81,16 +84,31 @@ def mean(table: str, title: str) -> Kpi:
     month = {"$dateToString": {"date": "$at", "format": "%Y-%m"}}
     facts = Facts(table, "at", month, {"sensor": "$sensor", "tenths": {"$toLong": "$tenths"}})
     sums = {"values": {"$toLong": 1}, "sum": "$tenths"}
-    row = {"month": "$period", "sensor": 1, "values": 1, "sum": 1}
+    hundredths = {"$floor": {"$add": [{"$multiply": [100, {"$divide": ["$sum", "$values"]}]}, 0.5]}}
+    row = {"month": "$period", "sensor": 1, "values": 1, "sum": 1, "mean": {"$divide": [hundredths, 100]}}
     return Kpi(
         name=f"{table}_by_month", title=title, unit="values", definition="Values and their sum, by month and sensor.",
         rollup=Rollup(table, facts, {"sensor": "$sensor"}, sums),
-        columns=(Column("month", "string", "Month"), Column("sensor", "string", "Sensor"),
-                 Column("values", "integer", "Values", "values"), Column("sum", "integer", "Sum", "°C / 10")),
+        columns=(Column("month", "string", "Month", role="time"), Column("sensor", "string", "Sensor"),
+                 Column("values", "integer", "Values", "values"), Column("sum", "integer", "Sum", "°C / 10"),
+                 Column("mean", "double", "Mean", "°C / 10", nullable=True, of=("sum", "values"))),
         pipeline=[{"$project": {"_id": 0, **row}}, {"$sort": {"month": 1, "sensor": 1}}],
-        check=f"""SELECT left("at", 7) AS month, sensor, count(*) AS values, sum(tenths)::BIGINT AS sum
+        check=f"""SELECT left("at", 7) AS month, sensor, count(*) AS values, sum(tenths)::BIGINT AS sum,
+          floor(100 * sum(tenths) / count(*) + 0.5) / 100 AS mean
           FROM {table} GROUP BY ALL ORDER BY month, sensor""",
     )  # fmt: skip
+
+
+# A mean over several months or sensors is the sum of all values by their number.
+READINGS = Dashboard(
+    kpi="sensor_readings_by_month",
+    title="Readings",
+    time="month",
+    filters=("sensor",),
+    tiles=(Tile("mean"), Tile("values")),
+    charts=(Chart(("mean", "values"), x="month", series="sensor", wide=True), Chart(("mean",), x="sensor")),
+    count="values",
+)
 
 
 def received(table: str, newest: str) -> str:
@@ -120,7 +138,7 @@ def declare(settings: SensorSettings) -> LoadedDomain:
     feeds = feed(readings, "readings", measured), feed(forecasts, "forecasts", forecast)
     kpis = mean("sensor_readings", "Readings by month"), mean("sensor_forecasts", "Forecasts by month")
     tables = received("sensor_readings", "version") + received("sensor_forecasts", "record->>'run' DESC")
-    return LoadedDomain("sensors", feeds, kpis, Received(tables))
+    return LoadedDomain("sensors", feeds, kpis, Received(tables), dashboards=(READINGS,))
 
 
 def answer(*values: dict[str, Any]) -> bytes:

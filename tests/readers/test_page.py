@@ -21,7 +21,9 @@ def test_the_page_knows_how_each_kpi_is_drawn_and_what_it_is_called_in_french() 
     kpis = [kpi for domain in domains for kpi in domain.kpis]
     assert [*declarations["drawings"]] == [kpi.name for kpi in kpis]
     assert {kpi.title for kpi in kpis} <= {*declarations["french"]}
-    assert declarations["drawings"]["top_products"] == {"kind": "bars", "x": "product", "y": "quantity", "series": None}
+    assert declarations["drawings"]["top_products"] == {
+        "kind": "bars", "x": "product", "y": "quantity", "series": None, "added_up": False,
+    }  # fmt: skip
 
 
 def request(etag: str = "") -> Request:

@@ -11,7 +11,7 @@ DASHBOARD = Dashboard(
     filters=("channel",),
     tiles=(
         Tile("revenue_minor", note="without cancelled orders"),
-        Tile("orders", note="{cancelled_orders} of them cancelled"),
+        Tile("orders", title="Orders", note="{cancelled_orders} of them cancelled"),
         Tile("average_order_value_minor", note="without cancelled orders"),
         Tile("cancellation_rate_pct", note="{cancelled_orders} of {orders} orders"),
     ),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -95,15 +96,25 @@ async def _bundled() -> bytes:
 
 
 def about(domains: Sequence[LoadedDomain], settings: Settings) -> dict[str, Any]:
-    """Declarations for the page besides /api/kpis: time zone, charts, French words."""
+    """Declarations for the page besides /api/kpis: time zone, dashboards, charts, French words."""
     return {
         "timezone": settings.timezone,
+        "dashboards": [dashboard for domain in domains for dashboard in _dashboards(domain)],
         "drawings": {kpi.name: _drawing(kpi) for domain in domains for kpi in domain.kpis},
         "french": {text: word for domain in domains for text, word in domain.french.items()},
     }
 
 
-def _drawing(kpi: Kpi) -> dict[str, str | None] | None:
+def _dashboards(domain: LoadedDomain) -> list[dict[str, Any]]:
+    """Its dashboards as declared, each with its domain and an id for its elements."""
+    numbered = enumerate(domain.dashboards, start=1)
+    return [
+        {"id": f"part-{domain.name}" + (f"-{number}" if number > 1 else ""), "domain": domain.name, **asdict(dashboard)}
+        for number, dashboard in numbered
+    ]
+
+
+def _drawing(kpi: Kpi) -> dict[str, Any] | None:
     chart = drawing(kpi)
     if chart is None:
         return None
@@ -112,4 +123,5 @@ def _drawing(kpi: Kpi) -> dict[str, str | None] | None:
         "x": chart.x.name,
         "y": chart.y.name,
         "series": chart.series.name if chart.series else None,
+        "added_up": chart.added_up,
     }

@@ -2,7 +2,9 @@
 
 import { Chart } from "./charts.js";
 import { element, table, tell } from "./elements.js";
-import { say } from "./words.js";
+import { number, say } from "./words.js";
+
+const PAGE = 500; // rows of a table that are made together
 
 export class Card {
   /** open: the table is shown immediately, not on demand. */
@@ -12,7 +14,7 @@ export class Card {
     this.plot = chart && element("div", { class: "plot" });
     this.chart = chart && new Chart(this.plot);
     this.rows = element("div", { class: "scroll", role: "region", tabindex: "0" });
-    this.content = () => element("p");
+    this.content = () => [element("p")];
     this.summary = element("summary");
     this.save = element("button", { type: "button", class: "save" });
     this.save.addEventListener("click", () => save(this.name, this.csv()));
@@ -33,7 +35,7 @@ export class Card {
     this.save.setAttribute("aria-label", `${say("download")}: ${title}`);
     this.save.hidden = this.folded.hidden = !rows.length;
     this.rows.setAttribute("aria-label", title);
-    this.content = () => table(title, columns, rows);
+    this.content = () => pages(title, columns, rows);
     this.fill();
     if (this.chart) {
       this.plot.hidden = !values.length;
@@ -43,8 +45,23 @@ export class Card {
 
   /** Tables of hundreds of rows are made when they are unfolded. */
   fill() {
-    this.rows.replaceChildren(...(this.folded.open === false ? [] : [this.content()]));
+    this.rows.replaceChildren(...(this.folded.open === false ? [] : this.content()));
   }
+}
+
+/** A table, and a button for the rows that it lacks. */
+function pages(title, columns, rows) {
+  const made = table(title, columns, rows.slice(0, PAGE));
+  const more = element("button", { type: "button", class: "save" });
+  const left = () => rows.length - made.tBodies[0].rows.length;
+  const offer = () => { tell(more, say("more_rows", { count: number(left()) })); more.hidden = left() <= 0; };
+  more.addEventListener("click", () => {
+    const from = made.tBodies[0].rows.length;
+    made.tBodies[0].append(...table("", columns, rows.slice(from, from + PAGE)).tBodies[0].rows);
+    offer();
+  });
+  offer();
+  return [made, more];
 }
 
 function csv(columns, rows) {

@@ -59,7 +59,7 @@ export class Chart {
     seen.observe(host);
   }
 
-  /** form: "time", "bars", "grid" or "minutes". values: {x, y, series, tip} each. */
+  /** form: "time", "lines", "bars", "grid" or "minutes". values: {x, y, series, tip} each. */
   show(form, values, title) {
     this.host.setAttribute("role", "img");
     this.host.setAttribute("aria-label", say("chart_of", { title }));
@@ -102,7 +102,7 @@ const series = (values) => [...new Set(values.map((one) => one.series))];
 
 /** Of too many series, those of the newest period; of many bars, the first. */
 function few(form, values) {
-  if (form === "time" && series(values).length > MOST_SERIES) {
+  if (["time", "lines"].includes(form) && series(values).length > MOST_SERIES) {
     const newest = values.map((one) => one.x).sort().at(-1);
     const latest = values.filter((one) => one.x === newest).map((one) => ({ ...one, x: one.series, series: undefined }));
     return ["bars", latest.slice(0, MOST_BARS), period(newest)];
@@ -129,6 +129,10 @@ const FORMS = {
       }),
       ...TIP,
     },
+  }),
+  lines: (values, every) => ({
+    ...FORMS.time(values, every),
+    mark: { type: "line", point: { filled: true, size: 45 }, strokeWidth: 2, color: COLOURS[0] },
   }),
   bars: (values) => ({
     height: values.length * STEP_PX,
@@ -160,7 +164,7 @@ const FORMS = {
   }),
 };
 
-/** Vega asks for it when the pointer is over a mark; the text may be a product's name. */
+/** Vega asks for it when the pointer is over a mark; the text may be anything. */
 function tip(_, event, item, text) {
   const box = byId("tip");
   box.hidden = !text;

@@ -1,4 +1,4 @@
-// Elements are made here only, and text goes in as text: nothing that comes from an order is ever read as HTML.
+// Elements are made here only, and text goes in as text: nothing that comes from a file is ever read as HTML.
 
 /** @param {string} tag @param {object} [traits] attributes; `text` is its text @param {...Node} children */
 export function element(tag, { text, ...traits } = {}, ...children) {

@@ -1,42 +1,132 @@
-// The period and the channels that the reader has chosen.
+// The period and the values that the reader has chosen in a part of the page.
 
-import { byId, element, tell } from "./elements.js";
-import { period as shown, say, title } from "./words.js";
-import { days } from "./sums.js";
+import { heading, shown } from "./cells.js";
+import { element, tell } from "./elements.js";
+import { days, grainOf } from "./periods.js";
+import { period as inWords, say } from "./words.js";
 
-const KINDS = ["all", "year", "quarter", "month", "day", "range"];
 const PERIOD_OF = {
-  year: (month) => month.slice(0, 4),
-  quarter: (month) => `${month.slice(0, 4)}-Q${Math.ceil(month.slice(5) / 3)}`,
-  month: (month) => month,
+  year: (day) => day.slice(0, 4),
+  quarter: (day) => `${day.slice(0, 4)}-Q${Math.ceil(day.slice(5, 7) / 3)}`,
+  month: (day) => day.slice(0, 7),
 };
+const KINDS_OF = { year: ["year"], quarter: ["year", "quarter"], month: ["year", "quarter", "month"], day: ["year", "quarter", "month", "day", "range"] };
+const MOST_BOXES = 12;
 
-let months = [];
-let channels = [];
+export class Filters {
+  /** id: prefix of the ids of its elements. columns: the keys of which values are chosen. Calls `changed`. */
+  constructor(id, columns, changed) {
+    this.columns = columns;
+    this.times = [];
+    this.fields = Object.fromEntries(["period", "which", "from", "to"].map((name) => [name, this.field(id, name)]));
+    this.keys = columns.map((column) => ({ column, values: [], ...keyField(`${id}-filter-${column.name}`) }));
+    this.reset = element("button", { type: "reset" });
+    const labels = Object.values(this.fields).map(({ label }) => label);
+    this.form = element("form", { class: "filters", id: `${id}-filters` }, ...labels, ...this.keys.map(({ host }) => host), this.reset);
+    const again = () => { this.offer(); changed(); };
+    this.form.addEventListener("input", again);
+    this.form.addEventListener("submit", (event) => event.preventDefault());
+    this.form.addEventListener("reset", () => setTimeout(again));
+  }
 
-/** Call `changed` after each change of the choice. */
-export function listen(changed) {
-  byId("filters").addEventListener("input", () => { offer(); changed(); });
-  byId("filters").addEventListener("submit", (event) => event.preventDefault());
-  byId("filters").addEventListener("reset", () => setTimeout(() => { offer(); changed(); }));
+  field(id, name) {
+    const word = element("span");
+    const input = ["from", "to"].includes(name) ? element("input", { type: "date", id: `${id}-${name}` }) : element("select", { id: `${id}-${name}` });
+    return { word, input, label: element("label", {}, word, " ", input) };
+  }
+
+  /** Offer the periods and values of these rows, with `at`, and keep the choice. byDay: days can be chosen. */
+  offer(rows, byDay) {
+    if (rows) {
+      this.times = [...new Set(rows.map(({ at }) => at))].sort().reverse();
+      this.grain = byDay ? "day" : this.times.length ? grainOf(this.times[0]) : "year";
+      for (const key of this.keys) key.values = [...new Set(rows.map((row) => row[key.column.name]))].sort();
+    }
+    this.form.setAttribute("aria-label", say("filters"));
+    tell(this.reset, say("reset"));
+    this.periods();
+    for (const key of this.keys) offerKey(key);
+  }
+
+  periods() {
+    const { period, which, from, to } = this.fields;
+    options(period.input, ["all", ...(KINDS_OF[this.grain] ?? [])].map((kind) => [kind, say(kind)]));
+    const kind = period.input.value;
+    const ofKind = PERIOD_OF[kind];
+    const starts = this.times.map((at) => days(at).from);
+    options(which.input, ofKind ? [...new Set(starts.map(ofKind))].map((name) => [name, inWords(name)]) : []);
+    which.label.hidden = !ofKind;
+    from.label.hidden = kind !== "day" && kind !== "range";
+    to.label.hidden = kind !== "range";
+    for (const name of ["period", "which", "to"]) tell(this.fields[name].word, say(name));
+    tell(from.word, say(kind === "day" ? "day" : "from"));
+    this.bound();
+  }
+
+  bound() {
+    if (!this.times.length) return;
+    const [first, last] = [days(this.times.at(-1)).from, days(this.times[0]).to];
+    for (const name of ["from", "to"]) {
+      Object.assign(this.fields[name].input, { min: first, max: last });
+      this.fields[name].input.value ||= name === "from" ? days(this.times[0]).from : last;
+    }
+  }
+
+  /** {name, kind, period, from, to, every, accepts(row), words}; `every`: all values are chosen. */
+  chosen() {
+    const kind = this.fields.period.input.value || "all";
+    const keys = this.keys.map((key) => ({ ...key, picked: picked(key) }));
+    return {
+      kind, ...this.span(kind),
+      every: keys.every(({ values, picked: { length } }) => length === values.length),
+      accepts: (row) => keys.every(({ column, picked: values }) => !(column.name in row) || values.includes(row[column.name])),
+      words: keys.map(inScope),
+    };
+  }
+
+  span(kind) {
+    const [which, from, to] = ["which", "from", "to"].map((name) => this.fields[name].input.value);
+    if (kind === "day" && from) return { ...days(from), period: from, name: inWords(from) };
+    if (kind === "range" && from && to) return { from, to, period: `${from}_${to}`, name: `${inWords(from)} – ${inWords(to)}` };
+    if (PERIOD_OF[kind] && which) return { ...days(which), period: which, name: inWords(which) };
+    return { from: "0000", to: "9999", period: "all", name: say("all") };
+  }
 }
 
-/** Offer the periods and channels of these rows, and keep the choice. */
-export function offer(rows) {
-  if (rows) {
-    months = [...new Set(rows.map((row) => row.month))].sort().reverse();
-    channels = [...new Set(rows.map((row) => row.channel))].sort();
+function inScope({ column, values, picked: some }) {
+  const title = heading(column);
+  if (some.length === values.length) return say("every_value", { title });
+  return say("some_values", { title, values: some.map((value) => shown(column, value)).join(", ") || say("no_value") });
+}
+
+/** Check boxes for few values, a list for many. */
+function keyField(id) {
+  const [legend, boxes, select] = [element("legend"), element("span", { class: "boxes" }), element("select", { id, hidden: true })];
+  return { legend, boxes, select, host: element("fieldset", {}, legend, boxes, select) };
+}
+
+function offerKey({ column, values, legend, boxes, select }) {
+  tell(legend, heading(column));
+  select.setAttribute("aria-label", heading(column));
+  const many = values.length > MOST_BOXES;
+  select.hidden = !many;
+  boxes.hidden = many;
+  if (many) {
+    options(select, [["", say("every")], ...values.map((value, place) => [String(place), shown(column, value)])]);
+    return;
   }
-  options(byId("period"), KINDS.map((kind) => [kind, say(kind)]));
-  const kind = byId("period").value;
-  const named = PERIOD_OF[kind];
-  options(byId("which"), named ? [...new Set(months.map(named))].map((name) => [name, shown(name)]) : []);
-  byId("which-label").hidden = !named;
-  byId("from-label").hidden = kind !== "day" && kind !== "range";
-  byId("to-label").hidden = kind !== "range";
-  tell(byId("from-word"), say(kind === "day" ? "day" : "from"));
-  bound();
-  boxes();
+  const here = [...boxes.querySelectorAll("input")].map((input) => input.value);
+  for (const value of values.filter((each) => !here.includes(JSON.stringify(each)))) {
+    const input = element("input", { type: "checkbox", value: JSON.stringify(value), checked: true });
+    boxes.append(element("label", {}, input, element("span")));
+  }
+  for (const label of boxes.children) tell(label.lastChild, shown(column, JSON.parse(label.firstChild.value)));
+}
+
+function picked({ values, boxes, select }) {
+  if (!select.hidden) return select.value ? [values[Number(select.value)]] : values;
+  const checked = [...boxes.querySelectorAll("input:checked")].map((input) => input.value);
+  return values.filter((value) => checked.includes(JSON.stringify(value)));
 }
 
 function options(select, pairs) {
@@ -46,35 +136,4 @@ function options(select, pairs) {
   select.replaceChildren(...pairs.map(([value, label]) => element("option", { value, text: label })));
   select.dataset.options = text;
   if (pairs.some(([value]) => value === before)) select.value = before;
-}
-
-function bound() {
-  if (!months.length) return;
-  const [first, last] = [days(months.at(-1)).from, days(months[0]).to];
-  for (const id of ["from", "to"]) {
-    Object.assign(byId(id), { min: first, max: last });
-    byId(id).value ||= id === "from" ? days(months[0]).from : last;
-  }
-}
-
-function boxes() {
-  const box = (channel) =>
-    element("label", {}, element("input", { type: "checkbox", value: channel, checked: true }), title(channel));
-  const here = [...byId("channel-boxes").querySelectorAll("input")].map((input) => input.value);
-  for (const channel of channels.filter((name) => !here.includes(name))) byId("channel-boxes").append(box(channel));
-}
-
-/** {name, kind, from, to, channels, every}: no from and no to over all time; `every`: all channels are chosen. */
-export function chosen() {
-  const kind = byId("period").value || "all";
-  const checked = [...byId("channel-boxes").querySelectorAll("input:checked")].map((input) => input.value);
-  return { kind, ...span(kind), channels: checked, every: checked.length === channels.length };
-}
-
-function span(kind) {
-  const [which, from, to] = ["which", "from", "to"].map((id) => byId(id).value);
-  if (kind === "day" && from) return { ...days(from), period: from, name: shown(from) };
-  if (kind === "range" && from && to) return { from, to, period: `${from}_${to}`, name: `${shown(from)} – ${shown(to)}` };
-  if (PERIOD_OF[kind] && which) return { ...days(which), period: which, name: shown(which) };
-  return { from: "0000", to: "9999", period: "all", name: say("all") };
 }

@@ -1,15 +1,14 @@
 // The page: its state, and when it is drawn again.
 
+import { covered, Part, sources } from "./dashboard.js";
 import { byId, element, tell } from "./elements.js";
-import { listen, offer } from "./filter.js";
-import { showFigures, showMinutes } from "./figures.js";
 import { showFlow } from "./flow.js";
 import { ask, follow } from "./live.js";
 import { showMore } from "./more.js";
 import { showQuarantine } from "./quarantine.js";
 import { declared, duration, learn, moment, number, say, speak, spoken, title, translate } from "./words.js";
 
-const known = { kpis: [], rows: {}, quarantine: { files: [], rejects: [] }, status: null, about: null, lost: false, charts: true };
+const known = { kpis: [], rows: {}, quarantine: { files: [], rejects: [] }, status: null, about: null, parts: [], lost: false, charts: true };
 
 async function refresh() {
   try {
@@ -25,17 +24,17 @@ async function refresh() {
   show();
 }
 
-/** All KPIs of a generation, where it is a new one; while MongoDB is away, those known before. */
+/** The KPIs of the dashboards of a generation, where it is a new one; while MongoDB is away, those known before. */
 async function measured() {
   const newest = known.status.kpi.generation;
   if (!newest || newest === known.generation || !known.status.mongo.ok) return;
   const { kpis } = await ask("kpis");
-  const tables = await Promise.all(kpis.map(({ name }) => ask(`kpis/${name}?generation=${newest}`)));
+  const names = [...new Set(known.about.dashboards.flatMap(sources))];
+  const tables = await Promise.all(names.map((name) => ask(`kpis/${name}?generation=${newest}`)));
   known.kpis = kpis;
   known.rows = Object.fromEntries(tables.map(({ name, rows }) => [name, rows]));
   known.generation = newest;
   known.as_of = tables[0]?.as_of ?? known.status.kpi.as_of;
-  offer(known.rows.revenue_by_month_and_channel);
 }
 
 async function quarantined() {
@@ -51,20 +50,25 @@ function show() {
   if (!known.status) return;
   showFlow(known.status);
   showQuarantine(known.status, known.quarantine);
-  if (!empty()) showMinutes(known.status);
+  for (const part of known.parts) part.came(known.status);
   const drawn = `${known.generation} ${spoken()}`;
-  if (drawn === known.drawn) return;
+  if (!known.generation || drawn === known.drawn) return;
   known.drawn = drawn;
-  if (!empty()) figures();
-  showMore(known.kpis, known.rows, known.about.drawings);
+  figures();
+  for (const part of known.parts) part.came(known.status);
 }
 
-/** No order has been measured: the panel of the orders is hidden; other KPIs are shown as soon as they have rows. */
-const empty = () => !known.rows.revenue_by_month_and_channel?.length;
-
+/** A part for each dashboard; KPIs that none shows, or whose dashboard has no rows, have cards of their own. */
 function figures() {
-  const [{ unit }] = known.kpis.filter(({ name }) => name === "revenue_by_month_and_channel");
-  showFigures(known.rows, unit);
+  const { dashboards, drawings } = known.about;
+  const columns = Object.fromEntries(known.kpis.map((kpi) => [kpi.name, kpi.columns]));
+  const titles = Object.fromEntries(known.kpis.map((kpi) => [kpi.name, kpi.title]));
+  if (!known.parts.length) {
+    known.parts = dashboards.map((one, place) => new Part({ ...one, titles }, columns, dashboards.findIndex(({ domain }) => domain === one.domain) === place));
+  }
+  for (const part of known.parts) part.show(known.rows);
+  const elsewhere = new Set(dashboards.flatMap(covered));
+  showMore(known.kpis.filter(({ name }) => !elsewhere.has(name)), drawings, known.generation);
 }
 
 function state() {
@@ -80,7 +84,6 @@ function freshness() {
   tell(byId("pulse"), say(state()));
   tell(byId("as-of"), known.as_of ? say("as_of", { moment: moment(known.as_of) }) : "");
   byId("as-of").dateTime = known.as_of ?? "";
-  document.body.classList.toggle("empty", empty());
 }
 
 /** Notices of unusual states; an unchanged notice is not announced again. */
@@ -97,7 +100,7 @@ function notices() {
     ...(feeds ?? []).filter(({ unknown }) => unknown).map((feed) => ["noted", say("notice_unknown", {
       count: number(feed.unknown), feed: title(feed.feed), example: feed.unknown_example,
     })]),
-    ...Object.entries(kpi?.failed ?? {}).map(([name, why]) => ["bad", kpi.stale_since?.[name] ? say("notice_stale", { title: named(name), why, moment: moment(kpi.stale_since[name]) }) : say("notice_kpi", { title: named(name), why })]),
+    ...Object.entries(kpi?.failed ?? {}).map(([name, why]) => ["bad", kpi.stale_since?.[name] ? say("notice_kpi_stale", { title: named(name), why, moment: moment(kpi.stale_since[name]) }) : say("notice_kpi", { title: named(name), why })]),
     ...(known.status?.failing ?? []).map(({ task, since, why }) => ["bad", say("notice_task", { task, moment: moment(since), why })]),
     conservation && !conservation.sum.received && ["noted", say("notice_empty")],
     !known.charts && ["noted", say("notice_charts")],
@@ -120,7 +123,6 @@ function language(chosen) {
   const other = spoken() === "fr" ? ["en", "English"] : ["fr", "Français"];
   byId("language").lang = other[0];
   tell(byId("language"), other[1]);
-  offer();
 }
 
 function choices() {
@@ -132,7 +134,6 @@ function choices() {
   byId("theme").value = localStorage.getItem("theme") ?? "auto";
   byId("theme").addEventListener("input", theme);
   document.addEventListener("charts-failed", () => { known.charts = false; notices(); });
-  listen(figures);
 }
 
 function theme() {

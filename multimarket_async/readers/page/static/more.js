@@ -1,68 +1,69 @@
-// A card for each other KPI, from its declaration: a new one appears here without a change.
+// A card for each KPI that no dashboard shows, from its declaration: a new one appears here without a change.
 
 import { Card } from "./card.js";
+import { forPeople, grouped, inTable, mark, named } from "./cells.js";
 import { byId, element } from "./elements.js";
-import { COVERED } from "./figures.js";
-import { amount, decimal, declared, money, number, percent, period, say, title, weekday } from "./words.js";
+import { ask } from "./live.js";
+import { declared, spoken } from "./words.js";
 
 const cards = new Map();
+let now = { kpis: {}, drawings: {} };
 
-/** kpis: of /api/kpis. rows and drawings: by KPI. Headlines come first. */
-export function showMore(kpis, rows, drawings) {
-  const others = kpis.filter(({ name }) => !COVERED.has(name));
-  others.sort((one, other) => other.headline - one.headline);
-  for (const kpi of others.filter(({ name }) => rows[name]?.length || cards.has(name))) {
-    if (!cards.has(kpi.name)) cards.set(kpi.name, card(kpi.name));
-    cards.get(kpi.name).show(content(kpi, rows[kpi.name], drawings[kpi.name]));
+// Rows are asked for when the reader comes near: there may be many KPIs, and many rows.
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    const card = cards.get(target.dataset.kpi);
+    card.visible = isIntersecting;
+    if (isIntersecting) refresh(card);
   }
+}, { rootMargin: "400px" });
+
+/** kpis: of /api/kpis, without those shown elsewhere. drawings: by KPI. Headlines come first. */
+export function showMore(kpis, drawings, generation) {
+  const others = [...kpis].sort((one, other) => other.headline - one.headline);
+  now = { kpis: named(others), drawings, generation };
+  for (const { name, title } of others) if (!cards.has(name)) cards.set(name, made(name, title));
+  for (const card of cards.values()) if (card.visible) refresh(card);
 }
 
-function card(name) {
-  const host = element("article", { class: "card", id: `kpi-${name}` });
+function made(name, title) {
+  const host = element("article", { class: "card", id: `kpi-${name}`, "data-kpi": name }, element("h3", { text: declared(title) }));
   byId("more").append(host);
-  return new Card(host);
+  seen.observe(host);
+  return { name, host };
+}
+
+/** What is shown is of this generation and in this language, or is fetched and shown again. */
+async function refresh(card) {
+  const { name } = card;
+  const wanted = `${now.generation} ${spoken()}`;
+  if (!now.generation || card.shown === wanted || card.busy) return;
+  card.busy = true;
+  try {
+    const { generation } = now;
+    if (card.of !== generation) card.rows = (await ask(`kpis/${name}?generation=${generation}`)).rows;
+    card.of = generation;
+    card.card ??= new Card(card.host);
+    card.card.show(content(now.kpis[name], card.rows, now.drawings[name]));
+    card.shown = wanted;
+  } catch (error) {
+    console.info(error.message); // it is asked for again when something happens
+  }
+  card.busy = false;
 }
 
 function content(kpi, rows, drawing) {
-  const columns = kpi.columns
-    .filter((column) => column.type !== "date" && !column.name.endsWith("_minor"))
-    .map((column) => ({
-      name: column.name,
-      title: declared(column.title) + (named(column) ? ` (${declared(column.unit)})` : ""),
-      numeric: column.type !== "string" && column.name !== "weekday",
-      value: (row) => row[column.name],
-      shown: (row) => (ofTime(drawing, column.name) ? period(row[column.name]) : shown(column, row)),
-    }));
-  const by = Object.fromEntries(kpi.columns.map((column) => [column.name, column]));
+  const by = named(kpi.columns);
+  const drawn = drawing && { x: by[drawing.x], y: by[drawing.y], series: by[drawing.series] };
   return {
-    name: kpi.name, title: declared(kpi.title), note: declared(kpi.definition, kpi.name), error: kpi.error, columns, rows,
-    form: drawing?.kind, values: drawing ? rows.map((row) => datum(by, drawing, row)) : [],
+    name: kpi.name, title: declared(kpi.title), note: declared(kpi.definition, kpi.name), error: kpi.error ?? undefined, rows,
+    columns: kpi.columns.filter(forPeople).map(inTable),
+    form: drawing?.kind, values: drawn ? marks(kpi, rows, drawing, drawn) : [],
   };
 }
 
-const ofTime = (drawing, name) => drawing?.kind === "time" && drawing.x === name;
-const currency = (unit) => /^[A-Z]{3}$/.test(unit);
-const named = ({ unit }) => unit && unit !== "%" && !currency(unit);
-
-/** A cell for people; amounts from their exact minor units, where the row has these. */
-function shown(column, row) {
-  const value = row[column.name];
-  if (value === null || value === undefined) return say("none");
-  if (column.name === "weekday") return weekday(value);
-  if (column.type === "integer") return number(value);
-  if (column.type === "double") return measure(column, row);
-  return column.name === "channel" ? title(value) : value;
-}
-
-function measure({ name, unit }, row) {
-  if (unit === "%") return percent(row[name]);
-  if (!currency(unit)) return decimal(row[name]);
-  return `${name}_minor` in row ? money(row[`${name}_minor`], unit) : amount(row[name], unit);
-}
-
-function datum(columns, { x, y, series, kind }, row) {
-  const time = ofTime({ x, kind }, x);
-  const [where, which] = [time ? period(row[x]) : shown(columns[x], row), series && shown(columns[series], row)];
-  const tip = `${[where, which].filter(Boolean).join(", ")}\n${shown(columns[y], row)}`;
-  return { x: time || typeof row[x] === "number" ? row[x] : where, y: row[y], series: which, tip };
+/** The rows, added up over the keys that are not drawn. */
+function marks(kpi, rows, { x, series, added_up: addedUp }, drawn) {
+  const found = addedUp ? grouped(kpi.columns, rows, [x, series].filter(Boolean)) : rows;
+  return found.map((row) => mark(row, drawn));
 }

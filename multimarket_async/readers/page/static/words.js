@@ -2,10 +2,10 @@
 
 const ENGLISH = {
   skip: "Skip to the figures", theme: "Colours", theme_auto: "Auto", theme_light: "Light", theme_dark: "Dark",
-  flow: "The flow", channels: "Channels", feeds: "Feeds", feed: "Feed", landing: "Landing", kpis: "KPIs", quarantine: "Quarantine",
+  flow: "The flow", feeds: "Feeds", feed: "Feed", landing: "Landing", kpis: "KPIs", quarantine: "Quarantine",
   files_waiting: "waiting", files_stored: "stored", generation: "generation",
   oldest_meter: "Age of the oldest file, out of the time every file must be stored in",
-  by_feed: "Feed by feed", channel: "Channel", received: "received", waiting: "waiting", stored: "stored",
+  by_feed: "Feed by feed", received: "received", waiting: "waiting", stored: "stored",
   duplicate: "duplicate", superseded: "superseded", quarantined: "quarantined", rate: "Rate", oldest: "Oldest file",
   balanced: "The sum holds: no file is lost.", unbalanced: "Files were in flight while this was counted.",
   polls: "Polled sources", poll_answered: "answered {moment}", poll_changed: "changed {moment}", poll_next: "next poll {moment}",
@@ -14,17 +14,15 @@ const ENGLISH = {
   duplicates_are: "duplicates: {count}", no_reason: "nothing quarantined", measured_ago: "as of {age} ago",
   not_measured: "nothing measured yet", newest_of: "newest of {domain}: {moment}", checked: "the last full recompute agreed", per_minute: "{count}/min",
   figures: "Figures", filters: "Filters", period: "Period", which: "Which", from: "From", to: "To", day: "Day",
-  all: "All time", year: "Year", quarter: "Quarter", month: "Month", range: "From … to", reset: "Reset",
-  revenue: "Revenue", orders: "Orders", cancelled: "Cancelled", cancelled_are: "{count} of them cancelled", average: "Average order value",
-  cancellation: "Cancellation rate", minute_rate: "Orders per minute", without_cancelled: "without cancelled orders",
-  last_minute: "in the last minute", cancelled_of: "{cancelled} of {orders} orders",
-  revenue_chart: "Revenue by {grain} and channel", grain_month: "month", grain_day: "day",
-  top_products: "Top products", product: "Product", quantity: "Pieces",
-  compared: "Channels compared", minutes: "Orders per minute, last hour", minute: "Minute", period_column: "Period",
-  scope: "{period} · {channels} · {orders} orders", all_channels: "all channels", no_channel: "no channel",
-  widened: "Days before {day} are kept by month only: the period was widened to whole months.",
-  products_wider: "Best sellers are counted by month over all channels: these are of {period}.",
-  more: "More KPIs", as_table: "As a table", csv: "↓ CSV", download: "Download as CSV", rows: "{count} rows",
+  all: "All time", year: "Year", quarter: "Quarter", month: "Month", range: "From … to", reset: "Reset", every: "All",
+  every_value: "{title}: all", some_values: "{title}: {values}", no_value: "none", yes: "yes", no: "no",
+  minute_rate: "{documents} per minute", last_minute: "in the last minute", minutes: "{documents} per minute, last hour", minute: "Minute",
+  by_one: "{measure} by {by}", by_both: "{measure} by {by} and {series}", period_column: "Period",
+  grain_year: "year", grain_quarter: "quarter", grain_month: "month", grain_day: "day",
+  widened: "Days before {day} are no longer kept one by one: the period was widened to whole ones.",
+  whole_periods: "The period was widened to whole ones.",
+  wider: "These do not follow every choice: they are of {period}, with everything in it.",
+  more: "More KPIs", more_rows: "{count} rows more", as_table: "As a table", csv: "↓ CSV", download: "Download as CSV", rows: "{count} rows",
   chart_of: "Chart: {title}. The numbers are in the table below it.",
   reasons: "By reason", reason: "Reason", explanation: "Explanation", files: "Quarantined files", file: "File", count: "Files", when: "When",
   records_of: "{count} records of this file; the rest of it was accepted",
@@ -36,12 +34,12 @@ const ENGLISH = {
   notice_empty: "No file has been received yet. Put a file into a folder of data/sources, or start `run` without --no-produce.",
   notice_lost: "The process does not answer. The page tries again by itself.",
   notice_down: "MongoDB does not answer ({why}). Files wait in the landing directory and none is lost.", numbers_from: "The numbers shown are from {moment}.",
-  notice_stale: "These numbers lack orders that were stored since {moment}.",
+  notice_stale: "These numbers lack what was stored since {moment}.",
   notice_overload: "More arrives than can be stored in time: a file waits longer than the budget of {budget}.",
   notice_drift: "The last full recompute differed from the published numbers in {count} rollups; it corrected them.",
   notice_unknown: "{count} files of another kind in {feed} (such as {example}): they stay where they are.",
   notice_kpi: "“{title}” could not be computed and is empty; all other figures are right. Reason: {why}",
-  notice_stale: "“{title}” could not be computed and is stale: its figures are those of {moment}; all others are right. Reason: {why}",
+  notice_kpi_stale: "“{title}” could not be computed and is stale: its figures are those of {moment}; all others are right. Reason: {why}",
   notice_task: "Degraded: {task} failing since {moment}: {why}",
   notice_charts: "The charts could not be drawn; the tables hold the same numbers.",
   none: "–",
@@ -49,10 +47,10 @@ const ENGLISH = {
 
 const FRENCH = {
   skip: "Aller aux chiffres", theme: "Couleurs", theme_auto: "Auto", theme_light: "Clair", theme_dark: "Sombre",
-  flow: "Le flux", channels: "Canaux", feeds: "Sources", feed: "Source", landing: "Arrivée", kpis: "Indicateurs", quarantine: "Quarantaine",
+  flow: "Le flux", feeds: "Sources", feed: "Source", landing: "Arrivée", kpis: "Indicateurs", quarantine: "Quarantaine",
   files_waiting: "en attente", files_stored: "enregistrés", generation: "génération",
   oldest_meter: "Âge du plus ancien fichier, sur le délai dans lequel tout fichier doit être enregistré",
-  by_feed: "Source par source", channel: "Canal", received: "reçus", waiting: "en attente", stored: "enregistrés",
+  by_feed: "Source par source", received: "reçus", waiting: "en attente", stored: "enregistrés",
   duplicate: "doublons", superseded: "remplacés", quarantined: "en quarantaine", rate: "Débit", oldest: "Plus ancien",
   balanced: "Le compte est bon : aucun fichier n'est perdu.", unbalanced: "Des fichiers étaient en chemin pendant le comptage.",
   polls: "Sources interrogées", poll_answered: "réponse du {moment}", poll_changed: "changée le {moment}", poll_next: "prochain appel le {moment}",
@@ -61,17 +59,15 @@ const FRENCH = {
   duplicates_are: "doublons : {count}", no_reason: "rien en quarantaine", measured_ago: "il y a {age}",
   not_measured: "rien n'est encore mesuré", newest_of: "{domain}, le plus récent : {moment}", checked: "le dernier recalcul complet concorde", per_minute: "{count}/min",
   figures: "Chiffres", filters: "Filtres", period: "Période", which: "Laquelle", from: "Du", to: "Au", day: "Jour",
-  all: "Depuis le début", year: "Année", quarter: "Trimestre", month: "Mois", range: "Du … au", reset: "Tout",
-  revenue: "Chiffre d'affaires", orders: "Commandes", cancelled: "Annulées", cancelled_are: "dont {count} annulées", average: "Panier moyen",
-  cancellation: "Taux d'annulation", minute_rate: "Commandes par minute", without_cancelled: "hors commandes annulées",
-  last_minute: "dans la dernière minute", cancelled_of: "{cancelled} commandes sur {orders}",
-  revenue_chart: "Chiffre d'affaires par {grain} et par canal", grain_month: "mois", grain_day: "jour",
-  top_products: "Meilleures ventes", product: "Produit", quantity: "Articles",
-  compared: "Comparaison des canaux", minutes: "Commandes par minute, dernière heure", minute: "Minute", period_column: "Période",
-  scope: "{period} · {channels} · {orders} commandes", all_channels: "tous les canaux", no_channel: "aucun canal",
-  widened: "Avant le {day}, les jours ne sont conservés que par mois : la période est élargie à des mois entiers.",
-  products_wider: "Les meilleures ventes sont comptées par mois, tous canaux confondus : voici celles de la période « {period} ».",
-  more: "Autres indicateurs", as_table: "En tableau", csv: "↓ CSV", download: "Télécharger en CSV", rows: "{count} lignes",
+  all: "Depuis le début", year: "Année", quarter: "Trimestre", month: "Mois", range: "Du … au", reset: "Réinitialiser", every: "Tout",
+  every_value: "{title} : tout", some_values: "{title} : {values}", no_value: "aucun", yes: "oui", no: "non",
+  minute_rate: "{documents} par minute", last_minute: "dans la dernière minute", minutes: "{documents} par minute, dernière heure", minute: "Minute",
+  by_one: "{measure} par {by}", by_both: "{measure} par {by} et par {series}", period_column: "Période",
+  grain_year: "année", grain_quarter: "trimestre", grain_month: "mois", grain_day: "jour",
+  widened: "Avant le {day}, les jours ne sont plus conservés un à un : la période est élargie à des périodes entières.",
+  whole_periods: "La période est élargie à des périodes entières.",
+  wider: "Ceci ne suit pas tous les choix : ces chiffres sont de la période « {period} », tout compris.",
+  more: "Autres indicateurs", more_rows: "{count} lignes de plus", as_table: "En tableau", csv: "↓ CSV", download: "Télécharger en CSV", rows: "{count} lignes",
   chart_of: "Graphique : {title}. Les nombres sont dans le tableau qui suit.",
   reasons: "Par motif", reason: "Motif", explanation: "Explication", files: "Fichiers en quarantaine", file: "Fichier", count: "Fichiers", when: "Quand",
   records_of: "{count} enregistrements de ce fichier ; le reste a été accepté",
@@ -83,12 +79,12 @@ const FRENCH = {
   notice_empty: "Aucun fichier reçu pour l'instant. Déposez un fichier dans un dossier de data/sources, ou lancez `run` sans --no-produce.",
   notice_lost: "Le processus ne répond pas. La page réessaie d'elle-même.",
   notice_down: "MongoDB ne répond pas ({why}). Les fichiers attendent dans leur dossier et aucun n'est perdu.", numbers_from: "Les nombres affichés datent du {moment}.",
-  notice_stale: "Il manque à ces nombres des commandes enregistrées depuis le {moment}.",
+  notice_stale: "Il manque à ces nombres ce qui a été enregistré depuis le {moment}.",
   notice_overload: "Il arrive plus de fichiers qu'il ne peut en être enregistré à temps : un fichier attend depuis plus de {budget}.",
   notice_drift: "Le dernier recalcul complet différait des nombres publiés dans {count} agrégats ; il les a corrigés.",
   notice_unknown: "{count} fichiers d'un autre type dans {feed} (par exemple {example}) : ils restent où ils sont.",
   notice_kpi: "« {title} » n'a pas pu être calculé et reste vide ; tous les autres chiffres sont justes. Motif : {why}",
-  notice_stale: "« {title} » n'a pas pu être calculé et date du {moment} ; tous les autres chiffres sont justes. Motif : {why}",
+  notice_kpi_stale: "« {title} » n'a pas pu être calculé et date du {moment} ; tous les autres chiffres sont justes. Motif : {why}",
   notice_task: "Fonctionnement dégradé : {task} en échec depuis le {moment} : {why}",
   notice_charts: "Les graphiques n'ont pas pu être dessinés ; les tableaux contiennent les mêmes nombres.",
   none: "–",
@@ -136,11 +132,9 @@ export const declared = (text, name = text) => (language === "fr" ? domain[name]
 
 export const number = (value) => (value === null || value === undefined ? say("none") : format("NumberFormat").format(value));
 
-/** Amounts are integers of minor units; they are divided for the eye only. */
-export const money = (minor, currency) => amount(minor === null ? null : minor / 100, currency);
-
-export const amount = (value, currency) =>
-  value === null || value === undefined ? say("none") : format("NumberFormat", { style: "currency", currency }).format(value);
+/** An amount in whole units, as a decimal text that is exact whatever its size. */
+export const amount = (text, currency, digits) =>
+  format("NumberFormat", { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(text);
 
 export const short = (value) =>
   format("NumberFormat", { notation: "compact", maximumFractionDigits: 1 }).format(value);
@@ -166,13 +160,15 @@ export function period(text, style = "long") {
   return format("DateTimeFormat", { year: "numeric", ...parts, timeZone: "UTC" }).format(new Date(text));
 }
 
-/** 1 is Monday, as ISO 8601 counts. */
-export const weekday = (day) =>
-  format("DateTimeFormat", { weekday: "long", timeZone: "UTC" }).format(new Date(Date.UTC(2024, 0, day)));
+/** The day of an instant in the business time zone: 2026-05-12. */
+export const local = (text) => new Date(text).toLocaleDateString("sv-SE", { timeZone: timezone });
+
+export const lower = (text) => text.charAt(0).toLocaleLowerCase(language) + text.slice(1);
+export const upper = (text) => text.charAt(0).toLocaleUpperCase(language) + text.slice(1);
 
 export const clock = (date) => format("DateTimeFormat", { timeStyle: "short", timeZone: timezone }).format(date);
 
-/** Channels and feeds are named by their systems: site_web. */
+/** Feeds are named by their systems: site_web. */
 export const title = (name) => name.replaceAll("_", " ");
 
 /** Translate all words of the document. */

@@ -1,0 +1,59 @@
+// Periods as text: 2026, 2026-Q2, 2026-05 or 2026-05-12, and the rows that are in them.
+
+import { local } from "./words.js";
+
+/** The first and the last day, inclusive, of a period. */
+export function days(period) {
+  const [year, part, day] = period.split("-");
+  if (day) return { from: period, to: period };
+  const [first, last] = !part ? [1, 12] : part[0] === "Q" ? [part[1] * 3 - 2, part[1] * 3] : [Number(part), Number(part)];
+  return { from: iso(year, first, 1), to: iso(year, last + 1, 0) };
+}
+
+const iso = (year, month, day) => new Date(Date.UTC(year, month - 1, day)).toISOString().slice(0, 10);
+
+/** "year", "quarter", "month" or "day", whichever the period is. */
+export const grainOf = (period) => (period.includes("Q") ? "quarter" : { 4: "year", 7: "month" }[period.length] ?? "day");
+
+/** A row's period as text; an instant is a day in the business time zone. */
+export const periodOf = (column, row) => (column.type === "date" ? local(row[column.name]) : row[column.name]);
+
+/** The row's values with `at`, its period. */
+export const dated = (rows, column) => rows.map((row) => ({ ...row, at: periodOf(column, row) }));
+
+/**
+ * The rows between two days: those of periods that are in them as a whole, and of others the finer ones.
+ *
+ * A period of which not everything is in the finer rows is taken whole, and `widened` is then the first one that is
+ * kept by finer times. `finer` is [] where there are none; both have `at`; `count` is a sum that both have.
+ */
+export function within({ from, to }, rows, finer, count) {
+  const kept = keptFiner(rows, finer, count);
+  const found = [];
+  let widened = false;
+  for (const at of new Set(rows.map((row) => row.at))) {
+    const span = days(at);
+    if (span.to < from || span.from > to) continue;
+    const whole = from <= span.from && span.to <= to;
+    widened ||= !whole && !kept.has(at);
+    const between = (row) => inside(span, row) && inside({ from, to }, row);
+    found.push(...(whole || !kept.has(at) ? rows.filter((row) => row.at === at) : finer.filter(between)));
+  }
+  return { rows: found, widened: widened && ([...kept].sort()[0] ?? "") };
+}
+
+export const inside = ({ from, to }, { at }) => from <= days(at).from && days(at).to <= to;
+
+/** The periods all of whose rows are among the finer ones. */
+export function keptFiner(rows, finer, count) {
+  const left = new Map();
+  for (const row of rows) left.set(row.at, (left.get(row.at) ?? 0) + row[count]);
+  const spans = [...left.keys()].map((at) => [at, days(at)]);
+  const parents = new Map();
+  for (const row of finer) {
+    if (!parents.has(row.at)) parents.set(row.at, spans.find(([, span]) => inside(span, row))?.[0]);
+    const parent = parents.get(row.at);
+    if (parent) left.set(parent, left.get(parent) - row[count]);
+  }
+  return new Set(finer.length ? [...left].filter(([, count]) => count === 0).map(([at]) => at) : []);
+}
