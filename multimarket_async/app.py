@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+COPY = "kpis.duckdb"  # in data_dir: the columnar copy that KPIs are computed from
+
 REPORT_EVERY_S = 60.0
 HTTP = "multimarket_async.readers.http.server"
 
@@ -112,6 +114,7 @@ class Application(Workspace):
             self.store,
             self.clock,
             self.settings,
+            copy=self.settings.data_dir / COPY,
             quarantined=lambda: sum(landing.quarantine.count() for _, landing in self.feeds),
             tasks=tasks,
         )

@@ -48,7 +48,7 @@ def _shared(kind: str, names: dict[str, Iterable[str]]) -> Iterator[str]:
 def _collections(domain: LoadedDomain) -> set[str]:
     """The collections that a domain writes to or reads, each once."""
     written = {feed.table.name for feed in domain.feeds}
-    return written | {kpi.rollup.facts.collection for kpi in domain.kpis} | {at.collection for at in domain.listings}
+    return written | {facts.collection for facts in domain.facts} | {at.collection for at in domain.listings}
 
 
 def _reserved(domain: LoadedDomain) -> Iterator[str]:
@@ -87,13 +87,7 @@ def _tables(domain: LoadedDomain) -> Iterator[str]:
 
 
 def _rollups(domain: LoadedDomain) -> Iterator[str]:
-    """Rollups that are declared in two ways."""
-    rollups = {kpi.rollup.key: kpi.rollup for kpi in domain.kpis}.values()
-    for name, times in Counter(rollup.name for rollup in rollups).items():
-        if times > 1:
-            yield f"The rollup {name} of {domain.name} is declared in {times} ways: rename one of them."
-    facts = {rollup.facts.collection: rollup.facts for rollup in rollups}
-    for rollup in rollups:
-        if rollup.facts != facts[rollup.facts.collection]:
-            yield f"The rollups of {rollup.facts.collection} of {domain.name} have different facts: they share them."
-            return
+    """Facts and rollups under one name: a query could not tell them apart."""
+    names = Counter([*(facts.name for facts in domain.facts), *(rollup.name for rollup in domain.rollups)])
+    for name in [name for name, times in names.items() if times > 1]:
+        yield f"{name} of {domain.name} is declared as facts or rollup in {names[name]} ways: rename one of them."

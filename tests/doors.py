@@ -21,6 +21,7 @@ from multimarket_async.domains import (
     Received,
     Rollup,
     Table,
+    Value,
 )
 from multimarket_async.errors import Rejected
 from multimarket_async.settings import Business
@@ -67,17 +68,27 @@ def contradict(content: bytes) -> bytes:
     return json.dumps({**visit, "visitors": visit["visitors"] + 1}).encode()
 
 
-MONTH = {"$dateToString": {"date": "$at", "format": "%Y-%m"}}
-FACTS = Facts("door_visits", "at", MONTH, {"visitors": {"$toLong": "$visitors"}, "day": {"$dayOfWeek": "$at"}})
+FACTS = Facts(
+    "entered",
+    "door_visits",
+    {"at": Value("at", "TIMESTAMP"), "visitors": Value("visitors", "BIGINT")},
+    event="at",
+    period="strftime(local, '%Y-%m')",
+)
+MONTHS = Rollup("months", FACTS, "SELECT period, sum(visitors)::BIGINT AS visitors FROM entered GROUP BY ALL")
 COUNTED = Column("visitors", "integer", "Visitors", "visitors")
 BY_MONTH = Kpi(
     name="visitors_by_month",
     title="Visitors by month",
     unit="visitors",
     definition="Visitors counted in each month, UTC.",
-    rollup=Rollup("months", FACTS, {}, {"visitors": "$visitors"}),
+    reads=(MONTHS,),
     columns=(Column("month", "string", "Month"), COUNTED),
-    pipeline=[{"$project": {"_id": 0, "month": "$period", "visitors": 1}}, {"$sort": {"month": 1}}],
+    query="SELECT * FROM months",
+    pipeline=(
+        {"$project": {"_id": 0, "month": "$period", "visitors": {"$toLong": "$visitors"}}},
+        {"$sort": {"month": 1}},
+    ),
     check="SELECT month, sum(visitors) AS visitors FROM visits GROUP BY month ORDER BY month",
     headline=True,
 )
@@ -86,13 +97,10 @@ BY_DAY = Kpi(
     title="Visitors by day of the week",
     unit="visitors",
     definition="Visitors counted on each day of the week, 1 is Sunday.",
-    rollup=Rollup("days", FACTS, {"day": "$day"}, {"visitors": "$visitors"}),
+    reads=(FACTS,),
     columns=(Column("day", "string", "Day"), COUNTED),
-    pipeline=[
-        {"$group": {"_id": "$day", "visitors": {"$sum": "$visitors"}}},
-        {"$project": {"_id": 0, "day": {"$toString": "$_id"}, "visitors": {"$toLong": "$visitors"}}},
-        {"$sort": {"day": 1}},
-    ],
+    query="""SELECT (dayofweek(local) + 1)::VARCHAR AS day, sum(visitors) AS visitors
+      FROM entered GROUP BY ALL ORDER BY day""",
     check="""SELECT (dayofweek("at") + 1)::VARCHAR AS day, sum(visitors) AS visitors
       FROM visits GROUP BY 1 ORDER BY 1""",
 )

@@ -18,6 +18,7 @@ from multimarket_async.domains import (
     LoadedDomain,
     Rollup,
     Table,
+    Value,
 )
 from multimarket_async.errors import WrongSettings
 
@@ -33,8 +34,9 @@ def domain(name: str, *tables: Table, **parts: Any) -> LoadedDomain:
 
 
 def kpi(name: str, collection: str, rollup: str = "daily", **sums: Any) -> Kpi:
-    facts = Facts(collection, "at", "$month", {"visits": 1})
-    return Kpi(name, name, "", name, Rollup(rollup, facts, {}, sums or {"visits": 1}), (), [])
+    facts = Facts(f"all_{collection}", collection, {"at": Value("at", "TIMESTAMP")}, event="at")
+    query = f"SELECT period, count(*) AS {', '.join(sums) or 'visits'} FROM all_{collection} GROUP BY ALL"
+    return Kpi(name, name, "", name, (Rollup(rollup, facts, query),), (), f"SELECT * FROM {rollup}")
 
 
 def listing(name: str, collection: str) -> Listing:
@@ -152,12 +154,6 @@ def test_a_lifecycle_of_documents_that_change(mode: Any) -> None:
 def test_two_rollups_of_one_name() -> None:
     """They are the same one, or one of them has another name."""
     doors: Sequence[Kpi] = (kpi("visits", "doors"), kpi("cars", "doors", cars=1))
-    assert clash(domain("doors", kpis=doors)) == "The rollup daily of doors is declared in 2 ways: rename one of them."
+    told = "daily of doors is declared as facts or rollup in 2 ways: rename one of them."
+    assert clash(domain("doors", kpis=doors)) == told
     check([domain("doors", kpis=(doors[0], replace(doors[0], name="visitors")))])
-
-
-def test_rollups_of_one_table_with_different_facts() -> None:
-    """They are computed in one pass."""
-    other = Rollup("hourly", Facts("doors", "left_at", "$month", {"visits": 1}), {}, {"visits": 1})
-    two = (kpi("visits", "doors"), replace(kpi("left", "doors"), rollup=other))
-    assert clash(domain("doors", kpis=two)) == "The rollups of doors of doors have different facts: they share them."

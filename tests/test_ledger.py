@@ -11,7 +11,7 @@ from bson.int64 import Int64
 from pymongo.database import Database
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Column, Facts, Kpi, LoadedDomain, Rollup
+from multimarket_async.domains import Column, Kpi, LoadedDomain
 from multimarket_async.errors import Unavailable
 from multimarket_async.readers import generations
 from multimarket_async.readers.generations import NotKept, Step
@@ -23,9 +23,8 @@ from multimarket_async.store import GENERATIONS, ROWS, Store
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 FOR_EVER = Settings.model_validate({})
-ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
 COLUMNS = (Column("shop", "string", "Shop"), Column("pieces", "integer", "Pieces"))
-SHORT, LONG = (Kpi(name, name, "pieces", "Pieces.", ROLLUP, COLUMNS, []) for name in ("short", "long"))
+SHORT, LONG = (Kpi(name, name, "pieces", "Pieces.", (), COLUMNS, "") for name in ("short", "long"))
 MANY = 200_000
 
 

@@ -278,7 +278,6 @@ class Ledger(Stub):
         rows = {
             GENERATIONS: [{**self.kept[number], "tables": []} for number in sorted(self.kept)],
             "kpi_partition_versions": [{"collection": "c", "partition": "p", "version": 2, "since": BEGINS}],
-            "kpi_rollups_by_period": [{}],
         }
         for row in rows.get(collection, []):
             yield row

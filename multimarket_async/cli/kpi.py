@@ -210,7 +210,7 @@ async def _compared(
     old, new = [await generations.generation(store, number) for number in (before, after)]
     kpis = [kpi for domain in application.domains for kpi in domain.kpis]
     changed = [change for kpi in kpis async for change in generations.changes(store, kpi, old, new)]
-    collections = {domain.name: [cube.collection for cube in domain.cubes] for domain in application.domains}
+    collections = {domain.name: {facts.collection for facts in domain.facts} for domain in application.domains}
     entered = {name: await generations.entered(store, names, old, new) for name, names in collections.items()}
     return old, new, entered, changed
 
@@ -245,8 +245,8 @@ def _text(value: Any) -> Text:
 
 
 async def _rebuilt(application: Application) -> Generation:
-    with progress("partitions") as update:
-        return await application.snapshotter().rebuild(lambda done, of: update("partitions", completed=done, total=of))
+    with progress("documents") as update:
+        return await application.snapshotter().rebuild(lambda done, of: update("documents", completed=done, total=of))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -1,7 +1,7 @@
 """Subject areas: a folder here is a domain, and so is what another package names as one (see `discovery`).
 
 A domain declares, as data: its settings, its feeds (directories whose files become documents), its KPIs
-(MongoDB pipelines over rollups of these documents), the same numbers as SQL over the received files, and
+(SQL and MongoDB pipelines over rollups of these documents), the same numbers as SQL over the received files, and
 how its documents are listed. Nothing outside its folder imports it.
 """
 
@@ -9,7 +9,6 @@ import hashlib
 import importlib
 import json
 import pkgutil
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,58 +39,59 @@ S = TypeVar("S", bound=Business)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """The values of a collection's documents that its rollups add up. Rollups of one collection share them.
+class Value:
+    """A value of documents: its path in MongoDB's dotted notation, and its type in SQL, as `VARCHAR` or `BIGINT[]`.
 
-    period: expression for the business period of a document, as text. event: the field that says when it happened.
-    values: expressions by name.
+    A document that lacks it, or has another type there, is foreign, and left out of all numbers; unless `nullable`.
     """
 
+    path: str
+    type: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A table of MongoDB as a table of SQL (DuckDB), under `name`: what rollups and KPIs read.
+
+    fields: values of a document, by column. columns: more columns, as expressions over these, over `local`, and over
+        the columns before. event: the field, a TIMESTAMP in UTC, that says when it happened; `local` is the same in
+        the business time zone. Reference tables may have none.
+    period: expression for the period to which a row's rollups belong, as text.
+    A row has also `_id`, the key of its document.
+    """
+
+    name: str
     collection: str
-    event: str
-    period: Expression
-    values: Mapping[str, Expression]
+    fields: Mapping[str, Value]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    event: str = ""
+    period: str = "''"
+
+    @cached_property
+    def key(self) -> str:
+        """The name, and a digest of everything that decides its rows."""
+        fields = {name: (at.path, at.type, at.nullable) for name, at in self.fields.items()}
+        parts = [self.collection, fields, list(self.columns.items()), self.event, self.period]
+        return f"{self.name}_{digest(parts)}"
 
 
 @dataclass(frozen=True)
 class Rollup:
-    """Sums over the documents of one partition and period, from which KPIs are computed.
+    """Aggregates of facts, kept by period: recomputed as a whole for each period in which something changed.
 
-    by: the keys of a row, besides its `period`. sums: the facts that are added up.
-    prepare: stages over the facts that come before.
-    reduce: stages over all rows of one period that give what is kept of them, where all would cost too much.
+    query: SELECT over the facts, by their name, whose rows have the column `period` among their keys, and belong to one
+        period each: sums, counts, extremes, `arg_max(value, time)` for the last one, or aggregates of aggregates.
     """
 
     name: str
     facts: Facts
-    by: Mapping[str, Expression]
-    sums: Mapping[str, Expression]
-    prepare: tuple[Stage, ...] = ()
-    reduce: tuple[Stage, ...] = ()
+    query: str
 
     @cached_property
     def key(self) -> str:
-        """The name and a digest of everything that decides its numbers: a changed rollup is another one."""
-        parts = [self.facts.collection, self.facts.period, self.by, self.sums, self.prepare, self.reduce]
-        text = json.dumps(parts, sort_keys=True)
-        used = {name: value for name, value in self.facts.values.items() if re.search(rf"\b{name}\b", text)}
-        return f"{self.name}_{digest([parts, used])}"
-
-
-@dataclass(frozen=True, slots=True)
-class Cube:
-    """The rollups of a collection, by their keys: computed together, from the same documents."""
-
-    collection: str
-    rollups: Mapping[str, Rollup]
-
-    @property
-    def facts(self) -> Facts:
-        """The facts that they share. Raises ValueError where theirs differ."""
-        facts, *others = (rollup.facts for rollup in self.rollups.values())
-        if any(other != facts for other in others):
-            raise ValueError(f"the rollups of {self.collection} have different facts")
-        return facts
+        """The name, and a digest of everything that decides its rows."""
+        return f"{self.name}_{digest([self.facts.key, self.query])}"
 
 
 def digest(value: Any) -> str:
@@ -103,8 +103,10 @@ def digest(value: Any) -> str:
 class Kpi:
     """One table of numbers: its name, its columns, and two independent ways to compute it.
 
-    pipeline: aggregation stages over the rows of `rollup`, one or more a period; they give the rows, in their order,
-        each with exactly the declared columns. It runs inside a $facet: all KPIs of a generation read the same rollups.
+    reads: the rollups and facts that its query names.
+    query: SELECT over these (DuckDB), with the macros of `multimarket_async.sql`. It gives the rows, in their order,
+        each with exactly the declared columns.
+    pipeline: MongoDB's stages over the rows of the query, where these are not yet those of the KPI.
     check: the same rows in SQL (DuckDB) over the tables of the domain's `received`, for `verify`.
     french: its words by their English text; the definition by the KPI's name.
     headline: one of the few that `demo` shows.
@@ -116,9 +118,10 @@ class Kpi:
     title: str
     unit: str
     definition: str
-    rollup: Rollup
+    reads: tuple[Rollup | Facts, ...]
     columns: tuple[Column, ...]
-    pipeline: list[Stage]
+    query: str
+    pipeline: tuple[Stage, ...] = ()
     check: str = ""
     french: Mapping[str, str] = field(default_factory=dict)
     headline: bool = False
@@ -129,7 +132,13 @@ class Kpi:
     def digest(self) -> str:
         """Everything that decides its rows; titles and prose do not."""
         columns = [(column.name, column.type, column.nullable) for column in self.columns]
-        return digest([self.name, self.rollup.key, columns, self.pipeline])
+        return digest([self.name, [read.key for read in self.reads], columns, self.query, self.pipeline])
+
+    @property
+    def facts(self) -> tuple[Facts, ...]:
+        """The facts from which it is computed."""
+        found = (read.facts if isinstance(read, Rollup) else read for read in self.reads)
+        return tuple({facts.key: facts for facts in found}.values())
 
     def row_key(self, row: Row) -> tuple[Any, ...]:
         """The subject of a row: the same in every generation that has it."""
@@ -177,7 +186,6 @@ class Received:
         with, and `records (feed, record)`: a name for each document and follow-up, as often as it was delivered.
     documents: a query for what must be stored: `file`, a document as JSON, and columns that replace fields of it
         where they are not null; ordered by `_id`.
-    timezone: naive dates are in it; its offsets are in the table `zone`, for the macros of `readers.audit`.
     csv: of feeds with receipts whose files are CSV, their headers. Such a feed is a table of its name: these columns as
         text, `version`, which sorts its files by time, and `row`, which numbers its rows. Rows that are rejected, and
         other versions of a row, are among them. delimiters: where they are not commas.
@@ -188,14 +196,16 @@ class Received:
 
     tables: str
     documents: str = "SELECT '' AS file LIMIT 0"
-    timezone: str = "UTC"
     csv: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     delimiters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class LoadedDomain:
-    """A domain under given settings. `name` is also the word for its documents, in the plural."""
+    """A domain under given settings. `name` is also the word for its documents, in the plural.
+
+    timezone: the business time zone, in which periods are cut; its offsets are in the table `zone` of all SQL.
+    """
 
     name: str
     feeds: tuple[Feed, ...]
@@ -204,16 +214,18 @@ class LoadedDomain:
     listings: tuple[Listing, ...] = ()
     french: Mapping[str, str] = field(default_factory=dict)
     dashboards: tuple[Dashboard, ...] = ()
+    timezone: str = "UTC"
 
     @cached_property
-    def cubes(self) -> tuple[Cube, ...]:
-        """The rollups that the KPIs read, by collection."""
-        rollups = {kpi.rollup.key: kpi.rollup for kpi in self.kpis}
-        collections = sorted({rollup.facts.collection for rollup in rollups.values()})
-        return tuple(
-            Cube(name, {key: rollups[key] for key in sorted(rollups) if rollups[key].facts.collection == name})
-            for name in collections
-        )
+    def facts(self) -> tuple[Facts, ...]:
+        """The facts that the KPIs read."""
+        return tuple({facts.key: facts for kpi in self.kpis for facts in kpi.facts}.values())
+
+    @cached_property
+    def rollups(self) -> tuple[Rollup, ...]:
+        """The rollups that the KPIs read."""
+        found = (read for kpi in self.kpis for read in kpi.reads if isinstance(read, Rollup))
+        return tuple({rollup.key: rollup for rollup in found}.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,36 +2,22 @@
 
 import json
 import tempfile
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from functools import cache, cached_property
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
+from multimarket_async import sql
 from multimarket_async.domains import Document, Kpi, LoadedDomain, Received, Row
-from multimarket_async.errors import OperationFailed
 
 if TYPE_CHECKING:
     import duckdb
 
-# In memory at most; the rest is on disk, in a temporary folder.
-CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "memory_limit": "512MB",
-    "threads": 2,
-    "autoinstall_known_extensions": False,
-}
+MEMORY_LIMIT = "512MB"
 BATCH_FILES, BATCH_BYTES = 1000, 8_000_000
-DAY_S, LAST_S = 86_400, 230 * 365 * 86_400  # the table of offsets ends in 2199
 # Dates are ISO 8601. A price is the shortest decimal of its double, taken apart into digits and a scale, so that a line
 # is rounded half-up once and exactly, however large or small; 10^37 is beyond twice any digits times any quantity.
-ZONE = """
-CREATE TABLE zone AS
-SELECT unnest(?::TIMESTAMP[]) AS utc_from, unnest(?::TIMESTAMP[]) AS wall_from, unnest(?::INTERVAL[]) AS shift
-"""
 INSERT = """
 INSERT INTO received SELECT unnest(?::BIGINT[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])
 """
@@ -46,11 +32,6 @@ CREATE MACRO wall(date) AS
 CREATE MACRO written_shift(date) AS CASE WHEN right(date, 1) = 'Z' THEN INTERVAL 0 MINUTE ELSE
   to_minutes(try_cast(regexp_replace(date, '^.{16,}([+-])(\d\d):?(\d\d)?$', '\1\2') AS INT) * 60
     + coalesce(try_cast(regexp_replace(date, '^.{16,}([+-])\d\d:?(\d\d)$', '\1\2') AS INT), 0)) END;
-CREATE MACRO start_of(day) AS
-  day::TIMESTAMP - (SELECT max_by(shift, wall_from) FROM zone WHERE wall_from <= day::TIMESTAMP);
-CREATE MACRO amount(minor) AS minor * 0.01::DECIMAL(3, 2);
-CREATE MACRO half_up(n, d) AS CASE WHEN d > 0 THEN (2 * n::HUGEINT + d::HUGEINT) // (2 * d::HUGEINT) END;
-CREATE MACRO percent(part, whole) AS amount(half_up(10000 * part::HUGEINT, whole));
 CREATE MACRO power_of_10(n) AS ('1' || repeat('0', n::BIGINT))::HUGEINT;
 CREATE MACRO scaled(n, scale) AS CASE
   WHEN scale > 37 THEN 0 WHEN scale > 0 THEN half_up(n, power_of_10(scale)) ELSE n * power_of_10(-scale) END;
@@ -69,7 +50,7 @@ class Audit:
     """
 
     def __init__(self, domain: LoadedDomain) -> None:
-        self._kpis = domain.kpis
+        self._kpis, self._timezone = domain.kpis, domain.timezone
         self._received = domain.received or UNDECLARED
         self._opened = ExitStack()
         self._batch: list[tuple[int, str, str, str]] = []
@@ -81,10 +62,8 @@ class Audit:
 
     @cached_property
     def _database(self) -> "duckdb.DuckDBPyConnection":
-        import duckdb  # noqa: PLC0415 - 13 MB that only a command that verifies pays
-
-        database = self._opened.enter_context(duckdb.connect(self._folder / "audit", config=CONFIG))
-        database.execute(ZONE, [list(column) for column in zip(*_offsets(self._received.timezone), strict=True)])
+        database = self._opened.enter_context(sql.opened(self._folder / "audit", MEMORY_LIMIT))
+        sql.define(database, self._timezone)
         database.execute(MACROS)
         database.execute(FILES)
         return database
@@ -139,7 +118,7 @@ class Audit:
 
     def load(self) -> None:
         """Create the domain's tables from the received files. Raises OperationFailed."""
-        with _explained():
+        with sql.failing("its SQL fails on the archived files"):
             self._flush()
             self._load_files()
             self._database.execute(self._received.tables)
@@ -149,11 +128,11 @@ class Audit:
         """The rows of a query over the domain's tables, which the first one creates."""
         if not self._loaded:
             self.load()
-        with _explained():
+        with sql.failing("its SQL fails on the archived files"):
             result = self._database.cursor().execute(select)
             names = [column[0] for column in result.description or ()]
             while rows := result.fetchmany(1000):
-                yield from (dict(zip(names, map(_plain, row), strict=True)) for row in rows)
+                yield from (dict(zip(names, map(sql.plain, row), strict=True)) for row in rows)
 
     def _load_files(self) -> None:
         """A variable and a table for each feed with receipts; see `Received`."""
@@ -186,50 +165,3 @@ def _csv_table(feed: str, columns: Sequence[str], delimiter: str, has_files: boo
 CREATE TABLE "{feed}" AS SELECT {names}, version, row_number() OVER () AS "row"
 FROM read_csv(getvariable('{feed}'), {options}, null_padding=true, strict_mode=false) rows JOIN files ON path = filename
 """  # noqa: S608 - names that a domain declares
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Raises OperationFailed where a domain's SQL fails."""
-    import duckdb  # noqa: PLC0415 - 13 MB that only a command that verifies pays
-
-    try:
-        yield
-    except duckdb.Error as error:
-        raise OperationFailed(f"its SQL fails on the archived files: {' '.join(str(error).split())}") from error
-
-
-def _plain(value: Any) -> Any:
-    """A value of SQL as it is published: amounts as the nearest double, instants in UTC."""
-    match value:
-        case Decimal():
-            return float(value)
-        case datetime():
-            return value.replace(tzinfo=UTC)
-        case list():
-            return [_plain(item) for item in value]
-        case Mapping():
-            return {name: _plain(item) for name, item in value.items()}
-    return value
-
-
-@cache
-def _offsets(zone: str) -> list[tuple[datetime, datetime, timedelta]]:
-    """The offsets of a time zone: the instant and the clock time from which each holds, and the offset.
-
-    Clock times that are skipped have the old offset, and repeated ones mean the first time (PEP 495, fold 0).
-    """
-    place, start = ZoneInfo(zone), datetime(1970, 1, 1, tzinfo=UTC)
-
-    def offset(seconds: int) -> timedelta:
-        return (start + timedelta(seconds=seconds)).astimezone(place).utcoffset() or timedelta()
-
-    first = datetime(1, 1, 1)  # noqa: DTZ001 - TIMESTAMP has no zone
-    offsets = [(first, first, offset(0))]
-    for day in range(0, LAST_S, DAY_S):
-        old, new = offsets[-1][2], offset(day + DAY_S)
-        if new != old:
-            seconds = bisect_left(range(day, day + DAY_S), True, key=lambda at: offset(at) != offsets[-1][2])
-            instant = (start + timedelta(seconds=day + seconds)).replace(tzinfo=None)
-            offsets.append((instant, instant + max(old, new), new))
-    return offsets

@@ -1,78 +1,60 @@
-"""The rows of all KPIs from one pass over the rollups; a KPI that fails is left out, with the reason."""
+"""The rows of KPIs, from the columnar copy; one that fails is left out, with the reason."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from multimarket_async.domains import Cube, Kpi, Row
+from multimarket_async.domains import Kpi, LoadedDomain, Row
 from multimarket_async.errors import OperationFailed
-from multimarket_async.snapshots.pipelines import DOCUMENTS, of_kpis
-from multimarket_async.snapshots.rollups import PERIODS
+from multimarket_async.snapshots.columnar import Columnar
+from multimarket_async.snapshots.copying import Copying
+from multimarket_async.snapshots.failures import Failures
 from multimarket_async.snapshots.schema import mismatch
-from multimarket_async.store import Store, size_of
-
-MAX_BYTES = 15_000_000  # of the rows of a generation; its document may have 16 MiB
+from multimarket_async.store import Int64, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Rows by KPI; of each collection its number of documents and latest event, if any; reasons of failed KPIs."""
+    """Rows by KPI, and the reasons of failed ones."""
 
-    rows: Mapping[str, list[Row]]
-    totals: Mapping[str, list[Row]]
-    failed: Mapping[str, str]
-
-
-async def measure(store: Store, cubes: Sequence[Cube], kpis: Sequence[Kpi]) -> Measured:
-    """Compute all together. Only where that fails are they computed singly, to find those to leave out."""
-    failed: dict[str, str] = {}
-    while True:
-        sound = [kpi for kpi in kpis if kpi.name not in failed]
-        try:
-            facets = await _facets(store, cubes, sound)
-        except OperationFailed as why:
-            if not sound:
-                raise
-            failed |= await _failing(store, sound, str(why))
-            continue
-        failed |= _refused(sound, facets)
-        rows = {kpi.name: facets[kpi.name] for kpi in sound if kpi.name not in failed}
-        return Measured(rows, {cube.collection: facets[f"{DOCUMENTS}_{cube.collection}"] for cube in cubes}, failed)
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
-async def _facets(store: Store, cubes: Sequence[Cube], kpis: Sequence[Kpi]) -> dict[str, Any]:
-    if not cubes and not kpis:
-        return {}
-    [facets] = [row async for row in store.aggregate(PERIODS, of_kpis(cubes, kpis))]
-    return dict(facets)
+class Measuring:
+    """Computes KPIs, each by itself, all of them from the same copy."""
+
+    def __init__(self, store: Store, copying: Copying, columnar: Columnar, failures: Failures) -> None:
+        self._store = store
+        self._copying = copying
+        self._columnar = columnar
+        self._failures = failures
+
+    async def measure(self, domains: Iterable[LoadedDomain]) -> Measured:
+        """The rows of all KPIs; of those that fail the reasons."""
+        measured = Measured()
+        for domain in domains:
+            for kpi in domain.kpis:
+                try:
+                    measured.rows[kpi.name] = await self._rows(domain, kpi)
+                except OperationFailed as why:
+                    measured.failed[kpi.name] = str(why)
+        return measured
+
+    async def _rows(self, domain: LoadedDomain, kpi: Kpi) -> list[Row]:
+        if why := self._failures.reason(kpi):
+            raise OperationFailed(why)
+        rows = await self._copying.run(self._columnar.rows, domain, kpi)
+        typed = _typed(kpi, await self._store.evaluate(rows, kpi.pipeline) if kpi.pipeline else rows)
+        if why := mismatch(kpi, typed):
+            raise OperationFailed(why)
+        return typed
 
 
-async def _failing(store: Store, kpis: Sequence[Kpi], why: str) -> dict[str, str]:
-    """The KPIs that fail alone; where none does, the largest, as they are too much together."""
-    failed, sizes = dict[str, str](), dict[str, int]()
-    for kpi in kpis:
-        try:
-            sizes[kpi.name] = size_of(await _facets(store, [], [kpi]))
-        except OperationFailed as alone:
-            failed[kpi.name] = str(alone)
-    return failed or _largest(sizes) or {max(sizes, key=lambda name: sizes[name]): why}
-
-
-def _refused(kpis: Sequence[Kpi], facets: Mapping[str, list[Row]]) -> dict[str, str]:
-    """KPIs whose rows break the schema, and those that are too large for the document of a generation."""
-    reasons = {kpi.name: mismatch(kpi, facets[kpi.name]) for kpi in kpis}
-    wrong = {name: why for name, why in reasons.items() if why}
-    sizes = {name: size_of({"rows": facets[name]}) for name, why in reasons.items() if not why}
-    return {**wrong, **_largest(sizes)}
-
-
-def _largest(sizes: Mapping[str, int]) -> dict[str, str]:
-    """As many of the largest as must be left out."""
-    excess, left_out = sum(sizes.values()) - MAX_BYTES, dict[str, str]()
-    for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
-        if excess <= 0:
-            break
-        excess -= sizes[name]
-        size, most = sizes[name] / 1e6, MAX_BYTES / 1e6
-        left_out[name] = f"Its rows take {size:,.1f} MB; all rows of a generation together may take {most:,.0f} MB."
-    return left_out
+def _typed(kpi: Kpi, rows: list[Row]) -> list[Row]:
+    """Whole numbers and money as int64."""
+    integers = [column.name for column in kpi.columns if column.type in {"integer", "money"}]
+    for row in rows:
+        for name in integers:
+            if type(row.get(name)) is int:
+                row[name] = Int64(row[name])
+    return rows

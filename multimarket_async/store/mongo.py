@@ -1,10 +1,12 @@
 """The database in few verbs, each written once for both drivers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from bson.codec_options import CodecOptions
+import bson
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, ReturnDocument, UpdateOne, errors
 from pymongo.read_concern import ReadConcern
@@ -35,6 +37,10 @@ RETRYABLE = frozenset({6, 7, 50, 64, 89, 91, 189, 211, 262, 10107, 11600, 11602,
 DOCUMENTS_PER_INSERT = 5_000  # 100,000 duplicate keys make a reply of 21 MB, on which mongod closes the connection
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
 RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
+# Documents of others may hold dates beyond the year 9999, and broken text.
+LENIENT: CodecOptions[Document] = CodecOptions(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+)
 CLIENT_OPTIONS: dict[str, Any] = {  # the same option in the URI takes precedence
     "appname": "multimarket",
     "connecttimeoutms": 2_000,
@@ -184,6 +190,32 @@ class Store:
         with failing(), _translated():
             async for document in await resolve(source.aggregate(list(stages), allowDiskUse=True, **limit)):
                 yield document
+
+    async def batches(self, collection: str, stages: Sequence[Stage], size: int) -> AsyncIterator[list[Document]]:
+        """Yield the documents of an aggregation by batches, decoded in a thread; dates that Python lacks as numbers."""
+        source = self._collection(collection)
+        with failing(), _translated():
+            found = source.aggregate_raw_batches(list(stages), batchSize=size, allowDiskUse=True)
+            async for batch in await resolve(found):
+                yield await asyncio.to_thread(bson.decode_all, batch, LENIENT)
+
+    async def count(self, collection: str) -> int:
+        """About how many documents there are, from the collection's metadata."""
+        with _translated():
+            return int(await self._collection(collection).estimated_document_count())
+
+    async def identity(self, collection: str) -> str:
+        """The UUID of a collection, which another one of the same name does not have; "" where there is none."""
+        with _translated(), suppress(errors.OperationFailure):
+            answer = await self._database.command("listCollections", filter={"name": collection})
+            return "".join(str(found["info"].get("uuid")) for found in answer["cursor"]["firstBatch"])
+        return ""
+
+    async def evaluate(self, rows: Sequence[Document], stages: Sequence[Stage]) -> list[Document]:
+        """The result of an aggregation over these documents, which are not stored. Raises OperationFailed."""
+        given: list[Stage] = [{"$documents": {"$literal": list(rows)}}, *stages]
+        with failing(), _translated():
+            return [document async for document in await resolve(self._database.aggregate(given))]
 
     async def newest(self, collection: str) -> Document | None:
         """Return the document with the highest `_id`."""

@@ -6,6 +6,7 @@ import sys
 import burst
 import drivers
 import idle
+import kpis
 import large
 import latency
 import records
@@ -18,7 +19,7 @@ from rich.console import Console
 
 MEASURES = {
     module.MEASURE: module.measure
-    for module in (simulator, burst, records, large, drivers, latency, scale, idle, start)
+    for module in (simulator, burst, records, large, kpis, drivers, latency, scale, idle, start)
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from multimarket_async.domains import Column, Domain, Facts, Feed, Kpi, LoadedDomain, Received, Rollup, Table
+from multimarket_async.domains import Column, Domain, Facts, Feed, Kpi, LoadedDomain, Received, Rollup, Table, Value
 from multimarket_async.formats import Csv, Date, Integer, Money, Text
 from multimarket_async.settings import Business
 
@@ -71,22 +71,25 @@ KPI = Kpi(
     title="Items sold by month",
     unit="items",
     definition="Items of all lines, by month.",
-    rollup=Rollup(
-        "sold",
-        Facts("sales", "day", {"$dateToString": {"date": "$day", "format": "%Y-%m"}}, {"quantity": "$quantity"}),
-        by={},
-        sums={"quantity": "$quantity", "lines": 1},
+    reads=(
+        Rollup(
+            "sold",
+            Facts(
+                "lines",
+                "sales",
+                {"day": Value("day", "TIMESTAMP"), "quantity": Value("quantity", "BIGINT")},
+                event="day",
+                period="strftime(local, '%Y-%m')",
+            ),
+            "SELECT period, sum(quantity) AS quantity, count(*) AS lines FROM lines GROUP BY ALL",
+        ),
     ),
     columns=(
         Column("month", "string", "Month"),
         Column("quantity", "integer", "Items"),
         Column("lines", "integer", "Lines"),
     ),
-    pipeline=[
-        {"$group": {"_id": "$period", "quantity": {"$sum": "$quantity"}, "lines": {"$sum": "$lines"}}},
-        {"$sort": {"_id": 1}},
-        {"$project": {"_id": 0, "month": "$_id", "quantity": {"$toLong": "$quantity"}, "lines": {"$toLong": "$lines"}}},
-    ],
+    query="SELECT period AS month, quantity, lines FROM sold ORDER BY month",
     check="SELECT month, sum(quantity)::BIGINT AS quantity, count(*) AS lines FROM lines GROUP BY month ORDER BY month",
     headline=True,
 )

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent.parent
 NEW = '''
 """Orders by cancellation."""
 
-from multimarket_async.domains import Column, Kpi, Rollup
-from multimarket_async.domains.orders import columns, mql, rollups
+from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains.orders import columns, rollups
 
 
 def kpi(settings):
@@ -25,12 +25,9 @@ def kpi(settings):
         title="Orders by cancellation",
         unit="orders",
         definition="Orders that are cancelled, and orders that are not.",
-        rollup=Rollup("cancellations", rollups.facts(settings), {"cancelled": "$cancelled"}, {"orders": 1}),
+        reads=(rollups.facts(settings),),
         columns=shown,
-        pipeline=[
-            *mql.sums({"cancelled": "$cancelled"}, "orders"),
-            *mql.table(shown, "cancelled", cancelled={"$toString": "$cancelled"}),
-        ],
+        query="SELECT cancelled::VARCHAR AS cancelled, count(*) AS orders FROM facts GROUP BY ALL ORDER BY 1",
         check="SELECT cancelled::VARCHAR AS cancelled, count(*) AS orders FROM commandes GROUP BY ALL ORDER BY 1",
         french={"Orders by cancellation": "Commandes par annulation", "Cancelled": "Annulée"},
     )

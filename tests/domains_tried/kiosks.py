@@ -24,6 +24,7 @@ from multimarket_async.domains import (
     Rollup,
     Table,
     Tile,
+    Value,
 )
 from multimarket_async.formats import Csv, Date, Integer, Money, Text
 from multimarket_async.settings import Business
@@ -115,43 +116,41 @@ def no_day(content: bytes) -> tuple[bytes, str]:
 INVALID = {"renamed": renamed, "latin1": latin1}
 
 
-def by_month(
+def by_month(  # noqa: PLR0917 - all of them are declarations
     table: str,
     dated: str,
     check: str,
     by: Sequence[Column],
-    sums: Mapping[Column, Any],
+    fields: Mapping[str, Value],
+    sums: Mapping[Column, str],
     *,
-    ratios: Mapping[Column, Any] | None = None,
+    ratios: Mapping[Column, str] | None = None,
     **titles: str,
 ) -> Kpi:
     """Sums over a table, by month and by these fields of its documents, and ratios of these."""
-    month = {"$dateToString": {"date": f"${dated}", "format": "%Y-%m"}}
-    names = {column.name: f"${column.name}" for column in by}
-    values = {**names, **{f"{column.name}_of": value for column, value in sums.items()}}
-    added = {column.name: f"${column.name}_of" for column in sums}
-    columns = (Column("month", "string", "Month", role="time"), *by, *sums, *(ratios or {}))
-    row = {column.name: f"${column.name}" for column in columns} | {"month": "$period"}
-    row |= {column.name: value for column, value in (ratios or {}).items()}
-    order = ", ".join(str(number + 1) for number in range(len(by) + 1))
+    facts = Facts(f"{table}_rows", table, {dated: Value(dated, "TIMESTAMP"), **fields}, event=dated, period=MONTH)
+    keys = ["period AS month", *(column.name for column in by)]
+    added = [f"sum({value})::BIGINT AS {column.name}" for column, value in sums.items()]
+    order = ", ".join(str(number + 1) for number in range(len(keys)))
+    rollup = Rollup(table, facts, f"SELECT period, {', '.join([*keys, *added])} FROM {table}_rows GROUP BY ALL")
+    divided = "".join(f", {value} AS {column.name}" for column, value in (ratios or {}).items())
     return Kpi(
         name=f"{table}_by_month",
-        unit=columns[-1].unit,
-        rollup=Rollup(table, Facts(table, dated, month, values), names, added),
-        columns=columns,
-        pipeline=[{"$replaceWith": row}, {"$sort": dict.fromkeys(["month", *names], 1)}],
+        unit=[*sums][-1].unit,
+        reads=(rollup,),
+        columns=(Column("month", "string", "Month", role="time"), *by, *sums, *(ratios or {})),
+        query=f"SELECT * EXCLUDE (period){divided} FROM {table} ORDER BY {order}",
         check=f"{check} GROUP BY ALL ORDER BY {order}",
         headline=bool(by),
         **titles,
     )
 
 
-AMOUNT = {"$multiply": [{"$toLong": "$quantity"}, {"$toLong": "$price_minor"}]}
+MONTH = "strftime(local, '%Y-%m')"
 PRODUCT, QUANTITY = Column("product", "string", "Product"), Column("quantity", "integer", "Quantity", "pieces")
 REVENUE = Column("revenue_minor", "money", "Revenue", "EUR")
 TAKINGS = Column("takings_minor", "money", "Takings", "EUR")
 PRICE = Column("price_minor", "money", "Average price", "EUR", nullable=True, of=("revenue_minor", "quantity"))
-HALF_UP = {"$divide": [{"$add": [{"$multiply": [2, "$revenue_minor"]}, "$quantity"]}, {"$multiply": [2, "$quantity"]}]}
 SALES = by_month(
     "kiosk_lines",
     "sold_on",
@@ -159,8 +158,13 @@ SALES = by_month(
       sum(quantity::BIGINT * minor(price))::BIGINT AS revenue_minor,
       half_up(sum(quantity::BIGINT * minor(price)), sum(quantity::BIGINT))::BIGINT AS price_minor FROM lines""",
     [PRODUCT],
-    {QUANTITY: {"$toLong": "$quantity"}, REVENUE: AMOUNT},
-    ratios={PRICE: {"$toLong": {"$floor": HALF_UP}}},
+    {
+        "product": Value("product", "VARCHAR"),
+        "quantity": Value("quantity", "BIGINT"),
+        "price_minor": Value("price_minor", "BIGINT"),
+    },
+    {QUANTITY: "quantity", REVENUE: "quantity * price_minor"},
+    ratios={PRICE: "half_up(revenue_minor, quantity)"},
     title="Sales of kiosks by month",
     definition="Pieces sold and their revenue, by month and product.",
 )
@@ -169,7 +173,8 @@ PRICED = by_month(
     "since",
     "SELECT left(since, 7) AS month, count(*) AS products FROM prices",
     [],
-    {Column("products", "integer", "Products", "products"): {"$toLong": 1}},
+    {},
+    {Column("products", "integer", "Products", "products"): "1"},
     title="Prices by month",
     definition="Products of the price list, by the month in which it began.",
 )
@@ -178,7 +183,8 @@ TAKEN = by_month(
     "day",
     "SELECT left(day, 7) AS month, sum(minor(takings))::BIGINT AS takings_minor FROM closings",
     [],
-    {TAKINGS: {"$toLong": "$takings_minor"}},
+    {"takings_minor": Value("takings_minor", "BIGINT")},
+    {TAKINGS: "takings_minor"},
     title="Takings by month",
     definition="Takings of the tills, by month.",
 )

@@ -22,6 +22,7 @@ from multimarket_async.domains import (
     Rollup,
     Table,
     Tile,
+    Value,
 )
 from multimarket_async.errors import Rejected
 from multimarket_async.formats import Json
@@ -81,18 +82,17 @@ def forecast(values: dict[str, Any]) -> Document:
 
 def mean(table: str, title: str) -> Kpi:
     """Mean temperature of each sensor by month, with its number of values."""
-    month = {"$dateToString": {"date": "$at", "format": "%Y-%m"}}
-    facts = Facts(table, "at", month, {"sensor": "$sensor", "tenths": {"$toLong": "$tenths"}})
-    sums = {"values": {"$toLong": 1}, "sum": "$tenths"}
-    hundredths = {"$floor": {"$add": [{"$multiply": [100, {"$divide": ["$sum", "$values"]}]}, 0.5]}}
-    row = {"month": "$period", "sensor": 1, "values": 1, "sum": 1, "mean": {"$divide": [hundredths, 100]}}
+    fields = {"sensor": Value("sensor", "VARCHAR"), "at": Value("at", "TIMESTAMP"), "tenths": Value("tenths", "BIGINT")}
+    facts = Facts(f"{table}_measured", table, fields, event="at", period="strftime(local, '%Y-%m')")
+    query = f"SELECT period, sensor, count(*) AS values, sum(tenths) AS sum FROM {table}_measured GROUP BY ALL"
     return Kpi(
         name=f"{table}_by_month", title=title, unit="values", definition="Values and their sum, by month and sensor.",
-        rollup=Rollup(table, facts, {"sensor": "$sensor"}, sums),
+        reads=(Rollup(table, facts, query),),
         columns=(Column("month", "string", "Month", role="time"), Column("sensor", "string", "Sensor"),
                  Column("values", "integer", "Values", "values"), Column("sum", "integer", "Sum", "°C / 10"),
                  Column("mean", "double", "Mean", "°C / 10", nullable=True, of=("sum", "values"))),
-        pipeline=[{"$project": {"_id": 0, **row}}, {"$sort": {"month": 1, "sensor": 1}}],
+        query=f"""SELECT period AS month, sensor, "values", sum, floor(100 * sum / "values" + 0.5) / 100 AS mean
+          FROM {table} ORDER BY month, sensor""",
         check=f"""SELECT left("at", 7) AS month, sensor, count(*) AS values, sum(tenths)::BIGINT AS sum,
           floor(100 * sum(tenths) / count(*) + 0.5) / 100 AS mean
           FROM {table} GROUP BY ALL ORDER BY month, sensor""",

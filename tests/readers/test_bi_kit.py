@@ -17,7 +17,7 @@ import pymongo
 import pytest
 from bson import json_util
 
-from multimarket_async.domains import Column, Facts, Kpi, Rollup
+from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers.bi import kit
@@ -26,7 +26,6 @@ from tests.npm import installed
 
 pytestmark = pytest.mark.slow
 
-ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -96,7 +95,7 @@ def _until_measured(log: Any) -> None:
 def test_power_query_is_good_m() -> None:
     """As Microsoft's own parser sees it; and text of any kind stays text."""
     columns = (Column('say "a"', "string", "A"), Column("#(cr)", "double", "B"))
-    hostile = Kpi("n", 'He said "}', "#(lf)", "A \\ backslash", ROLLUP, columns, [])
+    hostile = Kpi("n", 'He said "}', "#(lf)", "A \\ backslash", (), columns, "")
     for text in (FILES["MultiMarket.pq"], kit([replace(DOMAIN, kpis=(hostile,))], 'http://"')["MultiMarket.pq"]):
         assert parsed_m(text) == "ok"
     assert parsed_m(FILES["MultiMarket.pq"].replace("in\n", "", 1)) != "ok"

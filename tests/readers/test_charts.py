@@ -2,12 +2,10 @@
 
 import pytest
 
-from multimarket_async.domains import Column, Facts, Kpi, Rollup
+from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers.charts import drawing
-
-ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
 
 KPIS = {kpi.name: kpi for kpi in ORDERS.declare(OrderSettings()).kpis}
 
@@ -38,5 +36,5 @@ def test_what_is_drawn(name: str, kind: str, x: str, y: str, series: str | None)
 def test_a_kpi_without_a_measure_is_not_drawn() -> None:
     """It still has its table."""
     names = (Column("word", "string", "Word"), Column("number", "integer", "Number", "pieces"))
-    assert drawing(Kpi("n", "N", "EUR", "", ROLLUP, names, [])) is None
-    assert drawing(Kpi("n", "N", "pieces", "", ROLLUP, names[1:], [])) is None
+    assert drawing(Kpi("n", "N", "EUR", "", (), names, "")) is None
+    assert drawing(Kpi("n", "N", "pieces", "", (), names[1:], "")) is None

@@ -8,7 +8,7 @@ import pytest
 from bson.int64 import Int64
 from pymongo.database import Database
 
-from multimarket_async.domains import Column, Facts, Kpi, Rollup
+from multimarket_async.domains import Column, Kpi
 from multimarket_async.errors import CannotContinue
 from multimarket_async.readers.generations import (
     Change,
@@ -24,11 +24,9 @@ from multimarket_async.readers.generations import (
 from multimarket_async.store import GENERATIONS, Store
 from multimarket_async.store.partitions import VERSIONS
 
-ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
-
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 COLUMNS = (Column("shop", "string", "Shop"), Column("pieces", "integer", "Pieces"))
-BY_SHOP = Kpi("by_shop", "By shop", "pieces", "Pieces.", ROLLUP, COLUMNS, [])
+BY_SHOP = Kpi("by_shop", "By shop", "pieces", "Pieces.", (), COLUMNS, "")
 
 
 @pytest.fixture

@@ -9,12 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from multimarket_async.domains import Column, Facts, Kpi, LoadedDomain, Rollup
+from multimarket_async.domains import Column, Kpi, LoadedDomain
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers.report import ENGLISH, FRENCH, Language, report
-
-ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
 
 SETTINGS = OrderSettings()
 AT = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
@@ -186,7 +184,7 @@ def test_a_kpi_without_rows_says_so() -> None:
 def test_a_kpi_that_cannot_be_drawn_has_its_table() -> None:
     """A new KPI needs no word about charts."""
     columns = (Column("n", "integer", "Number", "pieces"),)
-    kpi = Kpi("n", "Numbers", "EUR", "Some numbers.", ROLLUP, columns, [])
+    kpi = Kpi("n", "Numbers", "EUR", "Some numbers.", (), columns, "")
     text = written({"n": [{"n": 5}]}, domain=LoadedDomain("s", (), (kpi,)))
     assert "Number (pieces)" in Page(text).cells
     assert "<svg" not in text

@@ -12,13 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from multimarket_async.domains import Column, Facts, Kpi, Rollup
+from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers import tables
-
-ROLLUP = Rollup("r", Facts("c", "at", "", {}), {}, {})
 
 AT = datetime(2026, 5, 20, 12, 0, 0, 250_000, tzinfo=UTC)
 COLUMNS = (
@@ -28,7 +26,7 @@ COLUMNS = (
     Column("revenue", "double", "Revenue", "EUR", exact="revenue_minor"),
     Column("revenue_minor", "money", "Revenue", "EUR"),
 )
-SALES = Kpi("sales", "Sales", "EUR", "What was sold.", ROLLUP, COLUMNS, [])
+SALES = Kpi("sales", "Sales", "EUR", "What was sold.", (), COLUMNS, "")
 
 
 def row(product: str | None = "Lamp", quantity: int = 1, revenue: float | None = 0.0) -> dict[str, Any]:

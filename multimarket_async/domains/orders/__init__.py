@@ -42,8 +42,16 @@ def declare(settings: OrderSettings) -> LoadedDomain:
         for words in (FRENCH, IN_DASHBOARD, *(kpi.french for kpi in measured))
         for english, word in words.items()
     }
-    received = Received(tables(settings), DOCUMENTS, settings.timezone)
-    return LoadedDomain("orders", tuple(_feeds(settings)), measured, received, listings(settings), french, (DASHBOARD,))
+    return LoadedDomain(
+        "orders",
+        tuple(_feeds(settings)),
+        measured,
+        Received(tables(settings), DOCUMENTS),
+        listings(settings),
+        french,
+        (DASHBOARD,),
+        settings.timezone,
+    )
 
 
 ORDERS = Domain("orders", OrderSettings, declare)

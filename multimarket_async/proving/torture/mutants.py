@@ -11,10 +11,11 @@ from typing import Any, TypeAlias
 from multimarket_async.app import Application
 from multimarket_async.collector import writer
 from multimarket_async.collector.lifecycle import IS_PLACEHOLDER
-from multimarket_async.domains import Document, IncomingFile, Lifecycle
+from multimarket_async.domains import Document, IncomingFile, Lifecycle, Rollup
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, Quarantine, WaitingFile
 from multimarket_async.proving.torture.failpoints import wrap
+from multimarket_async.snapshots import columnar
 from multimarket_async.store import GENERATIONS, Change, Encoded, Exists, Inserted, Outcome, Placeholder, Store, encode
 
 LATE_S = 0.2
@@ -153,3 +154,9 @@ async def early_overwritten(store: Store, insert: Call, collection: str, documen
             await store.upsert(collection, dict(documents[index].bson))
             outcomes[index] = Inserted()
     return outcomes
+
+
+@_mutant(lambda _: [columnar], "rolled_up")
+def stale_rollups(_: object, rolled_up: Call, rollup: Rollup, among: str = "true", **more: Any) -> str:
+    """Some documents are left out where only some periods of a rollup are recomputed."""
+    return str(rolled_up(rollup, among if among == "true" else f"{among} AND hash(_id) % 7 > 0", **more))

@@ -1,6 +1,7 @@
 """KPIs as a generation publishes them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pytest
@@ -8,7 +9,7 @@ from bson.codec_options import CodecOptions
 from pymongo.database import Database
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import LoadedDomain, Row
+from multimarket_async.domains import Row
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.snapshots import Snapshotter
@@ -26,11 +27,11 @@ async def computed(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Mea
         documents: list[dict[str, Any]], extra: tuple[dict[str, Any], ...] = (), **given: Any
     ) -> dict[str, list[Row]]:
         for document in documents:
-            document.setdefault("ingestion", {"partition": f"{document['date_commande']:%Y-%m}"})
+            document.setdefault("ingestion", {"partition": "p", "ingested_at": document["date_commande"]})
         if documents:
             database["commandes"].insert_many(documents)
         settings = OrderSettings(**given)
-        domain = LoadedDomain("orders", (), ORDERS.declare(settings).kpis)
+        domain = replace(ORDERS.declare(settings), feeds=(), listings=())
         await Snapshotter([domain], store, Clock()).rebuild()
         return {kpi.name: _published(database, kpi.name, extra) for kpi in domain.kpis}
 

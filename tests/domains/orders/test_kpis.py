@@ -255,4 +255,4 @@ def test_each_kpi_explains_itself() -> None:
     """Title, unit and definition are there for every reader, and a title for every column."""
     for kpi in ORDERS.declare(OrderSettings()).kpis:
         assert all([kpi.title, kpi.unit, kpi.definition, *(column.title for column in kpi.columns)])
-        assert kpi.rollup.facts.collection == "commandes"
+        assert [facts.collection for facts in kpi.facts] == ["commandes"]

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from pymongo.database import Database
 
 from multimarket_async import app as composition
-from multimarket_async.app import Application
+from multimarket_async.app import COPY, Application
 from multimarket_async.proving.manifest import Manifest
 from multimarket_async.proving.torture.checker import outdated, violations
 from multimarket_async.proving.torture.generations import Watcher
@@ -51,7 +52,7 @@ def load(application: Application) -> Iterator[Planned]:
             yield planned
 
 
-async def test_rollups_that_are_out_of_date_are_found(config: WorkerConfig, database: "Database[Any]") -> None:
+async def test_rollups_that_are_out_of_date_are_found(config: WorkerConfig) -> None:
     """And nothing is said of a KPI that is right."""
     async with composition.opened(composition.workspace(config.loaded())) as application:
         feed, landing = application.feeds[0]
@@ -59,7 +60,10 @@ async def test_rollups_that_are_out_of_date_are_found(config: WorkerConfig, data
         await landing.deliver(delivery.name, delivery.content)
         await application.collector().until_empty()
         assert await outdated(application, await application.snapshotter().refresh()) == []
-        database["kpi_rollups_by_period"].delete_many({})
+        with duckdb.connect(config.data_dir / COPY) as copy:
+            named = "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'products_%'"
+            [(name,)] = copy.execute(named).fetchall()
+            copy.execute(f"DELETE FROM orders.{name}")
         found = await outdated(application, await application.snapshotter().refresh())
     assert "top_products: its rollups are out of date; computed anew from the documents, it differs" in found
 

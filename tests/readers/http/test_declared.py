@@ -16,6 +16,7 @@ from multimarket_async.domains import (
     LoadedDomain,
     Rollup,
     Table,
+    Value,
 )
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
@@ -30,15 +31,15 @@ def parse(content: bytes) -> list[Document]:
     return [{"_id": visit["id"], "at": datetime.fromisoformat(visit["at"]), "who": visit["who"]}]
 
 
-FACTS = Facts("visits", "at", {"$dateToString": {"date": "$at", "format": "%Y-%m"}}, {"shop": "here"})
+FACTS = Facts("entered", "visits", {"at": Value("at", "TIMESTAMP")}, event="at", period="strftime(local, '%Y-%m')")
 BY_MONTH = Kpi(
     name="visits_by_month",
     title="Visits by month",
     unit="",
     definition="How often a shop was entered.",
-    rollup=Rollup("visits", FACTS, by={}, sums={"visits": 1}),
+    reads=(Rollup("visits", FACTS, "SELECT period, count(*) AS visits FROM entered GROUP BY ALL"),),
     columns=(Column("month", "string", "Month"), Column("visits", "integer", "Visits")),
-    pipeline=[{"$project": {"_id": 0, "month": "$period", "visits": {"$toLong": "$visits"}}}, {"$sort": {"month": 1}}],
+    query="SELECT period AS month, visits FROM visits ORDER BY month",
 )
 LISTED = Listing(
     "visits",

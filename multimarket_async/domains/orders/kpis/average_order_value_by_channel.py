@@ -45,9 +45,10 @@ def kpi(settings: OrderSettings) -> Kpi:
             "Revenue of the channel divided by its orders, both without cancelled orders, rounded half-up to 2 "
             "decimals; empty where all were cancelled. The gross figures count every order."
         ),
-        rollup=rollups.orders(settings),
+        reads=(rollups.orders(settings),),
         columns=shown,
-        pipeline=[
+        query=rollups.MONTHLY,
+        pipeline=(
             *mql.sums({"channel": "$channel"}, "orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor"),
             {"$set": {"gross_orders": "$orders", "orders": {"$subtract": ["$orders", "$cancelled_orders"]}}},
             *mql.table(
@@ -56,7 +57,7 @@ def kpi(settings: OrderSettings) -> Kpi:
                 average_order_value=mql.hundredths("$revenue_minor", "$orders"),
                 gross_average_order_value=mql.hundredths("$gross_revenue_minor", "$gross_orders"),
             ),
-        ],
+        ),
         check=CHECK,
         french=FRENCH,
         headline=True,

@@ -3,12 +3,19 @@
 from itertools import pairwise
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders import columns, mql, rollups
+from multimarket_async.domains.orders import columns, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 # Smallest number of pieces in each class of baskets, and the names of the classes.
 FROM = [1, 2, 3, 4, 5, 6, 11, 21, 51]
 NAMES = [*(f"{low}" if high == low + 1 else f"{low}-{high - 1}" for low, high in pairwise(FROM)), f"{FROM[-1]}+"]
+LOWEST = f"list_last(list_filter({FROM}, lambda low: low <= list_sum(quantities)))"
+QUERY = f"""
+SELECT {NAMES}[list_position({FROM}, pieces_from)] AS basket, pieces_from, sum(orders) AS orders,
+  percent(sum(orders), sum(sum(orders)) OVER ()) AS orders_share_pct,
+  amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
+FROM baskets GROUP BY pieces_from ORDER BY pieces_from
+"""
 CHECK = f"""
 SELECT basket, pieces_from, count(*) AS orders,
   percent(count(*), sum(count(*)) OVER ()) AS orders_share_pct,
@@ -30,7 +37,6 @@ FRENCH = {
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a class."""
-    pieces_from = {"$max": {"$filter": {"input": FROM, "cond": {"$lte": ["$$this", "$pieces"]}}}}
     shown = (
         Column("basket", "string", "Pieces in the basket"),
         Column("pieces_from", "integer", "Fewest pieces", "pieces", role="other"),
@@ -45,18 +51,9 @@ def kpi(settings: OrderSettings) -> Kpi:
         definition=(
             "Orders by how many pieces they hold, all lines together, without cancelled orders; their share of all."
         ),
-        rollup=rollups.kept(settings, "baskets", {"pieces_from": pieces_from}),
+        reads=(rollups.kept(settings, "baskets", f"{LOWEST} AS pieces_from"),),
         columns=shown,
-        pipeline=[
-            *mql.sums({"pieces_from": "$pieces_from"}, "orders", "revenue_minor"),
-            mql.with_totals("orders"),
-            *mql.table(
-                shown,
-                "pieces_from",
-                basket={"$arrayElemAt": [NAMES, {"$indexOfArray": [FROM, "$pieces_from"]}]},
-                orders_share_pct=mql.share("$orders", "$all_orders"),
-            ),
-        ],
+        query=QUERY,
         check=CHECK,
         french=FRENCH,
         place=8,

@@ -21,12 +21,13 @@ def kpi(settings: OrderSettings) -> Kpi:
         title="Cancellation rate by channel",
         unit="%",
         definition="Cancelled orders out of all orders of the channel, in percent, rounded half-up to 2 decimals.",
-        rollup=rollups.orders(settings),
+        reads=(rollups.orders(settings),),
         columns=shown,
-        pipeline=[
+        query=rollups.MONTHLY,
+        pipeline=(
             *mql.sums({"channel": "$channel"}, "orders", "cancelled_orders"),
             *mql.table(shown, "channel", cancellation_rate_pct=mql.share("$cancelled_orders", "$orders")),
-        ],
+        ),
         check=CHECK,
         french={
             "Cancellation rate": "Taux d'annulation",

@@ -1,10 +1,17 @@
 """Orders by day and channel."""
 
 from multimarket_async.domains import Kpi
-from multimarket_async.domains.orders import columns, mql, rollups
+from multimarket_async.domains.orders import columns, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 DAYS = 92
+QUERY = f"""
+SELECT day, start_of(day) AS period_start, channel, orders, cancelled_orders, amount(revenue_minor) AS revenue,
+  revenue_minor, orders - cancelled_orders AS kept_orders,
+  half_up(revenue_minor, kept_orders) AS average_order_value_minor,
+  percent(cancelled_orders, orders) AS cancellation_rate_pct
+FROM orders WHERE day IN (SELECT DISTINCT day FROM orders ORDER BY day DESC LIMIT {DAYS}) ORDER BY day, channel
+"""
 CHECK = f"""
 SELECT day, start_of(day) AS period_start, channel, count(*) AS orders,
   count(*) FILTER (cancelled) AS cancelled_orders, amount(sum(revenue_minor)) AS revenue,
@@ -30,13 +37,9 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"Orders, cancelled orders and revenue without them of each channel and day ({settings.timezone}), "
             f"for the {DAYS} latest days that have orders."
         ),
-        rollup=rollups.orders(settings),
+        reads=(rollups.orders(settings),),
         columns=shown,
-        pipeline=[
-            *mql.sums({"day": "$day", "channel": "$channel"}, "orders", "cancelled_orders", "revenue_minor"),
-            *mql.latest("day", DAYS),
-            *mql.table(shown, "day", "channel", period_start=mql.start_of("day", settings.timezone), **mql.RATIOS),
-        ],
+        query=QUERY,
         check=CHECK,
         french={
             "Orders by day and channel": "Commandes par jour et par canal",

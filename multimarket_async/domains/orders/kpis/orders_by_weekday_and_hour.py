@@ -1,9 +1,13 @@
 """Orders by weekday and hour."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders import columns, mql, rollups
+from multimarket_async.domains.orders import columns, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
+QUERY = """
+SELECT weekday, hour, sum(orders) AS orders, amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
+FROM hours GROUP BY ALL ORDER BY weekday, hour
+"""
 CHECK = """
 SELECT isodow(local) AS weekday, hour(local) AS hour, count(*) AS orders,
   amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
@@ -17,7 +21,6 @@ WEEKDAYS = {
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a weekday and hour."""
-    keys = {"weekday": "$weekday", "hour": "$hour"}
     shown = (
         Column("weekday", "integer", "Weekday", role="key", labels=tuple(enumerate(WEEKDAYS, start=1))),
         Column("hour", "integer", "Hour", role="key"),
@@ -32,9 +35,9 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"Orders and revenue by day of the week (1 is Monday) and hour of the day ({settings.timezone}), "
             "without cancelled orders, over all time."
         ),
-        rollup=rollups.kept(settings, "hours", keys),
+        reads=(rollups.kept(settings, "hours", "isodow(local) AS weekday", "hour(local) AS hour"),),
         columns=shown,
-        pipeline=[*mql.sums(keys, "orders", "revenue_minor"), *mql.table(shown, "weekday", "hour")],
+        query=QUERY,
         check=CHECK,
         french={
             "Orders by weekday and hour": "Commandes par jour de la semaine et par heure",

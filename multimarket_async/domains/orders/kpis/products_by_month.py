@@ -1,10 +1,18 @@
 """Products by month."""
 
 from multimarket_async.domains import Kpi
-from multimarket_async.domains.orders import columns, mql, rollups
+from multimarket_async.domains.orders import columns, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 MONTHS, PRODUCTS = 13, 20
+QUERY = f"""
+SELECT period AS month, start_of(period || '-01') AS period_start,
+  row_number() OVER (PARTITION BY period ORDER BY quantity DESC, product) AS rank,
+  product, quantity, amount(revenue_minor) AS revenue, revenue_minor
+FROM products WHERE quantity > 0 AND period IN
+  (SELECT DISTINCT period FROM products WHERE quantity > 0 ORDER BY period DESC LIMIT {MONTHS})
+QUALIFY rank <= {PRODUCTS} ORDER BY month, rank
+"""
 CHECK = f"""
 WITH sold AS (
   SELECT month, product, sum(l.quantity) AS quantity, sum(l.minor) AS revenue_minor
@@ -29,15 +37,9 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"each calendar month ({settings.timezone}), without cancelled orders; equal quantities rank by name. "
             f"The {MONTHS} latest months in which something was sold."
         ),
-        rollup=rollups.products(settings),
+        reads=(rollups.products(settings),),
         columns=shown,
-        pipeline=[
-            *mql.sums({"month": "$period", "product": "$product"}, "quantity", "revenue_minor"),
-            {"$match": {"quantity": {"$gt": 0}}},
-            *mql.latest("month", MONTHS),
-            *mql.first("$quantity", "$product", PRODUCTS, within="$month"),
-            *mql.table(shown, "month", "rank", period_start=mql.start_of("month", settings.timezone)),
-        ],
+        query=QUERY,
         check=CHECK,
         french={
             "Products by month": "Produits par mois",

@@ -1,11 +1,19 @@
 """Repeat customers by month."""
 
-from dataclasses import replace
-
 from multimarket_async.domains import Column, Kpi, Rollup
-from multimarket_async.domains.orders import columns, mql, rollups
+from multimarket_async.domains.orders import columns, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
+# A month keeps the number of its customers, not their names.
+CUSTOMERS = """
+SELECT period, count(*) AS customers, count(*) FILTER (orders > 1) AS repeat_customers
+FROM (SELECT period, customer, count(*) AS orders FROM facts WHERE NOT cancelled GROUP BY ALL) GROUP BY period
+"""
+QUERY = """
+SELECT period AS month, start_of(period || '-01') AS period_start, customers, repeat_customers,
+  percent(repeat_customers, customers) AS repeat_rate_pct
+FROM customers ORDER BY month
+"""
 CHECK = """
 SELECT month, start_of(month || '-01') AS period_start, count(*) AS customers,
   count(*) FILTER (orders > 1) AS repeat_customers, percent(repeat_customers, customers) AS repeat_rate_pct
@@ -30,17 +38,9 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"Customers of each calendar month ({settings.timezone}), over all channels, without cancelled orders; "
             "those who ordered twice or more in that month; and these in percent of all."
         ),
-        rollup=_customers(settings),
+        reads=(Rollup("customers", rollups.facts(settings), CUSTOMERS),),
         columns=shown,
-        pipeline=[
-            *mql.sums({"month": "$period"}, "customers", "repeat_customers"),
-            *mql.table(
-                shown,
-                "month",
-                period_start=mql.start_of("month", settings.timezone),
-                repeat_rate_pct=mql.share("$repeat_customers", "$customers"),
-            ),
-        ],
+        query=QUERY,
         check=CHECK,
         french={
             "Repeat customers by month": "Clients fidèles par mois",
@@ -54,11 +54,3 @@ def kpi(settings: OrderSettings) -> Kpi:
         },
         place=10,
     )
-
-
-def _customers(settings: OrderSettings) -> Rollup:
-    """A month keeps the number of its customers, not their names: else a generation would cost all orders ever."""
-    counts = {"customers": {"$sum": 1}, "repeat_customers": {"$sum": {"$cond": [{"$gt": ["$orders", 1]}, 1, 0]}}}
-    row = {"period": "$_id", "customers": "$customers", "repeat_customers": "$repeat_customers"}
-    reduce = ({"$group": {"_id": "$period", **counts}}, {"$replaceWith": row})
-    return replace(rollups.kept(settings, "customers", {"customer": "$customer"}), sums={"orders": 1}, reduce=reduce)

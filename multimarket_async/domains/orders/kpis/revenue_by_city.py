@@ -1,10 +1,15 @@
 """Revenue by city of delivery."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders import columns, mql, rollups
+from multimarket_async.domains.orders import columns, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 CITIES = 50
+QUERY = f"""
+SELECT row_number() OVER (ORDER BY sum(revenue_minor) DESC, city) AS rank, city, sum(orders) AS orders,
+  amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
+FROM cities GROUP BY city ORDER BY rank LIMIT {CITIES}
+"""
 CHECK = f"""
 SELECT row_number() OVER (ORDER BY sum(revenue_minor) DESC, city) AS rank, city, count(*) AS orders,
   amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
@@ -14,7 +19,6 @@ FROM commandes WHERE NOT cancelled AND city IS NOT NULL GROUP BY city ORDER BY r
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a city."""
-    delivered = {"$match": {"city": {"$type": "string"}}}
     shown = (columns.RANK, Column("city", "string", "City"), columns.ORDERS, *columns.revenue(settings.currency))
     return Kpi(
         name="revenue_by_city",
@@ -24,13 +28,9 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"The {CITIES} cities, as written in the orders, to which most was delivered by revenue, without cancelled "
             "orders and those that are not delivered; equal revenues rank by name."
         ),
-        rollup=rollups.kept(settings, "cities", {"city": "$city"}, delivered),
+        reads=(rollups.kept(settings, "cities", "city", where="city IS NOT NULL"),),
         columns=shown,
-        pipeline=[
-            *mql.sums({"city": "$city"}, "orders", "revenue_minor"),
-            *mql.first("$revenue_minor", "$city", CITIES),
-            *mql.table(shown, "rank"),
-        ],
+        query=QUERY,
         check=CHECK,
         french={
             "Revenue by city of delivery": "Chiffre d'affaires par ville de livraison",

@@ -31,12 +31,13 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"Sum of the order totals of each channel and calendar month ({settings.timezone}), without cancelled "
             "orders. The gross figures count every order."
         ),
-        rollup=rollups.orders(settings),
+        reads=(rollups.orders(settings),),
         columns=shown,
-        pipeline=[
-            *mql.sums({"month": "$period", "channel": "$channel"}, *SUMS),
-            *mql.table(shown, "month", "channel", period_start=mql.start_of("month", settings.timezone), **mql.RATIOS),
-        ],
+        query=rollups.MONTHLY,
+        pipeline=(
+            *mql.sums({"month": "$month", "period_start": "$period_start", "channel": "$channel"}, *SUMS),
+            *mql.table(shown, "month", "channel", **mql.RATIOS),
+        ),
         check=CHECK,
         french=_french(settings.timezone),
         headline=True,

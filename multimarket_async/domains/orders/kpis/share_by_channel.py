@@ -1,9 +1,16 @@
 """Share of each channel."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders import columns, mql, rollups
+from multimarket_async.domains.orders import columns, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
+QUERY = """
+WITH kept AS (
+  SELECT channel, sum(orders - cancelled_orders) AS number, sum(revenue_minor) AS minor FROM orders GROUP BY channel)
+SELECT channel, number AS orders, percent(number, sum(number) OVER ()) AS orders_share_pct,
+  amount(minor) AS revenue, minor AS revenue_minor, percent(minor, sum(minor) OVER ()) AS revenue_share_pct
+FROM kept ORDER BY channel
+"""
 CHECK = """
 SELECT channel, count(*) FILTER (NOT cancelled) AS orders,
   percent(orders, sum(count(*) FILTER (NOT cancelled)) OVER ()) AS orders_share_pct,
@@ -38,19 +45,9 @@ def kpi(settings: OrderSettings) -> Kpi:
             "Orders and revenue of each channel out of those of all channels, in percent, without cancelled orders; "
             "empty where there are none."
         ),
-        rollup=rollups.orders(settings),
+        reads=(rollups.orders(settings),),
         columns=shown,
-        pipeline=[
-            *mql.sums({"channel": "$channel"}, "orders", "cancelled_orders", "revenue_minor"),
-            {"$set": {"orders": {"$subtract": ["$orders", "$cancelled_orders"]}}},
-            mql.with_totals("orders", "revenue_minor"),
-            *mql.table(
-                shown,
-                "channel",
-                orders_share_pct=mql.share("$orders", "$all_orders"),
-                revenue_share_pct=mql.share("$revenue_minor", "$all_revenue_minor"),
-            ),
-        ],
+        query=QUERY,
         check=CHECK,
         french=FRENCH,
         place=7,
