@@ -43,7 +43,7 @@ class Dashboard:
 
     time: the column by which periods are chosen. filters: keys of which values are chosen.
     finer: a KPI with the same sums by shorter times, from which parts of a period are computed, as far as it has rows.
-    count: the sum that says how much was chosen, in the word for the domain's documents.
+    count: the sum that says how much was chosen, in its unit, or the word for the domain's documents.
     covers: KPIs that need no card of their own, as everything in them is shown here; those of `kpi` and of charts are.
     """
 

@@ -34,3 +34,35 @@ async def test_the_page_of_another_domain(
         await page.click("#language")
         await expect(page.locator("#more")).to_contain_text("Visitors by month")
         await page.goto("about:blank")  # before the server ends
+
+
+async def test_two_domains_have_a_part_each(
+    window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chromium: str
+) -> None:
+    """With filters of its own; a ratio of the chosen rows is that of their sums; in French, too."""
+    source = (ROOT / "tests" / "domains_tried" / "kiosks.py").read_text("utf-8")
+    site = installed(tmp_path, "kiosk_package", source, "kiosks = kiosk_package:KIOSKS")
+    both = {"MULTIMARKET_DOMAINS": "orders,kiosks"}
+    done = multimarket(site, "produce", "--files-per-feed", "12", **both)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("MULTIMARKET_DOMAINS", both["MULTIMARKET_DOMAINS"])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (site, ROOT))))
+    with opened(site / "data") as shop:
+        page = await window(shop.url, locale="fr-FR")
+        await expect(page.locator("#figures h2")).to_have_text(["Commandes", "Kiosques"])
+        await expect(page.locator("#kpi-kiosk_prices_by_month h3")).to_have_text("Prix par mois")
+        await expect(page.locator("#kpi-kiosk_lines_by_month")).to_have_count(0)
+        await page.click("#language")
+        price, quantity = page.locator("#part-kiosks-tile-price_minor"), page.locator("#part-kiosks-tile-quantity")
+        await expect(price).to_contain_text("per piece")
+        await page.get_by_label("carnet").uncheck()
+        await expect(page.locator("#part-kiosks-scope")).to_contain_text(
+            "Product: bonbons, carte postale, gazette, stylo"
+        )
+        kept = [row for row in shop.get("kpis/kiosk_lines_by_month")["rows"] if row["product"] != "carnet"]
+        pieces, minor = (sum(row[name] for row in kept) for name in ("quantity", "revenue_minor"))
+        mean = (2 * minor + pieces) // (2 * pieces)
+        await expect(quantity.locator(".big")).to_have_text(f"{pieces:,}")
+        await expect(price.locator(".big")).to_have_text(f"\u20ac{mean // 100}.{mean % 100:02}")
+        await expect(page.locator("#part-orders-scope")).to_contain_text("Channel: all")
+        await page.goto("about:blank")  # before the server ends

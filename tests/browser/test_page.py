@@ -215,6 +215,46 @@ async def test_french_and_english(window: Open, shop: Shop) -> None:
     assert await page.evaluate("document.documentElement.lang") == "en"
 
 
+MONEY = """async ([currency, digits, minor]) => {
+  const { shown } = await import("./cells.js");
+  return shown({ type: "money", role: "sum", unit: currency, digits, labels: [] }, BigInt(minor));
+}"""
+
+
+@pytest.mark.parametrize(
+    ("currency", "digits", "minor", "text"),
+    [
+        ("JPY", 0, 1234567, "JP¥1,234,567"),
+        ("TND", 3, 1234567, "TND\u00a01,234.567"),
+        ("EUR", 2, 2**53 + 1, "€90,071,992,547,409.93"),
+    ],
+)
+async def test_money_has_the_decimals_of_its_currency(
+    page: Page, currency: str, digits: int, minor: int, text: str
+) -> None:
+    """Exactly, also beyond what a double holds."""
+    assert await page.evaluate(MONEY, [currency, digits, str(minor)]) == text
+
+
+SUMS = """async () => {
+  const { total } = await import("./cells.js");
+  const column = (name, type, role, of = null) => ({ name, type, role, of, digits: 2 });
+  const columns = [
+    column("visits", "integer", "sum"), column("tickets", "integer", "sum"), column("rank", "integer", "other"),
+    column("conversion", "percent", "ratio", ["tickets", "visits"]),
+  ];
+  const rows = [{ visits: 100, tickets: 10, rank: 1, conversion: 10 },
+    { visits: 1, tickets: 1, rank: 2, conversion: 100 }];
+  const large = total(columns, [{ visits: Number.MAX_SAFE_INTEGER, tickets: 0 }, { visits: 2, tickets: 0 }]).visits;
+  return [total(columns, rows), total(columns, []).conversion, String(large)];
+}"""
+
+
+async def test_the_page_adds_up_sums_only_and_ratios_are_theirs(page: Page) -> None:
+    """Not the mean of two conversions, which would be 55; null over nothing; exact beyond a double."""
+    assert await page.evaluate(SUMS) == [{"visits": 101, "tickets": 11, "conversion": 10.89}, None, str(2**53 + 1)]
+
+
 async def test_numbers_move_when_files_are_dropped(page: Page, shop: Shop) -> None:
     """Last: the shop has one order more from here on."""
     before = int((await tile(page, "orders")).replace(",", ""))

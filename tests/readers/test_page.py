@@ -65,3 +65,14 @@ def test_french_says_everything_that_english_says() -> None:
 
 def _words(text: str) -> list[tuple[str, str]]:
     return re.findall(r'(\w+): "([^"]*)"', text)
+
+
+def test_the_page_names_no_domain_no_kpi_and_no_column() -> None:
+    """Meaning comes from types and roles; titles of Orders' own columns would be a hint, too."""
+    loaded = load(settings_models(), {}, {}, Path("/nowhere"))
+    kpis = [kpi for domain in declared(loaded) for kpi in domain.kpis]
+    names = {kpi.name for kpi in kpis} | {column.name for kpi in kpis for column in kpi.columns}
+    names -= {"month", "day", "hour", "quantity"}  # words of time and of number
+    text = "\n".join(file.read_text("utf-8") for file in STATIC.iterdir() if file.suffix in {".js", ".html", ".css"})
+    used = {name for name in names | {"commandes", "channel", "weekday"} if re.search(rf"\b{name}\b", text)}
+    assert used == set()

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers import tables
+from multimarket_async.readers.report.language import ENGLISH
 
 AT = datetime(2026, 5, 20, 12, 0, 0, 250_000, tzinfo=UTC)
 COLUMNS = (
@@ -78,6 +80,23 @@ def test_json_of_nothing_measured() -> None:
     """An empty list, and null for a mean over nothing."""
     generation = {"_id": 1, "computed_at": AT, "as_of": AT}
     assert tables.as_object(SALES, generation, [])["rows"] == []
+
+
+@pytest.mark.parametrize(
+    ("currency", "minor", "text"),
+    [
+        ("JPY", 1234567, "1,234,567"),
+        ("TND", 1234567, "1,234.567"),
+        ("EUR", -5, "-0.05"),
+        ("EUR", 2**53 + 1, "90,071,992,547,409.93"),
+    ],
+)
+def test_money_has_the_decimals_of_its_currency(currency: str, minor: int, text: str) -> None:
+    """ISO 4217: none of JPY, three of TND; exactly, whatever its size."""
+    column = Column("price", "money", "Price", currency)
+    kpi = replace(SALES, columns=(column,))
+    assert text in plain_text(drawn(tables.as_table(kpi, [{"price": minor}])))
+    assert ENGLISH.shown(column, {"price": minor}) == text
 
 
 # --- CSV ------------------------------------------------------------------------------------

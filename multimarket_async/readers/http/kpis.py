@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -103,6 +103,7 @@ class KpiListResponse(BaseModel):
     computed_at: AwareDatetime | None
     as_of: AwareDatetime | None
     kpis: list[KpiResponse]
+    dashboards: list[dict[str, Any]] = Field(description="the parts of the page, as their domains declare them")
 
 
 def routes(sources: Sources, newest: Fresh[dict[str, Any]]) -> APIRouter:
@@ -121,6 +122,9 @@ def routes(sources: Sources, newest: Fresh[dict[str, Any]]) -> APIRouter:
             computed_at=found.get("computed_at"),
             as_of=found.get("as_of"),
             kpis=[_described(kpi, found) for kpi in sources.kpis],
+            dashboards=[
+                {"domain": domain.name, **asdict(board)} for domain in sources.domains for board in domain.dashboards
+            ],
         )
 
     for kpi in sources.kpis:

@@ -115,7 +115,52 @@ async def test_csv_and_parquet_are_filtered_too(client: httpx.AsyncClient) -> No
     assert (await client.get(f"{REVENUE}.parquet?channel=nowhere")).status_code == 200
 
 
+# --- Regrouping -------------------------------------------------------------------------------
+
+
+async def test_rows_are_added_up_by_keys_and_times(client: httpx.AsyncClient) -> None:
+    """After the filters; ratios are those of the sums, and the columns in between are left out."""
+    rows = await rows_of(client, "channel=web&channel=mobile&from=2026-02&to=2026-03")
+    [total] = await rows_of(client, "channel=web&channel=mobile&from=2026-02&to=2026-03&by=")
+    sums = {
+        name: sum(row[name] for row in rows) for name in ("orders", "cancelled_orders", "revenue_minor", "kept_orders")
+    }
+    assert {name: total[name] for name in sums} == sums
+    assert total["revenue"] == sums["revenue_minor"] / 100
+    rate = (2 * 10_000 * sums["cancelled_orders"] + sums["orders"]) // (2 * sums["orders"])
+    average = (2 * sums["revenue_minor"] + sums["kept_orders"]) // (2 * sums["kept_orders"])
+    assert (total["cancellation_rate_pct"], total["average_order_value_minor"]) == (rate / 100, average)
+    assert "month" not in total
+    by_channel = await rows_of(client, "by=channel")
+    assert [row["channel"] for row in by_channel] == ["boutique", "mobile", "web"]
+    assert await rows_of(client, "by=month,channel") == await rows_of(client, "by=month&by=channel")
+
+
+async def test_the_rate_of_a_channel_is_that_of_its_own_kpi(client: httpx.AsyncClient) -> None:
+    """Though it is regrouped from months."""
+    rates = (await client.get("/api/kpis/cancellation_rate_by_channel")).json()["rows"]
+    regrouped = {row["channel"]: row["cancellation_rate_pct"] for row in await rows_of(client, "by=channel")}
+    assert regrouped == {row["channel"]: row["cancellation_rate_pct"] for row in rates}
+
+
+async def test_regrouped_rows_are_csv_and_parquet_too(client: httpx.AsyncClient) -> None:
+    """With the columns that are left; amounts in whole units where asked for."""
+    lines = list(
+        csv.DictReader(io.StringIO((await client.get(f"{REVENUE}.csv?by=channel&amounts=units")).text, newline=""))
+    )
+    assert all(float(line["revenue"]) == float(line["revenue_minor"]) for line in lines)
+    assert "month" not in lines[0]
+    assert (await client.get(f"{REVENUE}.parquet?by=month&amounts=units")).status_code == 200
+
+
+async def test_ranks_are_left_out(client: httpx.AsyncClient) -> None:
+    [total] = (await client.get("/api/kpis/top_products?by=")).json()["rows"]
+    assert set(total) == {"quantity", "gross_quantity", "revenue", "revenue_minor"}
+
+
 WRONG = {
+    "by=orders": "by: \"['orders']\" is not accepted. Rows can be added up by month, period_start, channel, not by",
+    "amounts=cents": "amounts: 'cents' is not accepted.",
     "colour=red": "There is no parameter colour.",
     "orders=many": "orders: 'many' is not accepted. Input should be a valid integer",
     "orders=1_000": "orders: '1_000' is not accepted. Expected a number.",

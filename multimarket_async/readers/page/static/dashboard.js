@@ -77,7 +77,7 @@ export class Part {
 
   tell(choice, sums, widened) {
     const { count, domain } = this.declaration;
-    const counted = count ? [`${shown(this.by[count], sums[count])} ${declared(domain)}`] : [];
+    const counted = count ? [`${shown(this.by[count], sums[count])} ${declared(this.by[count].unit || domain)}`] : [];
     const text = [choice.name, ...choice.words, ...counted].join(" · ");
     const note = { false: "", "": say("whole_periods") }[widened] ?? say("widened", { day: period(days(widened).from) });
     tell(this.scope, note ? `${text}. ${note}` : text);
