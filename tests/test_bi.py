@@ -52,7 +52,7 @@ def _orders(first: int, last: int) -> list[dict[str, Any]]:
         [document] = parser(canal, SETTINGS)(content)
         if canal == "boutique":
             document["statut_commande"] = "annulée"
-        found.append({**document, "ingestion": {"partition": "p"}})
+        found.append({**document, "ingestion": {"partition": "p", "ingested_at": LATEST}})
     return found
 
 
