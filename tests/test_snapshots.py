@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Column, Facts, Feed, Kpi, LoadedDomain, Rollup, Table, Value
 from multimarket_async.errors import Unavailable
+from multimarket_async.readers.generations import freshness
 from multimarket_async.settings import Settings
 from multimarket_async.snapshots import Snapshotter, superseded
 from multimarket_async.snapshots.snapshotter import RETIRED
@@ -306,13 +307,14 @@ async def test_no_document_is_read_for_another_definition(
 
 
 async def test_documents_of_others_are_counted_and_left_out(
-    snapshotter: Snapshotter, database: "Database[Any]"
+    store: Store, snapshotter: Snapshotter, database: "Database[Any]"
 ) -> None:
     """They have no source, or other types."""
     sell(database, "Rabat")
     database["sales"].insert_many([{"_id": "a", "shop": "Rabat", "at": NOW}, {"_id": 7}, sold("Fès") | {"at": "now"}])
     generation = await snapshotter.refresh()
     assert (generation["documents"], generation["foreign"], totals(database)) == ({"pieces": 1}, {"pieces": 3}, [1])
+    assert (await freshness(store, NOW, 60.0)).foreign == {"pieces": 3}
 
 
 async def test_a_domain_may_be_named_like_a_field_of_a_generation(store: Store, database: "Database[Any]") -> None:

@@ -128,6 +128,9 @@ class KpiFreshness(BaseModel):
     behind_s: float | None = None
     stale: bool = False
     drift: int | None = None
+    foreign: dict[str, int] = Field(
+        default={}, description="documents in a domain's tables that MultiMarket did not store"
+    )
     failed: dict[str, str] = Field(default={}, description="KPIs that failed in this generation, and why")
     stale_since: dict[str, AwareDatetime] = Field(
         default={}, description="the failed KPIs that have rows of an earlier generation, and the time these are as of"
@@ -151,6 +154,7 @@ async def freshness(store: Store, now: datetime, stale_after_s: float) -> KpiFre
         behind_s=behind_s,
         stale=behind_s > stale_after_s,
         drift=newest.get("drift"),
+        foreign=newest.get("foreign", {}),
         failed=errors(newest),
         stale_since=stale(newest),
     )

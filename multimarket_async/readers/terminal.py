@@ -66,6 +66,10 @@ def status_screen(status: StatusResponse, *, live: bool = False) -> Group:
     notes = (*early_lines(status.feeds), *records_lines(status.feeds), *unknown_lines(status.feeds))
     lines = [*_latency(status.latency), *map(Text, notes)]
     lines.append(Text(status.freshness(), _alarm(status.kpi.stale)))
+    lines += [
+        Text(f"{count:,} documents of others in the tables of {name}: no figure counts them.")
+        for name, count in status.kpi.foreign.items()
+    ]
     lines += [Text(escape_control_chars(sentence), "bold red") for sentence in status.failures()]
     if status.mongo.why:
         why = f"{status.mongo.why}. Stored and KPIs are as they were last known."

@@ -24,6 +24,7 @@ FOUND = {
     "cent_too_much": "has montant_centimes",
     "last_arrival_wins": "has statut_commande",
     "early_overwritten": "has suivi",
+    "stale_rollups": "its rollups are out of date",
 }
 
 

@@ -97,6 +97,7 @@ function notices() {
     overload?.late && ["bad", say("notice_overload", { budget: duration(overload.budget_s) })],
     mongo?.ok && kpi.stale && ["noted", say("notice_stale", facts)],
     kpi?.drift && ["noted", say("notice_drift", { count: number(kpi.drift) })],
+    ...Object.entries(kpi?.foreign ?? {}).map(([name, count]) => ["noted", say("notice_foreign", { name, count: number(count) })]),
     ...(feeds ?? []).filter(({ unknown }) => unknown).map((feed) => ["noted", say("notice_unknown", {
       count: number(feed.unknown), feed: title(feed.feed), example: feed.unknown_example,
     })]),
