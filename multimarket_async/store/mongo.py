@@ -8,7 +8,7 @@ from typing import Any
 import bson
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, ReturnDocument, UpdateOne, errors
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReadPreference, ReplaceOne, ReturnDocument, UpdateOne, errors
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
@@ -62,7 +62,10 @@ class Store:
             expected = "mongodb://user:password@host:port/, with : / ? # [ ] @ in a password written as %3A and so on"
             raise WrongSettings(f"mongo_uri is not a MongoDB URI. Expected {expected}") from error
         self._database = self._client.get_database(
-            database, write_concern=DURABLE, read_concern=ReadConcern("majority")
+            database,
+            write_concern=DURABLE,
+            read_concern=ReadConcern("majority"),
+            read_preference=ReadPreference.PRIMARY,
         )
 
     async def aclose(self) -> None:

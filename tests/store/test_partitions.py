@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -137,6 +138,16 @@ async def test_an_index_finds_those_that_are_not_measured(partitions: Partitions
     plan = query.explain()["queryPlanner"]["winningPlan"]
     assert "IXSCAN" in str(plan)
     assert "since_1" in str(plan)
+
+
+async def test_versions_are_read_from_the_primary(mongo_uri: str, database: Database[Any]) -> None:
+    """Whatever the URI says; here there is no other server."""
+    address, _, options = mongo_uri.partition("?")
+    kept = [option for option in options.split("&") if option and not option.startswith("directConnection")]
+    name = database.client.admin.command("hello")["setName"]
+    uri = "?".join([address, "&".join([*kept, f"replicaSet={name}", "readPreference=secondary"])])
+    async with aclosing(Store(uri, database.name)) as store:
+        assert await Partitions(store, Clock()).versions("sales") == {}
 
 
 # --- filling -----------------------------------------------------------------------------------
