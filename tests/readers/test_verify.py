@@ -252,5 +252,5 @@ async def test_a_bug_of_what_is_computed_step_by_step_is_found_and_mended(world:
 
 
 def without_some(rollup: Rollup, among: str, **more: Any) -> str:
-    """Where only some periods are computed, an order is left out."""
+    """An order is left out where only some periods are computed."""
     return rolled_up(rollup, among if among == "true" else f"{among} AND NOT contains(_id, '4711')", **more)

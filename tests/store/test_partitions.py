@@ -141,7 +141,7 @@ async def test_an_index_finds_those_that_are_not_measured(partitions: Partitions
 
 
 async def test_versions_are_read_from_the_primary(mongo_uri: str, database: Database[Any]) -> None:
-    """Whatever the URI says; here there is no other server."""
+    """A URI that prefers others changes nothing; here there is no other server."""
     address, _, options = mongo_uri.partition("?")
     kept = [option for option in options.split("&") if option and not option.startswith("directConnection")]
     name = database.client.admin.command("hello")["setName"]
