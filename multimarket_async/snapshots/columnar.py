@@ -161,10 +161,11 @@ class Columnar:
         table, fresh = quoted(facts.key), quoted(facts.key + FRESH)
         with self._transaction(facts):
             self._execute(f"INSERT INTO keys SELECT _id FROM {fresh}")
-            among = f"FROM {table} WHERE _id IN (SELECT _id FROM keys)"
-            periods = f"SELECT period {among} UNION SELECT period FROM {fresh}"
-            self._execute(f"CREATE OR REPLACE TEMP TABLE changed AS {periods}")
-            self._execute(f"DELETE {among}")
+            old = f"SELECT rowid AS row, period FROM {table} WHERE _id IN (SELECT _id FROM keys)"
+            self._execute(f"CREATE OR REPLACE TEMP TABLE old AS {old}")
+            changed = f"SELECT period FROM old UNION SELECT period FROM {fresh}"
+            self._execute(f"CREATE OR REPLACE TEMP TABLE changed AS {changed}")
+            self._execute(f"DELETE FROM {table} WHERE rowid IN (SELECT row FROM old)")
             self._execute(f"INSERT INTO {table} BY NAME SELECT * FROM {fresh}")
             self._execute(f"DROP TABLE {fresh}")
             for rollup in self._of(facts):

@@ -1,8 +1,9 @@
 """MongoDB -> columnar copy: the documents of partitions that have another version than the copy are read again."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from typing import Any, TypeAlias, TypeVar
 
 from multimarket_async.domains import Facts, Stage
@@ -87,10 +88,23 @@ class Copying:
     async def _stage(self, facts: Facts, condition: Stage, staged: Callable[[int], None] = lambda _: None) -> None:
         stages: list[Stage] = [{"$match": condition}, {"$project": dict(projection(facts))}]
         documents = 0
-        async for batch in self._store.batches(facts.collection, stages, BATCH_DOCUMENTS):
-            await self.run(self._columnar.stage, facts, batch)
-            documents += len(batch)
-            staged(documents)
+        async with aclosing(_ahead(self._store.batches(facts.collection, stages, BATCH_DOCUMENTS))) as batches:
+            async for batch in batches:
+                await self.run(self._columnar.stage, facts, batch)
+                documents += len(batch)
+                staged(documents)
+
+
+async def _ahead(source: AsyncIterator[T]) -> AsyncGenerator[T]:
+    """The items of a source; the next one is awaited while one is worked on."""
+    awaited = asyncio.ensure_future(anext(source, None))
+    try:
+        while (item := await awaited) is not None:
+            awaited = asyncio.ensure_future(anext(source, None))
+            yield item
+    finally:
+        awaited.cancel()
+        await asyncio.gather(awaited, return_exceptions=True)
 
 
 def _changed(copied: Copied, versions: dict[Partition, int]) -> list[Partition]:
