@@ -146,10 +146,9 @@ class Writer:
         ]
 
     async def _apply(self, table: Table, events: Sequence[EncodedFollowUp]) -> list[Outcome]:
-        """Follow-ups, whose documents move. Rollups are stored by partition, so the ones that they leave change too."""
+        """Follow-ups, whose documents move to the partition that is filled now."""
         lifecycle = _lifecycle(table)
-        left = _partitions(await self._stored(table, events))
-        async with self._partitions.around(table.name, {event.partition for event in events} | left) as changed:
+        async with self._partitions.around(table.name, {event.partition for event in events}) as changed:
             changes = [followed_up(event, lifecycle) for event in events]
             refused = await self._store.update_with_pipeline(table.name, changes)
             stored = await self._stored(table, events, lifecycle.history)

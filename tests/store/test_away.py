@@ -13,7 +13,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-import pymongo
+import pymongo.asynchronous
 import pytest
 from pymongo.database import Database
 
@@ -199,6 +199,7 @@ async def test_a_driver_without_a_free_descriptor_is_away(server: Server, monkey
     async with aclosing(Store(server.uri, "descriptors", "pymongo")) as store:
         with monkeypatch.context() as patched:
             patched.delitem(sys.modules, "pymongo.asynchronous.auth", raising=False)
+            patched.delattr(pymongo.asynchronous, "auth", raising=False)  # set if another test has connected
             patched.setattr(sys, "meta_path", [NoDescriptors(), *sys.meta_path])
             with pytest.raises(Unavailable, match="Too many open files"):
                 await store.ping()
