@@ -150,7 +150,9 @@ async def test_a_refresh_reads_what_changed_whatever_it_is_spread_over(
     await world.rows()
     staged: list[int] = []
     stage = world.columnar.stage
-    monkeypatch.setattr(world.columnar, "stage", lambda facts, given: (staged.append(len(given)), stage(facts, given)))
+    monkeypatch.setattr(
+        world.columnar, "stage", lambda facts, given: (staged.append(given.documents), stage(facts, given))
+    )
     await world.rows()
     assert staged == []
     await write(world, database, *(sale(f"{number * 37}", "p10", draw) for number in range(5)))

@@ -13,11 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pydantic_core
 import structlog
 
 from multimarket_async import sql
-from multimarket_async.domains import Document, Facts, Kpi, LoadedDomain, Rollup, Row
+from multimarket_async.domains import Facts, Kpi, LoadedDomain, Rollup, Row
 from multimarket_async.errors import OperationFailed
 from multimarket_async.snapshots.statements import (
     nothing,
@@ -29,7 +28,7 @@ from multimarket_async.snapshots.statements import (
     selected,
     with_named,
 )
-from multimarket_async.store import Partition
+from multimarket_async.store import Lines, Partition
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Database
@@ -126,13 +125,13 @@ class Columnar:
         self._use(facts)
         self._execute(f"CREATE OR REPLACE TABLE {quoted(facts.key + FRESH)} AS {selected(facts, nothing(facts))}")
 
-    def stage(self, facts: Facts, documents: Sequence[Document]) -> None:
+    def stage(self, facts: Facts, documents: Lines) -> None:
         """Add documents, as `projection` gives them, to the staged ones. Raises OperationFailed."""
         import duckdb  # noqa: PLC0415
 
         self._use(facts)
         path = self._folder / "documents.json"
-        path.write_bytes(pydantic_core.to_json(list(documents), inf_nan_mode="null", fallback=str))
+        path.write_bytes(documents.json)
         insert = f"INSERT INTO {quoted(facts.key + FRESH)} BY NAME "
         try:
             self._database.execute(insert + selected(facts, read(facts)), {"path": str(path)})

@@ -91,7 +91,7 @@ class Copying:
         async with aclosing(_ahead(self._store.batches(facts.collection, stages, BATCH_DOCUMENTS))) as batches:
             async for batch in batches:
                 await self.run(self._columnar.stage, facts, batch)
-                documents += len(batch)
+                documents += batch.documents
                 staged(documents)
 
 

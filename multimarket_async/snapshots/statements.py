@@ -56,9 +56,9 @@ def nothing(facts: Facts) -> str:
 
 
 def read(facts: Facts) -> str:
-    """The documents in the JSON file $path. It fails where one has another type."""
+    """The documents in the file $path, as JSON, one a line. It fails where one has another type."""
     columns = ", ".join(f"{quoted(name)}: '{type_}'" for name, type_ in _types(facts).items())
-    return f"SELECT * FROM read_json($path, format='array', columns={{{columns}}})"
+    return f"SELECT * FROM read_json($path, format='newline_delimited', columns={{{columns}}})"
 
 
 def read_leniently(facts: Facts) -> str:
@@ -67,7 +67,7 @@ def read_leniently(facts: Facts) -> str:
         {name: [type_[:-2]] if type_.endswith("[]") else type_ for name, type_ in _types(facts).items()}
     ).decode()
     read = f"from_json(json, '{structure}')"
-    return f"SELECT unnest({read}, max_depth := 2) FROM read_json_objects($path, format='array')"
+    return f"SELECT unnest({read}, max_depth := 2) FROM read_json_objects($path, format='newline_delimited')"
 
 
 def rows_of(read: Rollup | Facts) -> str:

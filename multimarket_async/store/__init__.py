@@ -24,6 +24,7 @@ from multimarket_async.store.documents import (
 )
 from multimarket_async.store.embedded import EmbeddedServer, find_mongod
 from multimarket_async.store.filling import PARTITION_DOCUMENTS, Filling
+from multimarket_async.store.json_lines import Lines
 from multimarket_async.store.mongo import Store
 from multimarket_async.store.partitions import Changed, Partition, Partitions
 from multimarket_async.store.receipts import CHANGED, RECEIPTS, Receipt, Receipts, RecordCounts, receipt_id

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import bson
-from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReadPreference, ReplaceOne, ReturnDocument, UpdateOne, errors
 from pymongo.read_concern import ReadConcern
@@ -28,6 +27,7 @@ from multimarket_async.store.documents import (
 )
 from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, cancellable, resolve
 from multimarket_async.store.failures import TOO_LARGE, failing
+from multimarket_async.store.json_lines import Lines, lines
 
 DUPLICATE_KEY, UNAUTHORIZED, AUTHENTICATION_FAILED, NAMESPACE_EXISTS, BAD_VALUE = 11000, 13, 18, 48, 2
 # Codes of a server that is shutting down, stepping down or short of disk: it, or another, will answer later.
@@ -37,10 +37,6 @@ RETRYABLE = frozenset({6, 7, 50, 64, 89, 91, 189, 211, 262, 10107, 11600, 11602,
 DOCUMENTS_PER_INSERT = 5_000  # 100,000 duplicate keys make a reply of 21 MB, on which mongod closes the connection
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
 RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
-# Documents of others may hold dates beyond the year 9999, and broken text.
-LENIENT: CodecOptions[Document] = CodecOptions(
-    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
-)
 CLIENT_OPTIONS: dict[str, Any] = {  # the same option in the URI takes precedence
     "appname": "multimarket",
     "connecttimeoutms": 2_000,
@@ -194,13 +190,13 @@ class Store:
             async for document in await resolve(source.aggregate(list(stages), allowDiskUse=True, **limit)):
                 yield document
 
-    async def batches(self, collection: str, stages: Sequence[Stage], size: int) -> AsyncIterator[list[Document]]:
-        """Yield the documents of an aggregation by batches, decoded in a thread; dates that Python lacks as numbers."""
+    async def batches(self, collection: str, stages: Sequence[Stage], size: int) -> AsyncIterator[Lines]:
+        """Yield the documents of an aggregation by batches, as JSON that is made in a thread."""
         source = self._collection(collection)
         with failing(), _translated():
             found = source.aggregate_raw_batches(list(stages), batchSize=size, allowDiskUse=True)
             async for batch in await resolve(found):
-                yield await asyncio.to_thread(bson.decode_all, batch, LENIENT)
+                yield await asyncio.to_thread(lines, batch)
 
     async def count(self, collection: str) -> int:
         """About how many documents there are, from the collection's metadata."""

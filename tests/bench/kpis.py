@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import duckdb
-import pydantic_core
 from ground import Ground, console
 from results import Row
 from rich.progress import track
@@ -150,7 +149,7 @@ class Orders:
         """The orders as one NDJSON file."""
         with path.open("wb") as file:
             async for batch in self.store.batches("commandes", [{"$project": {"ingestion": 0, "suivi": 0}}], 5_000):
-                file.writelines(pydantic_core.to_json(order) + b"\n" for order in batch)
+                file.write(batch.json)
         return path
 
 
