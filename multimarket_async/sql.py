@@ -46,12 +46,12 @@ def define(database: "Database", timezone: str) -> None:
 
 @contextmanager
 def failing(subject: str) -> Iterator[None]:
-    """Raises OperationFailed, whose sentence begins with `subject`, where SQL fails."""
+    """Raises OperationFailed, whose sentence begins with `subject`, where SQL fails, or the disk."""
     import duckdb  # noqa: PLC0415
 
     try:
         yield
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError) as error:
         raise OperationFailed(f"{subject}: {' '.join(str(error).split())}") from error
 
 

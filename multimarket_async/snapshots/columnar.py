@@ -77,8 +77,9 @@ class Columnar:
     @property
     def _database(self) -> "Database":
         if self._opened is None:
-            self._opened = self._open()
-            self._prepare(self._opened)
+            opened = self._open()
+            self._prepare(opened)
+            self._opened = opened
         return self._opened
 
     def _open(self) -> "Database":
@@ -131,7 +132,8 @@ class Columnar:
 
         self._use(facts)
         path = self._folder / "documents.json"
-        path.write_bytes(documents.json)
+        with sql.failing("the columnar copy"):
+            path.write_bytes(documents.json)
         insert = f"INSERT INTO {quoted(facts.key + FRESH)} BY NAME "
         try:
             self._database.execute(insert + selected(facts, read(facts)), {"path": str(path)})

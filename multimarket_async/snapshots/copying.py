@@ -13,7 +13,7 @@ from multimarket_async.store import Partition, Partitions, Store
 
 Progress: TypeAlias = Callable[[int, int], None]  # (documents done, of about so many)
 T = TypeVar("T")
-BATCH_DOCUMENTS = 10_000
+BATCH_DOCUMENTS = 40_000
 KEYS_PER_QUERY = 10_000
 
 

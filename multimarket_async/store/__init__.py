@@ -20,7 +20,6 @@ from multimarket_async.store.documents import (
     encode,
     is_newer,
     origin_of,
-    size_of,
 )
 from multimarket_async.store.embedded import EmbeddedServer, find_mongod
 from multimarket_async.store.filling import PARTITION_DOCUMENTS, Filling

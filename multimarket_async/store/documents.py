@@ -172,11 +172,6 @@ def origin_of(ingestion: Mapping[str, Any]) -> Origin:
     return ingestion.get("file"), ingestion.get("sha256")
 
 
-def size_of(document: Mapping[str, Any]) -> int:
-    """The bytes that a document takes in MongoDB."""
-    return len(bson.encode(document))
-
-
 def digest_of(document: Document) -> str:
     """SHA-256 of the document's BSON, in hexadecimal. Raises Rejected where BSON cannot hold it."""
     return hashlib.sha256(_bson(document)).hexdigest()

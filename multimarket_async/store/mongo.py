@@ -26,7 +26,7 @@ from multimarket_async.store.documents import (
     existing,
 )
 from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, cancellable, resolve
-from multimarket_async.store.failures import TOO_LARGE, failing
+from multimarket_async.store.failures import failing
 from multimarket_async.store.json_lines import Lines, lines
 
 DUPLICATE_KEY, UNAUTHORIZED, AUTHENTICATION_FAILED, NAMESPACE_EXISTS, BAD_VALUE = 11000, 13, 18, 48, 2
@@ -254,28 +254,6 @@ class Store:
             except errors.BulkWriteError as failure:
                 raise Unavailable(_sentence(failure.details)) from failure
 
-    async def compare_and_swap(self, collection: str, documents: Sequence[Document]) -> bool:
-        """Replace each document if the stored one has `version` - 1; version 1 is inserted.
-
-        False if any of them had another version; the others may have been replaced. Raises OperationFailed if one is
-        too large.
-        """
-        if not documents:
-            return True
-        with failing(), _translated():
-            try:
-                result = await self._collection(collection).bulk_write(
-                    [_replace_version(document) for document in documents], ordered=False
-                )
-            except errors.BulkWriteError as failure:
-                codes = {error["code"] for error in failure.details["writeErrors"]}
-                if codes & TOO_LARGE:
-                    raise
-                if failure.details["writeConcernErrors"] or codes != {DUPLICATE_KEY}:
-                    raise Unavailable(_sentence(failure.details)) from failure
-                return False
-        return result.matched_count + result.upserted_count == len(documents)
-
     async def remove(self, collection: str, keys: Sequence[Any], **where: Any) -> None:
         """Delete the documents with these keys; with fields given, only those that have these values."""
         with _translated():
@@ -334,11 +312,6 @@ def _replacement(document: Encoded, seen: Exists) -> ReplaceOne[Document] | Upda
     if document.sha256 == seen.sha256:
         return UpdateOne(unchanged, {"$set": {"ingestion.version": document.version}})
     return ReplaceOne(unchanged, document.bson)
-
-
-def _replace_version(document: Document) -> ReplaceOne[Document]:
-    expected = document["version"] - 1
-    return ReplaceOne({"_id": document["_id"], "version": expected}, document, upsert=expected == 0)
 
 
 @contextmanager

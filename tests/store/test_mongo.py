@@ -252,7 +252,7 @@ async def test_every_write_waits_for_the_journals_of_a_majority(heard: Heard, st
     await store.insert(READINGS, [_reading("1")])
     await store.insert_if_absent(READINGS, {"_id": "2"})
     await store.upsert(READINGS, {"_id": "3"})
-    await store.compare_and_swap(READINGS, [{"_id": "4", "version": 1}])
+    await store.upsert(READINGS, {"_id": "4"})
     await store.upsert(READINGS, {"_id": "5"}, durable=False)
     await store.remove(READINGS, ["1"])
     await store.define_index(READINGS, "value")
@@ -331,38 +331,6 @@ async def test_dates_come_back_aware(store: Store) -> None:
     moment = datetime(2026, 3, 1, 12, tzinfo=UTC)
     await store.insert_if_absent("ledger", {"_id": 1, "at": moment})
     assert await store.newest("ledger") == {"_id": 1, "at": moment}
-
-
-# --- versions --------------------------------------------------------------------------------
-
-
-def _version(key: str, version: int, **more: Any) -> dict[str, Any]:
-    return {"_id": key, "version": version, **more}
-
-
-async def test_swap_takes_the_place_of_the_version_before(store: Store, database: Database[Any]) -> None:
-    """The first has no predecessor; each later one has exactly that."""
-    assert await store.compare_and_swap("cells", []) is True
-    assert await store.compare_and_swap("cells", [_version("a", 1), _version("b", 1)]) is True
-    assert await store.compare_and_swap("cells", [_version("a", 2), _version("b", 2)]) is True
-    assert sorted(document["version"] for document in database["cells"].find()) == [2, 2]
-
-
-@pytest.mark.parametrize("version", [1, 2, 4])
-async def test_swap_of_a_stale_version_changes_nothing(store: Store, database: Database[Any], version: int) -> None:
-    """Somebody was faster, or the one before is missing: False, and his stays."""
-    for number in (1, 2):
-        await store.compare_and_swap("cells", [_version("a", number, by="him")])
-    assert await store.compare_and_swap("cells", [_version("a", version, by="me")]) is False
-    assert list(database["cells"].find()) == [_version("a", 2, by="him")]
-
-
-async def test_of_two_at_once_one_swaps(store: Store, database: Database[Any]) -> None:
-    """Exactly one succeeds, and the other one knows."""
-    await store.compare_and_swap("cells", [_version("a", 1)])
-    swapped = await asyncio.gather(*(store.compare_and_swap("cells", [_version("a", 2, by=who)]) for who in range(8)))
-    assert swapped.count(True) == 1
-    assert database["cells"].find_one() == _version("a", 2, by=swapped.index(True))
 
 
 # --- what comes back -------------------------------------------------------------------------

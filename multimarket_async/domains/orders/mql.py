@@ -4,19 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from multimarket_async.domains import Column, Expression, Stage
 
-INSIDE = {"month": "-15", "day": "T12:00:00"}  # makes an instant well inside of the text of a period
-
 
 def share(part: Expression, whole: Expression) -> Expression:
     """Percent, rounded half-up to 2 decimals; null over nothing."""
     return hundredths({"$multiply": [{"$toDecimal": part}, 100 * 100]}, whole)
-
-
-def start_of(unit: str, timezone: str) -> Expression:
-    """The start of the month or day in the field of that name; where clocks skip midnight, the first instant."""
-    text = {"$concat": [f"${unit}", INSIDE[unit]]}
-    inside = {"$dateFromString": {"dateString": text, "timezone": timezone}}
-    return {"$dateTrunc": {"date": inside, "unit": unit, "timezone": timezone}}
 
 
 def hundredths(numerator: Expression, denominator: Expression) -> Expression:
@@ -62,23 +53,12 @@ def sums(by: Mapping[str, Expression], *names: str) -> tuple[Stage, Stage]:
     return {"$group": {"_id": by, **added}}, {"$replaceWith": {"$mergeObjects": ["$$ROOT", "$_id"]}}
 
 
-def latest(field: str, most: int) -> list[Stage]:
-    """The rows whose `field` has one of the `most` highest values."""
-    age = {"sortBy": {field: -1}, "output": {"age": {"$denseRank": {}}}}
-    return [{"$setWindowFields": age}, {"$match": {"age": {"$lte": most}}}]
-
-
-def first(most_of: Expression, name: Expression, most: int, within: Expression = None) -> list[Stage]:
+def first(most_of: Expression, name: Expression, most: int) -> list[Stage]:
     """The rows with the highest numbers, equal ones by name; numbered in `rank` from 1."""
     # Numbering wants one field to sort by.
     order = {"$set": {"order": {"less": {"$multiply": [-1, most_of]}, "name": name}}}
-    numbered = {"partitionBy": within, "sortBy": {"order": 1}, "output": {"rank": {"$documentNumber": {}}}}
+    numbered = {"sortBy": {"order": 1}, "output": {"rank": {"$documentNumber": {}}}}
     return [order, {"$setWindowFields": numbered}, {"$match": {"rank": {"$lte": most}}}]
-
-
-def with_totals(*names: str) -> Stage:
-    """Beside each of these fields its total over all rows, as all_<name>."""
-    return {"$setWindowFields": {"output": {f"all_{name}": {"$sum": f"${name}"} for name in names}}}
 
 
 KEPT_ORDERS = {"$subtract": ["$orders", "$cancelled_orders"]}

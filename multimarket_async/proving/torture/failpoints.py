@@ -150,7 +150,7 @@ def instrument(application: Application, injector: Injector) -> Application:
     operations = (
         ("insert", "insert"),
         ("update_with_pipeline", "follow up"),
-        ("compare_and_swap", "measure"),
+        ("evaluate", "measure"),
         ("insert_if_absent", "publish"),
     )
     for method, operation in operations:
