@@ -34,7 +34,7 @@ async def store(mongo_uri: str, database: Database[Any]) -> AsyncIterator[Store]
 
 def order(number: int, partition: str) -> Encoded:
     [document] = parser("web", SETTINGS)(SIMULATE(1, number, EARLIEST, LATEST).content)
-    return encode({**document, "ingestion": {"partition": partition}})
+    return encode({**document, "ingestion": {"partition": partition, "ingested_at": LATEST}})
 
 
 def made(orders: int) -> list[Encoded]:

@@ -19,6 +19,7 @@ from multimarket_async import sql
 from multimarket_async.domains import Facts, Kpi, LoadedDomain, Rollup, Row
 from multimarket_async.errors import OperationFailed
 from multimarket_async.snapshots.statements import (
+    digest_of,
     nothing,
     quoted,
     read,
@@ -49,6 +50,13 @@ class Copied(NamedTuple):
 
     identity: str
     versions: dict[Partition, int]
+
+
+class Comparison(NamedTuple):
+    """Drift, by partition or period; and whether nothing differs at all."""
+
+    drift: list[str]
+    equal: bool
 
 
 class Total(NamedTuple):
@@ -183,6 +191,7 @@ class Columnar:
             self._execute("INSERT OR REPLACE INTO main.copied VALUES (?, ?)", [facts.key, identity])
             self._execute("DELETE FROM main.versions WHERE facts = ?", [facts.key])
             self._remember(facts, versions)
+        self._execute("CHECKPOINT")
 
     def roll_up(self, facts: Facts) -> dict[str, str]:
         """Bring the rollups of these facts up to date; the reasons of those that fail, by their key."""
@@ -202,29 +211,34 @@ class Columnar:
             return str(why)
         return None
 
-    def differences(self, facts: Facts, changed: Sequence[Partition]) -> list[str]:
-        """The partitions and periods in which the copy differs from the staged documents, which are all.
+    def compare(self, facts: Facts, changed: Sequence[Partition]) -> Comparison:
+        """Compare the copy with the staged documents, which are all.
 
         changed: partitions that may differ, as they changed between the two; and so do their periods.
         """
         self._use(facts)
         table, fresh = quoted(facts.key), quoted(facts.key + FRESH)
-        explained = "SELECT unnest($changed::VARCHAR[])"
+        equal = self._rows(f"SELECT {digest_of(table)} = {digest_of(fresh)}") == [(True,)]
         rows = f"""
 SELECT coalesce(fresh.partition, held.partition, '') AS place, held.period AS before, fresh.period AS after,
-  place IN ({explained}) AS explained
+  place IN (SELECT unnest($changed::VARCHAR[])) AS explained
 FROM (SELECT _id, partition, period, hash(t) AS content FROM {table} t) held
   FULL JOIN (SELECT _id, partition, period, hash(t) AS content FROM {fresh} t) fresh USING (_id)
-WHERE held.content IS DISTINCT FROM fresh.content"""
-        self._execute(
-            f"CREATE OR REPLACE TEMP TABLE differing AS {rows}", {"changed": [name or "" for name in changed]}
-        )
-        found = self._rows("SELECT DISTINCT place FROM differing WHERE NOT explained ORDER BY ALL")
-        wrong = [f"{facts.name} {place}" for (place,) in found]
+WHERE held.content IS DISTINCT FROM fresh.content AND NOT $equal"""
+        found = {"changed": names(changed), "equal": equal}
+        self._execute(f"CREATE OR REPLACE TEMP TABLE differing AS {rows}", found)
+        places = self._rows("SELECT DISTINCT place FROM differing WHERE NOT explained ORDER BY ALL")
+        drift = [f"{facts.name} {place}" for (place,) in places]
         for rollup in self._of(facts):
             with suppress(OperationFailed):  # it fails, and so do its KPIs
-                wrong += [f"{rollup.name} {period}" for period in self._differing_periods(rollup)]
-        return wrong
+                drift += [f"{rollup.name} {period}" for period in self._differing_periods(rollup)]
+        return Comparison(drift, equal and not drift)
+
+    def keep(self, facts: Facts, versions: Mapping[Partition, int]) -> None:
+        """Forget the staged documents, which are those of the copy."""
+        with self._transaction(facts):
+            self._execute(f"DROP TABLE {quoted(facts.key + FRESH)}")
+            self._remember(facts, versions)
 
     def _differing_periods(self, rollup: Rollup) -> list[str]:
         """Periods whose rows are not those that the staged documents give, though no document of theirs differs."""

@@ -57,11 +57,15 @@ class Copying:
             await self.run(self._columnar.roll_up, facts)
             copied = await self.run(self._columnar.copied, facts)
         versions = await self._stage_all(facts, progress)
-        drift = list[str]()
-        if copied and comparable:
-            changed = _changed(copied, await self._partitions.versions(facts.collection))
-            drift = await self.run(self._columnar.differences, facts, changed)
-        await self.run(self._columnar.replace, facts, identity, versions)
+        if not (copied and comparable):
+            await self.run(self._columnar.replace, facts, identity, versions)
+            return []
+        changed = _changed(copied, await self._partitions.versions(facts.collection))
+        drift, equal = await self.run(self._columnar.compare, facts, changed)
+        if equal:
+            await self.run(self._columnar.keep, facts, versions)
+        else:
+            await self.run(self._columnar.replace, facts, identity, versions)
         return drift
 
     async def _load(self, facts: Facts, identity: str, progress: Progress) -> None:

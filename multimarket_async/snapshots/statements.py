@@ -90,6 +90,11 @@ def rolled_up(rollup: Rollup, among: str = "true", table: str = "") -> str:
     return f'WITH {quoted(rollup.facts.name)} AS (SELECT * EXCLUDE ("foreign") {ours}) SELECT * FROM ({rollup.query})'
 
 
+def digest_of(table: str) -> str:
+    """An expression for the digest of all rows of a table, whatever their order."""
+    return f"(SELECT (count(*), bit_xor(hash(t))) FROM {table} t)"
+
+
 def quoted(name: str) -> str:
     """A name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
