@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import bson
+
 from multimarket_async import app
 from multimarket_async.app import Application
 from multimarket_async.collector.stats import Latency, measured
@@ -39,7 +41,8 @@ class Record:
         source = document["ingestion"]
         waited = source["ingested_at"].replace(tzinfo=UTC) - self.received[source["feed"], source["file"]]
         self.waits_s.append(waited.total_seconds())
-        self.digest.update(document.raw)
+        ingestion = {name: value for name, value in source.items() if name != "partition"}  # a name of its process
+        self.digest.update(bson.encode({**document, "ingestion": ingestion}))
 
 
 def on(loop: Loop, application: Application, outside: asyncio.AbstractEventLoop) -> Application:

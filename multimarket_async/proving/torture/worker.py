@@ -118,8 +118,11 @@ async def _work(config: WorkerConfig) -> None:
     workspace = composition.workspace(config.loaded())
     async with _opened(replace(workspace, clock=_clock(config.clock_back_s)), config) as application:
         if config.drain:
+            snapshotter = application.snapshotter()
+            await snapshotter.refresh()  # so that the last generation is computed from what changes after it
             await application.collector().until_empty()
-            await application.snapshotter().refresh()
+            await snapshotter.refresh()
+            await snapshotter.aclose()
         else:
             stop = composition.stop_on_signals(None)
             await composition.run(application, stop, seconds=None)
