@@ -160,6 +160,20 @@ async def test_a_refresh_reads_what_changed_whatever_it_is_spread_over(
     assert sum(staged) == 5
 
 
+async def test_only_periods_in_which_a_row_differs_are_outdated(
+    world: World, database: "Database[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though a whole partition was read again, with documents of three months."""
+    draw = random.Random(1)
+    await write(world, database, *(sale(f"{number}", "p", draw) for number in range(50)))
+    await world.rows()
+    new = sale("new", "p", draw) | {"at": datetime(2026, 2, 3, tzinfo=UTC)}
+    await write(world, database, new)
+    await world.copying.refresh(FACTS, lambda *_: None)
+    assert world.columnar._rows("SELECT period FROM main.outdated") == [("2026-02",)]
+    assert await world.rows() == expected(database)
+
+
 async def test_a_document_that_moves_while_its_old_partition_is_read_stays(
     world: World, database: "Database[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,16 +170,27 @@ class Columnar:
         table, fresh = quoted(facts.key), quoted(facts.key + FRESH)
         with self._transaction(facts):
             self._execute(f"INSERT INTO keys SELECT _id FROM {fresh}")
-            old = f"SELECT rowid AS row, period FROM {table} WHERE _id IN (SELECT _id FROM keys)"
-            self._execute(f"CREATE OR REPLACE TEMP TABLE old AS {old}")
-            changed = f"SELECT period FROM old UNION SELECT period FROM {fresh}"
-            self._execute(f"CREATE OR REPLACE TEMP TABLE changed AS {changed}")
+            held = f"FROM {table} WHERE _id IN (SELECT _id FROM keys)"
+            self._execute(f"CREATE OR REPLACE TEMP TABLE old AS SELECT rowid AS row {held}")
+            self._leave_equal(table, fresh)
+            periods = (
+                f"SELECT period FROM {table} WHERE rowid IN (SELECT row FROM old) UNION SELECT period FROM {fresh}"
+            )
+            self._execute(f"CREATE OR REPLACE TEMP TABLE changed AS {periods}")
             self._execute(f"DELETE FROM {table} WHERE rowid IN (SELECT row FROM old)")
             self._execute(f"INSERT INTO {table} BY NAME SELECT * FROM {fresh}")
             self._execute(f"DROP TABLE {fresh}")
             for rollup in self._of(facts):
                 self._execute("INSERT INTO main.outdated SELECT ?, period FROM changed", [rollup.key])
             self._remember(facts, versions)
+
+    def _leave_equal(self, table: str, fresh: str) -> None:
+        """Neither replace a row by an equal one, nor compute the rollups of its period."""
+        joined = f"FROM {table} t JOIN {fresh} f ON t._id = f._id WHERE t.rowid IN (SELECT row FROM old)"
+        equal = f"SELECT t.rowid AS row, t._id {joined} AND t IS NOT DISTINCT FROM f"
+        self._execute(f"CREATE OR REPLACE TEMP TABLE equal AS {equal}")
+        self._execute(f"DELETE FROM {fresh} WHERE _id IN (SELECT _id FROM equal)")
+        self._execute("DELETE FROM old WHERE row IN (SELECT row FROM equal)")
 
     def replace(self, facts: Facts, identity: str, versions: Mapping[Partition, int]) -> None:
         """Take the staged documents as all there are."""
