@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Facts, Kpi, LoadedDomain, Rollup, Value
+from multimarket_async.errors import OperationFailed
 from multimarket_async.snapshots.columnar import Columnar
 from multimarket_async.snapshots.copying import Copying
 from multimarket_async.store import PLACEHOLDER_PARTITION, Partitions, Store
@@ -310,6 +311,28 @@ async def test_beside_another_process_the_copy_is_a_temporary_one(
         await write(world, database, sale("a", "p", draw))
         assert await world.rows() == expected(database)
         holder.communicate()
+
+
+class Fatal:
+    """A connection after a fatal error."""
+
+    def execute(self, *_: Any) -> None:
+        raise duckdb.FatalException("database has been invalidated because of a previous fatal error")
+
+    def close(self) -> None:
+        """It can be closed."""
+
+
+async def test_after_a_fatal_error_the_copy_is_opened_anew(world: World, database: "Database[Any]") -> None:
+    """As after a disk that was full."""
+    await write(world, database, sale("a", "p", random.Random(9)))
+    await world.rows()
+    assert world.columnar._opened is not None
+    world.columnar._opened.close()
+    world.columnar._opened = cast("Any", Fatal())
+    with pytest.raises(OperationFailed, match="invalidated"):
+        await world.rows()
+    assert await world.rows() == expected(database)
 
 
 async def test_a_damaged_file_is_made_anew(store: Store, database: "Database[Any]", tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ class Columnar:
 
         self._use(facts)
         path = self._folder / "documents.json"
-        with sql.failing("the columnar copy"):
+        with self._failing():
             path.write_bytes(documents.json)
         insert = f"INSERT INTO {quoted(facts.key + FRESH)} BY NAME "
         try:
@@ -271,7 +271,7 @@ WHERE held.content IS DISTINCT FROM fresh.content AND NOT $equal"""
         """The rows of a KPI's query. Raises OperationFailed."""
         named = [f"{quoted(source.name)} AS ({rows_of(source)})" for source in kpi.reads]
         self._execute(f"USE {quoted(domain.name)}")
-        with sql.failing(f"the query of {kpi.name}"):
+        with self._failing(f"the query of {kpi.name}"):
             result = self._database.execute(with_named(named, kpi.query))
             names = [column[0] for column in result.description or ()]
             return [dict(zip(names, map(sql.plain, row), strict=True)) for row in result.fetchall()]
@@ -304,18 +304,33 @@ WHERE held.content IS DISTINCT FROM fresh.content AND NOT $equal"""
             yield
             self._execute("COMMIT")
         except BaseException:
-            self._database.execute("ROLLBACK")
+            with suppress(OperationFailed):  # where the database was closed meanwhile
+                self._execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _failing(self, subject: str = "the columnar copy") -> Iterator[None]:
+        """Raises OperationFailed. After a fatal error, as of a full disk, DuckDB wants to be opened anew."""
+        import duckdb  # noqa: PLC0415
+
+        try:
+            with sql.failing(subject):
+                yield
+        except OperationFailed as why:
+            if self._opened and isinstance(why.__cause__, duckdb.FatalException):
+                self._opened.close()
+                self._opened = None
             raise
 
     def _use(self, facts: Facts) -> None:
         self._execute(f"USE {quoted(self._schema[facts.key])}")
 
     def _execute(self, statement: str, parameters: Any = None) -> None:
-        with sql.failing("the columnar copy"):
+        with self._failing():
             self._database.execute(statement, parameters)
 
     def _rows(self, query: str, *positional: Any, **named: Any) -> list[tuple[Any, ...]]:
-        with sql.failing("the columnar copy"):
+        with self._failing():
             return self._database.execute(query, named or list(positional)).fetchall()
 
 
