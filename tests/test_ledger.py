@@ -63,6 +63,7 @@ def tables(database: "Database[Any]") -> set[str]:
 # --- publishing -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_kpi_of_200_000_rows(store: Store, database: "Database[Any]") -> None:
     """Published, read by its view and by readers, pruned; no document is large."""
     [stored] = await published(store, generation(1, count=MANY))

@@ -444,6 +444,7 @@ async def test_drift_is_found_told_and_mended(mongo_uri: str, database: "Databas
     assert (told["places"], told["first"], told["log_level"]) == (1, "sold Fès", "error")
 
 
+@pytest.mark.slow
 async def test_a_check_under_fire_finds_no_drift(mongo_uri: str, database: "Database[Any]") -> None:
     """Orders that come while everything is compared are not drift."""
     stop, store = asyncio.Event(), Store(mongo_uri, database.name)

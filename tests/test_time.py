@@ -283,6 +283,7 @@ class Ledger(Stub):
             yield row
 
 
+@pytest.mark.slow
 async def test_forty_days_of_generations_are_thinned_out_as_promised(tmp_path: Path) -> None:
     """All of the last day, then the last of each hour for a month, then the last of each day."""
     loop = Loop(BEGINS)

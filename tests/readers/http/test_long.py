@@ -33,6 +33,7 @@ async def long(open_shop: Callable[..., Awaitable[Shop]]) -> Shop:
     return shop
 
 
+@pytest.mark.slow
 async def test_every_format_has_every_row(long: Shop, tmp_path: Any) -> None:
     """The same bytes as of a short table."""
     newest = await generations.generation(long.sources.store)
@@ -70,6 +71,7 @@ async def test_rows_that_have_gone_are_a_problem(long: Shop, database: "Database
         assert (answer.status_code, answer.json()["detail"][:33]) == (404, "The rows of long in generation 1 ")
 
 
+@pytest.mark.slow
 async def test_few_rows_are_in_memory(long: Shop) -> None:
     """Of a stream, and of the generation that the server keeps."""
     store = long.sources.store
