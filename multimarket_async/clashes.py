@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
-from multimarket_async.domains import LoadedDomain, Table
+from multimarket_async.domains import LoadedDomain, StarTable, Table
 from multimarket_async.errors import WrongSettings
 from multimarket_async.mistakes import mistakes
 
-OWN_COLLECTIONS = re.compile(r"kpi_|system\.|receipts$")  # the engine's and MongoDB's
-OWN_VIEWS = re.compile(r"(snapshots|rows|partition_versions)$|rollups_")  # the same, of names behind kpi_
+OWN_COLLECTIONS = re.compile(r"kpi_|system\.|(receipts|erasures)$")  # the engine's and MongoDB's
+OWN_VIEWS = re.compile(r"(snapshots|rows|partition_versions|sinks)$|rollups_")  # the same, of names behind kpi_
+OWN_STARS = re.compile(r"kpi_|(held|generations|kpis|stars|star_new|star_gone)$")  # the engine's in the warehouse
 OWN_LISTINGS = frozenset(("kpis", "status", "quarantine", "events"))  # the other operations below /api
 
 
@@ -28,11 +29,14 @@ def clashes(domains: Sequence[LoadedDomain]) -> Iterator[str]:
         "The listing", {domain.name: [listing.name for listing in domain.listings] for domain in domains}
     )
     yield from _shared("The table", {domain.name: _collections(domain) for domain in domains})
+    yield from _shared("The star table", {domain.name: [table.name for table in domain.star] for domain in domains})
     yield from _views(domains)
     for domain in domains:
         yield from _reserved(domain)
         yield from _tables(domain)
         yield from _rollups(domain)
+        yield from _stars(domain)
+        yield from _jobs(domain)
         yield from mistakes(domain)
 
 
@@ -47,7 +51,7 @@ def _shared(kind: str, names: dict[str, Iterable[str]]) -> Iterator[str]:
 
 def _collections(domain: LoadedDomain) -> set[str]:
     """The collections that a domain writes to or reads, each once."""
-    written = {feed.table.name for feed in domain.feeds}
+    written = {table.name for feed in domain.feeds for table in feed.tables}
     return written | {facts.collection for facts in domain.facts} | {at.collection for at in domain.listings}
 
 
@@ -72,7 +76,7 @@ def _views(domains: Sequence[LoadedDomain]) -> Iterator[str]:
 def _tables(domain: LoadedDomain) -> Iterator[str]:
     """Tables that are declared in two ways, or in a way that has no meaning."""
     for table, other in combinations({id(feed.table): feed.table for feed in domain.feeds}.values(), 2):
-        if table.name == other.name and (table.mode, table.lifecycle) != (other.mode, other.lifecycle):
+        if table.name == other.name and _meaning(table) != _meaning(other):
             yield f"The table {table.name} of {domain.name} is declared in two ways: give its feeds the same Table."
     feeds = Counter(feed.table.name for feed in domain.feeds)
     tables: dict[str, Table] = {feed.table.name: feed.table for feed in domain.feeds}
@@ -84,6 +88,33 @@ def _tables(domain: LoadedDomain) -> Iterator[str]:
             )
         if table.lifecycle and table.mode != "insert":
             yield f"The table {table.name} of {domain.name} has a lifecycle, and its mode is {table.mode}, not insert."
+
+
+def _meaning(table: Table) -> tuple[object, ...]:
+    return table.mode, table.lifecycle, table.person
+
+
+def _stars(domain: LoadedDomain) -> Iterator[str]:
+    """Tables of a star schema that PostgreSQL could not have."""
+    declared: dict[str, StarTable] = {}
+    for table in domain.star:
+        name = f"The star table {table.name} of {domain.name}"
+        if OWN_STARS.match(table.name):
+            yield f"{name} has the name of a table of the engine's own: rename it."
+        if unknown := {*table.key, *table.references} - {*table.columns} or not table.key:
+            yield f"{name} has keys that are none of its columns: {unknown}."
+        for other in table.references.values():
+            if other not in declared or len(declared[other].key) != 1:
+                yield f"{name} refers to {other}, which is not declared before it with a key of one column."
+        declared[table.name] = table
+
+
+def _jobs(domain: LoadedDomain) -> Iterator[str]:
+    """Jobs whose results nothing could take."""
+    feeds = {feed.name: feed for feed in domain.feeds}
+    for job in domain.jobs:
+        if job.name not in feeds or ".csv" not in feeds[job.name].suffixes:
+            yield f"The job {job.name} of {domain.name} has no feed of its name, for CSV files: declare it."
 
 
 def _rollups(domain: LoadedDomain) -> Iterator[str]:

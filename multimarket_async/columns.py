@@ -33,7 +33,8 @@ class Column:
     exact: the money column that says the same as this double without rounding, and is shown to people in its place.
     hidden: left out of tables for people.
     decimals: of an amount that is not kept in the minor units of ISO 4217.
-    labels: words for its values.
+    labels: words for its values. total: the value of a key that stands for all others together: rows with it are left
+        out where rows are added up or drawn.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Column:
     hidden: bool = False
     decimals: int | None = None
     labels: tuple[tuple[str | int | bool, str], ...] = ()
+    total: str = ""
 
     def __post_init__(self) -> None:
         if not self.role:
@@ -58,6 +60,11 @@ class Column:
     def is_number(self) -> bool:
         """A quantity, not a name, a rank or a time."""
         return self.type in NUMBERS and self.role not in ("key", "time")
+
+    @property
+    def is_amount(self) -> bool:
+        """Counts whole units of a currency, as a double."""
+        return self.type == "double" and bool(CURRENCY.fullmatch(self.unit))
 
     @property
     def says_what(self) -> bool:

@@ -24,7 +24,11 @@ class Chart:
     x: a time or a key. Where the time is that of the dashboard, short periods are drawn by the times of its `finer`.
     kpi: another one than the dashboard's. Its rows are those chosen, as far as it has these filters.
     by_period: a KPI with the same columns for each period of its time column: it is drawn where one of these is chosen.
+    together: its columns are drawn as lines over the time of the dashboard or a key; two of different units with an
+        axis each.
+    band: two columns between which the first one probably is: drawn around its line, over time, where they are known.
     drawn: False for a table alone.
+    place: the columns with longitude and latitude, in degrees: a map of points, coloured by `series`, without tiles.
     """
 
     columns: tuple[str, ...]
@@ -33,8 +37,11 @@ class Chart:
     title: str = ""
     kpi: str = ""
     by_period: str = ""
+    together: bool = False
+    band: tuple[str, str] | None = None
     drawn: bool = True
     wide: bool = False
+    place: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class Dashboard:
     time: the column by which periods are chosen. filters: keys of which values are chosen.
     finer: a KPI with the same sums by shorter times, from which parts of a period are computed, as far as it has rows.
     count: the sum that says how much was chosen, in its unit, or the word for the domain's documents.
+    compared: tiles have their change against the period before the chosen one, and against the same a year before.
     covers: KPIs that need no card of their own, as everything in them is shown here; those of `kpi` and of charts are.
     """
 
@@ -55,4 +63,5 @@ class Dashboard:
     charts: tuple[Chart, ...] = ()
     finer: str = ""
     count: str = ""
+    compared: bool = False
     covers: tuple[str, ...] = ()

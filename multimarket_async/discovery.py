@@ -20,7 +20,7 @@ from typing import Any
 from multimarket_async import domains as folders
 from multimarket_async.clashes import check
 from multimarket_async.domains import Domain, LoadedDomain
-from multimarket_async.errors import CannotContinue, WrongSettings
+from multimarket_async.errors import CannotContinue, WrongSettings, did_you_mean
 from multimarket_async.settings import Business, Loaded, Settings, fields, variable
 
 GROUP = "multimarket_async.domains"
@@ -156,7 +156,7 @@ def _named(name: str) -> Domain[Any]:
     named = sorted((found for found in candidates if found.name == name), key=lambda found: found.domain is None)
     if not named:
         names = ", ".join(dict.fromkeys(candidate.name for candidate in candidates if not candidate.fault))
-        raise WrongSettings(f"There is no domain {name}; there are {names}.")
+        raise WrongSettings(f"There is no domain {name}; there are {names}.{did_you_mean(name, names.split(', '))}")
     if named[0].fault or named[0].domain is None:
         raise WrongSettings(named[0].fault)
     return named[0].domain

@@ -1,5 +1,7 @@
 """Errors by their consequence: skip this file, retry, leave out, or stop."""
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,3 +50,9 @@ class WrongSettings(CannotContinue):
     """Stop: a setting or an argument has an invalid value."""
 
     exit_code = 2
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """A question that ends a sentence about an unknown name; empty if no known name is like it."""
+    close = difflib.get_close_matches(given, [*known], n=1)
+    return f" Did you mean {close[0]}?" if close else ""

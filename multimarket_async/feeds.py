@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TypeAlias
 
 from multimarket_async.errors import Rejected
 from multimarket_async.polling import Poll
+from multimarket_async.pseudonyms import Pseudonyms
 from multimarket_async.simulation import Corruptions, Simulate, SimulateFollowUps
 
 Document: TypeAlias = dict[str, Any]
@@ -19,12 +20,18 @@ class IncomingFile:
     """A file as it is read. received_at: the last change of its content, UTC, which the archive keeps.
 
     source: its bytes, or what opens them.
+    skimmed: the caller wants to know that all of it can be read, and looks at no record: any one stands for each.
+    again: it is read for what follows from it, so that nothing need be logged twice.
+    version: sorts it among the files of its feed by the time of its content; equal ones alone share it. "": not known.
     """
 
     feed: str
     name: str
     received_at: datetime
     source: bytes | Callable[[], BinaryIO] = field(repr=False)
+    skimmed: bool = False
+    again: bool = False
+    version: str = ""
 
     @classmethod
     def at(cls, feed: str, path: Path) -> "IncomingFile":
@@ -111,12 +118,50 @@ class Table:
         replace: a file is the whole table; rows that a newer file lacks end, and an older file is superseded.
     version: of a document in an upsert table, of a type that MongoDB orders; None: the time of its file, then its line.
     lifecycle: the effect of follow-ups; None where there are none. Of insert tables only.
+    dated: the field that says when it happened, an instant, where that cannot be long after now: see `max_ahead_days`.
+        With a lifecycle it is the document's own time.
+    computed: fields that `read` computes from others; a conflict does not name them.
+    person: the field of a document that names the person it is about, in MongoDB's dotted notation; "": nobody. What
+        is of a person can be erased; readers of its files of many records give them `Located`, with their bytes.
+    pseudonyms: what `read` puts into that field in place of the ID; None: the ID itself.
     """
 
     name: str
     mode: Literal["insert", "upsert", "replace"] = "insert"
     version: Callable[[Document], Any] | None = None
     lifecycle: Lifecycle | None = None
+    person: str = ""
+    dated: str = ""
+    computed: tuple[str, ...] = ()
+    pseudonyms: Pseudonyms | None = None
+
+    def check_date(self, record: "Document | FollowUp", latest: datetime) -> None:
+        """Refuse a document of a later time: it would be the newest of all for years. Raises Rejected.
+
+        A follow-up may be: simulated ones are, where a day takes less than a day (`time_scale`).
+        """
+        field = self.lifecycle.own_at if self.lifecycle else self.dated
+        if not field or isinstance(record, FollowUp):
+            return
+        at = record.get(field)
+        if isinstance(at, datetime) and (at if at.tzinfo else at.replace(tzinfo=UTC)) > latest:
+            sentence = (
+                f"{field} is {at:%Y-%m-%d %H:%M} UTC, in the future (the setting max_ahead_days allows for clocks)."
+            )
+            raise Rejected("date_in_future", sentence, f"/{field}")
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Documents that follow from a file as a whole: the prices as of its time, the quality of its lines.
+
+    table: theirs, of mode insert; or upsert, where they are of a period, and the newest file of it counts. read: gives
+        them, each under a key of its own, which says which file or period it is of.
+    They are stored after the file's records, also where a newer file superseded these, and are no records of the file.
+    """
+
+    table: Table
+    read: Callable[[IncomingFile], Iterable[Document]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +177,10 @@ class Feed:
         when they have not changed for `quiet_period_s`.
     max_file_bytes, latency_budget_s: of this feed; None: those of the settings.
     simulate: made-up deliveries; None where only real systems deliver. simulate_follow_ups: and their follow-ups.
+    simulated_files: most of them, such as 1 of a list that does not change; None: as many as are asked for.
     corruptions: how these can be corrupted on request; None: not at all.
     poll: the API whose answers land here; None where other systems deliver.
+    derived: what else follows from its files, where they are of many records.
     """
 
     name: str
@@ -147,8 +194,15 @@ class Feed:
     latency_budget_s: float | None = None
     simulate: Simulate | None = None
     simulate_follow_ups: SimulateFollowUps | None = None
+    simulated_files: int | None = None
     corruptions: Corruptions | None = None
     poll: Poll | None = None
+    derived: tuple[Derived, ...] = ()
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """Its own, and those of what follows from its files."""
+        return self.table, *(derived.table for derived in self.derived)
 
     @property
     def has_receipts(self) -> bool:

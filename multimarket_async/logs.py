@@ -1,8 +1,11 @@
 """One JSON object a line: on a stream, and in data/logs/multimarket.jsonl."""
 
+import json
 import logging
 import logging.handlers
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -10,10 +13,48 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from multimarket_async.events import publish_logged
+from multimarket_async.files_io import private_folder
 
-FILE_BYTES, FILES_KEPT = 10 << 20, 5
+FILE, FILE_BYTES, FILES_KEPT = "multimarket.jsonl", 10 << 20, 5
+
+# By the folder of the code that logs; the longest that fits. All other code is the engine's.
+COMPONENTS = {
+    "producer": "generation",
+    "readers/http": "api",
+    **dict.fromkeys(("poller", "landing", "collector"), "extract"),
+    **dict.fromkeys(("snapshots", "columnar"), "transform"),
+    "sinks": "publish",
+    "readers": "dashboard",
+}
+ENGINE = "engine"
+PACKAGE = str(Path(__file__).parent) + os.sep
+
+
+def _with_component(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """An event with the component that logs it."""
+    event["component"] = component_of(event.pop("pathname", ""))
+    return event
+
+
+def component_of(path: str) -> str:
+    """The component of a module of the package; of others, the engine."""
+    place = path.removeprefix(PACKAGE).replace(os.sep, "/")
+    return next((name for folder, name in COMPONENTS.items() if place.startswith(f"{folder}/")), ENGINE)
+
+
+def logged(folder: Path) -> Iterator[dict[str, Any]]:
+    """The events in a log folder, the oldest first. Raises OSError."""
+    rotated = sorted(folder.glob(f"{FILE}.[0-9]"), reverse=True)
+    for path in (*rotated, folder / FILE):
+        with suppress(FileNotFoundError), path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                with suppress(ValueError):  # the end of a full disk
+                    yield json.loads(line)
+
 
 _SHARED: list[Processor] = [
+    structlog.processors.CallsiteParameterAdder([structlog.processors.CallsiteParameter.PATHNAME]),
+    _with_component,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
@@ -26,7 +67,7 @@ def configure(log_format: str, stream: TextIO, folder: Path | None, stream_level
     handlers = [_handler(logging.StreamHandler(stream), *(_console(stream) if readable else [_json()]))]
     handlers[0].setLevel(stream_level)
     if folder:
-        handlers.append(_handler(_rotating(folder / "multimarket.jsonl"), _json()))
+        handlers.append(_handler(_rotating(folder / FILE), _json()))
     logging.basicConfig(handlers=handlers, level=logging.INFO, force=True)
     logging.captureWarnings(capture=True)
     structlog.configure(
@@ -37,7 +78,7 @@ def configure(log_format: str, stream: TextIO, folder: Path | None, stream_level
 
 
 def _rotating(file: Path) -> logging.Handler:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(file.parent)
     return logging.handlers.RotatingFileHandler(file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
 
 

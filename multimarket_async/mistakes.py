@@ -73,6 +73,9 @@ def _chart(chart: Chart, kpi: Kpi) -> Iterator[str]:
     columns = _by_name(kpi)
     yield from _of_role(columns, chart.columns, ("sum", "ratio"), kpi.name)
     yield from _of_role(columns, filter(None, [chart.x, chart.series]), ("key", "time"), kpi.name)
+    yield from _of_role(columns, (*(chart.band or ()), *(chart.place or ())), ("other",), kpi.name)
+    if chart.together and (chart.series or chart.kpi):
+        yield f"has a chart of {kpi.name} with several columns together and a series, or of another KPI"
     if not chart.columns:
         yield f"has a chart of {kpi.name} without a column"
 

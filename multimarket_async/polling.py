@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pydantic import AwareDatetime, BaseModel, SecretStr
 
+from multimarket_async.cron import check_cron
 from multimarket_async.errors import Unavailable
 
 
@@ -35,6 +36,13 @@ class Refused(Unavailable):
         self.status = status
         self.content = content
         self.until = until
+
+
+class Incomplete(Unavailable):
+    """Some of the answers of a poll are missing: those that `fetch` gave before it raises this land all the same.
+
+    The poll counts as failed, and is tried again soon; what `fetch` keeps between polls is not changed.
+    """
 
 
 class Http(Protocol):
@@ -68,9 +76,12 @@ class Http(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """An API that is asked every `every_s` seconds.
+    """An API that is asked every `every_s` seconds, or when a schedule says.
 
-    fetch: yields the answers of one poll, page by page. They land as a whole set, or not at all if it raises.
+    cron: the schedule, five fields as in crontab(5), in the time zone `timezone`: instead of `every_s`, which then only
+        bounds the pauses after a failed poll. Runs that were missed are caught up by one, at the next start.
+    fetch: yields the answers of one poll, page by page. They land as a whole set, or not at all if it raises
+        anything but Incomplete.
         It gets the client, the instant of the poll (UTC), and what it keeps between polls: a dictionary of JSON
         values, whose changes are kept when the answers have landed. It runs in the event loop: it awaits, and
         does not compute for long.
@@ -78,9 +89,12 @@ class Poll:
 
     every_s: float
     fetch: Callable[[Http, datetime, dict[str, Any]], AsyncIterator[Answer]]
+    cron: str = ""
+    timezone: str = "UTC"
 
     def __post_init__(self) -> None:
-        """Refuse what is no interval."""
+        """Refuse what is no interval, or no schedule."""
+        check_cron(self.cron)
         if not self.every_s > 0:
             raise ValueError(f"every_s = {self.every_s}: expected a number of seconds above 0")
 

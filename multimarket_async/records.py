@@ -1,22 +1,22 @@
 """Files of any number of records, read chunk by chunk in bounded memory, each record encoded with its source."""
 
-import hashlib
+import copy
 import json
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any, BinaryIO, NamedTuple
+from itertools import count, islice
+from typing import Any, BinaryIO, NamedTuple, Self
 
 from multimarket_async.errors import Rejected
-from multimarket_async.feeds import Document, Feed, FollowUp, IncomingFile, Located, Record, RejectedRecord
+from multimarket_async.feeds import Derived, Document, Feed, FollowUp, IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.landing import unreadable
 from multimarket_async.store import Encoded, Filling, Receipt, RecordCounts, RecordEncoder, digest_of, receipt_id
 
 CHUNK_RECORDS, CHUNK_BYTES = 2_000, 2 << 20
 SLICE_RECORDS = 10_000
-READ_BYTES = 1 << 20
+NEVER, FOREVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class EncodedFollowUp(NamedTuple):
@@ -53,29 +53,52 @@ class Chunk(NamedTuple):
 class RecordFile:
     """A file of a feed with receipts. open: gives its bytes as a stream, from the first one on, more than once.
 
-    receipt, sha256: identify this delivery and its content. version: sorts by the time of the content; of two files of
-    the same time any order will do, as long as it is always the same one.
+    now: when its records are stored; NEVER, where they are not. latest: no record may be dated later. receipt, sha256:
+    identify this delivery and its content. version: sorts by the time of the content; of two files of the same time any
+    order will do, as long as it is always the same one.
+    erased: numbers of records that were removed from it since it was received; the others keep theirs.
     """
 
-    def __init__(self, feed: Feed, identity: Identity, opener: Callable[[], BinaryIO], now: datetime) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        identity: Identity,
+        opener: Callable[[], BinaryIO],
+        now: datetime = NEVER,
+        latest: datetime = FOREVER,
+        *,
+        erased: Collection[int] = (),
+    ) -> None:
         self.feed = feed
         self.identity = identity
         self.receipt = receipt_id(feed.name, identity.sha256, identity.inode, identity.written_ns)
         self.version = file_version(identity.written_ns, identity.sha256)
         self._open = opener
         self._now = now
+        self._latest = latest
+        self._erased = erased
+        self._again = False
         self._encoder = RecordEncoder(feed.name, self.receipt, now)
 
-    def receipted(self, outcome: str, counts: RecordCounts) -> Receipt:
-        """The receipt of this file."""
+    def receipted(self, outcome: str, counts: RecordCounts, archive: str) -> Receipt:
+        """The receipt of this file, which goes to that archive."""
         name, size, sha256 = self.identity.name, self.identity.bytes, self.identity.sha256
-        return Receipt(self.receipt, self.feed.name, name, sha256, size, outcome, counts, self._now)
+        facts = (self.receipt, self.feed.name, name, sha256, size, outcome, counts, self._now, archive)
+        return Receipt(*facts, self.identity.written_ns)
 
-    def records(self) -> Iterator[Record]:
+    def deriving(self, derived: Derived) -> Self:
+        """The same file, whose records are the documents that follow from it."""
+        other = copy.copy(self)
+        other.__dict__.update(feed=replace(self.feed, table=derived.table, read=derived.read), _erased=(), _again=True)
+        return other
+
+    def records(self, *, skimmed: bool = False) -> Iterator[Record]:
         """Every record. Raises Rejected and Unavailable."""
         received_at = datetime.fromtimestamp(self.identity.written_ns / 1e9, UTC)
+        identity, again, version = self.identity, self._again, self.version
+        file = IncomingFile(self.feed.name, identity.name, received_at, self._open, skimmed, again, version)
         try:
-            yield from self.feed.read(IncomingFile(self.feed.name, self.identity.name, received_at, self._open))
+            yield from self.feed.read(file)
         except Rejected:
             raise
         except OSError as error:
@@ -83,10 +106,16 @@ class RecordFile:
         except Exception as error:  # a mistake in one domain must not stop the other feeds
             raise Rejected("parser_failed", f"the feed's reader failed on it: {error!r}") from error
 
+    def numbered(self) -> Iterator[tuple[int, Record]]:
+        """Every record with its number in the file as it was received. Raises Rejected and Unavailable."""
+        if not self._erased:
+            return enumerate(self.records(), start=1)
+        return zip((number for number in count(1) if number not in self._erased), self.records(), strict=False)
+
     def chunks(self, filling: Filling | None = None) -> Generator[Chunk]:
         """Every record, encoded. filling: the partitions to store them in; None: they are not. Raises Rejected."""
         chunk, size = self._begun(filling), 0
-        for number, record in enumerate(self.records(), start=1):
+        for number, record in self.numbered():
             if isinstance(record, RejectedRecord):
                 chunk.rejected.append(record)
                 size += len(record.raw)
@@ -106,8 +135,8 @@ class RecordFile:
         return chunk
 
     def slices(self) -> Generator[Chunk]:
-        """An empty chunk after every so many records: all of it is read, and nothing encoded. Raises Rejected."""
-        records = self.records()
+        """An empty chunk after every so many records: all of it can be read. Raises Rejected."""
+        records = self.records(skimmed=True)
         while deque(islice(records, SLICE_RECORDS), maxlen=1):
             yield Chunk([], [], [])
 
@@ -123,9 +152,10 @@ class RecordFile:
         return len(encoded.bson.raw) if isinstance(encoded, Encoded) else 0
 
     def _encoded(self, number: int, record: Document | FollowUp, partition: str) -> Encoded | EncodedFollowUp:
+        table = self.feed.table
+        table.check_date(record, self._latest)
         if isinstance(record, FollowUp):
             return self._followed_up(number, record, partition)
-        table = self.feed.table
         try:
             version = None if table.mode == "insert" else self._version(number, record)
             return self._encoder.encoded(record, number, partition, version)
@@ -172,11 +202,3 @@ def whole_file(rejected: Iterable[RejectedRecord], most: int = 20) -> Rejected:
 def file_version(written_ns: int, sha256: str) -> str:
     """A text that sorts files by the time of their content."""
     return f"{written_ns:016x}-{sha256[:8]}"
-
-
-def digest_of_stream(stream: BinaryIO) -> str:
-    """SHA-256 of the bytes of a stream, in hexadecimal."""
-    digest = hashlib.sha256()
-    while content := stream.read(READ_BYTES):
-        digest.update(content)
-    return digest.hexdigest()

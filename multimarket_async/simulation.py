@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from random import Random
 from typing import Protocol, TypeAlias
 
 STORED, DUPLICATE, SUPERSEDED = "stored", "duplicate", "superseded"  # the outcome of a valid file or record
@@ -70,3 +71,21 @@ class ScheduledFollowUp:
 
 # (seed, delivery of a document, until) -> the follow-ups of it that have arrived by that instant, as they arrive.
 SimulateFollowUps: TypeAlias = Callable[[int, Delivery, datetime], Sequence[ScheduledFollowUp]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Deliveries of `demo` for one domain alone, by default: files of each feed, over a period such as "28days"."""
+
+    files_per_feed: int
+    period: str
+
+
+def keyed(*key: object) -> Random:
+    """A source of random numbers of a key; only its `random()` is the same in every version of Python."""
+    return Random(":".join(map(str, key)))  # noqa: S311 - made-up data guard no secret
+
+
+def between(rng: Random, lowest: float, highest: float) -> float:
+    """A number of this range."""
+    return lowest + rng.random() * (highest - lowest)

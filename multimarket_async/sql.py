@@ -24,7 +24,10 @@ MACROS = """
 CREATE OR REPLACE MACRO start_of(day) AS
   day::TIMESTAMP - (SELECT max_by(shift, wall_from) FROM zone WHERE wall_from <= day::TIMESTAMP);
 CREATE OR REPLACE MACRO amount(minor) AS minor * 0.01::DECIMAL(3, 2);
-CREATE OR REPLACE MACRO half_up(n, d) AS CASE WHEN d > 0 THEN (2 * n::HUGEINT + d::HUGEINT) // (2 * d::HUGEINT) END;
+CREATE OR REPLACE MACRO floored(n, d) AS n // d - CASE WHEN n % d < 0 THEN 1 ELSE 0 END;  -- d > 0; // truncates
+CREATE OR REPLACE MACRO half_up(n, d) AS CASE
+  WHEN d > 0 THEN floored(2 * n::HUGEINT + d::HUGEINT, 2 * nullif(d::HUGEINT, 0))
+  WHEN d < 0 THEN floored(-2 * n::HUGEINT - d::HUGEINT, -2 * nullif(d::HUGEINT, 0)) END;
 CREATE OR REPLACE MACRO percent(part, whole) AS amount(half_up(10000 * part::HUGEINT, whole));
 """
 

@@ -27,6 +27,7 @@ INT64_CHARS = 20
 # infinity. A text that looks like more is a false alarm, and costs a second parse.
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789E", b"000000000e")
 _MANY_DIGITS, _EXPONENT = b"0" * 19, b"0e0"
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 # What a cut can leave of a literal, a number or a \u escape.
@@ -57,10 +58,15 @@ def faults(content: bytes, max_depth: int = 64) -> list[Rejected]:
 
 def _is_doubtful(content: bytes, max_depth: int) -> bool:
     """True if jiter may have accepted a fault: a number too large, a NUL in a key, too many levels."""
-    numbers = content.translate(_DIGITS_AS_ZERO, b"+")
-    if _MANY_DIGITS in numbers or _EXPONENT in numbers or b"\\u0000" in content:
+    if b"\\u0000" in content or (_may_overflow(content) and _may_overflow(_STRING.sub(b'""', content))):
         return True
     return content.count(b"{") + content.count(b"[") > max_depth and _is_too_deep(content.decode(), max_depth)
+
+
+def _may_overflow(content: bytes) -> bool:
+    """True if something looks like a number too large; so do identifiers such as 4e5-… in a text."""
+    numbers = content.translate(_DIGITS_AS_ZERO, b"+")
+    return _MANY_DIGITS in numbers or _EXPONENT in numbers
 
 
 def shown(value: Any) -> str:

@@ -14,7 +14,7 @@ import structlog
 
 from multimarket_async.clock import Clock, pause
 from multimarket_async.errors import CannotContinue, OperationFailed, Unavailable
-from multimarket_async.files_io import atomic_write
+from multimarket_async.files_io import atomic_write, private_folder
 
 log = structlog.get_logger()
 
@@ -133,7 +133,7 @@ class Tasks:
         with suppress(OSError):  # it is in the log, and in the status of this process
             if self.failing:
                 tasks = [{**asdict(task), "since": task.since.isoformat()} for task in self.failing.values()]
-                self._file.parent.mkdir(parents=True, exist_ok=True)
+                private_folder(self._file.parent)
                 atomic_write(self._file, json.dumps({"pid": os.getpid(), "tasks": tasks}).encode())
             else:
                 self._file.unlink(missing_ok=True)

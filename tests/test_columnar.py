@@ -16,10 +16,10 @@ from pymongo.database import Database
 from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
+from multimarket_async.columnar.copy import Columnar
+from multimarket_async.columnar.copying import Copying
 from multimarket_async.domains import Facts, Kpi, LoadedDomain, Rollup, Value
 from multimarket_async.errors import OperationFailed
-from multimarket_async.snapshots.columnar import Columnar
-from multimarket_async.snapshots.copying import Copying
 from multimarket_async.store import PLACEHOLDER_PARTITION, Partitions, Store
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)

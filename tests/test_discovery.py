@@ -45,7 +45,7 @@ def doors(site: Path, source: str = DOORS, entry_points: str = "doors = door_pac
 
 def refused(site: Path, **environ: str) -> str:
     """The one sentence of a command that is wrong use."""
-    done = multimarket(site, "status", **environ)
+    done = multimarket(site, "kpi", "list", **environ)
     assert done.returncode == 2, done.stdout + done.stderr
     [sentence] = done.stderr.splitlines()
     return sentence.removeprefix("error: ")
@@ -89,7 +89,10 @@ def test_the_list_may_stand_in_the_file(site: Path) -> None:
 def test_an_unknown_name_lists_what_there_is(site: Path) -> None:
     """Folders and packages."""
     doors(site)
-    assert refused(site, MULTIMARKET_DOMAINS="orders,windows") == "There is no domain windows; there are orders, doors."
+    assert (
+        refused(site, MULTIMARKET_DOMAINS="orders,windows")
+        == "There is no domain windows; there are bikes, mobility, orders, retail, doors."
+    )
 
 
 def test_no_domain_at_all_is_refused(site: Path) -> None:

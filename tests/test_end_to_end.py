@@ -66,7 +66,7 @@ class Run:
     """A `run` in the background and the log it writes."""
 
     def __init__(self, data_dir: Path, *words: str) -> None:
-        environment = {**os.environ, "MULTIMARKET_SNAPSHOT_EVERY_S": "0.3"}
+        environment = {**os.environ, "MULTIMARKET_SNAPSHOT_EVERY_S": "0.3", "MULTIMARKET_SHUTDOWN_TIMEOUT_S": "60"}
         self.log = data_dir.parent / f"run-{time.monotonic_ns()}.log"
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
@@ -142,7 +142,6 @@ def test_ctrl_c_collects_what_waits_and_publishes_a_last_generation(data_dir: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_driver")
 def test_a_second_ctrl_c_ends_at_once_and_loses_nothing(data_dir: Path) -> None:
     """Files that it left are collected by the next start."""
     for number in range(2000):
@@ -181,7 +180,6 @@ def test_run_for_some_seconds_ends_by_itself(data_dir: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("either_driver")
 def test_demo_proves_itself_and_again_on_the_same_data(data_dir: Path) -> None:
     """Not a terminal: plain lines, no escape codes. The second time the numbers grow."""
     first = command(data_dir, "demo", "--orders-per-channel", "50")

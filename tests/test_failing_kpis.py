@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Attribute, Column, Kpi, Listing, LoadedDomain, Rollup, Value
-from multimarket_async.readers.generations import changes, freshness, history
+from multimarket_async.readers.changes import changes, history
+from multimarket_async.readers.freshness import freshness
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.store import GENERATIONS, Store
 from multimarket_async.tasks import Tasks
@@ -173,8 +174,8 @@ async def test_a_listing_that_cannot_be_indexed_stops_no_measuring(store: Store,
     with capture_logs() as entries:
         generation = await Snapshotter([replace(SALES, listings=(listing,))], store, Clock(), tasks=tasks).refresh()
     assert generation["kpis"]["total"]["rows"] == [{"pieces": 1}]
-    assert list(tasks.failing) == ["index of sales"]
-    assert [entry["task"] for entry in entries if entry["event"] == "task.failed"] == ["index of sales"]
+    assert list(tasks.failing) == ["index of sales", "view list_sales"]
+    assert [entry["task"] for entry in entries if entry["event"] == "task.failed"] == [*tasks.failing]
 
 
 async def test_history_and_diff_pass_over_a_kpi_that_failed(store: Store, database: "Database[Any]") -> None:
@@ -194,3 +195,13 @@ async def test_history_and_diff_pass_over_a_kpi_that_failed(store: Store, databa
         assert [change async for change in changes(store, SHARE, before, after)] == []
     assert [row["generation"] for row in database["kpi_share_history"].find()] == [1, 3]
     assert database[GENERATIONS].count_documents({}) == 3
+
+
+async def test_a_sum_beyond_64_bits_fails_its_kpi(store: Store, database: "Database[Any]") -> None:
+    """Amounts that others deliver add up without a bound."""
+    sell(database, "Rabat")
+    large = replace(TOTAL, name="large", pipeline=(), query="SELECT 9223372036854775807::HUGEINT + 1 AS pieces")
+    least = replace(TOTAL, name="least", pipeline=(), query="SELECT (-9223372036854775808)::HUGEINT AS pieces")
+    generation = await Snapshotter([domain(TOTAL, large, least)], store, Clock()).refresh()
+    assert failed(generation) == {"large": "pieces of row 1 is 9223372036854775808, which takes more than 64 bits."}
+    assert generation["kpis"]["least"]["rows"] == [{"pieces": -(1 << 63)}]

@@ -133,7 +133,7 @@ async def test_an_index_that_cannot_be_built_stops_nothing_else(
         published = database[GENERATIONS]
         entries = await run(application, lambda: published.count_documents({"documents.orders": 3}) > 0)
         assert database["commandes"].count_documents({}) == 6
-    assert names(entries, "task.failed", "task") == ["index of refused"]
+    assert names(entries, "task.failed", "task") == ["index of refused", "view list_refused"]
 
 
 async def test_a_folder_of_logs_that_cannot_be_written_stops_nothing(

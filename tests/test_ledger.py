@@ -10,11 +10,13 @@ import pytest
 from bson.int64 import Int64
 from pymongo.database import Database
 
+from multimarket_async import generations
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Column, Kpi, LoadedDomain
 from multimarket_async.errors import Unavailable
-from multimarket_async.readers import generations
-from multimarket_async.readers.generations import NotKept, Step
+from multimarket_async.generations import NotKept
+from multimarket_async.readers import changes
+from multimarket_async.readers.changes import Step
 from multimarket_async.settings import Settings
 from multimarket_async.snapshots import Snapshotter
 from multimarket_async.snapshots.generations import content
@@ -190,7 +192,7 @@ async def test_history_over_short_and_long_tables(store: Store) -> None:
     """A table that becomes long, and one that is referred to again, are no change by themselves."""
     given = generation(1, count=2), generation(2), generation(3, short=2), generation(4, count=4999)
     stored = await published(store, *given)
-    steps = [step async for step in generations.history(store, LONG, "pieces")]
+    steps = [step async for step in changes.history(store, LONG, "pieces")]
     at = [each["as_of"] for each in stored]
     assert steps[:2] == [Step(1, at[0], (f"shop 00000{number}",), 1) for number in range(2)]
     assert [step.generation for step in steps[2:-1]] == [2] * 4998
@@ -202,7 +204,7 @@ async def test_diff_over_short_and_long_tables(store: Store) -> None:
     short, long, other = await published(store, generation(1, count=2), generation(2), generation(3, first=1, pieces=1))
 
     async def keys(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-        return [change.key[0] async for change in generations.changes(store, LONG, before, after)]
+        return [change.key[0] async for change in changes.changes(store, LONG, before, after)]
 
     assert await keys(short, long) == [row["shop"] for row in rows(4998, first=2)]
     assert await keys(long, other) == ["shop 005000", "shop 000000"]

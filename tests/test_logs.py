@@ -1,5 +1,6 @@
 """The log: one JSON object a line, whatever a value holds."""
 
+import importlib
 import io
 import json
 import logging
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 import structlog
 
-from multimarket_async.logs import configure
+from multimarket_async.cli.logs import logs_of
+from multimarket_async.errors import WrongSettings
+from multimarket_async.logs import component_of, configure
+from multimarket_async.settings import load
 
 NASTY = 'a\nb\r\x1b[31m\x1b]0;t\x07\u2028\x85"\\é\x00'
 ESCAPE = "\x1b"
@@ -52,7 +56,8 @@ def test_an_entry_is_a_name_with_facts() -> None:
     """event, level, timestamp in UTC, and the facts with their types."""
     [entry] = entries(logged(feed="web", number=7, pointer=None))
     assert entry.pop("timestamp").endswith("Z")
-    assert entry == {"event": "file.delivered", "level": "info", "feed": "web", "number": 7, "pointer": None}
+    facts = {"feed": "web", "number": 7, "pointer": None}
+    assert entry == {"event": "file.delivered", "level": "info", "component": "engine", **facts}
 
 
 def test_no_value_breaks_a_line() -> None:
@@ -138,13 +143,13 @@ def test_no_value_reaches_a_terminal_raw(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_other_libraries_are_logged_alike() -> None:
-    """Their loggers, their arguments, the same three facts."""
+    """Their loggers, their arguments, the same four facts."""
     stream = io.StringIO()
     configure("json", stream, None)
     logging.getLogger("pymongo.client").warning("lost %s", NASTY)
     [entry] = entries(stream.getvalue())
     assert entry.pop("timestamp")
-    assert entry == {"event": f"lost {NASTY}", "level": "warning"}
+    assert entry == {"event": f"lost {NASTY}", "level": "warning", "component": "engine"}
 
 
 def test_warnings_are_logged() -> None:
@@ -179,3 +184,31 @@ def test_configuring_twice_logs_once(tmp_path: Path) -> None:
     configure("json", io.StringIO(), tmp_path)
     assert len(entries(logged())) == 1
     assert _file(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("module", "component"),
+    [
+        ("producer.producer", "generation"), ("poller.poller", "extract"), ("collector.filing", "extract"),
+        ("snapshots.snapshotter", "transform"), ("readers.http.server", "api"), ("readers.page.page", "dashboard"),
+        ("app", "engine"),
+    ],
+)  # fmt: skip
+def test_every_event_names_its_component(module: str, component: str) -> None:
+    """By the folder of the code that logs it."""
+    imported = importlib.import_module(f"multimarket_async.{module}")
+    assert component_of(imported.__file__ or "") == component
+
+
+def test_events_of_one_component(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of all log files, the oldest first; a broken line is passed over; an unknown component is named."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "multimarket.jsonl.1").write_text('{"event": "1", "component": "extract"}\n', "utf-8")
+    (tmp_path / "logs" / "multimarket.jsonl").write_text(
+        '{"event": "2", "component": "transform"}\n{\n{"event": "3", "component": "extract"}\n', "utf-8"
+    )
+    loaded = load({}, {"data_dir": str(tmp_path)}, {}, tmp_path / "none.toml")
+    logs_of(loaded, "extract")
+    assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == ["1", "3"]
+    with pytest.raises(WrongSettings, match=r"There is no component extrakt; .*Did you mean extract"):
+        logs_of(loaded, "extrakt")

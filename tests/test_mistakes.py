@@ -22,6 +22,9 @@ WRONG: dict[str, dict[str, Any]] = {
     "names month of revenue_by_month_and_channel as a sum or ratio, but its role is time": {"tiles": (Tile("month"),)},
     "names the column cancelled, which": {"tiles": (Tile("orders", note="{cancelled} of them"),)},
     "names rank of top_products as a sum": {"charts": (Chart(("rank",), x="product", kpi="top_products"),)},
+    "names quantity of top_products as a other, but its role is sum": {
+        "charts": (Chart(("revenue_minor",), x="product", kpi="top_products", band=("quantity", "quantity")),)
+    },
     "has a chart of top_products without a column": {"charts": (Chart((), x="product", kpi="top_products"),)},
     "names the column channel, which top_products does not have": {"finer": "top_products"},
 }

@@ -1,8 +1,11 @@
 """The README, the Makefile and config/multimarket.toml agree with the code."""
 
 import json
+import os
 import re
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -13,7 +16,9 @@ from multimarket_async.cli import app
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.order import parser
 from multimarket_async.domains.orders.settings import OrderSettings
-from multimarket_async.settings import fields, load
+from multimarket_async.readers.doctor.database import LOWEST
+from multimarket_async.settings import Settings, fields, load
+from multimarket_async.store import role
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -42,6 +47,12 @@ def test_the_settings_table_is_that_of_the_code() -> None:
     assert between[1] == settings_table()
 
 
+def test_version_and_rights_are_those_that_doctor_checks() -> None:
+    """The lowest MongoDB, and the role, of the database that is the default."""
+    assert f"MongoDB {LOWEST[0]}.{LOWEST[1]} or later" in README
+    assert f"db.runCommand({json.dumps(role(Settings().mongo_database))})" in README
+
+
 def test_every_line_of_the_settings_file_is_a_default(tmp_path: Path) -> None:
     """Without its #, each line sets what is in force anyway; and none is missing."""
     text = (ROOT / "config" / "multimarket.toml").read_text("utf-8")
@@ -63,10 +74,21 @@ def test_every_command_the_readme_names_exists() -> None:
             assert set(re.findall(r"--[a-z-]+", words)) <= known, words
 
 
+def test_the_commands_of_the_readme_run_as_written() -> None:
+    """From the folder of the repository, by the name under which they are installed, with options that exist."""
+    assert "multimarket-async" in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    written = re.findall(r"(\S*)multimarket[-_]async(?= [a-z-])([^`\n|]*)", README)
+    assert len(written) >= 5
+    for before, words in written:
+        assert before.rpartition("(")[2].strip('`"$') == ".venv/bin/"
+        known = {option for parameter in command_of(words.strip()).params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", words)) <= known | {"--help"}
+
+
 def command_of(words: str) -> click.Command:
     """The command that these words call."""
     command = typer.main.get_command(app)
-    for word in re.match(r"[a-z ]+", words)[0].split():  # type: ignore[index]
+    for word in re.match(r"[a-z ]*", words)[0].split():  # type: ignore[index]
         command = command.commands[word]  # type: ignore[attr-defined]
     return command
 
@@ -88,6 +110,30 @@ def test_the_order_of_the_readme_is_accepted() -> None:
     assert (document["_id"], document["montant_centimes"]) == ("web:234", 1_700_000)
 
 
+def test_what_is_installed_is_pinned_by_digest() -> None:
+    """`make lock` writes it. Every requirement has the version of config/constraints.txt, and digests."""
+    pins = {
+        canonical(name): version for name, version in re.findall(r"^(.+?)==(\S+)$", read("constraints"), re.MULTILINE)
+    }
+    locked = re.findall(
+        r"^(\S+?)==(\S+)[^\n]*\\\n((?: +--hash=sha256:[0-9a-f]{64}.*\n)+)", read("requirements"), re.MULTILINE
+    )
+    assert len(locked) == read("requirements").count("==") - read("requirements").count(" == ")
+    assert {name: version for name, version, _ in locked if pins.get(name, version) != version} == {}
+    with Path(ROOT, "pyproject.toml").open("rb") as file:
+        required = {canonical(re.split(r"[><=; ]", line)[0]) for line in tomllib.load(file)["project"]["dependencies"]}
+    assert required <= {name for name, _, _ in locked} & pins.keys()
+
+
+def read(name: str) -> str:
+    return Path(ROOT, "config", f"{name}.txt").read_text("utf-8")
+
+
+def canonical(name: str) -> str:
+    """The name as PEP 503 spells it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def test_make_lists_the_targets_the_readme_names() -> None:
     """With a sentence each."""
     listed = subprocess.run(
@@ -96,6 +142,20 @@ def test_make_lists_the_targets_the_readme_names() -> None:
     targets = dict(re.findall(r"^  make ([\w-]+) +(\S.*)$", listed, re.MULTILINE))
     assert {"demo", "run", "test", "test-slow", "check", "bench", "clean"} <= set(targets)
     assert set(re.findall(r"make ([\w-]+)[`\n]", README)) <= set(targets)
+
+
+def test_make_finds_all_that_a_measure_imports() -> None:
+    """From the folder of the Makefile, with nothing in the environment that helps."""
+    bins = f"BIN={Path(sys.executable).parent}"
+    told = subprocess.run(
+        ["make", "--old-file=.venv/.developed", bins, "bench", "ONLY=nothing"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        check=False,
+    )
+    assert "There is no measure nothing" in told.stderr
 
 
 def test_the_table_of_kpis_is_that_of_the_declarations() -> None:

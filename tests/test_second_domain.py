@@ -111,7 +111,7 @@ def test_a_domain_alone(site: Path) -> None:
             {},
             "None of the feeds panes has a simulator: only real ",
         ),
-        (["produce", "--files", "5", "--domain", "gates"], {}, "There is no domain gates; there are orders, visits, "),
+        (["produce", "--files", "5", "--domain", "gates"], {}, "There is no domain gates; there are bikes, "),
         (["demo", "--lesson", "outage"], ALONE, "This lesson is one of orders, which is off: give --domain orders."),
         (["demo", "--lesson", "outage", "--domain", "visits"], {}, "This lesson is one of orders: leave out --domain "),
     ],

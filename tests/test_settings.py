@@ -168,6 +168,10 @@ def test_config_show_names_a_domain_s_settings_with_their_section() -> None:
         ("mongo_port", "65536", "Input should be less than or equal to 65535"),
         ("log_format", "xml", "Input should be 'json', 'console' or 'auto'"),
         ("pause_min_s", "nan", "Input should be "),
+        ("mongo_database", "multi market", "without blanks, dots and any of"),
+        ("mongo_database", "a.b", "without blanks, dots and any of"),
+        ("mongo_database", "é" * 32, "expected at most 63 bytes"),
+        ("mongo_database", "admin", "MongoDB's own: choose another name"),
         ("timezone", "Mars/Olympus", "expected an IANA name such as Africa/Casablanca"),
     ],
 )
@@ -245,6 +249,12 @@ def test_a_file_that_is_not_toml_is_refused_by_name(file: Path, content: bytes) 
     assert refused(file=file).startswith(f"{file} is not valid TOML: ")
 
 
+def test_a_byte_order_mark_is_no_part_of_a_file(file: Path) -> None:
+    """Editors of Windows write one: the first key is read all the same."""
+    file.write_bytes(b"\xef\xbb\xbfseed = 7\n")
+    assert loaded(file=file).of(Settings).seed == 7
+
+
 def test_settings_are_frozen() -> None:
     """Read once at start, and never changed."""
     with pytest.raises(ValueError, match="frozen"):
@@ -276,6 +286,9 @@ def test_shown_keeps_a_uri_without_password() -> None:
         f"mongodb://shop:p@{PASSWORD}@db.example/",
         f"mongodb://shop:p/{PASSWORD}@db.example/",
         f"mongodb://db.example/?tls=true&tlsCertificateKeyFilePassword={PASSWORD}",
+        f"mongodb://db.example/?authMechanismProperties=AWS_SESSION_TOKEN:{PASSWORD}&tls=true",
+        f"mongodb://db.example/?sslPEMKeyPassphrase={PASSWORD}",
+        f"mongodb://db.example/?anything={PASSWORD}",
     ],
 )
 def test_shown_leaves_out_passwords_that_are_not_escaped_and_those_in_options(uri: str) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import shlex
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -17,8 +16,17 @@ import typer
 from multimarket_async import app as composition
 from multimarket_async import logs
 from multimarket_async.app import Application
-from multimarket_async.cli.options import FOUND_WRONG, DomainName, FeedNames, Until, connected, finish, turned_on
-from multimarket_async.errors import WrongSettings
+from multimarket_async.cli.options import (
+    FOUND_WRONG,
+    DomainName,
+    FeedNames,
+    Until,
+    connected,
+    data_dir_flag,
+    finish,
+    turned_on,
+)
+from multimarket_async.errors import WrongSettings, did_you_mean
 from multimarket_async.proving.demo import domain_of, perform, under
 from multimarket_async.proving.lessons import LESSONS
 from multimarket_async.proving.manifest import recording
@@ -98,27 +106,24 @@ def demo(
     right, steps = finish(work())
     if not right:
         sys.exit(FOUND_WRONG)
-    settings = loaded.of(Settings)
-    data_dir = settings.data_dir if loaded.sources["data_dir"] == "--data-dir" else None
     domains = ",".join(on.of(Settings).domains) if on is not loaded else ""
-    for line in _next_steps(http_address(settings), data_dir, steps, domains):
+    for line in _next_steps(http_address(loaded.of(Settings)), data_dir_flag(loaded), steps, domains):
         typer.echo(line)
 
 
 def _check_lesson(name: str, files_per_feed: int | None, until: datetime | None) -> None:
     if name not in LESSONS:
-        raise WrongSettings(f"There is no lesson {name}; there are {', '.join(LESSONS)}.")
+        raise WrongSettings(f"There is no lesson {name}; there are {', '.join(LESSONS)}.{did_you_mean(name, LESSONS)}")
     if until and name != "burst":
         raise WrongSettings("A lesson has days of its own: leave out --until.")
     if files_per_feed == 0:
         raise WrongSettings("A lesson without files shows nothing: give --files-per-feed a larger number.")
 
 
-def _next_steps(address: str, data_dir: Path | None, first: Mapping[str, str], domains: str) -> Iterator[str]:
-    """Commands to continue with, with the data folder if a flag named it, and domains that are off otherwise."""
+def _next_steps(address: str, where: str, first: Mapping[str, str], domains: str) -> Iterator[str]:
+    """Commands to continue with, with the flag `where` of the data folder, and domains that are off otherwise."""
     here = Path(sys.executable)
     python = os.path.relpath(here) if here.is_relative_to(Path.cwd()) else "python"
-    where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir else ""
     steps = {
         **first,
         "run": f"files keep coming; the page that shows it all is at {address}",
@@ -138,20 +143,29 @@ def collect(
     feeds: FeedNames = None,
 ) -> None:
     """Store the files that arrive, until stopped; nothing else."""
-    _until_stopped(loaded, partial(composition.collect, until_empty=until_empty), feeds)
+    until_stopped(loaded, partial(composition.collect, until_empty=until_empty), feeds, create=True)
 
 
 def measure(loaded: Loaded) -> None:
     """Publish KPI generations of what is stored, until stopped; nothing else."""
-    _until_stopped(loaded, composition.measure)
+    until_stopped(loaded, composition.measure, create=True)
 
 
 def serve(loaded: Loaded) -> None:
     """Serve the page and the HTTP API, until stopped; nothing else."""
-    _until_stopped(loaded, composition.serve)
+    until_stopped(loaded, composition.serve)
 
 
-def _until_stopped(
-    loaded: Loaded, stage: Callable[[Application, asyncio.Event], Awaitable[None]], feeds: str | None = None
+def until_stopped(
+    loaded: Loaded,
+    stage: Callable[[Application, asyncio.Event], Awaitable[None]],
+    feeds: str | None = None,
+    *,
+    create: bool = False,
 ) -> None:
-    connected(loaded, lambda application: stage(application, composition.stop_on_signals(application.server)), feeds)
+    """Run one stage until a signal. create: the directories that are not there."""
+
+    def work(application: Application) -> Awaitable[None]:
+        return stage(application, composition.stop_on_signals(application.server))
+
+    connected(loaded, work, feeds, create=create)

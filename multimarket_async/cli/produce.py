@@ -44,6 +44,10 @@ def produce(
         str, typer.Option(help="Period of their dates: 24months, 90days, 8weeks, 2years.")
     ] = LAST_24_MONTHS,
     until: Until = None,
+    serve_api: Annotated[
+        bool, typer.Option("--serve-api", help="Instead of files, serve them as the API of the domain, until stopped.")
+    ] = False,
+    api_port: Annotated[int, typer.Option(min=0, max=65535, help="Its port, or the next free one.")] = 8001,
     live: Annotated[bool, typer.Option("--live", help="Continue with files dated now, until stopped.")] = False,
     feeds: FeedNames = None,
     domain: DomainName = None,
@@ -52,6 +56,9 @@ def produce(
     ] = True,
 ) -> None:
     """Deliver simulated files: a backfill at full speed, then live ones with --live."""
+    if serve_api:
+        finish(composition.serve_simulated(chosen(loaded, feeds, domain), api_port))
+        return
     if (number is None) == (files_per_feed is None) and not (live and number is None):
         raise WrongSettings("Say how many: --files-per-feed N or --files N, or --live to go on until stopped.")
     workspace = chosen(loaded, feeds, domain)
@@ -65,7 +72,7 @@ async def _produce(
     workspace: Workspace, files: Mapping[Producer, int], period: Period, *, live: bool, manifest: bool
 ) -> None:
     with recording(workspace, "produce", list(files)) if manifest else nullcontext():
-        if any(files.values()):
+        if any(files.values()) or not live:
             await _backfill(files, period)
         if live:
             stop = composition.stop_on_signals(None)

@@ -9,6 +9,7 @@ from rich.live import Live
 from multimarket_async import app as composition
 from multimarket_async.app import Application
 from multimarket_async.cli.health import read_status
+from multimarket_async.cli.language import said
 from multimarket_async.cli.options import connected
 from multimarket_async.clock import pause
 from multimarket_async.readers import tables
@@ -37,7 +38,7 @@ async def _show(application: Application, every_s: float, *, once: bool) -> None
         while not stop.is_set():
             reading = await observer.reading()
             if live:
-                live.update(status_screen(reading, live=True), refresh=True)
+                live.update(said(status_screen(reading, live=True)), refresh=True)
             else:
                 typer.echo("\n".join(status_lines(reading, heading=heading)))
             if once:

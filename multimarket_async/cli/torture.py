@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +14,11 @@ from multimarket_async.cli.options import DomainName, Format, OutputFormat, fini
 from multimarket_async.discovery import declared
 from multimarket_async.errors import WrongSettings
 from multimarket_async.logs import escape_control_chars
-from multimarket_async.proving.torture import MUTANTS, Round
-from multimarket_async.proving.torture import torture as run_rounds
 from multimarket_async.settings import Loaded, Settings
+from multimarket_async.sinks import chosen
+
+if TYPE_CHECKING:
+    from multimarket_async.proving.torture import Round
 
 SHOWN = 10  # violations of a round
 Rounds = Annotated[int, typer.Option(min=1, help="Number of rounds.")]
@@ -35,8 +37,12 @@ def torture(
 ) -> None:
     """Inject faults, round after round, and check after each that nothing was lost or counted twice.
 
-    It has a MongoDB and files of its own and touches no others. The same seed gives the same load and faults.
+    It has a MongoDB and files of its own and touches no others; and a PostgreSQL, if the warehouse is on. The same seed
+    gives the same load and faults.
     """
+    from multimarket_async.proving.torture import MUTANTS  # noqa: PLC0415 - 0.1 s, for this command only
+    from multimarket_async.proving.torture import torture as run_rounds  # noqa: PLC0415
+
     if bug and bug not in MUTANTS:
         raise WrongSettings(f"There is no bug {bug}; there are {', '.join(MUTANTS)}.")
     domains = (domain,) if domain else loaded.of(Settings).domains
@@ -44,7 +50,8 @@ def torture(
     folder, seed, driver = _folder(loaded), loaded.of(Settings).seed, loaded.of(Settings).mongo_driver
     report = _print_round if output is OutputFormat.TABLE else _print_progress
     numbers = range(first_round, first_round + rounds)
-    done = finish(run_rounds(folder, seed, numbers, report, bug=bug, driver=driver, domains=domains))
+    sinks = tuple(kind.name for kind in chosen(loaded.of(Settings)))
+    done = finish(run_rounds(folder, seed, numbers, report, bug=bug, driver=driver, domains=domains, sinks=sinks))
     right = not any(completed.violations for completed in done)
     with suppress(OSError):  # there is evidence in it
         folder.rmdir()
@@ -68,14 +75,14 @@ def _folder(loaded: Loaded) -> Path:
     return Path(tempfile.mkdtemp(prefix="multimarket-torture-"))
 
 
-def _print_round(done: Round) -> None:
+def _print_round(done: "Round") -> None:
     counts, injected = _sums(_total([done])), ", ".join(done.injected) or "no faults"
     typer.echo(f"round {done.number}: {counts}, {done.seconds:.1f} s: {injected}")
     for line in _evidence(done.violations, done.folder):
         typer.echo(line)
 
 
-def _print_progress(done: Round) -> None:
+def _print_progress(done: "Round") -> None:
     if sys.stderr.isatty():
         typer.echo(f"\rround {done.number}: {len(done.violations)} violations ", err=True, nl=False)
 
@@ -86,7 +93,7 @@ def _evidence(violations: Sequence[str], folder: Path) -> Iterator[str]:
         yield f"  {len(violations)} in all; the evidence is kept in {folder}"
 
 
-def _summary(rounds: Sequence[Round], seed: int) -> list[str]:
+def _summary(rounds: "Sequence[Round]", seed: int) -> list[str]:
     total = _total(rounds)
     injected = ", ".join(f"{times} {name}" for name, times in total["injected"].items())
     broken = [str(done.number) for done in rounds if done.violations]
@@ -106,7 +113,7 @@ def _sums(total: Mapping[str, Any]) -> str:
     return f"{counts}{superseded} + {total['quarantined']:,} in quarantine"
 
 
-def _total(rounds: Sequence[Round]) -> dict[str, Any]:
+def _total(rounds: "Sequence[Round]") -> dict[str, Any]:
     names = ("received", "stored", "duplicates", "superseded", "generations", "seconds")
     return {
         **{name: sum(getattr(done, name) for done in rounds) for name in names},
@@ -115,5 +122,5 @@ def _total(rounds: Sequence[Round]) -> dict[str, Any]:
     }
 
 
-def _as_data(done: Round) -> dict[str, Any]:
+def _as_data(done: "Round") -> dict[str, Any]:
     return {**vars(done), "folder": str(done.folder) if done.violations else None}

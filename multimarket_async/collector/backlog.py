@@ -17,6 +17,7 @@ log = structlog.get_logger()
 MAX_LISTED = 50_000  # bounds memory when millions wait; the next scan brings the next ones
 
 UNTIL_RELEASED = math.inf
+STUCK = "stuck"  # reason to defer a file that cannot be moved
 
 
 class Scan(NamedTuple):
@@ -79,9 +80,13 @@ class Backlog:
         return taken
 
     def take_readable(self, max_files: int, max_bytes: int) -> list[WaitingFile]:
-        """The same, and no file where the directory cannot be listed: it holds up no other feed."""
+        """The same, and no file where the directory cannot be listed, or is full: it holds up no other feed."""
         self.landing.restore()
+        if self.landing.full:
+            return []
         try:
+            if not self._listed:
+                self.landing.restore_directory()
             files = self.take(max_files, max_bytes)
         except Unavailable as why:
             if not self._unreadable:
@@ -92,14 +97,19 @@ class Backlog:
         return files
 
     def _scan(self) -> list[WaitingFile]:
-        in_flight = self._in_flight.copy()  # for a file released meanwhile the next scan is soon enough
-        files = self.landing.waiting(MAX_LISTED, but=in_flight)  # they may be thousands, and are known already
+        known = self._in_flight | self._resting()  # for a file released meanwhile the next scan is soon enough
+        files = self.landing.waiting(MAX_LISTED, but=known)  # they may be thousands
         self.landing.report_unknown()
         if self._deferred:
-            for gone in self._deferred.keys() - {file.where for file in files} - in_flight:
+            for gone in self._deferred.keys() - {file.where for file in files} - known:
                 self._deferred.pop(gone, None)
         self.scanned = Scan(self._clock.now().timestamp() * 1e9, self._clock.monotonic())
         return [file for file in files if self.takes(file) and self._is_due(file)]
+
+    def _resting(self) -> set[str]:
+        """Stuck files before their next try: each scan would look at thousands of them in vain."""
+        now = self._clock.monotonic()
+        return {where for where, file in self._deferred.items() if file.reason == STUCK and now < file.until}
 
     def _is_due(self, file: WaitingFile) -> bool:
         # A time of writing in the future is none; that of the last change cannot be set.

@@ -1,13 +1,14 @@
 """The last step: each file goes to the archive or to the quarantine, and is counted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import TypeAlias
 
 import structlog
 
 from multimarket_async.clock import Clock
-from multimarket_async.collector.backlog import Backlog
+from multimarket_async.collector.backlog import STUCK, Backlog
 from multimarket_async.collector.reader import AcceptedFile, Batch, RejectedFile
 from multimarket_async.collector.stats import Tally
 from multimarket_async.domains import Table
@@ -15,17 +16,32 @@ from multimarket_async.errors import Rejected
 from multimarket_async.landing import WaitingFile, is_content
 from multimarket_async.records import EncodedFollowUp
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
-from multimarket_async.store import NO_ORIGIN, Encoded, Exists, Inserted, Outcome, Refused, Replaced
+from multimarket_async.store import (
+    NO_ORIGIN,
+    Encoded,
+    Exists,
+    Inserted,
+    Outcome,
+    Receipt,
+    RecordCounts,
+    Refused,
+    Replaced,
+    receipt_id,
+)
 
 log = structlog.get_logger()
 
-RETRY_AFTER_S = 2.0
+MOST_NAMES = 3  # of fields in a sentence
+BREACHES_EVERY_S = 10.0
+RETRY_MIN_S, RETRY_MAX_S = 2.0, 60.0  # of a file that cannot be moved
 
 Disposition: TypeAlias = str | Rejected  # STORED, DUPLICATE, SUPERSEDED, or the reason for the quarantine
 
 
 def disposition(table: Table, accepted: AcceptedFile, outcome: Outcome) -> Disposition:
     """The disposition of a file, given the outcome of its document."""
+    if isinstance(outcome, Exists) and _is_own(accepted.document, outcome):
+        return STORED
     if isinstance(outcome, Exists) and is_content(accepted.content, outcome.sha256):
         return DUPLICATE  # white space at its end is no difference
     return record_disposition(table, accepted.document, outcome)
@@ -38,21 +54,45 @@ def record_disposition(table: Table, document: Encoded | EncodedFollowUp, outcom
             return STORED
         case Refused():
             return Rejected("refused_by_mongodb", f"MongoDB refuses {document.key}: {outcome.sentence}")
-        case Exists() if isinstance(document, Encoded) and document.origin == outcome.origin != NO_ORIGIN:
-            return STORED  # by us, before this process or its connection ended
+        case Exists() if _is_own(document, outcome):
+            return STORED
         case Exists(sha256) if sha256 == document.sha256:
             return DUPLICATE
-        case Exists(sha256):
-            return conflict(document, sha256) if table.mode == "insert" else SUPERSEDED
+        case Exists():
+            return conflict(document, outcome.sha256, outcome.differs) if table.mode == "insert" else SUPERSEDED
     raise AssertionError("a placeholder is joined by the writer")
 
 
-def conflict(document: Encoded | EncodedFollowUp, stored_sha256: str) -> Rejected:
-    """The rejection of other content under a stored key."""
+def _is_own(document: Encoded | EncodedFollowUp, outcome: Exists) -> bool:
+    """True if it was stored from this very delivery, before this process or its connection ended."""
+    return isinstance(document, Encoded) and document.origin == outcome.origin != NO_ORIGIN
+
+
+def duplicates(batch: Batch, outcomes: Sequence[Outcome], now: datetime) -> Iterator[Receipt]:
+    """A receipt for each file that is a duplicate: nothing else in the database tells of it."""
+    landing, feed = batch.backlog.landing, batch.backlog.feed
+    for accepted, outcome in zip(batch.accepted, outcomes, strict=True):
+        if disposition(feed.table, accepted, outcome) == DUPLICATE:
+            file, sha256 = accepted.file, accepted.sha256
+            delivery = receipt_id(feed.name, sha256, file.inode, file.written_ns)
+            facts = (feed.name, file.name, sha256, file.bytes, DUPLICATE, RecordCounts(duplicate=1), now)
+            yield Receipt(delivery, *facts, landing.identity.id, file.written_ns)
+
+
+def conflict(document: Encoded | EncodedFollowUp, stored_sha256: str, differs: Sequence[str]) -> Rejected:
+    """The rejection of other content under a stored key. differs: the names of the fields."""
     named = f"this follow-up of {document.key}" if isinstance(document, EncodedFollowUp) else document.key
-    sentence = f"{named} is stored already with other content; neither is received: a person must decide"
+    sentence = f"{named} is stored already with other content ({_listed(differs)}): a person must decide"
     digests = {"key": document.key, "sha256_stored": stored_sha256, "sha256_delivered": document.sha256}
-    return Rejected("conflict", sentence, facts=digests)
+    return Rejected("conflict", sentence, facts={**digests, "differs": list(differs)})
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names of fields."""
+    more = len(names) - MOST_NAMES
+    return (
+        ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "") or "no field, only how it is written"
+    )
 
 
 class Filing:
@@ -64,6 +104,7 @@ class Filing:
         self._clock = clock
         self._stuck: set[str] = set()
         self._newly_stuck: list[str] = []
+        self._breaches_due_at = 0.0  # on the monotonic clock
 
     def file_away(self, batch: Batch, outcomes: Sequence[Outcome], stored_at: float) -> None:
         """File the accepted files, given the outcome of the document of each. stored_at: monotonic, seconds."""
@@ -102,13 +143,14 @@ class Filing:
         done_at = self._clock.monotonic()
         try:
             facts = {**judged, "quarantined_at": self._clock.now().isoformat()}
-            batch.backlog.landing.reject(file, why, facts)
+            deliveries = batch.backlog.landing.reject(file, why, facts)
         except OSError as error:
             self._not_moved(batch.backlog, file, error)
             return
         self._count(batch, why.code, [file], done_at)
         place = {"pointer": why.pointer, "line": why.line, "column": why.column}
-        log.warning("file.quarantined", feed=feed, file=file.name, code=why.code, **place)
+        again = {"deliveries": deliveries} if deliveries > 1 else {}
+        log.warning("file.quarantined", feed=feed, file=file.name, code=why.code, **place, **again)
 
     def _count(self, batch: Batch, outcome: str, files: Sequence[WaitingFile], done_at: float) -> None:
         if files:
@@ -122,14 +164,25 @@ class Filing:
         if isinstance(error, FileNotFoundError):
             backlog.release(file)
             return
-        backlog.defer(file, RETRY_AFTER_S, "stuck")
+        stuck_s = backlog.defer(file, RETRY_MIN_S, STUCK)
+        backlog.defer(file, min(max(RETRY_MIN_S, stuck_s), RETRY_MAX_S), STUCK)
         if file.where not in self._stuck:
             self._stuck.add(file.where)
             self._newly_stuck.append(f"{backlog.feed.name}/{file.name}: {error.strerror}")
 
-    def report(self) -> None:
-        """Log the files that were late and those that could not be moved since the last call, a line each."""
-        if late := self._tally.breaches():
+    @property
+    def is_late(self) -> bool:
+        """True if files were late since they were logged last."""
+        return self._tally.is_late
+
+    def report(self, *, swept: bool = False) -> None:
+        """Log the files that were late and those that could not be moved since the last call, a line each.
+
+        swept: nothing is due any more. Before that late files are not logged with each batch of a long backlog.
+        """
+        now = self._clock.monotonic()
+        if (swept or now >= self._breaches_due_at) and (late := self._tally.breaches()):
+            self._breaches_due_at = now + BREACHES_EVERY_S
             log.warning("latency.breached", **asdict(late))
         if newly := self._newly_stuck:
             log.error("file.move_failed", files=len(newly), first=newly[0])

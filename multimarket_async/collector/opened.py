@@ -1,15 +1,43 @@
 """A waiting file, held open while its records are read."""
 
+import io
 import os
 from collections.abc import Generator
 from datetime import datetime
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Rejected
+from multimarket_async.files_io import digest_of_stream
 from multimarket_async.landing import WaitingFile, opened, unreadable
-from multimarket_async.records import Chunk, Identity, RecordFile, digest_of_stream
+from multimarket_async.records import Chunk, Identity, RecordFile
 from multimarket_async.store import Filling
+
+READ_BYTES = 1 << 17
+
+
+class _Stream(io.RawIOBase):
+    """A file from its start, at a place of its own: copies of a descriptor share theirs."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: os.fstat(self._descriptor).st_size}[whence]
+        self._place = start + offset
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        read = os.preadv(self._descriptor, [buffer], self._place)
+        self._place += read
+        return read
 
 
 class OpenedFile(RecordFile):
@@ -18,7 +46,7 @@ class OpenedFile(RecordFile):
     Raises Rejected if it is no readable regular file of at most `max_bytes`, FileNotFoundError, Unavailable.
     """
 
-    def __init__(self, feed: Feed, file: WaitingFile, max_bytes: int, now: datetime) -> None:
+    def __init__(self, feed: Feed, file: WaitingFile, max_bytes: int, now: datetime, latest: datetime) -> None:
         self.file = file
         self._descriptor = opened(file, max_bytes)
         try:
@@ -30,7 +58,7 @@ class OpenedFile(RecordFile):
             self.close()
             raise
         identity = Identity(file.name, file.bytes, file.inode, file.written_ns, sha256)
-        super().__init__(feed, identity, self._stream, now)
+        super().__init__(feed, identity, self._stream, now, latest)
 
     def close(self) -> None:
         """Close the file."""
@@ -49,8 +77,7 @@ class OpenedFile(RecordFile):
             yield chunk
 
     def _stream(self) -> BinaryIO:
-        os.lseek(self._descriptor, 0, os.SEEK_SET)  # copies of a descriptor share their place
-        return os.fdopen(os.dup(self._descriptor), "rb")
+        return cast("BinaryIO", io.BufferedReader(_Stream(self._descriptor), READ_BYTES))
 
     def _digest(self) -> str:
         with self._stream() as stream:

@@ -11,7 +11,8 @@ import structlog
 
 from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.collector.backlog import Backlog
-from multimarket_async.collector.filing import Filing
+from multimarket_async.collector.filing import Filing, duplicates
+from multimarket_async.collector.held import Held
 from multimarket_async.collector.outage import Outage
 from multimarket_async.collector.reader import Batch, Reader
 from multimarket_async.collector.stats import Tally, by_outcome, files_of
@@ -22,7 +23,8 @@ from multimarket_async.domains import Feed
 from multimarket_async.errors import CannotContinue, Unavailable
 from multimarket_async.landing import Landing, WaitingFile
 from multimarket_async.settings import Settings
-from multimarket_async.store import Filling, Outcome, Partitions, Store
+from multimarket_async.store import Filling, Outcome, Partitions, Receipts, Store
+from multimarket_async.tasks import Tasks
 
 log = structlog.get_logger()
 Sweep: TypeAlias = Callable[[Callable[[], bool]], Awaitable[bool]]
@@ -34,7 +36,7 @@ FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.25, 2.0
 class _InFlight(NamedTuple):
     """A batch in flight: the keys it writes to, its insert, and all of it. filed: never cancelled."""
 
-    keys: set[str]
+    keys: set[tuple[str, str]]
     inserted: asyncio.Task[list[Outcome]]
     filed: asyncio.Task[None]
 
@@ -42,14 +44,22 @@ class _InFlight(NamedTuple):
 class Collector:
     """Moves files from landing to the store. Two may work on one directory: an insert is idempotent."""
 
-    def __init__(self, feeds: Iterable[tuple[Feed, Landing]], store: Store, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        feeds: Iterable[tuple[Feed, Landing]],
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        tasks: Tasks | None = None,
+    ) -> None:
         self._feeds = list(feeds)
         budgets_s = {feed.name: feed.latency_budget_s for feed, _ in self._feeds if feed.latency_budget_s}
         self.tally = Tally(settings.latency_budget_s, budgets_s)
-        single = [Backlog(feed, landing, clock) for feed, landing in self._feeds if not feed.has_receipts]
-        self._batched = {backlog.feed.name for backlog in single}
+        self._single = [Backlog(feed, landing, clock) for feed, landing in self._feeds if not feed.has_receipts]
+        self._batched = {backlog.feed.name for backlog in self._single}
         filling = Filling(clock)
-        self._reader = Reader(single, filling, settings, clock)
+        self._reader = Reader(self._single, filling, settings, clock)
+        self._receipts = Receipts(store)
         self._writer = Writer(store, Partitions(store, clock))
         self._filing = Filing(self.tally, settings.quiet_period_s, clock)
         self._store = store
@@ -58,6 +68,7 @@ class Collector:
         # One thread each: neither the reader nor the filing may be used by two.
         self._reading, self._moving = ThreadPoolExecutor(1, "reading"), ThreadPoolExecutor(1, "filing")
         self._outage, self._away = Outage(clock), False
+        self._held = Held(tasks or Tasks(clock), clock)
         several = [(feed, landing) for feed, landing in self._feeds if feed.has_receipts]
         self._streaming = Streaming(
             several,
@@ -65,6 +76,7 @@ class Collector:
             writer=self._writer,
             filling=filling,
             outage=self._outage,
+            held=self._held,
             filing=self._filing,
             moving=self._moving,
             settings=settings,
@@ -125,14 +137,18 @@ class Collector:
                 self._reader.requeue()
                 self._reader.undefer()
                 self._away = False
+            self._held.retry(*self._single)
             await self._collect(enough)
-        except Unavailable as why:
+            if self._filing.is_late:
+                await in_thread(self._moving, partial(self._filing.report, swept=True))
+            self._held.end(*self._single)
+        except (Unavailable, CannotContinue) as why:
             self._away = True
             self._reader.requeue()
             self._outage.begin(why)
             await self._quarantine_meanwhile()
             return False
-        except asyncio.CancelledError:
+        except BaseException:
             self._reader.requeue()
             raise
         return True
@@ -163,16 +179,21 @@ class Collector:
                 in_flight.append(self._begin(batch, in_flight))
         except asyncio.CancelledError:
             _cancel_inserts(in_flight)
+            with suppress(Exception):  # an insert that fails now does not undo that all of it was given up
+                await _ended(reading, in_flight)
             raise
-        finally:
+        except Exception:
             await _ended(reading, in_flight)
+            raise
+        await _ended(reading, in_flight)
 
     def _read(self, enough: Callable[[], bool]) -> asyncio.Task[Batch | None] | None:
         return None if enough() else asyncio.create_task(in_thread(self._reading, self._reader.next_batch))
 
     def _begin(self, batch: Batch, earlier: Iterable[_InFlight]) -> _InFlight:
         """Insert a batch and file it away. Batches with a common key keep their order: the older content is stored."""
-        keys = {str(document.key) for document in batch.documents}
+        table = batch.backlog.feed.table.name
+        keys = {(table, str(document.key)) for document in batch.documents}
         awaited = [other.inserted for other in earlier if not other.keys.isdisjoint(keys)]
         inserted = asyncio.create_task(self._insert(batch, awaited))
         return _InFlight(keys, inserted, asyncio.create_task(self._file_away(batch, inserted)))
@@ -185,6 +206,7 @@ class Collector:
             return []
         began = self._clock.monotonic()
         outcomes = await self._writer.write(batch.backlog.feed, batch.documents)
+        await self._receipts.write_all(list(duplicates(batch, outcomes, self._clock.now())))
         self.tally.meters.write_s.observe(self._clock.monotonic() - began)
         self._outage.end()
         return outcomes
@@ -193,7 +215,14 @@ class Collector:
         """Rejected files do not wait for the insert, which may take long."""
         if batch.rejected:
             await in_thread(self._moving, self._filing.quarantine, batch, batch.rejected)
-        outcomes = await inserted
+        try:
+            outcomes = await inserted
+        except (Unavailable, CannotContinue):
+            raise
+        except Exception as why:  # noqa: BLE001 - whatever it is, the other feeds go on
+            self._reader.defer(batch)
+            self._held.hold(batch.backlog, why)
+            return
         await in_thread(self._moving, self._file_and_report, batch, outcomes, self._clock.monotonic())
 
     def _file_and_report(self, batch: Batch, outcomes: Sequence[Outcome], stored_at: float) -> None:

@@ -14,7 +14,7 @@ from multimarket_async.errors import Rejected
 from multimarket_async.landing import WaitingFile
 from multimarket_async.records import EncodedFollowUp
 from multimarket_async.settings import Settings
-from multimarket_async.store import Encoded, Filling, digest_of, encode
+from multimarket_async.store import Encoded, Filling, digest_of, encode, receipt_id
 
 
 class AcceptedFile(NamedTuple):
@@ -70,6 +70,7 @@ class Reader:
 
     def _read(self, backlog: Backlog, files: list[WaitingFile], began: float) -> Batch:
         batch, now = Batch(backlog, backlog.scanned, began, [], []), self._clock.now()
+        latest = self._settings.latest_date(now)
         contents = backlog.landing.read(files, backlog.feed.max_file_bytes or self._settings.max_file_bytes)
         for file, content in zip(files, contents, strict=True):
             match content:
@@ -82,7 +83,9 @@ class Reader:
                     try:
                         partition = self._filling.reserve(backlog.feed.table.name)
                         incoming = _incoming(backlog, file, content)
-                        document = document_of(backlog.feed, incoming, sha256, now, partition)
+                        delivery = receipt_id(backlog.feed.name, sha256, file.inode, file.written_ns)
+                        facts = {"archive": backlog.landing.identity.id, "delivery": delivery}
+                        document = document_of(backlog.feed, incoming, sha256, now, partition, latest=latest, **facts)
                         batch.accepted.append(AcceptedFile(file, content, sha256, document))
                     except Rejected as rejected:
                         batch.rejected.append(RejectedFile(file, rejected, sha256))
@@ -109,11 +112,15 @@ def _incoming(backlog: Backlog, file: WaitingFile, content: bytes) -> IncomingFi
 
 
 def document_of(
-    feed: Feed, file: IncomingFile, sha256: str, now: datetime, partition: str
+    feed: Feed, file: IncomingFile, sha256: str, now: datetime, partition: str, *, latest: datetime, **delivery: str
 ) -> Encoded | EncodedFollowUp:
-    """The document or follow-up in a file of a single record, with its source. Raises Rejected."""
+    """The document or follow-up in a file of a single record, with its source. Raises Rejected.
+
+    delivery: the archive that the file goes to, and the identity of this delivery.
+    """
     record = _parsed(feed, file)
-    source = {"feed": feed.name, "file": file.name, "sha256": sha256, "ingested_at": now}
+    feed.table.check_date(record, latest)
+    source = {"feed": feed.name, "file": file.name, "sha256": sha256, "ingested_at": now, **delivery}
     if isinstance(record, FollowUp):
         digest = digest_of(record.event)
         ingestion = {**source, "document_sha256": digest}

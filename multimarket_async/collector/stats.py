@@ -15,7 +15,7 @@ import structlog
 
 from multimarket_async.clock import Clock
 from multimarket_async.errors import Unavailable
-from multimarket_async.files_io import atomic_write
+from multimarket_async.files_io import atomic_write, private_folder
 from multimarket_async.landing import WaitingFile
 from multimarket_async.meters import Meters
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
@@ -89,6 +89,11 @@ class Tally:
     def by_outcome(self) -> dict[str, int]:
         """Files stored, duplicate and quarantined, over all feeds."""
         return by_outcome(self.outcomes)
+
+    @property
+    def is_late(self) -> bool:
+        """True if files were over the budget since the last call of `breaches`."""
+        return bool(self._late)
 
     def breaches(self) -> Breaches | None:
         """The files over the budget since the last call; None if every one was in time."""
@@ -200,7 +205,7 @@ class LatencyReporter:
             "last_hour": _merged(self._windows),
         }
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self._file.parent)
             atomic_write(self._file, json.dumps(report).encode() + b"\n")
         except OSError as error:  # a full disk stops no collection
             log.warning("latency.report_failed", file=str(self._file), why=error.strerror)

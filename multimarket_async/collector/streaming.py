@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import aclosing, closing, nullcontext, suppress
+from contextlib import aclosing, closing, contextmanager, nullcontext, suppress
 from functools import partial
 
 import structlog
@@ -14,6 +14,7 @@ from multimarket_async.collector.backlog import UNTIL_RELEASED, Backlog
 from multimarket_async.collector.checking import Check
 from multimarket_async.collector.chunks import Stopped, Stored, in_order, read_ahead
 from multimarket_async.collector.filing import Filing, record_disposition
+from multimarket_async.collector.held import Held
 from multimarket_async.collector.opened import OpenedFile, still_changing
 from multimarket_async.collector.outage import Outage
 from multimarket_async.collector.outdated import OutdatedRows
@@ -21,7 +22,7 @@ from multimarket_async.collector.reader import Batch, RejectedFile
 from multimarket_async.collector.threads import in_thread, left_in_thread
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import Feed, RejectedRecord
-from multimarket_async.errors import Rejected, Unavailable
+from multimarket_async.errors import CannotContinue, Rejected, Unavailable
 from multimarket_async.landing import Landing, RejectsWriter, WaitingFile
 from multimarket_async.records import Chunk, rejected_record, whole_file
 from multimarket_async.settings import Settings
@@ -48,6 +49,7 @@ class Streaming:
         writer: Writer,
         filling: Filling,
         outage: Outage,
+        held: Held,
         filing: Filing,
         moving: Executor,
         settings: Settings,
@@ -65,6 +67,7 @@ class Streaming:
         self._writer = writer
         self._filling = filling
         self._outage = outage
+        self._held = held
         self._filing = filing
         self._moving = moving
         self._reading, self._reading_large = ThreadPoolExecutor(1, "records"), ThreadPoolExecutor(1, "large")
@@ -79,9 +82,14 @@ class Streaming:
                 await self._store.ping()
                 backlog.undefer()
                 self._away.discard(backlog)
-            await self._outdated.end(backlog.feed.table)
+            self._held.retry(backlog)
+            with self._holding(backlog):
+                await self._outdated.end(backlog.feed.table)
             await self._drain(backlog, enough)
-        except Unavailable as why:
+            if self._filing.is_late:
+                await in_thread(self._moving, partial(self._filing.report, swept=True))
+            self._held.end(backlog)
+        except (Unavailable, CannotContinue) as why:
             self._away.add(backlog)
             self._outage.begin(why)
             backlog.requeue()
@@ -108,11 +116,23 @@ class Streaming:
 
     async def _drain(self, backlog: Backlog, enough: Callable[[], bool]) -> None:
         while not enough() and (files := await in_thread(self._reading, backlog.take_readable, 1, 1)):
-            try:
+            with self._holding(backlog, *files):
                 async with self._large if _bytes(files[0]) > LARGE_BYTES else nullcontext():
                     await self._collect(backlog, files[0], enough)
-            except Stopped:
-                backlog.release(files[0])
+
+    @contextmanager
+    def _holding(self, backlog: Backlog, *files: WaitingFile) -> Iterator[None]:
+        """Hold a backlog where its files cannot be stored: those of other feeds go on."""
+        try:
+            yield
+        except Stopped:
+            backlog.release(*files)
+        except (Unavailable, CannotContinue):
+            raise
+        except Exception as why:  # noqa: BLE001 - whatever it is
+            for file in files:
+                backlog.defer(file, UNTIL_RELEASED, "held")
+            self._held.hold(backlog, why)
 
     async def _collect(self, backlog: Backlog, file: WaitingFile, enough: Callable[[], bool]) -> None:
         """Store a file and archive it, or quarantine it."""
@@ -128,7 +148,9 @@ class Streaming:
         """Work on a file; if it is rejected meanwhile, it is quarantined."""
         limit, sha256 = backlog.feed.max_file_bytes or self._settings.max_file_bytes, None
         try:
-            opened = await in_thread(self._thread(file), OpenedFile, backlog.feed, file, limit, self._clock.now())
+            now = self._clock.now()
+            latest = self._settings.latest_date(now)
+            opened = await in_thread(self._thread(file), OpenedFile, backlog.feed, file, limit, now, latest)
             sha256 = opened.identity.sha256
             with closing(opened):
                 await work(opened)
@@ -159,7 +181,9 @@ class Streaming:
             raise Unavailable(f"rejected records cannot be listed: {error.strerror}") from error
         if opened.feed.table.mode == "replace" and not failure:
             await self._writer.end_older(opened.feed.table, opened.version)
-        receipt = opened.receipted(CHANGED if failure else file_outcome(counts), counts)
+        for derived in opened.feed.derived if not failure else ():
+            await self._derive(opened.deriving(derived), enough)
+        receipt = opened.receipted(CHANGED if failure else file_outcome(counts), counts, landing.identity.id)
         await self._receipts.write(receipt)
         if failure:
             raise failure
@@ -194,6 +218,12 @@ class Streaming:
         if counts.rejected == counts.records > 0:
             raise whole_file(first)
         return counts, still_changing() if opened.is_changed() else None
+
+    async def _derive(self, opened: OpenedFile, enough: Callable[[], bool]) -> None:
+        """Store what follows from a file. Raises Rejected, Stopped, Unavailable."""
+        async with aclosing(read_ahead(opened.chunks(self._filling), self._thread(opened.file), enough)) as chunks:
+            async for chunk in chunks:
+                await self._writer.write(opened.feed, chunk.documents)
 
     async def _store_chunk(self, feed: Feed, chunk: Chunk) -> Stored:
         outcomes, bad = Counter[str](), list(chunk.rejected)

@@ -1,8 +1,10 @@
 """Stores documents and follow-ups as their table says, and raises the versions of their partitions around it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from multimarket_async.collector.differences import differing, with_differences
 from multimarket_async.collector.lifecycle import followed_up, joined
 from multimarket_async.domains import Document, Feed, Lifecycle, Stage, Table
 from multimarket_async.errors import OperationFailed, Unavailable
@@ -41,6 +43,7 @@ class Writer:
         if feed.table.mode != "insert":
             return await self._upsert(feed.table, documents)
         outcomes = await self._insert(feed.table, documents)
+        outcomes = await with_differences(self._store, feed.table, documents, outcomes)
         if len(documents) == len(batch):
             return outcomes
         inserted = iter(outcomes)
@@ -63,15 +66,22 @@ class Writer:
                 else:
                     outcomes[index] = _replaced(documents[index], outcome) if index in changed else outcome
             changed |= changes.keys()
-            if changes and await self._replace(table, [(documents[index], seen) for index, seen in changes.items()]):
-                outcomes |= {index: _changed(documents[index], seen) for index, seen in changes.items()}
+            if changes:
+                outcomes |= await self._replace(table, documents, changes)
         raise Unavailable(f"other processes change the same documents of {table.name}")
 
-    async def _replace(self, table: Table, changes: Sequence[tuple[Encoded, Exists]]) -> bool:
-        different = [(document, seen) for document, seen in changes if document.sha256 != seen.sha256]
+    async def _replace(
+        self, table: Table, documents: Sequence[Encoded], changes: Mapping[int, Exists]
+    ) -> dict[int, Outcome]:
+        """The outcomes of documents that replace stored ones, by index; none if any stored one has changed."""
+        pairs = [(documents[index], seen) for index, seen in changes.items()]
+        different = [(document, seen) for document, seen in pairs if document.sha256 != seen.sha256]
         partitions = {partition for document, seen in different for partition in (document.partition, seen.partition)}
         async with self._partitions.around(table.name, partitions):
-            return await self._store.replace(table.name, changes)
+            refused = await self._store.replace(table.name, pairs)
+        if refused is None:
+            return {}
+        return {index: refused.get(place) or _changed(*pairs[place]) for place, index in enumerate(changes)}
 
     async def newest_file(self, table: Table) -> str:
         """The version of the newest file of a replace table; "" before the first one."""
@@ -155,7 +165,7 @@ class Writer:
             changed.update(_partitions(stored))
         return [
             refused.get(index)
-            or _outcome(event.event["ingestion"], _source(event, stored.get(event.key, {}), lifecycle))
+            or _outcome_of_event(event.event, _same_event(event, stored.get(event.key, {}), lifecycle))
             for index, event in enumerate(events)
         ]
 
@@ -188,15 +198,20 @@ def _partitions(stored: Mapping[str, Document]) -> set[Partition]:
     return {document.get("ingestion", {}).get("partition") for document in stored.values()} - {PLACEHOLDER_PARTITION}
 
 
-def _source(follow_up: EncodedFollowUp, document: Document, lifecycle: Lifecycle) -> Mapping[str, Any] | None:
-    """The source of the same event in the stored document."""
-    sources = (
-        event["ingestion"]
+def _same_event(follow_up: EncodedFollowUp, document: Document, lifecycle: Lifecycle) -> Mapping[str, Any]:
+    """The same event in the stored document; {} if it is not there."""
+    events = (
+        event
         for event in document.get(lifecycle.history, [])
         if "ingestion" in event
         and all(event[name] == follow_up.event[name] for name in (lifecycle.state, lifecycle.at))
     )
-    return next(sources, None)
+    return next(events, {})
+
+
+def _outcome_of_event(mine: Mapping[str, Any], stored: Mapping[str, Any]) -> Outcome:
+    outcome = _outcome(mine["ingestion"], stored.get("ingestion"))
+    return replace(outcome, differs=differing(stored, mine)) if isinstance(outcome, Exists) else outcome
 
 
 def _outcome(mine: Mapping[str, Any], stored: Mapping[str, Any] | None) -> Outcome:

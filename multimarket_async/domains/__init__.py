@@ -2,15 +2,17 @@
 
 A domain declares, as data: its settings, its feeds (directories whose files become documents), its KPIs
 (SQL and MongoDB pipelines over rollups of these documents), the same numbers as SQL over the received files, and
-how its documents are listed. Nothing outside its folder imports it.
+how its documents are listed; a star schema for the warehouse; and jobs, such as models. Nothing outside its folder
+imports it.
 """
 
 import hashlib
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from types import ModuleType
 from typing import Any, Generic, TypeAlias, TypeVar, cast
@@ -19,6 +21,7 @@ from multimarket_async.columns import Column
 from multimarket_async.dashboards import Chart, Dashboard, Tile
 from multimarket_async.errors import WrongSettings
 from multimarket_async.feeds import (
+    Derived,
     Document,
     Feed,
     FollowUp,
@@ -29,8 +32,9 @@ from multimarket_async.feeds import (
     RejectedRecord,
     Table,
 )
-from multimarket_async.polling import Answer, Http, Poll, Refused
+from multimarket_async.polling import Answer, Http, Incomplete, Poll, Refused
 from multimarket_async.settings import Business, Loaded
+from multimarket_async.simulation import Rehearsal
 
 Stage: TypeAlias = dict[str, Any]
 Row: TypeAlias = dict[str, Any]
@@ -147,6 +151,102 @@ class Kpi:
 
 
 @dataclass(frozen=True, slots=True)
+class StarTable:
+    """A table of a star schema, a dimension or a fact, in the warehouse under `name`, such as `dim_station`.
+
+    reads: the rollups and facts that its query names. It follows the documents, and is not in KPI generations: so it
+        may have a row for each of them. All readers of the warehouse read it: no names and addresses.
+    query: SELECT over these (DuckDB), with the macros of `multimarket_async.sql`. Rows from a rollup are computed
+        again in those periods only in which something changed.
+    columns: their types in PostgreSQL, as `text`, `bigint`, `date`, `timestamptz` (of a TIMESTAMP in UTC) or
+        `numeric(18, 2)`. Money is exact: `numeric`, or `bigint` of minor units.
+    key: the columns that no two rows agree in; they are never null.
+    references: columns with a key of another table of the domain, which is declared before this one.
+    """
+
+    name: str
+    title: str
+    reads: tuple[Rollup | Facts, ...]
+    query: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+    references: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Everything that decides its rows and its definition."""
+        declared = [list(self.columns.items()), self.key, sorted(self.references.items())]
+        return digest([self.name, [read.key for read in self.reads], self.query, declared])
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A table that a job reads: a query over rollups and facts, as that of a KPI; it gives its rows in an order."""
+
+    reads: tuple[Rollup | Facts, ...]
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work on what is stored, such as a model: its result lands as a CSV file of the feed `name`.
+
+    module: has `run(inputs, seed)`, which gets the inputs by name, as tables of DuckDB, and a seed, and gives a
+        `Result`: the same for the same of both; it raises NotEnough. It is imported in a process of the job alone,
+        so that it may import the packages of the extra.
+    packages, extra: without these it cannot run; the extra installs them.
+    cron: the schedule, five fields as in crontab(5), in the time zone `timezone`; "": only on request. Runs that were
+        missed are caught up by one, at the next start.
+    """
+
+    name: str
+    title: str
+    inputs: Mapping[str, Input]
+    module: str
+    packages: tuple[str, ...]
+    extra: str
+    cron: str = ""
+    timezone: str = "UTC"
+    timeout_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class DatedExport:
+    """A file for each date: data/exports/<domain>/<date>.csv, and beside it <date>.bulk.ndjson for Elasticsearch.
+
+    table: their rows; its first column is the date, as text, and the file has them by its key. It is in no warehouse.
+    complete: a query over what `table` reads for the dates, as `date`, that are over: only these have a file, which is
+        written again when late data change it.
+    index: the index that the second file is for. Longitude and latitude, where there are both, are a `location` there.
+    """
+
+    table: StarTable
+    complete: str
+    index: str
+
+    @property
+    def tables(self) -> tuple[StarTable, ...]:
+        """Its rows and its dates."""
+        dates = StarTable(f"{self.table.name}_dates", "Dates that are over.", self.table.reads, self.complete,
+                          {"date": "text"}, ("date",))  # fmt: skip
+        return self.table, dates
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A panel of the Grafana dashboard of a domain, over the warehouse.
+
+    form: of Grafana, such as timeseries, barchart, table. unit: of Grafana, such as percent.
+    query: SQL of PostgreSQL, with Grafana's $__timeFilter(column); of a timeseries the first column is `time`.
+    """
+
+    title: str
+    form: str
+    query: str
+    unit: str = "short"
+
+
+@dataclass(frozen=True, slots=True)
 class Attribute:
     """A field of documents in a listing. path: its path in a document, in MongoDB's dotted notation.
 
@@ -189,15 +289,18 @@ class Received:
     csv: of feeds with receipts whose files are CSV, their headers. Such a feed is a table of its name: these columns as
         text, `version`, which sorts its files by time, and `row`, which numbers its rows. Rows that are rejected, and
         other versions of a row, are among them. delimiters: where they are not commas.
+    utf8: of feeds with receipts whose files SQL cannot read as they are, or not always: what it reads in their place.
 
     Files of feeds with receipts are not in `received` but in `files (feed, path, version)`; and the variable of the
-    feed's name is the list of their paths, as in `read_json_objects(getvariable('measurements'))`.
+    feed's name is the list of their paths, as in `read_json_objects(getvariable('measurements'))`. Where a feed takes
+    JSON beside CSV, by their suffixes, it lists the JSON files. `no_file` lists one that is empty.
     """
 
     tables: str
     documents: str = "SELECT '' AS file LIMIT 0"
     csv: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     delimiters: Mapping[str, str] = field(default_factory=dict)
+    utf8: Mapping[str, Callable[[IncomingFile], Iterable[bytes]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -205,6 +308,7 @@ class LoadedDomain:
     """A domain under given settings. `name` is also the word for its documents, in the plural.
 
     timezone: the business time zone, in which periods are cut; its offsets are in the table `zone` of all SQL.
+    serve: from a seed and a clock, an ASGI application with simulated data, as the API that the domain polls has them.
     """
 
     name: str
@@ -215,6 +319,12 @@ class LoadedDomain:
     french: Mapping[str, str] = field(default_factory=dict)
     dashboards: tuple[Dashboard, ...] = ()
     timezone: str = "UTC"
+    star: tuple[StarTable, ...] = ()
+    export: DatedExport | None = None
+    panels: tuple[Panel, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    rehearsal: Rehearsal | None = None
+    serve: Callable[[int, Callable[[], datetime]], Any] | None = None
 
     @cached_property
     def facts(self) -> tuple[Facts, ...]:
@@ -241,6 +351,11 @@ class Domain(Generic[S]):
         if self.name in loaded.lacking:
             raise WrongSettings(loaded.lacking[self.name])
         return self.declare(cast("S", loaded.models[self.name]))
+
+
+def french_of(kpis: Iterable[Kpi], *words: Mapping[str, str]) -> dict[str, str]:
+    """The French of a domain: these words, and those of its KPIs."""
+    return {english: word for each in (*words, *(kpi.french for kpi in kpis)) for english, word in each.items()}
 
 
 def kpis_in(package: ModuleType, settings: Business) -> tuple[Kpi, ...]:

@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -27,9 +27,12 @@ from markupsafe import escape
 from pydantic import ValidationError
 
 from multimarket_async.clashes import clashes
+from multimarket_async.columnar import Columnar
+from multimarket_async.columnar.statements import quoted, reading
 from multimarket_async.discovery import Found, compared, found
 from multimarket_async.domains import Column, Domain, Feed, IncomingFile, Kpi, LoadedDomain, Record
 from multimarket_async.errors import Rejected
+from multimarket_async.generations import errors
 from multimarket_async.mistakes import mistakes
 from multimarket_async.proving.odd_bytes import ODD, changed
 from multimarket_async.proving.storable import unstorable
@@ -45,9 +48,8 @@ from multimarket_async.proving.trial import (
     on_trial,
     without_origin,
 )
-from multimarket_async.readers.generations import errors
+from multimarket_async.readers.language import ENGLISH, FRENCH, Language
 from multimarket_async.readers.page.page import about
-from multimarket_async.readers.report.language import ENGLISH, FRENCH, Language
 from multimarket_async.readers.report.report import report
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import STORED
@@ -236,6 +238,21 @@ class DomainContract:
         _none(mistakes(loaded))
         shown = [dashboard.kpi for dashboard in loaded.dashboards]
         _none(f"{kpi}, which a dashboard shows, has no rows" for kpi in shown if not outcome.rows[kpi])
+
+    def test_star_tables_have_their_columns(self, loaded: LoadedDomain) -> None:
+        """Each query runs, on tables without rows, and gives what is declared; so do those of files by date."""
+        tables = (*loaded.star, *(loaded.export.tables if loaded.export else ()))
+        kpis = tuple(Kpi(table.name, table.title, "", "", table.reads, (), table.query) for table in tables)
+        measured = replace(loaded, kpis=kpis)
+        with closing(Columnar([measured])) as columnar:
+            for facts in measured.facts:
+                columnar.begin(facts)
+                columnar.replace(facts, "", {})
+                assert columnar.roll_up(facts) == {}
+            for table in tables:
+                columns = ", ".join(map(quoted, table.columns))
+                columnar.execute(measured, f"SELECT {columns} FROM ({reading(table.reads, table.query)})")
+                assert columnar.fetch(1) == []
 
     def test_french_says_everything_or_nothing(self, loaded: LoadedDomain) -> None:
         """Titles, units and definitions of all KPIs, if it has French words."""

@@ -6,10 +6,11 @@ A domain declares a format and hands it the function that makes a record of a ro
     Feed(..., read=LINES.reader(make))
     Feed(..., read=Json(at="/results").reader(make))
 
-Any of these files may be compressed with gzip.
+Any of these files may be compressed with gzip. A workbook (.xlsx) is read as the CSV file that its first sheet makes,
+with the extra `xlsx`.
 """
 
-from multimarket_async.formats.columns import Boolean, Column, Text
+from multimarket_async.formats.columns import Boolean, Column, Demand, Text
 from multimarket_async.formats.csv_files import Csv
 from multimarket_async.formats.dates import Date, Instant
 from multimarket_async.formats.json_files import Json

@@ -5,6 +5,7 @@ Blanks around a value are not part of it, and a value without any other characte
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any, ClassVar, TypeAlias
 
 from multimarket_async.errors import Rejected
@@ -14,8 +15,24 @@ Parse: TypeAlias = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
+class Demand:
+    """A rule that each value of a column must meet: its name, which is the code of a rejection; in words; a test."""
+
+    name: str
+    words: str
+    holds: Callable[[Any], bool]
+
+    def check(self, value: Any, text: str) -> None:
+        """Raises Rejected."""
+        if not self.holds(value):
+            raise Rejected(self.name, f"{shown(text)} is against the rule: {self.words}")
+
+
+@dataclass(frozen=True)
 class Column:
     """A column whose values become the field `field` of a row. nullable: a missing value is None.
+
+    demands: rules for values that are not missing; one that breaks several is rejected for the first.
 
     Number, Integer, Money, Date and Instant have a convention of their own (`decimal`, `dates`) where it differs
     from the one of the file.
@@ -23,6 +40,7 @@ class Column:
 
     field: str
     nullable: bool = False
+    demands: tuple[Demand, ...] = dataclass_field(default=(), kw_only=True)
     conventions: ClassVar[tuple[str, ...]] = ()
 
     def declared(self, decimal: str | None, dates: str | None) -> str | None:  # noqa: ARG002
@@ -31,7 +49,7 @@ class Column:
 
     def parser(self, convention: str | None) -> Parse:
         """The function that reads a value. It raises Rejected. convention: None where any will do."""
-        value, nullable = self.value(convention or next(iter(self.conventions), "")), self.nullable
+        value, nullable = self._demanded(self.value(convention or next(iter(self.conventions), ""))), self.nullable
 
         def parse(text: str) -> Any:
             if text := text.strip():
@@ -41,6 +59,20 @@ class Column:
             raise Rejected("missing_value", "a value is missing")
 
         return parse
+
+    def _demanded(self, read: Parse) -> Parse:
+        """The same function, which also raises Rejected for values against a rule."""
+        demands = self.demands
+        if not demands:
+            return read
+
+        def read_and_check(text: str) -> Any:
+            value = read(text)
+            for demand in demands:
+                demand.check(value, text)
+            return value
+
+        return read_and_check
 
     def value(self, convention: str) -> Parse:
         """The function that reads a text which is neither empty nor has blanks around it."""

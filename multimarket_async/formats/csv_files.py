@@ -8,7 +8,6 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import structlog
-from pydantic import ValidationError
 
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import IncomingFile, Located, Record, RejectedRecord
@@ -64,7 +63,13 @@ class Csv:
 
     def reader(self, make: Make) -> Callable[[IncomingFile], Iterator[Record]]:
         """The `read` of a feed. make: a document or follow-up from a row, its values by the fields of the columns."""
-        return lambda file: _records(self, file, make)
+        return lambda file: _records(self, file, dict if file.skimmed else make)
+
+    def utf8(self, file: IncomingFile) -> Iterator[bytes]:
+        """The same file in UTF-8, without a byte order mark, whatever it was before. Raises Rejected."""
+        encoding = encoding_of(file, self.encoding, self.fallback_encoding, self.max_bytes, self.delimiter)
+        for text in decoded(chunks(file, self.max_bytes, self.delimiter), encoding):
+            yield text.encode()
 
 
 class _Cell(NamedTuple):
@@ -93,25 +98,28 @@ class _Opened(NamedTuple):
 
 
 def _opened(csv: Csv, file: IncomingFile) -> _Opened:
-    encoding = encoding_of(file, csv.encoding, csv.fallback_encoding, csv.max_bytes)
+    encoding = encoding_of(file, csv.encoding, csv.fallback_encoding, csv.max_bytes, csv.delimiter)
 
     def open_lines() -> Iterator[str]:
-        return lines(decoded(chunks(file, csv.max_bytes), encoding))
+        return lines(decoded(chunks(file, csv.max_bytes, csv.delimiter), encoding))
 
     delimiter = csv.delimiter or delimiter_of(open_lines, csv.columns)
     header = _header(rows := Rows(open_lines(), delimiter))
     columns = _placed(csv, header, whole=rows.lines[-1].endswith(("\n", "\r")))
     declared = {name: column.declared(csv.decimal, csv.dates) for name, (_, column) in columns.items()}
     found = _found(columns, declared, Rows(open_lines(), delimiter))
-    _log(csv, file, encoding.name, delimiter, found)
-    cells = tuple(_cell(name, *columns[name], found.get(name) or declared[name]) for name in columns)
+    if not (file.skimmed or file.again):
+        _log(csv, file, encoding.name, delimiter, found)
+    read = () if file.skimmed else columns
+    cells = tuple(_cell(name, *columns[name], found.get(name) or declared[name]) for name in read)
     head = encoding.bom + "".join(rows.lines).encode(encoding.name)
     in_c = partial(_rows.values, delimiter, len(header), cells) if _rows and delimiter in DELIMITERS else None
     return _Opened(rows, cells, len(header), head, encoding.name, in_c)
 
 
 def _cell(header: str, place: int, column: Column, convention: str | None) -> _Cell:
-    kind = _KINDS.get(type(column), 0) if (type(column), convention) != (Money, ",") else 0
+    is_plain = (type(column), convention) != (Money, ",") and not column.demands
+    kind = _KINDS.get(type(column), 0) if is_plain else 0
     decimals = column.exponent if isinstance(column, Money) else 0
     return _Cell(column.field, column.parser(convention), place, kind, decimals, header)
 
@@ -171,7 +179,7 @@ def _records(csv: Csv, file: IncomingFile, make: Make) -> Iterator[Record]:
         elif values is not None:
             try:
                 record: Record = _new(Located, (make(values), rows.line, rows.text, head))
-            except (Rejected, ValidationError) as error:
+            except Exception as error:  # noqa: BLE001 - a mistake of the domain is of this record
                 record = _rejected(opened, _made_faults(opened.cells, error))
             yield record
 
@@ -211,7 +219,7 @@ def _faults(cells: tuple[_Cell, ...], row: list[str]) -> list[Rejected]:
     return faults
 
 
-def _made_faults(cells: tuple[_Cell, ...], error: Rejected | ValidationError) -> list[Rejected]:
+def _made_faults(cells: tuple[_Cell, ...], error: Exception) -> list[Rejected]:
     """The faults that the maker of the record found, those of a field with its column."""
     pointers = {pointer_to(cell.field): pointer_to(cell.header) for cell in cells}
     return [replace(fault, pointer=pointers.get(fault.pointer, fault.pointer)) for fault in reasons_of(error)]

@@ -17,9 +17,11 @@ DELIMITERS = ",;\t|"
 REMEMBERED_VALUES = 4096
 
 
-def encoding_of(file: IncomingFile, declared: str | None, fallback: str | None, max_bytes: int) -> Encoding:
+def encoding_of(
+    file: IncomingFile, declared: str | None, fallback: str | None, max_bytes: int, delimiter: str | None = None
+) -> Encoding:
     """The encoding that a byte order mark names, else the declared one, else UTF-8 if all of it is, else `fallback`."""
-    content = chunks(file, max_bytes)
+    content = chunks(file, max_bytes, delimiter)
     start = next(content, b"")
     if encoding := encoding_by_mark(start):
         return encoding

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.formats.json_text import JsonText
@@ -32,7 +30,7 @@ class Json:
 
     def reader(self, make: Make) -> Callable[[IncomingFile], Iterator[Record]]:
         """The `read` of a feed. make: a document or follow-up from an object."""
-        return lambda file: _records(self, file, make)
+        return lambda file: ({} for _ in _all(self, file)) if file.skimmed else _records(self, file, make)
 
 
 class _Element(NamedTuple):
@@ -46,14 +44,18 @@ class _Element(NamedTuple):
 
 
 def _records(form: Json, file: IncomingFile, make: Make) -> Iterator[Record]:
+    for element in _all(form, file):
+        yield _record(element, make, RECORDS.encode() if form.at else b"")
+
+
+def _all(form: Json, file: IncomingFile) -> Iterator[_Element]:
     content = chunks(file, form.max_bytes)
     start = next(content, b"")
     encoding = encoding_by_mark(start) or Encoding("utf-8")
     if encoding.name != "utf-8":
         raise Rejected("not_utf8", "The file is UTF-16 text; save it as UTF-8.")
     text = JsonText(decoded(chain([start], content), encoding))
-    for element in _elements(text, form.at):
-        yield _record(element, make, RECORDS.encode() if form.at else b"")
+    yield from _elements(text, form.at)
 
 
 def _elements(text: JsonText, at: str) -> Iterator[_Element]:
@@ -182,7 +184,7 @@ def _record(element: _Element, make: Make, head: bytes) -> Record:
         return _rejected(element, head, [Rejected("not_an_object", f"A record is an object, and not {shown(tree)}.")])
     try:
         return Located(make(tree), element.line, content, head)
-    except (Rejected, ValidationError) as error:
+    except Exception as error:  # noqa: BLE001 - a mistake of the domain is of this record
         return _rejected(element, head, reasons_of(error))
 
 

@@ -75,6 +75,8 @@ class Integer(_Numeric):
 
     def parser(self, convention: str | None) -> Parse:  # noqa: D102
         parse = super().parser(convention)
+        if self.demands:
+            return parse
         # Most values are plain digits: for these the rest is skipped.
         return lambda text: (
             int(text) if len(text) < INT64_DIGITS and text.isdecimal() and text.isascii() else parse(text)

@@ -16,10 +16,12 @@ Make: TypeAlias = Callable[[dict[str, Any]], Document | FollowUp]
 MOST_REASONS = 100
 
 
-def reasons_of(error: Rejected | ValidationError) -> list[Rejected]:
-    """Every fault that was found in a record."""
+def reasons_of(error: Exception) -> list[Rejected]:
+    """Every fault that was found in a record. A mistake of its domain is a fault of this record only."""
     if isinstance(error, Rejected):
         return [error]
+    if not isinstance(error, ValidationError):
+        return [Rejected("parser_failed", f"the domain failed on it: {error!r}")]
     faults = error.errors(include_url=False, include_context=False)[:MOST_REASONS]
     return [
         Rejected(fault["type"], _sentence(fault["loc"], fault["msg"]), pointer_to(*fault["loc"])) for fault in faults

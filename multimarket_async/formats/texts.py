@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import IncomingFile
+from multimarket_async.formats.workbooks import ZIP, first_sheet
 
 GZIP = b"\x1f\x8b"
 BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
@@ -25,12 +26,15 @@ class Encoding(NamedTuple):
     bom: bytes = b""
 
 
-def chunks(file: IncomingFile, max_bytes: int) -> Iterator[bytes]:
-    """The bytes of a file, decompressed if it is gzip. Raises Rejected."""
+def chunks(file: IncomingFile, max_bytes: int, delimiter: str | None = None) -> Iterator[bytes]:
+    """The bytes of a file, decompressed if it is gzip; of a workbook, its first sheet as CSV. Raises Rejected."""
     with file.open() as stream:
-        compressed = stream.read(len(GZIP)) == GZIP
+        start = stream.read(len(ZIP))
         stream.seek(0)
-        yield from _bounded(gzip.GzipFile(fileobj=stream) if compressed else stream, max_bytes)
+        if start == ZIP:
+            yield from first_sheet(stream, max_bytes, delimiter or ",")
+        else:
+            yield from _bounded(gzip.GzipFile(fileobj=stream) if start.startswith(GZIP) else stream, max_bytes)
 
 
 def _bounded(stream: BinaryIO | gzip.GzipFile, max_bytes: int) -> Iterator[bytes]:

@@ -20,6 +20,8 @@
 /* A call: folders by descriptor, and the arguments that hold for all its files. */
 typedef struct {
     int folder, target;
+    uid_t user;
+    gid_t group;
     PyObject *path;
     Py_ssize_t most_bytes;
     bool stopped;
@@ -134,10 +136,17 @@ static bool moved(int from, int to, const File *file)
     return renameat2(from, file->name, to, file->name, RENAME_NOREPLACE) == 0;
 }
 
+/* Nobody but us can write to it, also through a descriptor that was opened before: waiting.is_ours_alone. */
+static bool ours_alone(const Call *call, const struct stat *status)
+{
+    bool group = status->st_mode & S_IWGRP && status->st_gid != call->group;
+    return status->st_uid == call->user && !group && !(status->st_mode & S_IWOTH);
+}
+
 /* If another file took its name between the look and the move, that file goes back, unless the name is taken again. */
 static void do_move(Call *call, File *file)
 {
-    if (!is_at(call->folder, file) || !moved(call->folder, call->target, file))
+    if (!is_at(call->folder, file) || !ours_alone(call, &file->status) || !moved(call->folder, call->target, file))
         return;
     if (is_at(call->target, file))
         file->done = YES;
@@ -285,7 +294,7 @@ static PyObject *py_read(PyObject *Py_UNUSED(module), PyObject *arguments)
 
 static PyObject *py_move(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    Call call = {0};
+    Call call = {.user = geteuid(), .group = getegid()};
     PyObject *files;
     if (!PyArg_ParseTuple(arguments, "iiO!", &call.folder, &call.target, &PyList_Type, &files))
         return NULL;

@@ -11,14 +11,16 @@ import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from multimarket_async.errors import Rejected, Unavailable
-from multimarket_async.landing.rename import place
-from multimarket_async.landing.waiting import WaitingFile, is_ours
+from multimarket_async.landing.copied import copies, has_content, move_by_copy
+from multimarket_async.landing.rename import place, rename_new
+from multimarket_async.landing.waiting import WaitingFile, is_ours, is_ours_alone
 
 _bulk: ModuleType | None
 try:
@@ -141,53 +143,97 @@ def unreadable(error: OSError) -> Rejected | Unavailable:
 
 
 def move(source: str, target: str, files: list[WaitingFile], suffixes: tuple[str, ...]) -> list[OSError | None]:
-    """Move files from folder to folder, never over another file; None for each that is moved.
+    """Move files from folder to folder, never over another file; None for each that is moved, and is ours alone then.
 
     FileNotFoundError: the file is gone, or is not as it was when it was looked at. Misplaced: see there.
     """
     done = _in_c(len(files), [source, target], lambda c, old, new: c.move(old, new, files))
-    return [
-        None if answer == _MOVED else _moved(file, target, suffixes, answer)
-        for file, answer in zip(files, done, strict=True)
-    ]
+    theirs = [file for file, answer in zip(files, done, strict=True) if not answer and _can_be_written(file)]
+    with copies(theirs, target) as made:
+        return [
+            None if answer == _MOVED else _moved(file, target, suffixes, answer, made.get(file.where))
+            for file, answer in zip(files, done, strict=True)
+        ]
 
 
-def _moved(file: WaitingFile, folder: str, suffixes: tuple[str, ...], answer: int | None) -> OSError | None:
+def _can_be_written(file: WaitingFile) -> bool:
+    """True for a file that others can write to: of it, a copy is archived, to which nothing of theirs leads."""
+    with suppress(OSError):
+        return stat.S_ISREG(file.mode) and not is_ours_alone(os.lstat(file.where))
+    return False
+
+
+def _moved(
+    file: WaitingFile, folder: str, suffixes: tuple[str, ...], answer: int | None, copy: str | None
+) -> OSError | None:
     try:
         if answer == _OTHER_MOVED:
             raise _misplaced(f"{folder}/{file.entry}")
-        move_unchanged(file, lambda: _place(file, folder, suffixes))
+        move_unchanged(file, lambda: _place(file, folder, suffixes, copy))
     except OSError as error:
         return error
     return None
 
 
-def move_unchanged(file: WaitingFile, move: Callable[[], str]) -> None:
+def move_unchanged(file: WaitingFile, move: Callable[[], str]) -> str:
     """Move a file, if it is as it was when it was looked at, and look again afterwards. move: gives the new path.
 
+    Its inode is another one on another file system, or where numbers follow the path: then its content is compared.
     Raises FileNotFoundError if it is gone or is not the same, Misplaced, OSError.
     """
-    if not file.is_at(file.where):
-        raise FileNotFoundError(errno.ENOENT, "it is another file by now", file.where)
-    target = move()
-    try:
-        same = file.is_at(target)
-    except OSError:  # cannot tell: it goes back, to be looked at again, which does no harm
-        same = False
+    with _held(file) as held:
+        if not file.is_at(file.where):
+            raise FileNotFoundError(errno.ENOENT, "it is another file by now", file.where)
+        target = move()
+        try:
+            same = file.is_at(target) or _is_copy(file, held, target)
+        except OSError:  # cannot tell: it goes back, to be looked at again, which does no harm
+            same = False
     if not same:
         raise _misplaced(target)
+    return target
+
+
+def _is_copy(file: WaitingFile, held: int | None, target: str) -> bool:
+    """True if its content is there; of a link or folder, of which nothing is stored, its kind is enough."""
+    if held is not None:
+        return has_content(target, held, file.written_ns) or _was_copied(file, held, target)
+    return not stat.S_ISREG(file.mode) and stat.S_IFMT(os.lstat(target).st_mode) == stat.S_IFMT(file.mode)
+
+
+def _was_copied(file: WaitingFile, held: int, target: str) -> bool:
+    """True if its writer went on after the copy, which has its size and time: of the contents nothing can be said."""
+    archived = os.lstat(target)
+    written_since = os.fstat(held).st_mtime_ns != file.written_ns
+    return written_since and (archived.st_size, archived.st_mtime_ns) == (file.bytes, file.written_ns)
+
+
+@contextmanager
+def _held(file: WaitingFile) -> Iterator[int | None]:
+    """A descriptor of a regular file that can be read and is that one; else None."""
+    descriptor = None
+    if stat.S_ISREG(file.mode):
+        with suppress(OSError):
+            descriptor = os.open(file.where, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        same = descriptor is not None and os.fstat(descriptor).st_ino == file.inode
+        yield descriptor if same else None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _misplaced(path: str) -> Misplaced:
     return Misplaced(errno.ENOENT, "another file had taken its name", path)
 
 
-def _place(file: WaitingFile, folder: str, suffixes: tuple[str, ...]) -> str:
+def _place(file: WaitingFile, folder: str, suffixes: tuple[str, ...], copy: str | None) -> str:
+    move = partial(move_by_copy, rename=rename_new, copy=copy) if copy else rename_new
     try:
-        return place(file.where, folder, file.entry, suffixes)
+        return place(file.where, folder, file.entry, suffixes, move=move)
     except FileNotFoundError:  # it may be the folder that is missing
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - a path is text here
-        return place(file.where, folder, file.entry, suffixes)
+        return place(file.where, folder, file.entry, suffixes, move=move)
 
 
 # --- deliver ----------------------------------------------------------------------------------

@@ -1,14 +1,11 @@
 """Bad files as they were received, each with its reason beside it; and their replay."""
 
-import hashlib
 import heapq
 import json
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,48 +13,18 @@ from typing import Any
 import structlog
 
 from multimarket_async.errors import Rejected
-from multimarket_async.files_io import atomic_write
-from multimarket_async.landing.rejected_lines import described
+from multimarket_async.files_io import atomic_write, private_folder
+from multimarket_async.landing import repeats
+from multimarket_async.landing.quarantined import QuarantinedFile
+from multimarket_async.landing.reasons import REASON, UNKNOWN, read, reason_of, whole
 from multimarket_async.landing.rejects import REJECTS, Rejects, RejectsWriter
 from multimarket_async.landing.rename import LONGEST_NAME_BYTES, free_names, place, rename_new
 
 log = structlog.get_logger()
 
-REASON = ".reason.json"
+HISTORY = ("attempts", "deliveries", "first_seen")  # what the reason of a file that comes back goes on with
+QUOTING = frozenset(("sentence", "also", "attempts"))  # of a reason: what may hold values of the file
 LONGEST = LONGEST_NAME_BYTES - len("." + REASON)
-
-
-@dataclass(frozen=True, slots=True)
-class QuarantinedFile:
-    """One file in quarantine and its reason, as written in <name>.reason.json."""
-
-    path: Path
-    reason: dict[str, Any]
-
-    def changed(self) -> bool:
-        """True if it was written to since: its writer finished late, or somebody corrected it here."""
-        try:
-            status = os.lstat(self.path)
-            return stat.S_ISREG(status.st_mode) and self._differs(status)
-        except OSError:  # taken away since, or not ours to read
-            return False
-
-    def _differs(self, status: os.stat_result) -> bool:
-        judged_ns = self.reason.get("changed_ns", 0)
-        if status.st_size != self.reason.get("bytes", status.st_size):
-            return True
-        if status.st_mtime_ns < judged_ns:
-            return False
-        # The kernel's clock ticks in milliseconds, and a writer may set any time: only the content decides.
-        if digest := self.reason.get("sha256"):
-            return bool(hashlib.sha256(self.content()).hexdigest() != digest)
-        return bool(judged_ns and status.st_mtime_ns > judged_ns)
-
-    def content(self) -> bytes:
-        """Its bytes. Raises OSError; neither a link nor a pipe can redirect or block us."""
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
-            return file.read()
 
 
 class Quarantine:
@@ -71,20 +38,84 @@ class Quarantine:
         self._sources = sources
         self.records = Rejects(folder, sources, suffixes)
         self._suffixes = suffixes
-        self._codes: dict[tuple[str, int], str] = {}
+        self._known: dict[tuple[str, int], dict[str, Any]] = {}
+        self._changed: dict[tuple[str, int], bool] = {}
 
     def add(self, path: Path, rejected: Rejected, facts: dict[str, Any]) -> Path:
-        """Move a bad file here, its reason first: a crash in between leaves the file where it was."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Move a bad file here, its reason first: a crash in between leaves the file where it was.
+
+        Where its content is here already for the same reason, it gets a hidden name until `settle` has counted it.
+        """
+        private_folder(self.folder)
+        reason = reason_of(path, rejected, _digested(path, rejected, facts))
+        if (kept := self._kept(reason)) and not repeats.may_grow(path, unfinished=rejected.unfinished):
+            return self._add_again(path, kept)
         for name in free_names(path.name, self._suffixes, LONGEST):
-            if not _is_content(name) or _exists(self.folder / name):
+            if not is_content(name) or _exists(self.folder / name):
                 continue
-            attempts = self._attempts(path.name, name)
-            history = {"attempts": attempts} if attempts else {}
-            self._write_reason(name, {**_reason(path, rejected, facts), **history})
+            history = self._history(path.name, name)
+            self._write_reason(name, {**reason, **history})
+            if refusal := repeats.identity(reason):
+                repeats.keep(self.folder, refusal, name)
             rename_new(path, self.folder / name)
+            if name != path.name and "deliveries" in history:  # or they would be counted twice
+                self._history_of(path.name).unlink(missing_ok=True)
             return self.folder / name
         raise AssertionError("free_names never ends")
+
+    def _kept(self, reason: dict[str, Any]) -> str | None:
+        """The name of the file here of this content and this reason; None if there is none, or it has changed."""
+        refusal = repeats.identity(reason)
+        name = refusal and repeats.kept_name(self.folder, refusal)
+        if not name or not is_content(name) or "/" in name:
+            return None
+        kept = QuarantinedFile(self.folder / name, self._reason_for(name))
+        same = repeats.identity(kept.reason) == refusal and os.path.lexists(kept.path)
+        return name if same and not kept.changed() else None
+
+    def _add_again(self, path: Path, kept: str) -> Path:
+        reason = self._fold(kept)
+        target = repeats.again(self.folder, repeats.identity(reason) or "", repeats.deliveries(reason) + 1)
+        rename_new(path, target)
+        return target
+
+    def settle(self, path: Path) -> int:
+        """Count what `add` has moved to this path, if its content was here; the number of its deliveries."""
+        if path.name.endswith(repeats.AGAIN) and (kept := self._kept_for(path)):
+            return repeats.deliveries(self._fold(kept))
+        return 1
+
+    def recover(self) -> None:
+        """Count what a killed process has moved here."""
+        for path in self.folder.glob(f".*{repeats.AGAIN}"):
+            with repeats.locked(self.folder):
+                self.settle(path)
+
+    def _kept_for(self, path: Path) -> str | None:
+        return repeats.kept_name(self.folder, repeats.refusal_of(path.name))
+
+    def _fold(self, name: str) -> dict[str, Any]:
+        """The reason of a file, which counts what came again before now. Other content of that name goes back."""
+        reason = self._stored_reason(name)
+        number, refusal = repeats.deliveries(reason), repeats.identity(reason)
+        if refusal is None:
+            return reason
+        repeats.again(self.folder, refusal, number).unlink(missing_ok=True)  # it was counted and not yet removed
+        path = repeats.again(self.folder, refusal, number + 1)
+        if not _exists(path):
+            return reason
+        if repeats.digest(path) != reason["sha256"]:
+            place(str(path), str(self._sources), name, self._suffixes, LONGEST)
+            return reason
+        seen = {
+            "first_seen": reason.get("first_seen", reason.get("quarantined_at")),
+            "last_seen": repeats.moved_at(path),
+        }
+        reason = {**reason, "deliveries": number + 1, **seen}
+        self._write_reason(name, reason)
+        repeats.keep(self.folder, refusal, name)  # as young as the last delivery
+        path.unlink(missing_ok=True)
+        return reason
 
     def list(self) -> list[QuarantinedFile]:
         """The files in quarantine, oldest first."""
@@ -93,39 +124,67 @@ class Quarantine:
     def newest(self, most: int) -> Sequence[QuarantinedFile]:
         """The files that were quarantined last, newest first; reads the reasons of no others."""
         with suppress(FileNotFoundError):
-            entries = [entry for entry in os.scandir(self.folder) if _is_content(entry.name)]
+            entries = [entry for entry in os.scandir(self.folder) if is_content(entry.name)]
             last = heapq.nlargest(most, entries, key=_since)
             return [QuarantinedFile(Path(entry.path), self._reason_for(entry.name)) for entry in last]
         return []
 
     def codes(self) -> Counter[str]:
-        """The number of files by code of the reason. A reason, once read, is not read again."""
+        """The number of deliveries by code of the reason. A reason, once read, is not read again.
+
+        Of a file that was replayed, they are those that it stood for besides itself.
+        """
         if not self.folder.exists():
             return Counter()
-        known, self._codes = self._codes, {}
-        for entry in os.scandir(self.folder):
-            if _is_content(entry.name):
+        entries, codes = list(os.scandir(self.folder)), Counter[str]()
+        files = {entry.name for entry in entries if is_content(entry.name)}
+        reasons = self._reasons(entries)
+        pending = any(entry.name.endswith(repeats.AGAIN) for entry in entries)
+        for name in files:
+            reason = reasons.pop(f"{name}{REASON}", UNKNOWN)
+            codes[reason["code"]] += repeats.deliveries(self._pending(reason) if pending else reason)
+        for name, reason in reasons.items():
+            if name.removeprefix(".").removesuffix(REASON) not in files:
+                codes[reason["code"]] += repeats.deliveries(reason) - 1
+        return +codes
+
+    def replayed(self) -> Iterator[dict[str, Any]]:
+        """The reasons of files that were replayed, each as often as it was delivered besides."""
+        for path in self.histories():
+            if not _exists(self.folder / path.name[1:].removesuffix(REASON)):
+                reason = whole(read(path))
+                yield from [reason] * (repeats.deliveries(reason) - 1)
+
+    def _reasons(self, entries: Iterable[os.DirEntry[str]]) -> dict[str, dict[str, Any]]:
+        """The reasons by the names of their files, those of replayed files too."""
+        known, self._known, found = self._known, {}, dict[str, dict[str, Any]]()
+        for entry in entries:
+            if entry.name.endswith(REASON):
                 key = entry.name, _since(entry)
-                self._codes[key] = known.get(key) or self._reason_for(entry.name)["code"]
-        return Counter(self._codes.values())
+                found[entry.name] = self._known[key] = known.get(key) or whole(read(Path(entry.path)))
+        return found
 
     def changed(self) -> int:
-        """The number of files that were written to since they were quarantined."""
-        return sum(file.changed() for file in self.each())
+        """The number of files that were written to since they came here. Each is read again when it changes."""
+        known, self._changed = self._changed, {}
+        for entry in self._contents():
+            key = entry.name, _since(entry)
+            file = QuarantinedFile(Path(entry.path), self._reason_for(entry.name))
+            self._changed[key] = known[key] if key in known else file.changed()
+        return sum(self._changed.values())
 
     def count(self) -> int:
         """The number of files in quarantine, without reading any."""
-        if not self.folder.exists():
-            return 0
-        return sum(_is_content(entry.name) for entry in os.scandir(self.folder))
+        return sum(1 for _ in self._contents())
 
     def each(self) -> Iterator[QuarantinedFile]:
         """The files in quarantine, in no order; memory holds none of them."""
-        if not self.folder.exists():
-            return
-        for entry in os.scandir(self.folder):
-            if _is_content(entry.name):
-                yield QuarantinedFile(Path(entry.path), self._reason_for(entry.name))
+        for entry in self._contents():
+            yield QuarantinedFile(Path(entry.path), self._reason_for(entry.name))
+
+    def _contents(self) -> Iterator[os.DirEntry[str]]:
+        if self.folder.exists():
+            yield from (entry for entry in os.scandir(self.folder) if is_content(entry.name))
 
     def rejects(self, name: str, receipt: str) -> AbstractContextManager[RejectsWriter]:
         """Writes the rejected records of an accepted file; see `Rejects.writing`."""
@@ -137,36 +196,67 @@ class Quarantine:
 
     def replay(self, file: QuarantinedFile, now: datetime) -> Path:
         """Send a file back to the landing directory under the name it had; its history stays."""
-        reason, name = file.reason, file.path.name
-        attempt = {key: reason.get(key) for key in ("code", "pointer", "quarantined_at")}
-        history = [*reason.get("attempts", []), {**attempt, "replayed_at": now.isoformat()}]
-        self._write_reason(name, {**reason, "attempts": history})
-        placed = Path(place(str(file.path), str(self._sources), name, self._suffixes, LONGEST))
-        # Hidden from now on: found again if the file comes back, and no orphan if it does not.
-        self._reason_of(name).replace(self._history_of(placed.name))
+        name = file.path.name
+        with repeats.locked(self.folder):
+            reason = self._fold(name)
+            repeats.forget(self.folder, repeats.identity(reason))
+            attempt = {key: reason.get(key) for key in ("code", "pointer", "quarantined_at")}
+            history = [*reason.get("attempts", []), {**attempt, "replayed_at": now.isoformat()}]
+            self._write_reason(name, {**reason, "attempts": history})
+            placed = Path(place(str(file.path), str(self._sources), name, self._suffixes, LONGEST))
+            # Hidden from now on: found again if the file comes back, and no orphan if it does not.
+            self._reason_of(name).replace(self._history_of(placed.name))
         return placed
+
+    def lists(self) -> Sequence[Path]:
+        """The lists of rejected records, also those that were replayed."""
+        return [*self.folder.glob(f"*{REJECTS}")]
+
+    def histories(self) -> Sequence[Path]:
+        """The reasons of files that were replayed."""
+        return [path for path in self.folder.glob(f"*{REASON}") if path.name.startswith(".")]
+
+    def remove(self, path: Path) -> None:
+        """Remove a file for good, then its reason: a reason alone is no file."""
+        repeats.forget(self.folder, repeats.identity(self._stored_reason(path.name)))
+        path.unlink(missing_ok=True)
+        self._reason_of(path.name).unlink(missing_ok=True)
+
+    def replace(self, path: Path, rest: Path, sha256: str) -> None:
+        """Replace a file by what is left of it; of its reason, sentences go that may quote the rest."""
+        kept = {name: fact for name, fact in self._reason_for(path.name).items() if name not in QUOTING}
+        sentence = "some of its records were erased, and with them the sentence"
+        self._write_reason(path.name, {**kept, "sentence": sentence, "bytes": rest.stat().st_size, "sha256": sha256})
+        rest.replace(path)
 
     def replayed_at(self, name: str) -> str | None:
         """The time of the last replay of a file of this name, or of a list of records; None if there was none."""
         if name.endswith(REJECTS):
             return self.records.replayed_at(name)
-        attempts = _read(self._history_of(name)).get("attempts", [])
+        attempts = read(self._history_of(name)).get("attempts", [])
         return attempts[-1]["replayed_at"] if attempts else None
 
-    def _attempts(self, received_as: str, name: str) -> Sequence[dict[str, Any]]:
-        """The attempts before this one. After a crash in `replay` the newest history is not hidden yet."""
-        histories = (self._history_of(received_as), self._history_of(name), self._reason_of(name))
-        return max((_read(file).get("attempts", []) for file in histories), key=len)
+    def _history(self, received_as: str, name: str) -> dict[str, Any]:
+        """The attempts before this one, and the deliveries. After a crash in `replay` the newest is not hidden yet."""
+        files = (self._history_of(received_as), self._history_of(name), self._reason_of(name))
+        newest = max(map(read, files), key=lambda reason: len(reason.get("attempts", [])))
+        return {fact: newest[fact] for fact in HISTORY if newest.get("attempts") and fact in newest}
 
     def _write_reason(self, name: str, reason: dict[str, Any]) -> None:
         text = json.dumps(reason, ensure_ascii=False, indent=2) + "\n"
         atomic_write(self._reason_of(name), text.encode("utf-8", "backslashreplace"))
 
     def _reason_for(self, name: str) -> dict[str, Any]:
-        reason = _read(self._reason_of(name))
-        if isinstance(reason.get("code"), str) and isinstance(reason.get("sentence"), str):
-            return reason
-        return {"code": "unknown", "sentence": "its reason file is missing or damaged"}
+        """The reason of a file, with what came again and is not counted in it yet."""
+        return self._pending(self._stored_reason(name))
+
+    def _pending(self, reason: dict[str, Any]) -> dict[str, Any]:
+        refusal, number = repeats.identity(reason), repeats.deliveries(reason) + 1
+        pending = refusal and os.path.lexists(repeats.again(self.folder, refusal, number))
+        return {**reason, "deliveries": number} if pending else reason
+
+    def _stored_reason(self, name: str) -> dict[str, Any]:
+        return whole(read(self._reason_of(name)))
 
     def _reason_of(self, name: str) -> Path:
         return self.folder / f"{name}{REASON}"
@@ -186,7 +276,8 @@ def report_changed(quarantines: Iterable["Quarantine"]) -> None:
         log.warning("quarantine.changed", files=changed, to_do="quarantine replay --changed")
 
 
-def _is_content(name: str) -> bool:
+def is_content(name: str) -> bool:
+    """True if this is the name of a quarantined file, and not of what lies beside it."""
     return not name.endswith((REASON, REJECTS)) and not name.startswith(".")
 
 
@@ -207,22 +298,8 @@ def _exists(path: Path) -> bool:
     return True
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """A reason file; {} where there is none, or not one of ours."""
-    try:
-        reason = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return _upgraded(reason) if isinstance(reason, dict) else {}
-
-
-def _upgraded(reason: dict[str, Any]) -> dict[str, Any]:
-    """A reason as it is written today, and its attempts: an earlier version wrote `set_aside_at`."""
-    if isinstance(attempts := reason.get("attempts"), list):
-        reason["attempts"] = [_upgraded(attempt) for attempt in attempts if isinstance(attempt, dict)]
-    return {"quarantined_at" if key == "set_aside_at" else key: value for key, value in reason.items()}
-
-
-def _reason(path: Path, rejected: Rejected, facts: dict[str, Any]) -> dict[str, Any]:
-    also = {"also": [described(reason) for reason in rejected.also]} if rejected.also else {}
-    return {**described(rejected), "file": path.name, **facts, **(rejected.facts or {}), **also}
+def _digested(path: Path, rejected: Rejected, facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts, with the digest of a file that nobody has read, as it is too large; an unfinished one may change."""
+    if facts.get("sha256", "") is None and not rejected.unfinished:
+        return {**facts, "sha256": repeats.digest(path, repeats.MOST_DIGESTED_BYTES)}
+    return facts

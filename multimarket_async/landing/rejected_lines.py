@@ -2,7 +2,6 @@
 
 import codecs
 import json
-import os
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from multimarket_async.errors import CannotContinue, Rejected
+from multimarket_async.files_io import open_itself
 
 UTF8 = "utf-8"
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}  # of a head in another encoding
@@ -97,6 +97,13 @@ def content_of(path: Path) -> Iterator[bytes]:
         raise CannotContinue(f"{path} lists no record.")
 
 
+def listed(path: Path) -> Iterator[bytes]:
+    """The bytes of each record of a list, as they were received or corrected since. Raises OSError."""
+    for record in records_of(path):
+        has_text = isinstance(record.get("raw"), str)
+        yield _bytes(record, "raw", str(record.get("encoding", UTF8))) if has_text else json.dumps(record).encode()
+
+
 def records_of(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of a list, one by one. Raises OSError."""
     with _opened(path) as file:
@@ -125,5 +132,4 @@ def code_of(record: dict[str, Any]) -> str:
 
 def _opened(path: Path) -> BinaryIO:
     """Open to read; neither a link nor a pipe can redirect or block us."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    return open(descriptor, "rb")  # noqa: PTH123 - a descriptor has no path
+    return open(open_itself(path), "rb")  # noqa: PTH123 - a descriptor has no path

@@ -4,13 +4,14 @@ import gzip
 import os
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from multimarket_async.files_io import atomic_write, private_folder
 from multimarket_async.landing.rejected_lines import RejectedRecord, code_of, content_of, encoded, fields, records_of
 from multimarket_async.landing.rename import LONGEST_NAME_BYTES, free_names, place, rename_new
 from multimarket_async.landing.waiting import suffix_of
@@ -50,7 +51,7 @@ class RejectsWriter:
     def add(self, record: RejectedRecord) -> None:
         """One more record. Raises OSError."""
         if self._stream is None:
-            self._part.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self._part.parent)
             self._stream = self._part.open("xb")
         self._stream.write(encoded({**self._of_all, **fields(record)}))
 
@@ -126,6 +127,16 @@ class Rejects:
             part.unlink(missing_ok=True)
         rejects.path.replace(_hidden(rejects.path))
         return Path(placed)
+
+    def erase(self, path: Path, theirs: Sequence[bool]) -> None:
+        """Remove those lines of a list for good; an empty list too."""
+        with path.open("rb") as file:
+            lines = [line for line in file if not line.isspace()]
+        left = [line for line, erased in zip(lines, theirs, strict=True) if not erased]
+        if left:
+            atomic_write(path, b"".join(left), private=True)
+        else:
+            path.unlink()
 
     def replayed_at(self, name: str) -> str | None:
         """The time of the replay of the list of this name; None if there was none."""

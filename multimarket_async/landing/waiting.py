@@ -1,6 +1,7 @@
 """Files that wait in a landing directory."""
 
 import os
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +35,11 @@ class WaitingFile(NamedTuple):
         return Path(self.where)
 
     @property
+    def folder(self) -> str:
+        """The folder that it is in."""
+        return self.where.rpartition("/")[0]
+
+    @property
     def entry(self) -> str:
         """Its name in the directory, which may be any bytes."""
         return self.where.rpartition("/")[2]
@@ -54,9 +60,20 @@ class WaitingFile(NamedTuple):
         return found == (self.inode, self.bytes, self.written_ns)
 
 
+def is_ours_alone(status: os.stat_result) -> bool:
+    """True if nobody but this user, and its group, can write to the file, also through a descriptor opened before."""
+    group = status.st_mode & stat.S_IWGRP and status.st_gid != os.getegid()
+    return status.st_uid == os.geteuid() and not group and not status.st_mode & stat.S_IWOTH
+
+
 def is_ours(name: str, suffixes: tuple[str, ...]) -> bool:
     """True for a visible name with one of these suffixes, in capitals too; other files belong to somebody else."""
     return (name.endswith(suffixes) or name.lower().endswith(suffixes)) and not name.startswith(".")
+
+
+def is_lock(name: str) -> bool:
+    """True for the file by which Excel or Word says that it has a file of almost this name open."""
+    return name.startswith("~$")
 
 
 def is_hidden(name: str) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import traceback
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -11,7 +11,7 @@ import httpx2
 import structlog
 from pydantic import SecretStr
 
-from multimarket_async.clock import Clock
+from multimarket_async.clock import Clock, reached, unless
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
@@ -20,7 +20,7 @@ from multimarket_async.poller.answers import Answers
 from multimarket_async.poller.client import TIMES, Client
 from multimarket_async.poller.secrets import Secrets
 from multimarket_async.poller.spool import Spool
-from multimarket_async.polling import PollState, Refused, poll_file
+from multimarket_async.polling import Incomplete, PollState, Refused, poll_file
 from multimarket_async.settings import Settings
 
 log = structlog.get_logger()
@@ -70,11 +70,10 @@ class Poller:
     async def run(self, stop: asyncio.Event) -> None:
         """Ask on time until stopped. A poll that is not finished by then lands nothing."""
         state = PollState.read(self._state_file)
-        due = schedule.first(state, self._poll.every_s, self._clock.now(), self._rng)
-        while await schedule.reached(due, self._clock, stop):
-            outcome = await _unless(stop, self.once(due))
-            now, every_s = self._clock.now(), self._poll.every_s
-            due = outcome.next_at if outcome else schedule.after_success(due, every_s, now)
+        due = schedule.first(state, self._poll.every_s, self._clock.now(), self._rng, cron=bool(self._poll.cron))
+        while await reached(due, self._clock, stop):
+            outcome = await unless(stop, self.once(due))
+            due = outcome.next_at if outcome else schedule.following(self._poll, due, self._clock.now())
 
     async def once(self, due: datetime | None = None) -> Outcome:
         """Ask now, and land what has changed. due: the instant that the next poll is counted from; now if None."""
@@ -85,7 +84,7 @@ class Poller:
         except (Unavailable, OSError) as error:  # another process polls it, or the state cannot be written
             why = self._secrets.hide_in(str(error))
             log.warning("poll.skipped", feed=self._feed.name, why=why)
-            next_at = schedule.after_success(due, self._poll.every_s, self._clock.now())
+            next_at = schedule.following(self._poll, due, self._clock.now())
             return Outcome(self._feed.name, "failed", next_at, why=why)
 
     async def _polled(self, due: datetime) -> Outcome:
@@ -101,27 +100,33 @@ class Poller:
     async def _landed(self, due: datetime, state: PollState) -> Outcome:
         """Gather the answers; land those that have changed, with the state after them."""
         saved = dict(state.saved)
-        answers, validators = await self._fetched(state, saved)
+        answers, validators, incomplete = await self._fetched(state, saved)
         now = self._clock.now()
-        after = PollState(
-            answered_at=now,
-            changed_at=now if answers.files else state.changed_at,
-            next_at=schedule.after_success(due, self._poll.every_s, now),
-            validators=_newest(state.validators, validators),
-            digests=_newest(state.digests, answers.digests),
-            saved=saved,
-        )
+        landed = {
+            "changed_at": now if answers.files else state.changed_at,
+            "validators": _newest(state.validators, validators),
+            "digests": _newest(state.digests, answers.digests),
+        }
+        next_at = schedule.following(self._poll, due, now)
+        whole = PollState(answered_at=now, next_at=next_at, saved=saved)
+        after = (state if incomplete else whole).model_copy(update=landed)
         await _to_end(self._spool.land, self._secrets.hide(after.model_dump_json().encode()))
         if answers.files:
             log.info("poll.landed", feed=self._feed.name, files=answers.files, bytes=answers.bytes)
+        if incomplete:
+            failed = await _to_end(self._failed, incomplete, due)
+            return failed._replace(files=answers.files)
         if state.failures:
             since = str(state.failing_since)
             log.info("poll.resumed", feed=self._feed.name, failures=state.failures, failing_since=since)
         how: How = "answered" if answers.files else "unchanged"
-        return Outcome(self._feed.name, how, after.next_at or due, answers.files)
+        return Outcome(self._feed.name, how, next_at, answers.files)
 
-    async def _fetched(self, state: PollState, saved: dict[str, Any]) -> tuple[Answers, dict[str, tuple[str, str]]]:
-        at, timeout_s = self._clock.now(), self._settings.poll_timeout_s
+    async def _fetched(
+        self, state: PollState, saved: dict[str, Any]
+    ) -> tuple[Answers, dict[str, tuple[str, str]], Incomplete | None]:
+        at, incomplete = self._clock.now(), None
+        timeout_s = self._settings.poll_timeout_s
         answers = Answers(
             self._spool, self._feed, at, known=state.digests, secrets=self._secrets, max_bytes=self._max_bytes
         )
@@ -132,15 +137,18 @@ class Poller:
                 client = Client(http, state.validators, self._secrets, self._clock, **limits, deadline=deadline)
                 async for answer in self._poll.fetch(client, at, saved):
                     await _to_end(answers.add, answer)
+        except Incomplete as why:
+            incomplete = why
         except TimeoutError:
             raise Unavailable(f"it took longer than poll_timeout_s = {timeout_s:g} s") from None
-        return answers, client.seen
+        return answers, client.seen, incomplete
 
     def _failed(self, error: Exception, due: datetime) -> Outcome:
         """Keep and log the failure; the log has the first one of an outage only."""
         state, now, every_s = PollState.read(self._state_file), self._clock.now(), self._poll.every_s
         failures, why = state.failures + 1, self._why(error)
         next_at = schedule.after_failure(due, every_s, now, failures, self._rng)
+        next_at = min(next_at, schedule.following(self._poll, due, now)) if self._poll.cron else next_at
         if isinstance(error, Refused) and error.until:
             next_at = schedule.not_before(error.until, next_at, now)
         health = {"failures": failures, "failing_since": state.failing_since or now, "why": why, "next_at": next_at}
@@ -175,15 +183,3 @@ async def _to_end(work: Callable[..., T], *arguments: Any) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """The result of the work; None if stopped before, and the work is cancelled."""
-    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        task.cancel()
-        stopped.cancel()
-        await asyncio.wait([task, stopped])
-    return None if task.cancelled() else task.result()

@@ -1,26 +1,32 @@
 """The instants of polls: on a grid from start to start, sooner after a failure, and one after any downtime."""
 
-import asyncio
 import math
 import random
 from datetime import UTC, datetime, timedelta
 
-from multimarket_async.clock import Clock, pause
-from multimarket_async.polling import PollState
+from multimarket_async.cron import next_run
+from multimarket_async.polling import Poll, PollState
 
 SPREAD_S = 5.0  # over which the first polls of several feeds are spread
 FIRST_RETRY_S, LONGEST_RETRY_S = 60.0, 3600.0  # pauses after failed polls, where `every_s` is longer
 JITTER = 0.2
-RECHECK_S = 30.0  # a clock may be set, and a machine may sleep: then monotonic time stands still
 LONGEST_REST_S = 86_400.0  # asked for by a server
+YEARS_S = 4 * 366 * 86_400.0  # a schedule may mean the 29th of February
 
 
-def first(state: PollState, every_s: float, now: datetime, rng: random.Random) -> datetime:
+def first(state: PollState, every_s: float, now: datetime, rng: random.Random, *, cron: bool = False) -> datetime:
     """The first poll of a process: on time after a restart; one poll, soon, after any downtime."""
-    longest_s = max(every_s, LONGEST_REST_S) if state.failures else every_s
+    longest_s = max(every_s, LONGEST_REST_S) if state.failures else YEARS_S if cron else every_s
     if state.next_at and now < state.next_at <= now + timedelta(seconds=longest_s):
         return state.next_at
     return now + timedelta(seconds=rng.uniform(0, min(SPREAD_S, every_s)))
+
+
+def following(poll: Poll, due: datetime, now: datetime) -> datetime:
+    """The next poll after one that was due then: by its schedule, or by the grid."""
+    if not poll.cron:
+        return after_success(due, poll.every_s, now)
+    return next_run(poll.cron, poll.timezone, max(due, now))
 
 
 def after_success(due: datetime, every_s: float, now: datetime) -> datetime:
@@ -41,14 +47,3 @@ def not_before(until: datetime, at: datetime, now: datetime) -> datetime:
     """`at`, or what a server asks for, up to a day."""
     aware = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(at, min(aware, now + timedelta(seconds=LONGEST_REST_S)))
-
-
-async def reached(due: datetime, clock: Clock, stop: asyncio.Event) -> bool:
-    """Wait until then, and no longer though the clock is set back meanwhile; False if stopped before."""
-    latest = clock.monotonic() + (due - clock.now()).total_seconds()
-    while not stop.is_set():
-        left_s = min((due - clock.now()).total_seconds(), latest - clock.monotonic())
-        if left_s <= 0:
-            break
-        await pause(min(left_s, RECHECK_S), stop)
-    return not stop.is_set()

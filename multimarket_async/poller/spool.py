@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from multimarket_async.errors import Unavailable
+from multimarket_async.files_io import private_folder
 from multimarket_async.landing.rename import place
 from multimarket_async.landing.waiting import suffix_of
 
@@ -35,7 +36,7 @@ class Spool:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from polling this feed meanwhile. Raises Unavailable, OSError."""
-        self._state_file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self._state_file.parent)
         with self._state_file.with_suffix(".lock").open("a") as lock:  # the kernel releases that of a killed process
             if sys.platform != "win32":
                 try:

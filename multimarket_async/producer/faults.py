@@ -1,13 +1,12 @@
 """Simulated deliveries with faults: repeated, contradicted, late, ahead of time, torn or bad, and labelled so."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
 from multimarket_async.domains import Feed
-from multimarket_async.errors import WrongSettings
+from multimarket_async.errors import WrongSettings, did_you_mean
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import DUPLICATE, STORED, Corruptions, Delivery, ScheduledFollowUp
 
@@ -36,9 +35,8 @@ class Source:
         known = [DUPLICATE, TORN, *SHIFTS, *([CONFLICT] if feed.corruptions and contradictable(feed) else []), *bad]
         for fault in self._rates:
             if fault not in known:
-                close = difflib.get_close_matches(fault, known, n=1)
-                hint = f"Did you mean {close[0]}?" if close else f"There are {', '.join(known)}."
-                raise WrongSettings(f"There is no fault {fault} in {feed.name}. {hint}")
+                hint = did_you_mean(fault, known) or f" There are {', '.join(known)}."
+                raise WrongSettings(f"There is no fault {fault} in {feed.name}.{hint}")
 
     @property
     def made_of(self) -> dict[str, str | int]:
@@ -67,7 +65,7 @@ class Source:
             content = delivery.content if fault == DUPLICATE else self._corruptions.contradict(delivery.content)
             return delivery, replace(delivery, content=content, expected=fault, fault=fault)
         if fault in ("", TORN, *SHIFTS):
-            return replace(delivery, fault=fault), None
+            return replace(delivery, fault=fault or delivery.fault), None
         names = sorted(self._corruptions.invalid)
         name = names[int(rng.random() * len(names))] if fault == BAD else fault
         content, code = self._corruptions.invalid[name](delivery.content)

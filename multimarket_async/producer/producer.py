@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 import random
 import sys
 from collections import Counter
@@ -12,13 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
+from pathlib import Path
 from typing import TypeAlias
 
 import structlog
 
 from multimarket_async.clock import Clock, beats, pause
 from multimarket_async.domains import Feed
-from multimarket_async.files_io import atomic_write
+from multimarket_async.files_io import atomic_write, open_itself
 from multimarket_async.landing import Landing, count_waiting, deliver, torn
 from multimarket_async.producer.faults import TORN, Source
 from multimarket_async.producer.pace import ArrivalProcess
@@ -71,6 +73,7 @@ class Producer:
         self._copies: list[Delivery] = []
         self._scheduled: list[tuple[datetime, int, Delivery]] = []
         self._counter = count()
+        self._most = feed.simulated_files
 
     @property
     def delivered(self) -> int:
@@ -85,7 +88,8 @@ class Producer:
             now = began + (self._clock.now() - began) * arrivals.time_scale
             copies = self._take_copies()
             for _ in range(arrivals.files(rng, simulate, now)):
-                self._schedule(self._next(self._reserve(1), now, now), now)
+                for number in await asyncio.to_thread(self._reserve, 1):
+                    self._schedule(self._next(number, now, now), now)
             for delivery in [*self._take_due(now), *copies]:
                 await self._deliver(delivery)
             await pause(arrivals.pause_s(rng, simulate), stop)
@@ -134,10 +138,10 @@ class Producer:
 
     def _make(self, files: int, period: Period) -> tuple[int, list[Delivery]]:
         """The first number, and everything to be delivered in this turn."""
-        copies, first = self._take_copies(), self._reserve(files)
-        made = [self._next(number, period.earliest, period.latest) for number in range(first, first + files)]
+        copies, numbers = self._take_copies(), self._reserve(files)
+        made = [self._next(number, period.earliest, period.latest) for number in numbers]
         lives = [later.delivery for delivery in made for later in self.source.with_follow_ups(delivery, period.latest)]
-        return first, lives + copies
+        return numbers.start, lives + copies
 
     def _next(self, number: int, earliest: datetime, latest: datetime) -> Delivery:
         delivery, copy = self.source.deliveries(number, earliest, latest)
@@ -172,16 +176,29 @@ class Producer:
             self.digest.update(b"%b\0%d\0%b" % (name, len(content), content))
             self.expected[delivery.expected] += 1
 
-    def _reserve(self, numbers: int) -> int:
-        """The first of several numbers that no earlier run has used, nor a later one will.
+    def _reserve(self, numbers: int) -> range:
+        """Numbers that no earlier run has used, nor a later one will; fewer where the feed has no more.
 
         Written before any is used: a crash skips numbers and repeats none.
         """
         counter, seed = self._landing.sources / ".produced", str(self._settings.seed)
-        with counter.with_suffix(".lock").open("a") as lock:  # the kernel releases that of a killed process
+        locked = open_itself(counter.with_suffix(".lock"), os.O_RDWR | os.O_CREAT)
+        with os.fdopen(locked, "r+b") as lock:  # the kernel releases that of a killed process
             if sys.platform != "win32":
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            used: dict[str, int] = json.loads(counter.read_bytes()) if counter.exists() else {}
+            used = _used(counter)
             first = used.get(seed, 0)
-            atomic_write(counter, json.dumps({**used, seed: first + numbers}).encode())
-        return first
+            end = first + numbers if self._most is None else max(first, min(first + numbers, self._most))
+            if end > first:
+                atomic_write(counter, json.dumps({**used, seed: end}).encode())
+        return range(first, end)
+
+
+def _used(counter: Path) -> dict[str, int]:
+    """The numbers that were used, by seed."""
+    try:
+        with os.fdopen(open_itself(counter, os.O_RDONLY), "rb") as file:
+            used: dict[str, int] = json.load(file)
+    except FileNotFoundError:
+        return {}
+    return used

@@ -8,8 +8,9 @@ import hashlib
 import json
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ from pydantic_core import to_json
 
 from multimarket_async.app import Application
 from multimarket_async.domains import Document, LoadedDomain, Row, Stage, Table
+from multimarket_async.errors import WrongSettings
+from multimarket_async.generations import errors
+from multimarket_async.generations import rows as published_rows
 from multimarket_async.landing import Landing
 from multimarket_async.proving.comparison import Comparison
 from multimarket_async.proving.manifest import read
 from multimarket_async.readers.audit import Audit
-from multimarket_async.readers.generations import errors
-from multimarket_async.readers.generations import rows as published_rows
 from multimarket_async.readers.verify import different_rows
 from multimarket_async.records import file_version
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
@@ -32,11 +34,12 @@ from multimarket_async.store import PLACEHOLDER_PARTITION, RECEIPTS
 CHUNK = 500
 WAITING, ARCHIVED, ANYWHERE = "waiting", "archived", ""
 # expected: the place of the file: archived, or the code of its quarantine; also: other codes that are right as well.
-# received: 0 if its run was killed before it marked the file as received. document: whether it becomes a new one.
+# received: 0 if its run was killed before it marked the file as received. known: 1 if only its name is of interest, as
+# it is of another run than those compared. document: whether it becomes a new one.
 # records: their number in the file; receipts: the same as the collector counted them.
 TABLES = """
 CREATE TABLE delivered (id INTEGER PRIMARY KEY, run INT, feed TEXT, name TEXT, sha256 TEXT, fault TEXT,
-    expected TEXT, also TEXT, document INT, records INT, received INT DEFAULT 1);
+    expected TEXT, also TEXT, document INT, records INT, received INT DEFAULT 1, known INT DEFAULT 0);
 CREATE TABLE receipts (feed TEXT, sha256 TEXT, records INT);
 CREATE TABLE found (feed TEXT, sha256 TEXT, place TEXT, path TEXT);
 """
@@ -49,13 +52,14 @@ INSERT INTO delivered (run, feed, name, sha256, fault, expected, also, document,
 """
 # Files by content and place: how many must be there, may be there, and are there. The place ANYWHERE counts all.
 COMPARED = """
-SELECT feed, sha256, place, sum(must) AS must, sum(may) AS may, sum(found) AS found, max(path) AS path FROM (
-    SELECT feed, sha256, expected AS place, received AND also = '[]' AS must, 1 AS may, 0 AS found, NULL AS path
-        FROM delivered
-    UNION ALL SELECT feed, sha256, value, 0, 1, 0, NULL FROM delivered, json_each(also)
-    UNION ALL SELECT feed, sha256, '', received, 1, 0, NULL FROM delivered
-    UNION ALL SELECT feed, sha256, place, 0, 0, 1, path FROM found
-    UNION ALL SELECT feed, sha256, '', 0, 0, 1, path FROM found)
+SELECT feed, sha256, place, sum(must) AS must, sum(may) AS may, sum(known) AS known, sum(received) AS received,
+        sum(found) AS found, max(path) AS path FROM (
+    SELECT feed, sha256, expected AS place, received AND NOT known AND also = '[]' AS must, 1 AS may, known, received,
+        0 AS found, NULL AS path FROM delivered
+    UNION ALL SELECT feed, sha256, value, 0, 1, known, 0, 0, NULL FROM delivered, json_each(also)
+    UNION ALL SELECT feed, sha256, '', received AND NOT known, 1, known, received, 0, NULL FROM delivered
+    UNION ALL SELECT feed, sha256, place, 0, 0, 0, 0, 1, path FROM found
+    UNION ALL SELECT feed, sha256, '', 0, 0, 0, 0, 1, path FROM found)
 GROUP BY feed, sha256, place
 HAVING sum(found) NOT BETWEEN sum(must) AND sum(may) OR place = '' AND sum(found) < sum(may)
 ORDER BY feed, sha256, place
@@ -90,14 +94,25 @@ class Checker:
         self._rows.executescript(TABLES)
         self._rows.execute("BEGIN")  # faster; nothing has to survive
         self._kpis: dict[str, list[Row]] | None = None
+        self._computed = {job.name for domain in application.domains for job in domain.jobs}
+        self._unpacked = tempfile.TemporaryDirectory()
+        self._room = Path(self._unpacked.name)
+        self._incomplete = False  # files of known runs are not there any more
 
     def read_manifests(self) -> None:
-        """Load them. The KPIs of one run say nothing about those of several."""
+        """Load them, and those of other runs that are known. The KPIs of one run say nothing about those of several."""
         ends = [self._read(run, path) for run, path in enumerate(self._comparison.manifests)]
+        others = [self._read_known(run, path) for run, path in enumerate(self._comparison.known, start=len(ends))]
         pairs = zip(self._comparison.manifests, ends, strict=True)
         self._comparison.killed = [path for path, end in pairs if end is None]
-        [self._comparison.files] = self._rows.execute("SELECT count(*) FROM delivered").fetchone()
-        self._kpis = (ends[0] or {}).get("kpis") or None if len(ends) == 1 else None
+        [self._comparison.files] = self._rows.execute("SELECT count(*) FROM delivered WHERE NOT known").fetchone()
+        self._kpis = (ends[0] or {}).get("kpis") or None if len(ends) == 1 and not any(others) else None
+
+    def _read_known(self, run: int, path: Path) -> int:
+        """The number of files that it names. They may be where it says; a manifest that cannot be read names none."""
+        with suppress(WrongSettings):
+            self._read(run, path)
+        return self._rows.execute("UPDATE delivered SET known = 1 WHERE run = ?", (run,)).rowcount
 
     def _read(self, run: int, path: Path) -> dict[str, Any] | None:
         end, last, received = None, 0, dict[str, int]()
@@ -116,7 +131,7 @@ class Checker:
     def find_files(self, checked: Callable[[], None]) -> None:
         """Read every file of every feed."""
         for _, landing in self._application.feeds:
-            for file in _files(landing):
+            for file in _files(landing, self._room):
                 self._rows.execute("INSERT INTO found VALUES (?,?,?,?)", file)
                 checked()
         self._rows.executescript(INDEXES)
@@ -132,8 +147,9 @@ class Checker:
         total = counts.pop(ANYWHERE, None)
         missing = {place: row["must"] - row["found"] for place, row in counts.items() if row["found"] < row["must"]}
         extra = {place: row["found"] - row["may"] for place, row in counts.items() if row["found"] > row["may"]}
+        self._incomplete |= bool(total and total["known"] and total["found"] < total["received"])
         if total and not counts and total["found"] >= total["must"]:
-            self._comparison.undelivered += max(0, total["may"] - total["found"])
+            self._comparison.undelivered += max(0, total["may"] - total["known"] - total["found"])
             self._unnamed(total)
         elif total and total["found"] > total["may"] and not missing:
             for row in counts.values():
@@ -145,6 +161,9 @@ class Checker:
             self._comparison.add(f"{feed}: {name} must be {required}, and is {found}")
 
     def _unnamed(self, row: sqlite3.Row) -> None:
+        """Count files that no manifest names, but for those of jobs: they are computed here, and not delivered."""
+        if row["feed"] in self._computed:
+            return
         path = Path(row["path"] or "")
         if row["found"] > row["may"] and not self._rows.execute(HALF, (row["feed"], path.name)).fetchone():
             self._comparison.unnamed[row["feed"]] += row["found"] - row["may"]
@@ -223,7 +242,7 @@ class Checker:
 
         If no single manifest gives the rows, only when all files are there from which they were computed.
         """
-        if self._comparison.unnamed or (self._kpis is None and self._comparison.wrong):
+        if self._comparison.unnamed or (self._kpis is None and (self._comparison.wrong or self._incomplete)):
             return
         declared = {kpi.name: kpi for domain in self._application.domains for kpi in domain.kpis}
         for name, expected in rows.items():
@@ -236,8 +255,9 @@ class Checker:
                 self._comparison.add(difference)
 
     def close(self) -> None:
-        """Remove the temporary file."""
+        """Remove the temporary files."""
         self._rows.close()
+        self._unpacked.cleanup()
 
 
 async def check(
@@ -245,10 +265,14 @@ async def check(
     manifests: Sequence[Path],
     generation: dict[str, Any],
     *,
+    known: Sequence[Path] = (),
     checked: Callable[[], None] = lambda: None,
 ) -> Comparison:
-    """Compare everything with these manifests; `checked()` is called after every file. Raises WrongSettings."""
-    comparison = Comparison(generation["_id"], list(manifests))
+    """Compare everything with these manifests; `checked()` is called after every file. Raises WrongSettings.
+
+    known: manifests of other runs, whose files may be there, too.
+    """
+    comparison = Comparison(generation["_id"], list(manifests), list(known))
     with closing(Checker(application, comparison)) as checker:
         await asyncio.to_thread(checker.read_manifests)
         await asyncio.to_thread(checker.find_files, checked)
@@ -267,14 +291,16 @@ def _columns(line: dict[str, Any]) -> tuple[Any, ...]:
     return *named, expected, json.dumps(also), document, line.get("records")
 
 
-def _files(landing: Landing) -> Iterator[tuple[str, str, str, str]]:
+def _files(landing: Landing, room: Path) -> Iterator[tuple[str, str, str, str]]:
     """Every file of a feed: feed, digest, place, path. Waiting files come first, so that none is missed on its way."""
     for path in landing.waiting_files():
         yield landing.feed, content_digest(path), WAITING, str(path)
-    for path in landing.archive_files():
+    for path in landing.archive_files(room):
         yield landing.feed, content_digest(path), ARCHIVED, str(path)
     for file in landing.quarantine.each():
-        yield landing.feed, content_digest(file.path), file.reason["code"], str(file.path)
+        yield from [(landing.feed, content_digest(file.path), file.reason["code"], str(file.path))] * file.deliveries
+    for reason in landing.quarantine.replayed():
+        yield landing.feed, str(reason.get("sha256")), reason["code"], str(reason.get("file"))
 
 
 def content_digest(path: Path) -> str:

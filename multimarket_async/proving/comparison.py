@@ -12,13 +12,15 @@ SHOWN = 20  # differences
 class Comparison:
     """Result of a comparison with manifests.
 
-    killed: manifests without a last line. files, documents: number compared. undelivered: files that a killed run
-    announced and did not deliver. unnamed: files and documents that no manifest names, by feed or collection;
-    example: one such file. kpis: those compared. differences: the first ones; wrong: the number of all.
+    known: manifests of other runs, whose files are no surprise. killed: manifests without a last line. files,
+    documents: number compared. undelivered: files that a killed run announced and did not deliver. unnamed: files and
+    documents that no manifest names, by feed or collection; example: one such file. kpis: those compared. differences:
+    the first ones; wrong: the number of all.
     """
 
     generation: int
     manifests: list[Path]
+    known: list[Path] = field(default_factory=list)
     killed: list[Path] = field(default_factory=list)
     files: int = 0
     documents: int = 0

@@ -7,20 +7,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from multimarket_async.app import Application
-from multimarket_async.domains import Feed
+from multimarket_async.domains import Rehearsal
 from multimarket_async.errors import WrongSettings
-from multimarket_async.landing import Landing, QuarantinedFile
+from multimarket_async.extras import install_command
+from multimarket_async.landing import QuarantinedFile
 from multimarket_async.landing.waiting import printable
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.proving.comparison import summary
 from multimarket_async.proving.lessons.run import DayEnd, Lesson, Run, own_server
 from multimarket_async.readers.tables import plain, show
-from multimarket_async.readers.terminal import reason_lines
+from multimarket_async.readers.terminal import reason_lines, sink_lines
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.simulation import DUPLICATE, STORED
 
@@ -59,9 +61,8 @@ async def perform(
     """
     if lesson.stops_mongodb or (lesson.settings is not None and application.server):
         own_server(application)
-    files = lesson.files_per_feed if files_per_feed is None else files_per_feed
-    run = Run(application, files, application.of(domain).required_producers(), until=until, day_s=day_s)
-    _lines(console, _idle(application.of(domain).feeds))
+    run = _run_of(lesson, application, files_per_feed, domain, until=until, day_s=day_s)
+    _lines(console, _idle(application, domain))
     with _opening(console, lesson, run):
         await lesson.perform(run)
     wrong = [f"{title}: {seen}, expected {expected}" for title, seen, expected, right in run.findings if not right]
@@ -77,15 +78,32 @@ async def perform(
         if run.report.right:
             _heading(console, "Why it is right")
             _lines(console, [*_paragraphs(console, lesson.why), ""])
-    _lines(console, _totals(run))
+    _lines(console, [*_computed(run), *_totals(run)])
     name = shlex.quote(printable(example.path.name)) if example else ""
     steps = {step.replace(EXAMPLE, name): why for step, why in lesson.next.items() if name or EXAMPLE not in step}
     return run.report.right, steps
 
 
-def _idle(feeds: Iterable[tuple[Feed, Landing]]) -> Iterator[str]:
+def _run_of(
+    lesson: Lesson, application: Application, files_per_feed: int | None, domain: str | None, **traits: Any
+) -> Run:
+    """A run of so many files, or of as many as the domain, or the lesson, says."""
+    rehearsal = None if lesson.why else rehearsal_of(application, domain)
+    files = (rehearsal or lesson).files_per_feed if files_per_feed is None else files_per_feed
+    return Run(application, files, application.of(domain).required_producers(), rehearsal=rehearsal, **traits)
+
+
+def rehearsal_of(application: Application, domain: str | None) -> Rehearsal | None:
+    """The rehearsal of a domain that is delivered alone."""
+    alone = [each for each in application.domains if domain in (None, each.name)]
+    return alone[0].rehearsal if len(alone) == 1 else None
+
+
+def _idle(application: Application, domain: str | None) -> Iterator[str]:
     """The feeds that get nothing."""
-    if idle := [feed.name for feed, _ in feeds if feed.simulate is None]:
+    computed = {job.name for each in application.domains for job in each.jobs}
+    feeds = (feed for feed, _ in application.of(domain).feeds)
+    if idle := [feed.name for feed in feeds if feed.simulate is None and feed.name not in computed]:
         yield f"Nothing is delivered to {', '.join(idle)}, for want of a simulator."
 
 
@@ -169,6 +187,14 @@ def _show_findings(console: Console, run: Run) -> None:
     console.print(table)
 
 
+def _computed(run: Run) -> Iterator[str]:
+    """The outcomes of jobs; and how to install what others need."""
+    for outcome in run.computed:
+        yield escape_control_chars(f"{outcome.job}: {outcome.how}: {outcome.why or outcome.file}")
+    for extra in sorted(run.lacking):
+        yield f"Its models are not computed: they need packages that are not installed here: {install_command(extra)}"
+
+
 def _totals(run: Run) -> Iterator[str]:
     """The deliveries with their digest, the sum that must hold, and the differences, if any.
 
@@ -187,6 +213,7 @@ def _totals(run: Run) -> Iterator[str]:
     yield f"{received:,} received {sign} {sums}"
     if run.report.right:
         yield f"KPIs recomputed from the archived files agree to the cent (generation {run.report.generation})."
+    yield from sink_lines(run.report.sinks)
     yield from (f"WRONG {escape_control_chars(difference)}" for difference in run.report.differences)
     yield from summary(run.comparison)
 

@@ -9,8 +9,8 @@ lines before it.
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
@@ -20,6 +20,7 @@ from pydantic_core import to_json
 from multimarket_async.app import Workspace
 from multimarket_async.domains import LoadedDomain, Row
 from multimarket_async.errors import WrongSettings
+from multimarket_async.files_io import atomic_write, private_folder
 from multimarket_async.producer import Producer
 from multimarket_async.readers.audit import Audit
 from multimarket_async.simulation import STORED, Delivery
@@ -35,16 +36,17 @@ class Manifest:
         so too where a domain has receipts: which of two versions is newer is decided by the times of their files.
     expected: number of delivered files by feed and outcome: "stored", "duplicate", "superseded" or a quarantine code;
         documents: of those that become a new document, by feed; faults: by fault. kpis: expected rows, at the end.
-    The last line is written if the context ends without an error.
+    announced: number of files. The last line is written if the context ends without an error.
     """
 
     def __init__(self, path: Path, domains: Sequence[LoadedDomain], facts: Mapping[str, Any]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         self.path = path
         self.expected: dict[str, Counter[str]] = defaultdict(Counter)
         self.faults: Counter[str] = Counter()
         self.documents: Counter[str] = Counter()
         self.kpis: dict[str, list[Row]] = {}
+        self.announced = 0
         self._file = path.open("xb", buffering=0)  # a written line survives the end of this process
         self._digest = hashlib.sha256()
         self._lock = Lock()
@@ -62,6 +64,7 @@ class Manifest:
         """
         with self._lock:
             self._write([_line(feed, delivery, also) for delivery in deliveries])
+            self.announced += len(deliveries)
         yield
         with self._lock:
             self._write([{"received": feed}])
@@ -103,6 +106,8 @@ def recording(workspace: Workspace, command: str, producers: Sequence[Producer])
         for producer in producers:
             producer.recorder = manifest.record
         yield manifest
+    if command != "demo" and not manifest.announced:  # it would be the latest, and say nothing
+        path.unlink()
 
 
 def folder(workspace: Workspace) -> Path:
@@ -117,6 +122,31 @@ def choose(workspace: Workspace, names: Sequence[str]) -> list[Path]:
         raise WrongSettings(f"There is no manifest in {folder(workspace)}: `produce`, `demo` and `run` write one.")
     named = {"latest": paths[-1:], "all": paths}
     return list(dict.fromkeys(path for name in names for path in named.get(name, [Path(name)])))
+
+
+def others(workspace: Workspace, chosen: Sequence[Path]) -> list[Path]:
+    """The other manifests of the folder: "latest" is one of several runs."""
+    return sorted(set(folder(workspace).glob(f"*{SUFFIX}")) - set(chosen))
+
+
+def erase(workspace: Workspace, contents: Collection[tuple[str, str]]) -> int:
+    """Remove the files of these feeds and digests from the manifests of runs that have ended; how many manifests.
+
+    The KPIs of their last lines go too: they are computed from the archived files instead.
+    """
+    return sum(_erase(path, contents) for path in folder(workspace).glob(f"*{SUFFIX}"))
+
+
+def _erase(path: Path, contents: Collection[tuple[str, str]]) -> bool:
+    with suppress(WrongSettings):
+        lines = list(read(path))
+        left = [line for line in lines[:-1] if (line.get("feed"), line.get("sha256")) not in contents]
+        if "end" in lines[-1] and len(left) < len(lines) - 1:
+            content = b"".join(to_json(line) + b"\n" for line in left)
+            end = {**lines[-1]["end"], "kpis": {}, "sha256": hashlib.sha256(content).hexdigest()}
+            atomic_write(path, content + to_json({"end": end}) + b"\n", private=True)
+            return True
+    return False
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:

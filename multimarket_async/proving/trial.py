@@ -15,17 +15,17 @@ from uuid import uuid4
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
 from multimarket_async.domains import Document, Feed, IncomingFile, LoadedDomain, Row
+from multimarket_async.generations import rows_by_kpi
 from multimarket_async.landing import Landing
 from multimarket_async.producer.faults import CONFLICT, Source, contradictable
 from multimarket_async.readers.accounting import FeedFiles, counted
-from multimarket_async.readers.generations import rows_by_kpi
 from multimarket_async.readers.verify import Report, different_rows, verify
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED, Delivery
 from multimarket_async.snapshots import Generation, Snapshotter
 from multimarket_async.store import Store
 
-FILES = 12
+FILES, LISTS = 12, 4  # of a feed; for each list of one that has few
 EARLIEST, LATEST = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)
 FIRST_WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 FAULTS, INVALID, CONTRADICTED = "duplicate=0.2, late=0.1, skew=0.1", ", bad=0.2", ", conflict=0.2"
@@ -74,7 +74,7 @@ def _simulated(feed: Feed, contradicted: bool) -> Iterator[Delivery]:
     if feed.corruptions:
         faults += INVALID + (CONTRADICTED if contradicted and contradictable(feed) else "")
     source = Source(feed, Settings.model_validate({"faults": faults, "follow_ups": True}))
-    for number in range(FILES):
+    for number in range(min(FILES, LISTS * (feed.simulated_files or FILES))):
         delivery, later = source.deliveries(number, EARLIEST, LATEST)
         yield from (each.delivery for each in source.with_follow_ups(delivery, LATEST))
         if later:

@@ -5,21 +5,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from multimarket_async.accepted import stored_files
 from multimarket_async.domains import Feed, Lifecycle, Stage
 from multimarket_async.landing import Landing, UnknownFiles
-from multimarket_async.simulation import STORED, SUPERSEDED
-from multimarket_async.store import PLACEHOLDER_PARTITION, Receipts, RecordCounts, Store
+from multimarket_async.landing.waiting import is_hidden, printable
+from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
+from multimarket_async.store import PLACEHOLDER_PARTITION, Expirations, Receipts, RecordCounts, Store
 
 
 @dataclass(frozen=True)
 class FeedFiles:
-    """The files of one feed.
+    """The files of one feed, as the disk has them and as the database knows them: two counts that must agree.
 
     oldest_since: arrival of the oldest waiting file; None if none waits.
+    archived: files in the archive. archived_before: the same before the database was asked.
+    expired, expired_quarantined: files that retention removed from the archive, and from the quarantine.
+    late_writes: archived files that were found to be written to after they were stored.
+    stored, duplicate, superseded: accepted files, as the database knows them.
+    elsewhere: accepted files that went to the archives of other data folders.
+    expired_documents: documents that retention removed; their files count as accepted.
     early: follow-ups, among those stored, whose document has not come.
     unknown: other entries of its landing directory, which stay there.
     rejects: rejected records of archived files that are listed in quarantine, by code.
-    receipts, of_receipts: their number, and the records in them; None for a feed without receipts.
+    of_receipts: the records of a feed with receipts.
     """
 
     feed: str
@@ -27,34 +35,45 @@ class FeedFiles:
     waiting_bytes: int
     oldest_since: datetime | None
     archived: int = 0
+    archived_before: int = 0
+    expired: int = 0
+    expired_quarantined: int = 0
+    late_writes: int = 0
     stored: int = 0
+    duplicate: int = 0
+    superseded: int = 0
+    elsewhere: int = 0
+    expired_documents: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
     early: int = 0
     unknown: UnknownFiles = field(default_factory=UnknownFiles)
     rejects: Counter[str] = field(default_factory=Counter)
-    superseded: int = 0
-    receipts: int | None = None
     of_receipts: RecordCounts | None = None
 
     @property
-    def duplicate(self) -> int:
-        """Archived files whose documents were stored before from another file."""
-        return self.archived - self.stored - self.superseded
+    def accepted(self) -> int:
+        """The files that the database knows."""
+        return self.stored + self.duplicate + self.superseded
 
     @property
     def records(self) -> RecordCounts:
-        """The records of the archived files; a feed without receipts has one in each."""
+        """The records of the accepted files; a feed without receipts has one in each."""
         return self.of_receipts or RecordCounts(self.stored, self.duplicate)
 
     @property
     def holds(self) -> bool:
-        """Archived means stored: a file of which more is known than is there is missing."""
-        return self.duplicate >= 0 and (self.receipts or 0) <= self.archived + self.waiting
+        """Archived means stored: the database knew every file that was archived before it was asked."""
+        return self.archived_before <= self.accepted
+
+    @property
+    def unseen(self) -> int:
+        """Accepted files that are neither in the archive, which may be thinned out, nor removed by us, nor waiting."""
+        return max(0, self.accepted - self.archived - self.expired - self.waiting)
 
     @property
     def received(self) -> int:
-        """Each file that ever landed is in exactly one of three places."""
-        return self.waiting + self.archived + self.quarantined.total()
+        """Each file that ever landed; one that is stored and not yet moved counts twice."""
+        return self.waiting + self.accepted + self.quarantined.total()
 
     def oldest_age_s(self, now: datetime) -> float | None:
         """Age of the oldest waiting file; never negative, even if the clock is set back."""
@@ -63,33 +82,58 @@ class FeedFiles:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The accepted files as the database knows them, by feed and outcome; and of feeds with receipts, their records."""
+    """The accepted files as the database knows them, by feed and outcome; and of feeds with receipts, their records.
+
+    elsewhere: files by feed that went to other archives. expired_documents: by feed, removed because of their age.
+    """
 
     files: Counter[tuple[str, str]] = field(default_factory=Counter)
     records: Mapping[str, RecordCounts] = field(default_factory=dict)
+    elsewhere: Counter[str] = field(default_factory=Counter)
+    expired_documents: Counter[str] = field(default_factory=Counter)
 
 
-def on_disk(landing: Landing, accepted: Accepted = Accepted(), early: int = 0) -> FeedFiles:
+def on_disk(landing: Landing, accepted: Accepted = Accepted(), archived_before: int = 0, early: int = 0) -> FeedFiles:
     """The files of one feed, counted."""
+    expired, expired_quarantined = landing.expired_files()
     waiting = waiting_in(landing)  # before the archive: a file that is moved meanwhile counts twice rather than never
-    archived = landing.archived_files()
-    quarantined = landing.quarantine.codes()
-    rejects = landing.quarantine.records_rejected()
-    counted = replace(waiting, archived=archived, quarantined=quarantined, early=early, rejects=rejects)
+    counted = replace(
+        waiting,
+        archived=landing.archived_files(),
+        archived_before=archived_before,
+        expired=expired,
+        expired_quarantined=expired_quarantined,
+        late_writes=landing.late_writes(),
+        quarantined=landing.quarantine.codes(),
+        early=early,
+        rejects=landing.quarantine.records_rejected(),
+    )
     return with_accepted(counted, accepted)
 
 
 def with_accepted(files: FeedFiles, accepted: Accepted) -> FeedFiles:
     """The files with what the database knows of them."""
-    records = accepted.records.get(files.feed)
     by_outcome = {outcome: number for (feed, outcome), number in accepted.files.items() if feed == files.feed}
     return replace(
         files,
         stored=by_outcome.get(STORED, 0),
+        duplicate=by_outcome.get(DUPLICATE, 0),
         superseded=by_outcome.get(SUPERSEDED, 0),
-        receipts=sum(by_outcome.values()) if records else None,
-        of_receipts=records,
+        elsewhere=accepted.elsewhere[files.feed],
+        expired_documents=accepted.expired_documents[files.feed],
+        of_receipts=accepted.records.get(files.feed),
     )
+
+
+def without_feed(feeds: Sequence[tuple[Feed, Landing]]) -> UnknownFiles:
+    """Entries beside the landing directories, which no feed collects: Site_Web, where the feed is site_web."""
+    names = {feed.name for feed, _ in feeds}
+    try:
+        entries = [entry for folder in {landing.sources.parent for _, landing in feeds} for entry in folder.iterdir()]
+    except OSError:
+        return UnknownFiles()
+    others = sorted(entry.name for entry in entries if entry.name not in names and not is_hidden(entry.name))
+    return UnknownFiles(len(others), printable(others[0]) if others else None)
 
 
 def waiting_in(landing: Landing) -> FeedFiles:
@@ -107,36 +151,40 @@ def waiting_in(landing: Landing) -> FeedFiles:
 async def counted(feeds: Iterable[tuple[Feed, Landing]], store: Store) -> list[FeedFiles]:
     """Every feed: its files on disk, and what the database knows of the accepted ones."""
     listed = list(feeds)
-    accepted, early = await accepted_files([feed for feed, _ in listed], store), Counter[str]()
+    before = {feed.name: landing.archived_files() for feed, landing in listed}
+    accepted, early = await accepted_files(listed, store), Counter[str]()
     for table in {feed.table.name: feed.table for feed, _ in listed}.values():
         early += await _by_feed(store, table.name, _early(table.lifecycle)) if table.lifecycle else Counter()
-    return [on_disk(landing, accepted, early[feed.name]) for feed, landing in listed]
+    return [on_disk(landing, accepted, before[feed.name], early[feed.name]) for feed, landing in listed]
 
 
-async def accepted_files(feeds: Sequence[Feed], store: Store) -> Accepted:
-    """The accepted files by their receipts, or else by their documents and follow-ups. Raises Unavailable."""
-    files, records = Counter[tuple[str, str]](), dict[str, RecordCounts]()
-    names = {feed.name for feed in feeds if feed.has_receipts}
-    if names:
-        receipts = Receipts(store)
-        records = dict.fromkeys(names, RecordCounts()) | await receipts.records()
-        files += Counter({key: number for key, number in (await receipts.files()).items() if key[0] in names})
-    for table in {feed.table.name: feed.table for feed in feeds if not feed.has_receipts}.values():
-        stored = await _by_feed(store, table.name, _sources(table.lifecycle))
-        files += Counter({(feed, STORED): number for feed, number in stored.items() if feed not in names})
-    return Accepted(files, {feed: records[feed] for feed in names})
+async def accepted_files(feeds: Sequence[tuple[Feed, Landing]], store: Store) -> Accepted:
+    """The accepted files by their receipts, or else by their documents and follow-ups. Raises Unavailable.
 
-
-def _sources(lifecycle: Lifecycle | None) -> list[Stage]:
-    """A row for each file."""
-    follow_ups = {"$ifNull": [f"${lifecycle.history}.ingestion", []]} if lifecycle else []
-    return [
-        {"$project": {"_id": 0, "source": {"$concatArrays": [["$ingestion"], follow_ups]}}},
-        {"$unwind": "$source"},
-        {"$match": {"source.feed": {"$exists": True}}},
-        {"$group": {"_id": {"feed": "$source.feed", "sha256": "$source.sha256"}}},
-        {"$project": {"feed": "$_id.feed"}},
-    ]
+    What an earlier version stored names no archive, and is taken for this one's. It wrote no receipts of duplicates:
+    these are the files that were archived then and are not stored.
+    """
+    receipts, archives = Receipts(store), {landing.identity.id for _, landing in feeds} | {""}
+    by_archive = await receipts.files()
+    for table in {feed.table.name: feed.table for feed, _ in feeds if not feed.has_receipts}.values():
+        files_of = await stored_files(store, table)
+        by_archive += Counter({(feed, STORED, archive): number for (feed, archive), number in files_of.items()})
+    removed = Expirations(store)
+    for (feed, archive), number in (await removed.files()).items():
+        by_archive[feed, STORED, archive] += number
+    names = {feed.name: feed.has_receipts for feed, _ in feeds}
+    files, elsewhere = Counter[tuple[str, str]](), Counter[str]()
+    for (feed, outcome, archive), number in by_archive.items():
+        if feed in names and archive in archives:
+            files[feed, outcome] += number
+        elif feed in names:
+            elsewhere[feed] += number
+    for feed, landing in ((feed.name, landing) for feed, landing in feeds if not feed.has_receipts):
+        earlier = landing.identity.before.get(feed, 0) - by_archive[feed, STORED, ""]
+        files[feed, DUPLICATE] += max(0, earlier)
+    records = await receipts.records([*archives, None])
+    of_receipts = {name: records.get(name, RecordCounts()) for name in names if names[name]}
+    return Accepted(files, of_receipts, elsewhere, await removed.documents())
 
 
 def _early(lifecycle: Lifecycle) -> list[Stage]:

@@ -2,20 +2,22 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from multimarket_async import sql
-from multimarket_async.domains import Document, Kpi, LoadedDomain, Received, Row
+from multimarket_async.domains import Document, IncomingFile, Kpi, LoadedDomain, Received, Row
+from multimarket_async.errors import Rejected
 
 if TYPE_CHECKING:
     import duckdb
 
 MEMORY_LIMIT = "512MB"
 BATCH_FILES, BATCH_BYTES = 1000, 8_000_000
+JSON_SUFFIXES = (".json", ".ndjson", ".jsonl")  # of feeds that take both, and CSV
 # Dates are ISO 8601. A price is the shortest decimal of its double, taken apart into digits and a scale, so that a line
 # is rounded half-up once and exactly, however large or small; 10^37 is beyond twice any digits times any quantity.
 INSERT = """
@@ -62,24 +64,34 @@ class Audit:
 
     @cached_property
     def _database(self) -> "duckdb.DuckDBPyConnection":
-        database = self._opened.enter_context(sql.opened(self._folder / "audit", MEMORY_LIMIT))
+        database = self._opened.enter_context(sql.opened(self.folder / "audit", MEMORY_LIMIT))
         sql.define(database, self._timezone)
         database.execute(MACROS)
         database.execute(FILES)
         return database
 
     @cached_property
-    def _folder(self) -> Path:
+    def folder(self) -> Path:
+        """A temporary folder, removed by `close`."""
         return Path(self._opened.enter_context(tempfile.TemporaryDirectory()))
 
     def add_path(self, feed: str, path: Path, version: str) -> None:
         """Take an accepted file of a feed with receipts, where it is."""
+        if utf8 := self._received.utf8.get(feed):
+            path = self._copied(utf8(IncomingFile.at(feed, path)))
         self._paths.append((feed, str(path), version))
+
+    def _copied(self, content: Iterable[bytes]) -> Path:
+        """A file with this content; an empty one where it cannot be read, which is a difference already."""
+        path = self.folder / f"{len(self._paths)}.utf8"
+        with path.open("wb") as copy, suppress(Rejected):
+            copy.writelines(content)
+        return path
 
     def add(self, feed: str, name: str, content: bytes) -> None:
         """Take the accepted file `name` of a feed; of one with receipts it is the newest."""
         if feed in self._with_receipts:
-            path = self._folder / f"{len(self._paths)}-{Path(name).name}"
+            path = self.folder / f"{len(self._paths)}-{Path(name).name}"
             path.write_bytes(content)
             self.add_path(feed, path, f"{len(self._paths):016x}")
             return
@@ -140,12 +152,20 @@ class Audit:
             self._database.executemany("INSERT INTO files VALUES (?, ?, ?)", self._paths)
         for feed in self._with_receipts:
             paths = [path for name, path, _ in self._paths if name == feed]
-            self._database.execute(f'SET VARIABLE "{feed}" = ?::VARCHAR[]', [paths or [self._empty()]])
+            self._set(feed, paths or [self._empty()])
             if columns := self._received.csv.get(feed):
-                self._database.execute(_csv_table(feed, columns, self._received.delimiters.get(feed, ","), bool(paths)))
+                objects = [path for path in paths if path.lower().removesuffix(".gz").endswith(JSON_SUFFIXES)]
+                rows = [path for path in paths if path not in objects]
+                self._set(feed, rows)
+                self._database.execute(_csv_table(feed, columns, self._received.delimiters.get(feed, ","), bool(rows)))
+                self._set(feed, objects or [self._empty()])
+        self._set("no_file", [self._empty()])
+
+    def _set(self, variable: str, paths: Sequence[str]) -> None:
+        self._database.execute(f'SET VARIABLE "{variable}" = ?::VARCHAR[]', [paths])
 
     def _empty(self) -> str:
-        path = self._folder / "empty"
+        path = self.folder / "empty"
         path.touch()
         return str(path)
 

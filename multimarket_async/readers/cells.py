@@ -1,5 +1,6 @@
 """Numbers of columns as text for people, by the type of the column; languages change their separators."""
 
+from decimal import Decimal
 from typing import Any
 
 from multimarket_async.domains import Column
@@ -12,6 +13,12 @@ def digits(column: Column, value: Any) -> str:
     if column.type == "money":
         return _units(value, column.digits)
     return f"{value:,.{column.digits}f}" if column.digits else f"{value:,}"
+
+
+def decimals(number: float | Decimal, least: int) -> str:
+    """A number with all its decimals, and at least so many: 25217.40."""
+    exact = Decimal(str(number))
+    return f"{exact:f}" if -int(exact.as_tuple().exponent) >= least else f"{exact:.{least}f}"
 
 
 def label(column: Column, value: Any) -> str | None:

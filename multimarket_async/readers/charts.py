@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from multimarket_async.domains import Column, Kpi, Row
-from multimarket_async.readers.regrouping import regrouped
+from multimarket_async.readers.regrouping import regrouped, single
 
 MOST_BARS, MOST_SERIES, MOST_CELLS = 15, 8, 500
 
@@ -68,6 +68,7 @@ def legible(drawn: Drawing, kpi: Kpi, rows: Sequence[Row]) -> tuple[Drawing, Seq
 
     A grid of more than MOST_CELLS cells is bars of its first key, where these can be added up.
     """
+    rows = single(kpi.columns, rows)
     if drawn.added_up:
         rows = regrouped(kpi.columns, rows, drawn.by)
     series, across = drawn.series, drawn.x.name

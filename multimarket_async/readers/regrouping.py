@@ -27,6 +27,12 @@ def _is_computed(column: Column, sums: set[str]) -> bool:
     return column.name in sums or column.role == "ratio" or column.exact in sums
 
 
+def single(columns: Iterable[Column], rows: Iterable[Row], by: Iterable[str] = ()) -> list[Row]:
+    """The rows that are no totals of others, but for keys by which they are grouped."""
+    totals = [(column.name, column.total) for column in columns if column.total and column.name not in by]
+    return [row for row in rows if all(row.get(name) != total for name, total in totals)]
+
+
 def regrouped(columns: Sequence[Column], rows: Iterable[Row], by: Sequence[str]) -> list[Row]:
     """One row for each combination of values of these columns, in their order."""
     regrouping = Regrouping(columns, by)
@@ -46,7 +52,7 @@ class Regrouping:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Add these rows to their groups."""
-        for row in rows:
+        for row in single(self._by_name.values(), rows, self._by):
             sums = self._groups.setdefault(tuple(row.get(name) for name in self._by), dict.fromkeys(self._sums, 0))
             for name in self._sums:
                 sums[name] += row.get(name) or 0

@@ -1,5 +1,6 @@
 """Rejected records of accepted files, for the terminal and as data."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -42,22 +43,22 @@ def rejects_data(feed: str, rejects: RejectsFile) -> dict[str, Any]:
     return {**summary_data(feed, rejects), "rejected": list(rejects.each())}
 
 
-def rejects_lines(feed: str, rejects: RejectsFile) -> Iterator[str]:
-    """The records for people: place, all reasons, text; and how to send them back."""
+def rejects_lines(feed: str, rejects: RejectsFile, flags: str = "") -> Iterator[str]:
+    """The records for people: place, all reasons, text; and how to send them back, with these flags."""
     name = escape_control_chars(printable(rejects.path.name))
     yield escape_control_chars(f"{feed}/{name}: {title(rejects)}; the rest of it was accepted")
     for record in islice(rejects.each(), MAX_SHOWN):
         yield ""
-        yield from map(escape_control_chars, _record_lines(record))
+        yield from map(escape_control_chars, record_lines(record))
     yield ""
     if rejects.records > MAX_SHOWN:
         yield f"... and {rejects.records - MAX_SHOWN:,} more; --format json shows all."
     yield escape_control_chars(f"list: {printable(str(rejects.path))}")
-    yield f"Correct `raw` there, line by line, then send them back: quarantine replay {name}"
+    yield f"Correct `raw` there, line by line, then send them back: quarantine replay {shlex.quote(name)}{flags}"
 
 
-def _record_lines(record: Mapping[str, Any]) -> Iterator[str]:
-    """A list may have been edited, so any field may be missing or of another type."""
+def record_lines(record: Mapping[str, Any]) -> Iterator[str]:
+    """A record for people. A list may have been edited, so any field may be missing or of another type."""
     reasons = record.get("reasons")
     yield f"line {record.get('line', '?')}:"
     for reason in reasons if isinstance(reasons, list) else []:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,25 +11,42 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, Field
 
 from multimarket_async.domains import Feed
+from multimarket_async.generations import failure
 from multimarket_async.landing import Landing
-from multimarket_async.readers.accounting import FeedFiles, counted
-from multimarket_async.readers.generations import KpiFreshness, failure, freshness
+from multimarket_async.readers.accounting import FeedFiles, counted, without_feed
+from multimarket_async.readers.freshness import KpiFreshness, freshness
 from multimarket_async.readers.polls import PolledSource, polled_sources
+from multimarket_async.readers.sinks import SinkStatus, sink_statuses
 from multimarket_async.settings import Settings
 from multimarket_async.store import RecordCounts, Store
 from multimarket_async.tasks import FailingTask
 
 RATE_OVER_S = 60.0
+DISK = "disk.json"  # beside the latency report
 
 
 class RecordsStatus(BaseModel):
-    """The records of the archived files of a feed. received = stored + duplicate + superseded + rejected."""
+    """The records of the archived files of a feed. received = stored + duplicate + superseded + rejected + erased."""
 
     received: int
     stored: int
     duplicate: int
     superseded: int
     rejected: int
+    erased: int
+
+
+class FeedDisk(BaseModel):
+    """Bytes of a feed on the disk, by place."""
+
+    waiting: int
+    archive: int
+    quarantine: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.waiting + self.archive + self.quarantine
 
 
 class FeedStatus(BaseModel):
@@ -44,6 +62,17 @@ class FeedStatus(BaseModel):
     duplicate: int | None
     superseded: int | None = Field(description="files of which nothing was newer than what is stored")
     records: RecordsStatus | None = Field(description="of the archived files; null while MongoDB has never answered")
+    unseen: int = Field(description="accepted files that are not in the archive, which may have been thinned out")
+    expired: int = Field(description="archived files that were removed because of their age (keep_archive_days)")
+    expired_quarantined: int = Field(description="quarantined files that were removed likewise (keep_quarantine_days)")
+    expired_documents: int = Field(
+        default=0, description="documents that were removed because of their age (keep_documents)"
+    )
+    late_writes: int = Field(
+        default=0,
+        description="archived files that were written to after they were stored: quarantined, or delivered again",
+    )
+    elsewhere: int = Field(description="accepted files that other data folders archived; in none of the other counts")
     quarantined: int
     by_reason: dict[str, int]
     rejects: dict[str, int] = Field(
@@ -52,9 +81,10 @@ class FeedStatus(BaseModel):
     early: int | None = Field(
         description="follow-ups among the stored files whose document has not come; null: unknown"
     )
-    unknown: int = Field(description="files of another kind, and folders, in its landing directory: they stay there")
+    unknown: int = Field(description="files of another kind in its landing directory: they stay there")
     unknown_example: str | None = Field(description="the name of one of them; null if there is none")
     rate_per_minute: int | None = Field(description="files stored over the last minute; null at the first reading")
+    disk: FeedDisk | None = Field(default=None, description="null before a collecting process has measured it")
 
 
 class Sum(BaseModel):
@@ -69,7 +99,7 @@ class Sum(BaseModel):
 
 
 class Conservation(BaseModel):
-    """True if each file is in exactly one place; null while MongoDB does not answer."""
+    """True if MongoDB knows each archived file; null while it does not answer. Disk and database are counted apart."""
 
     holds: bool | None
     sum: Sum
@@ -80,6 +110,9 @@ class Mongo(BaseModel):
 
     ok: bool
     why: str | None
+    answered_at: AwareDatetime | None = Field(
+        default=None, description="when it answered last; null: not since this process started"
+    )
 
 
 class Overload(BaseModel):
@@ -126,8 +159,23 @@ class StatusResponse(BaseModel):
         description="by domain, of the last 60 minutes, oldest first, from the generations"
     )
     polls: list[PolledSource] = Field(description="the APIs that fill feeds")
+    sinks: list[SinkStatus] = Field(description="the systems that generations are written to")
+    without_feed: int = Field(description="entries of the folder of all landing directories that no feed collects")
+    without_feed_example: str | None = Field(description="the name of one of them; null if there is none")
     unreadable: dict[str, str] = Field(description="feeds whose directory cannot be listed, and why")
     failing: list[Failing] = Field(description="tasks of running processes that fail; the others go on")
+    disk_free_bytes: int | None = Field(
+        default=None, description="free where the data folder is, as a collecting process has measured it last"
+    )
+
+    def with_disk(self, file: Path) -> "StatusResponse":
+        """The same, with what a collecting process has measured in this file."""
+        with suppress(OSError, ValueError, KeyError, TypeError):  # none has, or it is no report
+            report = json.loads(file.read_bytes())
+            self.disk_free_bytes = int(report["free_bytes"])
+            for feed in self.feeds:
+                feed.disk = FeedDisk(**report["feeds"][feed.feed]) if feed.feed in report["feeds"] else None
+        return self
 
     def freshness(self) -> str:
         """The age of the newest generation, in a sentence."""
@@ -180,7 +228,9 @@ async def read_status(
         files, now, kpi, budget_s=settings.latency_budget_s, budgets_s=budgets(feeds), latency=latency, tasks=tasks
     )
     found.polls = polled_sources((feed for feed, _ in feeds), settings, now)
-    return found
+    found.sinks = await sink_statuses(store, settings)
+    found.without_feed, found.without_feed_example = without_feed(feeds)
+    return found.with_disk(latency_file.with_name(DISK))
 
 
 def status(
@@ -209,12 +259,15 @@ def status(
         at=now,
         feeds=feeds,
         conservation=Conservation(holds=holds, sum=Sum(**total)),
-        mongo=Mongo(ok=outage is None, why=outage),
+        mongo=Mongo(ok=outage is None, why=outage, answered_at=None if outage else now),
         kpi=kpi,
         overload=Overload(late=spent > 1, oldest_s=oldest_s, budget_s=budget_s, breaches=None, loop_lag_s=None),
         latency=latency,
         per_minute={},
         polls=[],
+        sinks=[],
+        without_feed=0,
+        without_feed_example=None,
         unreadable={},
         failing=[Failing.model_validate(task, from_attributes=True) for task in tasks],
     )
@@ -232,7 +285,7 @@ def feed_status(
     age_s = files.oldest_age_s(now)
     return FeedStatus(
         feed=files.feed,
-        received=files.received,
+        received=files.received if known else files.waiting + files.archived + files.quarantined.total(),
         waiting=files.waiting,
         waiting_bytes=files.waiting_bytes,
         oldest_s=None if age_s is None else round(age_s, 1),
@@ -241,6 +294,12 @@ def feed_status(
         duplicate=files.duplicate if known else None,
         superseded=files.superseded if known else None,
         records=_records(files.records) if known else None,
+        unseen=files.unseen if known else 0,
+        expired=files.expired,
+        expired_quarantined=files.expired_quarantined,
+        expired_documents=files.expired_documents,
+        late_writes=files.late_writes,
+        elsewhere=files.elsewhere,
         quarantined=files.quarantined.total(),
         by_reason=dict(files.quarantined.most_common()),
         rejects=dict(files.rejects.most_common()),
@@ -252,7 +311,7 @@ def feed_status(
 
 
 def _records(counts: RecordCounts) -> RecordsStatus:
-    outcomes = {name: getattr(counts, name) for name in ("stored", "duplicate", "superseded", "rejected")}
+    outcomes = {name: getattr(counts, name) for name in ("stored", "duplicate", "superseded", "rejected", "erased")}
     return RecordsStatus(received=counts.records, **outcomes)
 
 

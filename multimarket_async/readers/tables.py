@@ -15,16 +15,20 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from multimarket_async import generations
 from multimarket_async.domains import Column, Kpi, Row
 from multimarket_async.logs import escape_control_chars
-from multimarket_async.readers import cells, generations
+from multimarket_async.readers import cells
 from multimarket_async.readers.charts import drawing
+from multimarket_async.readers.language import ENGLISH, Language
 
 WIDE = 200
 NARROWEST_BAR, WIDEST_BAR, BESIDE_BAR = 10, 30, 2
 # Control characters of a terminal; line ends and tabs are quoted by the format.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Where a spreadsheet would begin a cell, whichever separator it is opened with, and run it (OWASP: CSV injection). The
+# page has the same (card.js).
+FORMULA = re.compile(r'(^|[,;|\t\r\n])(?=[ \u00a0"]*[=+\-@\uff0b\uff0d\uff1d\uff20])|^(?=[\t\r\n])')
 
 
 def as_object(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
@@ -40,36 +44,36 @@ def as_object(kpi: Kpi, generation: dict[str, Any], rows: Sequence[Row]) -> dict
 
 
 def as_csv(kpi: Kpi, rows: Sequence[Row], *, heading: bool = True) -> str:
-    """A header, a line per row; text that a spreadsheet would run as a formula is quoted (OWASP: CSV injection)."""
+    """A header, a line per row; text that a spreadsheet would run as a formula is quoted."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180; a bare CR inside a text is quoted then
     if heading:
         writer.writerow(column.name for column in kpi.columns)
-    writer.writerows([_cell(row[column.name]) for column in kpi.columns] for row in rows)
+    writer.writerows([_cell(column, row[column.name]) for column in kpi.columns] for row in rows)
     return out.getvalue()
 
 
-def show(to: Console, kpi: Kpi, rows: Sequence[Row]) -> None:
+def show(to: Console, kpi: Kpi, rows: Sequence[Row], language: Language = ENGLISH) -> None:
     """Print the table; on a terminal that is wide enough, with bars to compare its rows."""
-    table = as_table(kpi, rows)
+    table = as_table(kpi, rows, language)
     room = to.width - to.measure(table).maximum - BESIDE_BAR
     if to.is_terminal and room >= NARROWEST_BAR and len(rows) > 1:
-        table = as_table(kpi, rows, bar_width=min(room, WIDEST_BAR))
+        table = as_table(kpi, rows, language, bar_width=min(room, WIDEST_BAR))
     to.print(table)
 
 
-def as_table(kpi: Kpi, rows: Sequence[Row], bar_width: int = 0) -> Table:
-    """A table without the columns for machines. Digits are never cut.
+def as_table(kpi: Kpi, rows: Sequence[Row], language: Language = ENGLISH, bar_width: int = 0) -> Table:
+    """A table without the columns for machines, in a language. Digits are never cut.
 
     bar_width: characters of the bar in each row that shows the measure; 0: no bars.
     """
-    shown = [column for column in kpi.columns if column.is_shown]
-    table = plain(title=kpi.title)
-    texts = [[_shown(column, row.get(column.name)) for column in shown] for row in rows]
-    _add_columns(table, shown, texts)
+    columns = [column for column in kpi.columns if column.is_shown]
+    table = plain(title=language.say(kpi.title))
+    texts = [[_said(language, column, row) for column in columns] for row in rows]
+    _add_columns(table, columns, texts, language)
     lines: list[list[RenderableType]] = [[*map(Text, line)] for line in texts]
     if bar_width and (drawn := drawing(kpi)):
-        table.add_column(Text(drawn.y.title), width=bar_width)
+        table.add_column(Text(language.say(drawn.y.title)), width=bar_width)
         for line, bar in zip(lines, _bars(rows, drawn.y, bar_width), strict=True):
             line.append(bar)
     for line in lines:
@@ -77,16 +81,27 @@ def as_table(kpi: Kpi, rows: Sequence[Row], bar_width: int = 0) -> Table:
     return table
 
 
-def _add_columns(table: Table, columns: Sequence[Column], texts: Sequence[Sequence[str]]) -> None:
+def _said(language: Language, column: Column, row: Row) -> str:
+    """A cell in a language, safe for a terminal; the space between digits is."""
+    text = language.shown(column, row)
+    return text if column.is_number else escape_control_chars(text)
+
+
+def _add_columns(table: Table, columns: Sequence[Column], texts: Sequence[Sequence[str]], language: Language) -> None:
     for place, column in enumerate(columns):
-        heading = f"{column.title} ({column.unit})" if column.unit else column.title
+        title = language.heading(column)
         widest = max((len(line[place]) for line in texts), default=0)
         if column.type in ("string", "boolean") or column.labels:
-            table.add_column(Text(heading), overflow="fold")
+            table.add_column(Text(title), overflow="fold")
         else:
             # rich narrows columns that may wrap: the heading is wrapped here, to the width of the digits.
-            width = max(widest, *map(len, heading.split()))
-            table.add_column(Text(textwrap.fill(heading, width)), justify="right", no_wrap=True)
+            width = max(widest, *map(len, title.split()))
+            table.add_column(Text(textwrap.fill(title, width)), justify="right", no_wrap=True)
+
+
+def heading(column: Column) -> str:
+    """Title and unit."""
+    return f"{column.title} ({column.unit})" if column.unit else column.title
 
 
 def _bars(rows: Sequence[Row], measure: Column, width: int) -> list[Bar]:
@@ -118,7 +133,8 @@ def terminal_safe_json(data: Any) -> str:
     return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
-def _shown(column: Column, value: Any) -> str:
+def shown(column: Column, value: Any) -> str:
+    """A value for people, safe for a terminal."""
     if value is None:
         return "-"
     if column.is_number:
@@ -128,13 +144,17 @@ def _shown(column: Column, value: Any) -> str:
     return escape_control_chars(cells.label(column, value) or str(value))
 
 
-def _cell(value: Any) -> Any:
+def _cell(column: Column, value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(value)
-    if not isinstance(value, str):
-        return value
-    shown = CONTROL.sub(lambda match: escape_control_chars(match[0]), value)
-    return "'" + shown if shown.startswith(FORMULA_STARTS) else shown
+    if column.is_amount and value is not None:
+        return cells.decimals(value, column.digits)
+    return inert(value) if isinstance(value, str) else value
+
+
+def inert(text: str) -> str:
+    """Text of CSV that no spreadsheet runs as a formula, in any part of it, without a terminal's control characters."""
+    return FORMULA.sub(r"\1'", CONTROL.sub(lambda match: escape_control_chars(match[0]), text))
 
 
 def iso(moment: datetime) -> str:

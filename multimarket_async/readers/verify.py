@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,24 +11,34 @@ from typing import Any
 
 from multimarket_async.domains import Feed, FollowUp, IncomingFile, LoadedDomain, Row
 from multimarket_async.errors import OperationFailed, Rejected
-from multimarket_async.landing import Landing, is_content
-from multimarket_async.readers.accounting import FeedFiles, counted
+from multimarket_async.generations import errors, rows
+from multimarket_async.landing import Landing, UnknownFiles, is_content, open_archived, received_at, received_name
+from multimarket_async.readers.accounting import FeedFiles, counted, without_feed
 from multimarket_async.readers.audit import Audit
-from multimarket_async.readers.generations import errors, rows
 from multimarket_async.readers.verify_records import Histories, RecordVerifier
-from multimarket_async.store import Store, digest_of
+from multimarket_async.store import Erasures, Store, digest_of
 
 CHUNK_FILES = 1000
 
 
 @dataclass
 class Report:
-    """The checked generation, the files of each feed, and every difference."""
+    """The checked generation, the files of each feed, those that none collects, and every difference.
+
+    sinks: the generation that each holds, and its differences from that.
+    """
 
     generation: int
     feeds: list[FeedFiles] = field(default_factory=list)
     kpis: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
+    without_feed: UnknownFiles = field(default_factory=UnknownFiles)
+    sinks: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+
+    def unseen(self, feeds: Iterable[str]) -> int:
+        """Accepted files of these feeds that are not in the archive, and documents that retention removed."""
+        own = [files for files in self.feeds if files.feed in feeds]
+        return sum(files.unseen + files.expired + files.elsewhere + files.expired_documents for files in own)
 
     @property
     def right(self) -> bool:
@@ -55,59 +65,51 @@ class Verifier:
         self._report = report
         self._progress = progress
 
-    async def compare(
-        self, domain: LoadedDomain, landings: dict[str, Landing], generation: dict[str, Any]
-    ) -> dict[str, int]:
-        """Compare one domain's archive with its collections and with its KPIs of this generation.
-
-        Gives the number of distinct documents and follow-ups of each feed in the archive.
-        """
+    async def compare(self, domain: LoadedDomain, landings: dict[str, Landing], generation: dict[str, Any]) -> None:
+        """Compare one domain's archive with its collections and, if it is whole, with its KPIs of this generation."""
         with closing(Audit(domain)) as audit:
             for feed in domain.feeds:
                 await self._compare_feed(feed, landings[feed.name], audit)
-            expected, records = await asyncio.to_thread(self._expected, domain, audit)
+            expected = await asyncio.to_thread(self._expected, domain, audit)
         failed = errors(generation)
         self._report.differences += [f"{kpi.name}: {failed[kpi.name]}" for kpi in domain.kpis if kpi.name in failed]
-        for kpi in domain.kpis:
+        for kpi in domain.kpis if not self._report.unseen(feed.name for feed in domain.feeds) else ():
             if kpi.name in expected.keys() - failed.keys():
                 published = await rows(self._store, kpi, generation)
                 self._report.differences += different_rows(kpi.name, expected[kpi.name], published)
-        return records
 
-    def _expected(self, domain: LoadedDomain, audit: Audit) -> tuple[dict[str, list[Row]], dict[str, int]]:
-        """The rows of each KPI and the records of each feed by SQL. Where it fails, that is a difference."""
+    def _expected(self, domain: LoadedDomain, audit: Audit) -> dict[str, list[Row]]:
+        """The rows of each KPI by SQL. Where it fails, that is a difference."""
         try:
             audit.load()
-            records = audit.records()
         except OperationFailed as why:
             self._differs(domain.name, str(why))
-            return {}, {}
+            return {}
         found = dict[str, list[Row]]()
         for kpi in (kpi for kpi in domain.kpis if kpi.check):
             try:
                 found[kpi.name] = audit.rows_of(kpi)
             except OperationFailed as why:
                 self._differs(kpi.name, str(why))
-        return found, {feed.name: records.get(feed.name, 0) for feed in domain.feeds} if domain.received else {}
+        return found
 
-    def conserved(self, archived: dict[str, int]) -> None:
-        """Every stored record has its archived file, and every archived file its record."""
+    def conserved(self) -> None:
+        """Every archived file is known to the database; it may know more, of an archive that was thinned out."""
         for files in self._report.feeds:
-            if files.receipts is not None:
-                if files.receipts != files.archived:
-                    self._differs(files.feed, f"{files.archived} files are archived, with {files.receipts} receipts")
-            elif files.stored != (distinct := archived.get(files.feed, files.stored)):
-                self._differs(files.feed, f"{files.stored} stored, but the archive holds {distinct} different ones")
+            if files.archived > files.accepted:
+                counts = f"{files.stored} stored, {files.duplicate} duplicate, {files.superseded} superseded"
+                self._differs(files.feed, f"{files.archived} files are archived, but MongoDB knows {counts}")
 
     def _differs(self, name: str, sentence: str) -> None:
         self._report.differences.append(f"{name}: {sentence}")
 
     async def _compare_feed(self, feed: Feed, landing: Landing, audit: Audit) -> None:
         if feed.has_receipts:
-            verifier = RecordVerifier(feed, self._store, self._histories)
+            whole = not self._report.unseen([feed.name])
+            verifier = RecordVerifier(feed, self._store, self._histories, whole=whole)
             self._report.differences += await verifier.compare(landing, audit, self._progress)
             return
-        files = landing.archive_files()
+        files = landing.archive_files(audit.folder)
         while paths := await asyncio.to_thread(lambda: list(islice(files, CHUNK_FILES))):
             archived = await asyncio.to_thread(self._read, feed, paths, audit)
             await self._compare_stored(feed, archived)
@@ -119,12 +121,14 @@ class Verifier:
         archived = []
         for path in paths:
             try:
-                content = path.read_bytes()
-                records = list(feed.read(IncomingFile.at(feed.name, path)))
-            except (OSError, Rejected) as error:
+                with open_archived(path, feed.suffixes) as stream:
+                    content = stream.read()
+                name = received_name(path, feed.suffixes)
+                records = list(feed.read(IncomingFile(feed.name, name, received_at(path), content)))
+            except (OSError, EOFError, Rejected) as error:
                 self._differs(feed.name, f"archived file {path.name} is not valid any more: {error}")
                 continue
-            audit.add(feed.name, path.name, content)
+            audit.add(feed.name, name, content)
             digest = hashlib.sha256(content).hexdigest()
             by_key = {record["_id"]: digest for record in records if isinstance(record, dict)}
             follow_ups = [(record.key, digest_of(record.event)) for record in records if isinstance(record, FollowUp)]
@@ -151,12 +155,14 @@ async def verify(
 ) -> Report:
     """Compare the archive, the collections and this generation; `progress(n)` after every n files."""
     report = Report(generation["_id"], kpis=[name for name in generation["kpis"] if name not in errors(generation)])
+    report.feeds, report.without_feed = await counted(feeds, store), without_feed(feeds)
     verifier = Verifier(store, report, progress)
-    landings, archived = {feed.name: landing for feed, landing in feeds}, dict[str, int]()
+    landings = {feed.name: landing for feed, landing in feeds}
     for domain in domains:
-        archived |= await verifier.compare(domain, landings, generation)
-    report.feeds = await counted(feeds, store)
-    verifier.conserved(archived)
+        await verifier.compare(domain, landings, generation)
+    verifier.conserved()
+    for erasure in await Erasures(store).unfinished():
+        report.differences.append(f"an erasure begun at {erasure['at']:%Y-%m-%d %H:%M} is not finished: run it again")
     return report
 
 

@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from multimarket_async.domains import Feed, Stage
 from multimarket_async.errors import Rejected
-from multimarket_async.landing import Landing
+from multimarket_async.files_io import digest_of_stream
+from multimarket_async.landing import Landing, open_archived, received_name
 from multimarket_async.landing.waiting import printable
 from multimarket_async.readers.audit import Audit
-from multimarket_async.records import Chunk, EncodedFollowUp, Identity, RecordFile, digest_of_stream
-from multimarket_async.store import Encoded, Exists, Receipts, Store, compared_by, is_newer
+from multimarket_async.records import Chunk, EncodedFollowUp, Identity, RecordFile
+from multimarket_async.store import Encoded, Exists, Receipts, Rewritten, Store, compared_by, is_newer
 
 SHOWN = 20  # differences of a feed
-NOW = datetime(1970, 1, 1, tzinfo=UTC)  # of no record: what is encoded here is compared, not stored
 
 
 class Histories:
@@ -54,9 +54,10 @@ class _Seen:
 
 
 class RecordVerifier:
-    """Reads every archived file of one feed once, chunk by chunk."""
+    """Reads every archived file of one feed once, chunk by chunk. whole: all accepted files are in this archive."""
 
-    def __init__(self, feed: Feed, store: Store, histories: Histories) -> None:
+    def __init__(self, feed: Feed, store: Store, histories: Histories, *, whole: bool) -> None:
+        self._whole = whole
         self._feed = feed
         self._store = store
         self._receipts = Receipts(store)
@@ -65,45 +66,52 @@ class RecordVerifier:
         self._more = 0
         self._newest = ""
         self._changed = set[str]()
+        self._rewritten: dict[str, Rewritten] = {}
         self._stored_before = set[Any]()  # keys of documents from files that were changed meanwhile, and came again
 
     async def compare(self, landing: Landing, audit: Audit, progress: Callable[[int], None]) -> list[str]:
         """Every difference, and the first ones of many."""
+        self._rewritten = await self._receipts.rewritten(self._feed.name)
         if self._feed.table.mode == "replace":
-            files = await asyncio.to_thread(lambda: [self._file(path) for path in landing.archive_files()])
-            self._newest = max((file.version for file in files), default="")
+            files = await asyncio.to_thread(lambda: [self._file(path) for path in landing.archive_files(audit.folder)])
+            self._newest = max((file.version for file, _ in files), default="")
         self._changed = await self._receipts.changed(self._feed.name)
         seen, stored = set[str](), 0
-        for path in landing.archive_files():
-            file = await asyncio.to_thread(self._file, path)
-            if file.identity.sha256 not in seen:
-                stored += await self._compare(file)
-            seen.add(file.identity.sha256)
+        for path in landing.archive_files(audit.folder):
+            file, content = await asyncio.to_thread(self._file, path)
+            if content not in seen:
+                stored += await self._compare(file, content)
+            seen.add(content)
             await asyncio.to_thread(audit.add_path, self._feed.name, path, file.version)
             progress(1)
         stored += len(self._stored_before)
         documents = await self._documents()
-        if documents != stored:
+        if documents < stored or (self._whole and documents != stored):
             self._differs(f"{documents} documents are stored, and {stored} of them are in archived files")
         more = [f"{self._feed.name}: and {self._more} more differences"] if self._more else []
         return self._differences + more
 
-    def _file(self, path: Path) -> RecordFile:
+    def _file(self, path: Path) -> tuple[RecordFile, str]:
+        """An archived file as it was received, but for records that were erased; and the digest of its content."""
         status = path.stat()
-        with path.open("rb") as stream:
-            sha256 = digest_of_stream(stream)
-        identity = Identity(printable(path.name), status.st_size, status.st_ino, status.st_mtime_ns, sha256)
-        return RecordFile(self._feed, identity, lambda: path.open("rb"), NOW)
+        suffixes = self._feed.suffixes
+        with open_archived(path, suffixes) as stream:
+            content = digest_of_stream(stream)
+        sha256, _, erased = self._rewritten.get(content, (content, content, ()))
+        name = printable(received_name(path, suffixes))
+        identity = Identity(name, status.st_size, status.st_ino, status.st_mtime_ns, sha256)
+        opener = partial(open_archived, path, suffixes)
+        return RecordFile(self._feed, identity, opener, erased=erased), content
 
     async def _documents(self) -> int:
         stages: list[Stage] = [{"$match": {"ingestion.feed": self._feed.name}}, {"$count": "documents"}]
         counts = [row["documents"] async for row in self._store.aggregate(self._feed.table.name, stages)]
         return sum(counts)
 
-    async def _compare(self, file: RecordFile) -> int:
+    async def _compare(self, file: RecordFile, content: str) -> int:
         """Compare a file with its receipts and the table; the number of documents that came from it."""
         name = file.identity.name
-        receipts = await self._receipts.of_content(self._feed.name, file.identity.sha256)
+        receipts = await self._receipts.of_content(self._feed.name, content)
         if not receipts:
             self._differs(f"{name} is archived, and has no receipt")
         seen, chunks = _Seen(), file.chunks()
@@ -115,11 +123,22 @@ class RecordVerifier:
             return seen.stored
         for receipt in receipts:
             self._compare_receipt(name, receipt, seen)
+        for derived in self._feed.derived:
+            await self._compare_derived(file.deriving(derived))
         return seen.stored
 
+    async def _compare_derived(self, file: RecordFile) -> None:
+        """Find what follows from a file in its table."""
+        chunks = file.chunks()
+        while chunk := await asyncio.to_thread(next, chunks, None):
+            keys = [document.key for document in chunk.documents]
+            stored = await self._store.existing(file.feed.table.name, keys)
+            for key in [key for key in keys if key not in stored]:
+                self._differs(f"{file.identity.name} is archived, but {key}, which follows from it, is not stored")
+
     def _compare_receipt(self, name: str, receipt: dict[str, Any], seen: _Seen) -> None:
-        if receipt["records"] != seen.records:
-            self._differs(f"{name} has {seen.records} records; its receipt says {receipt['records']}")
+        if (left := receipt["records"] - receipt.get("erased", 0)) != seen.records:
+            self._differs(f"{name} has {seen.records} records; its receipt says {left}")
         if receipt["rejected"] != seen.bad + len(seen.unstored):
             for sentence in seen.unstored or [f"{name} has {seen.bad} bad records"]:
                 self._differs(f"{sentence}; its receipt says {receipt['rejected']} rejected")

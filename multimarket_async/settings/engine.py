@@ -4,6 +4,7 @@ import ipaddress
 import json
 import re
 import zoneinfo
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -29,9 +30,25 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 # Allowed in an Authorization header (RFC 6750, section 2.1), and too long to be guessed.
 TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
 
+MAX_DATABASE_BYTES = 63  # https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
+NOT_IN_DATABASE = frozenset('/\\. "$*<>:|?%\0\t\n\r')  # and what a URI would have to escape
+
 
 class Token(SecretStr):
     """A secret, of which `config show` prints nothing."""
+
+
+class EnvironmentKey(Token):
+    """A key that is taken from the environment only: a file of settings is copied, and kept in repositories."""
+
+
+def _days(words: str) -> tuple[str, float]:
+    """Table and days of `commandes=730`. Raises ValueError."""
+    name, _, days = words.partition("=")
+    try:
+        return name.strip(), float(days)
+    except ValueError:
+        raise ValueError(f"keep_documents: {words!r} is not a table and days, such as commandes=730") from None
 
 
 def _is_loopback(host: str) -> bool:
@@ -79,6 +96,19 @@ class Settings(Business):
     mongo_uri: SecretStr | None = Field(
         None, description="your own MongoDB; empty: an embedded server under the data folder"
     )
+    sinks: Words = Field(
+        (), description="systems that KPI generations are also written to: warehouse (PostgreSQL), lake (Delta)"
+    )
+    postgres_uri: SecretStr | None = Field(
+        None, description="your own PostgreSQL; empty: an embedded server under the data folder"
+    )
+    postgres_port: int = Field(
+        0, ge=0, le=65535, description="port of the embedded PostgreSQL; 0: a free one, then kept"
+    )
+    postgres_schema: str = Field(
+        "multimarket", pattern="^[a-z_][a-z0-9_]{0,62}$", description="schema in PostgreSQL that the tables are in"
+    )
+    lake_url: str = Field("", description="folder or s3://bucket/prefix of the lake; empty: lake under the data folder")
     mongo_driver: MongoDriver = Field("motor", description="MongoDB driver: motor, or pymongo, its successor")
     mongo_database: str = Field("multi_market", min_length=1, description="database name")
     mongo_port: int = Field(0, ge=0, le=65535, description="port of the embedded MongoDB; 0: a free one, then kept")
@@ -109,9 +139,18 @@ class Settings(Business):
     quiet_period_s: float = Field(
         3.0, ge=0, description="an unreadable file is quarantined after it has not changed for this long, seconds"
     )
+    max_ahead_days: float = Field(
+        1.0, ge=0, le=36_500, description="a record dated later than this after now is rejected, days"
+    )
     batch_files: int = Field(1000, ge=1, le=100_000, description="most files in one batch")
     batch_bytes: int = Field(8 << 20, ge=1, description="most bytes in one batch")
     max_file_bytes: int = Field(4 << 20, ge=1, le=16 << 20, description="a larger file is quarantined unread")
+    max_feed_gb: float = Field(
+        0.0,
+        ge=0,
+        description="a feed whose files, waiting, archived and in quarantine, take more of the disk is held: they wait;"
+        " GiB, 0: no limit",
+    )
     latency_budget_s: float = Field(
         10.0, gt=0, description="time within which every file is to be stored or quarantined, seconds"
     )
@@ -130,8 +169,24 @@ class Settings(Business):
     keep_hourly_days: float = Field(
         31.0, ge=0, description="age up to which the last generation of each hour is kept, then of each day; days"
     )
+    keep_archive_days: float = Field(
+        0.0, ge=0, description="age from which archived files are removed, if they are stored, days; 0: kept for ever"
+    )
+    keep_quarantine_days: float = Field(
+        0.0, ge=0, description="age from which quarantined files are removed, days; 0: kept for ever"
+    )
+    keep_documents: Words = Field(
+        (),
+        description="days after which documents of a table are removed, since they were stored or changed last, such as"
+        " commandes=730; at least a day more than keep_archive_days",
+    )
+    keep_logs_days: float = Field(
+        0.0, ge=0, description="age from which lines of logs are removed, days; 0: the last 60 MB are kept"
+    )
     until_empty_timeout_s: float = Field(
-        10.0, gt=0, description="longest wait of `collect --until-empty` for an absent MongoDB, seconds"
+        10.0,
+        gt=0,
+        description="longest wait of `collect --until-empty` and `sink --once` for an absent server, seconds",
     )
     http_port: int = Field(8000, ge=0, le=65535, description="HTTP port, or the next free one; 0: any free one")
     http_host: str = Field(
@@ -147,10 +202,30 @@ class Settings(Business):
         4.0, ge=0, description="longest time that a stopping `run` spends on storing the backlog, seconds"
     )
 
-    @field_validator("mongo_uri", "http_token", mode="before")
+    def latest_date(self, now: datetime) -> datetime:
+        """The latest time that a record may be dated, `max_ahead_days` after now."""
+        return now + timedelta(days=self.max_ahead_days)
+
+    @property
+    def documents_days(self) -> dict[str, float]:
+        """Days to keep the documents of tables. Raises ValueError."""
+        return dict(map(_days, self.keep_documents))
+
+    @field_validator("mongo_uri", "postgres_uri", "http_token", mode="before")
     @classmethod
     def _empty_is_none(cls, secret: Any) -> Any:
         return secret or None
+
+    @field_validator("mongo_database")
+    @classmethod
+    def _usable(cls, name: str) -> str:
+        if len(name.encode()) > MAX_DATABASE_BYTES or NOT_IN_DATABASE.intersection(name):
+            raise ValueError(
+                f'expected at most {MAX_DATABASE_BYTES} bytes, without blanks, dots and any of / \\ " $ * < > : | ? %'
+            )
+        if name in ("admin", "config", "local"):
+            raise ValueError("this database is MongoDB's own: choose another name")
+        return name
 
     @field_validator("http_token")
     @classmethod
@@ -165,4 +240,6 @@ class Settings(Business):
             raise ValueError(f"http_host = {self.http_host!r} opens HTTP to other machines: set http_token too")
         if self.pause_min_s > self.pause_max_s:
             raise ValueError(f"pause_min_s = {self.pause_min_s} is longer than pause_max_s = {self.pause_max_s}")
+        if self.keep_documents and not 0 < self.keep_archive_days <= min(self.documents_days.values()) - 1:
+            raise ValueError("keep_documents takes keep_archive_days, at least a day less: files go first")
         return self

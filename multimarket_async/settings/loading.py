@@ -1,6 +1,5 @@
 """Layers of settings: flag > environment > config/multimarket.toml > default; each domain has a section."""
 
-import difflib
 import re
 import tomllib
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -11,11 +10,53 @@ from typing import Any, TypeVar, get_args
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from multimarket_async.errors import WrongSettings
-from multimarket_async.settings.engine import Business, Settings, Token
+from multimarket_async.errors import WrongSettings, did_you_mean
+from multimarket_async.settings.engine import Business, EnvironmentKey, Settings, Token
 
 FILE = Path("config/multimarket.toml")
 PREFIX = "MULTIMARKET_"
+# Of a MongoDB URI, in lower case: https://www.mongodb.com/docs/manual/reference/connection-string-options/
+PUBLIC_OPTIONS = frozenset(
+    [
+        "appname",
+        "authmechanism",
+        "authsource",
+        "compressors",
+        "connecttimeoutms",
+        "directconnection",
+        "heartbeatfrequencyms",
+        "j",
+        "journal",
+        "loadbalanced",
+        "localthresholdms",
+        "maxidletimems",
+        "maxpoolsize",
+        "maxstalenessseconds",
+        "minpoolsize",
+        "readconcernlevel",
+        "readpreference",
+        "readpreferencetags",
+        "replicaset",
+        "retryreads",
+        "retrywrites",
+        "serverselectiontimeoutms",
+        "sockettimeoutms",
+        "srvmaxhosts",
+        "srvservicename",
+        "ssl",
+        "timeoutms",
+        "tls",
+        "tlsallowinvalidcertificates",
+        "tlsallowinvalidhostnames",
+        "tlscafile",
+        "tlscertificatekeyfile",
+        "tlsinsecure",
+        "uuidrepresentation",
+        "w",
+        "waitqueuetimeoutms",
+        "wtimeoutms",
+    ]
+)
 SERVICE_LINK = re.compile(r"_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$")
 
 
@@ -59,6 +100,8 @@ def load(
     for name, value in values.items():
         if name not in names and not name.startswith(passed_over):
             raise WrongSettings(_unknown(name, value.source, names))
+        if name in names and EnvironmentKey in get_args(names[name].annotation) and value.source == str(file):
+            raise WrongSettings(f"{name} is in {file}: remove it there, and set it as {variable(name)} only.")
     sources = {name: values[name].source if name in values else "default" for name in names}
     models: dict[str, Business] = {"": _validated("", Settings, values)}
     lacking: dict[str, str] = {}
@@ -85,7 +128,7 @@ def _full(domain: str, field: str) -> str:
 
 def _from_file(file: Path, domains: Container[str]) -> dict[str, Value]:
     try:
-        given = tomllib.loads(file.read_text("utf-8")) if file.exists() else {}
+        given = tomllib.loads(file.read_text("utf-8-sig")) if file.exists() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise WrongSettings(f"{file} is not valid TOML: {error}") from error
     values: dict[str, Any] = {}
@@ -120,8 +163,7 @@ def _from_flags(flags: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def _unknown(name: str, source: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean {close[0]}?" if close else " `config show` lists them all."
+    hint = did_you_mean(name, names) or " `config show` lists them all."
     return f"There is no setting {name} (given in {source}).{hint}"
 
 
@@ -144,7 +186,7 @@ def _faults(error: ValidationError, domain: str, model: type[Business], values: 
 
 
 def _given(name: str, value: Value, field: FieldInfo) -> str:
-    given = "***" if {SecretStr, Token} & {*get_args(field.annotation)} else repr(value.value)
+    given = "***" if {SecretStr, Token, EnvironmentKey} & {*get_args(field.annotation)} else repr(value.value)
     return f"{name} = {given} (from {value.source})"
 
 
@@ -170,7 +212,13 @@ def as_text(value: Any) -> str:
 
 
 def _without_passwords(uri: str) -> str:
-    """A MongoDB URI, well formed or not, without user, password and the passwords among its options."""
+    """A MongoDB URI, well formed or not, without user and password, and with those options only that hold no secret."""
     scheme, separator, rest = uri.partition("://") if "://" in uri else ("", "", uri)
     shown = "***@" + rest.rpartition("@")[2] if "@" in rest else rest
-    return scheme + separator + re.sub(r"(?i)(password=)[^&]*", r"\1***", shown)
+    place, asked, options = shown.partition("?")
+    return scheme + separator + place + asked + "&".join(map(_without_secret, options.split("&")))
+
+
+def _without_secret(option: str) -> str:
+    name, equals, _ = option.partition("=")
+    return option if name.lower() in PUBLIC_OPTIONS or not equals else f"{name}=***"

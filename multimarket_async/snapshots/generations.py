@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from multimarket_async.domains import Kpi, Stage
+from multimarket_async.domains import Kpi, Listing, LoadedDomain, Stage
 from multimarket_async.settings import Settings
-from multimarket_async.store import ROWS, pack
+from multimarket_async.store import GENERATION, GENERATIONS, ROWS, pack
 
 NOT_CONTENT = {"_id", "computed_at", "as_of", "seconds", "quarantined", "drift"}
 # Of a KPI in a generation: where its rows are, if they are too many for the document of the generation.
@@ -15,18 +15,34 @@ REFERENCE = ("rows_in", "count", "digest")
 Generation: TypeAlias = dict[str, Any]
 
 
+def views(domains: Iterable[LoadedDomain]) -> Iterator[tuple[str, str, list[Stage]]]:
+    """Name, source and stages of each view: two of each KPI, and one of each listing, without personal data."""
+    for domain in domains:
+        for kpi in domain.kpis:
+            yield f"kpi_{kpi.name}", GENERATIONS, flat(kpi)
+            yield f"kpi_{kpi.name}_history", GENERATIONS, history(kpi)
+        for listing in domain.listings:
+            yield f"list_{listing.name}", listing.collection, public(listing)
+
+
+def public(listing: Listing) -> list[Stage]:
+    """The view of a listing: what of its documents may be shown to everybody."""
+    fields = {attribute.column.name: f"${attribute.path}" for attribute in listing.public()}
+    return [{"$match": {listing.dated.path: {"$type": "date"}}}, {"$project": {"_id": 0, **fields}}]
+
+
 def flat(kpi: Kpi) -> list[Stage]:
     """The view of a KPI: one row a document, no nesting, with the generation it belongs to.
 
     Rows that are stale have the `as_of` of the generation in which they were computed.
     """
-    return [{"$sort": {"_id": -1}}, {"$limit": 1}, *_rows(kpi)]
+    return [{"$match": GENERATION}, {"$sort": {"_id": -1}}, {"$limit": 1}, *_rows(kpi)]
 
 
 def history(kpi: Kpi) -> list[Stage]:
     """The same over all stored generations in which the KPI worked, for charts of a number over time."""
-    worked: Stage = {"$match": {f"kpis.{kpi.name}.error": {"$exists": False}}}
-    return [{"$sort": {"_id": 1}}, worked, *_rows(kpi)]
+    worked: Stage = {"$match": {**GENERATION, f"kpis.{kpi.name}.error": {"$exists": False}}}
+    return [worked, {"$sort": {"_id": 1}}, *_rows(kpi)]
 
 
 def _rows(kpi: Kpi) -> list[Stage]:

@@ -5,7 +5,7 @@ before the document that refers to it, never changed, deleted after the last one
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -16,9 +16,22 @@ from multimarket_async.domains import Kpi, Row, Stage
 from multimarket_async.settings import Settings
 from multimarket_async.snapshots.generations import REFERENCE, Generation, superseded
 from multimarket_async.snapshots.schema import mismatch
-from multimarket_async.store import GENERATIONS, ROWS, Int64, Packed, Store, chunk_key, pack, read_rows, write_rows
+from multimarket_async.store import (
+    GENERATION,
+    GENERATIONS,
+    ROWS,
+    Int64,
+    Packed,
+    Store,
+    chunk_key,
+    pack,
+    read_rows,
+    write_rows,
+)
 
 log = structlog.get_logger()
+
+FORGOTTEN = {"rows": [], "error": "its rows were removed when personal data was erased"}
 
 Entry: TypeAlias = dict[str, Any]  # of a KPI in a generation
 
@@ -74,6 +87,13 @@ class Ledger:
                 return rows
         return list(entry["rows"])
 
+    async def forget(self, kpis: Iterable[str], newest: int) -> None:
+        """Remove the rows of these KPIs from the generations before this one, and from itself those that are stale."""
+        fields = {"as_of": 1, **{f"kpis.{name}.{field}": 1 for name in kpis for field in ("title", "stale_since")}}
+        stages: list[Stage] = [{"$match": {**GENERATION, "_id": {"$lte": newest}}}, {"$project": fields}]
+        forgotten = [_forgotten(generation, newest) async for generation in self._store.aggregate(GENERATIONS, stages)]
+        await self._store.update(GENERATIONS, [update for update in forgotten if update], insert=False)
+
     async def prune(self, now: datetime, settings: Settings) -> None:
         """Delete generations that are old and superseded, then long tables to which none refers any more.
 
@@ -82,10 +102,11 @@ class Ledger:
         A table whose number is not taken yet may belong to one that is about to be published.
         """
         tables = await self._tables()
-        stages: list[Stage] = [{"$sort": {"_id": 1}}, {"$project": {"computed_at": 1, "tables": REFERRED}}]
+        dated: Stage = {"$match": {**GENERATION, "computed_at": {"$type": "date"}}}
+        stages: list[Stage] = [dated, {"$sort": {"_id": 1}}, {"$project": {"computed_at": 1, "tables": REFERRED}}]
         generations = [generation async for generation in self._store.aggregate(GENERATIONS, stages)]
-        dated = [(generation["_id"], generation["computed_at"]) for generation in generations]
-        if outdated := set(superseded(dated, now, settings)):
+        times = [(generation["_id"], generation["computed_at"]) for generation in generations]
+        if outdated := set(superseded(times, now, settings)):
             await self._store.remove(GENERATIONS, list(outdated))
             log.info("generations.pruned", generations=len(outdated))
         kept = [generation for generation in generations if generation["_id"] not in outdated]
@@ -97,7 +118,8 @@ class Ledger:
 
     async def _tables(self) -> dict[str, list[int]]:
         """The numbers of the chunks of each long table. The sort lets the index alone answer."""
-        stages: list[Stage] = [{"$sort": {"table": 1}}, {"$group": {"_id": "$table", "chunks": {"$push": "$chunk"}}}]
+        grouped: Stage = {"$group": {"_id": "$table", "chunks": {"$push": "$chunk"}}}
+        stages: list[Stage] = [{"$match": {"table": OURS}}, {"$sort": {"table": 1}}, grouped]
         return {group["_id"]: group["chunks"] async for group in self._store.aggregate(ROWS, stages)}
 
     async def _remove(self, tables: Mapping[str, Any]) -> None:
@@ -105,12 +127,25 @@ class Ledger:
             await self._store.remove(ROWS, [chunk_key(table, number) for number in chunks])
 
 
+OURS = {"$regex": "^[0-9]+-"}  # the name of a table: documents of another hand have none
 REFERRED = {
     "$filter": {
         "input": {"$map": {"input": {"$objectToArray": {"$ifNull": ["$kpis", {}]}}, "in": "$$this.v.rows_in"}},
         "cond": {"$ne": ["$$this", None]},
     }
 }
+
+
+def _forgotten(generation: Generation, newest: int) -> tuple[Entry, Entry] | None:
+    """The update of a generation, of which these KPIs are, that removes their rows."""
+    names = [
+        name
+        for name, entry in generation.get("kpis", {}).items()
+        if generation["_id"] < newest or "stale_since" in entry
+    ]
+    changed = {f"kpis.{name}.{field}": value for name in names for field, value in FORGOTTEN.items()}
+    removed = {f"kpis.{name}.{field}": "" for name in names for field in (*REFERENCE, "stale_since")}
+    return ({"_id": generation["_id"]}, {"$set": changed, "$unset": removed}) if names else None
 
 
 def _packed(generation: Generation) -> dict[str, Packed]:

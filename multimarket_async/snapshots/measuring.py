@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from multimarket_async.columnar.copy import Columnar
+from multimarket_async.columnar.copying import Copying
 from multimarket_async.domains import Kpi, LoadedDomain, Row
 from multimarket_async.errors import OperationFailed
-from multimarket_async.snapshots.columnar import Columnar
-from multimarket_async.snapshots.copying import Copying
 from multimarket_async.snapshots.failures import Failures
 from multimarket_async.snapshots.schema import mismatch
 from multimarket_async.store import Int64, Store

@@ -8,6 +8,7 @@ from multimarket_async.domains import Kpi, Row
 from multimarket_async.store import Int64
 
 Schema: TypeAlias = dict[str, Any]
+LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1  # whole numbers of BSON
 BSON_TYPES = {
     "string": "string", "integer": "long", "double": "double", "date": "date",
     "boolean": "bool", "money": "long", "percent": "double",
@@ -63,4 +64,6 @@ def mismatch(kpi: Kpi, rows: Sequence[Row]) -> str | None:
             if (found := type(row[column.name])) not in types:
                 given = "null" if found is type(None) else found.__name__
                 return f"{column.name} of row {number} is {given}, declared as {column.type}."
+            if found is Int64 and not LOWEST <= row[column.name] <= HIGHEST:
+                return f"{column.name} of row {number} is {row[column.name]}, which takes more than 64 bits."
     return None

@@ -1,7 +1,7 @@
 """Publishes generations: one document each, so a generation is published whole or not at all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,18 +10,30 @@ from typing import Any
 import structlog
 
 from multimarket_async.clock import Clock, beats
+from multimarket_async.columnar.copy import Columnar, Total
+from multimarket_async.columnar.copying import Copying, Progress
 from multimarket_async.domains import Kpi, LoadedDomain, digest
 from multimarket_async.errors import OperationFailed, Unavailable
 from multimarket_async.settings import Settings
-from multimarket_async.snapshots.columnar import Columnar, Total
-from multimarket_async.snapshots.copying import Copying, Progress
 from multimarket_async.snapshots.failures import Failures
-from multimarket_async.snapshots.generations import Generation, content, flat, history
+from multimarket_async.snapshots.generations import Generation, content, views
 from multimarket_async.snapshots.ledger import Ledger
 from multimarket_async.snapshots.measuring import Measured, Measuring
 from multimarket_async.snapshots.schema import schema
-from multimarket_async.store import GENERATIONS, Changed, Int64, Partitions, Store
-from multimarket_async.tasks import Tasks
+from multimarket_async.store import (
+    GENERATION,
+    GENERATIONS,
+    NUMBER,
+    ROWS,
+    VERSION,
+    VERSIONS,
+    Changed,
+    Int64,
+    Partitions,
+    Store,
+    strangers,
+)
+from multimarket_async.tasks import RETRY_MAX_S, Tasks
 
 log = structlog.get_logger()
 
@@ -70,7 +82,8 @@ class Snapshotter:
         self._ledger = Ledger(store)
         self._quarantined = quarantined
         self._known_quarantined = 0
-        self._prepared = False
+        self._strangers: dict[str, Int64] = {}
+        self._prepare_at: float | None = 0.0  # on the monotonic clock; None: all is prepared
         self._pruned_at: datetime | None = None
         self._away = False
         self._tasks = tasks or Tasks(clock)
@@ -95,12 +108,12 @@ class Snapshotter:
 
     async def refresh_if_changed(self) -> None:
         """Publish, unless no partition is dirty, and nothing that failed is to be tried again."""
-        if not self._prepared or self._failures.due() or await self._partitions.any(self._failures.collections()):
+        if self._prepare_due() or self._failures.due() or await self._partitions.any(self._failures.collections()):
             await self.refresh()
 
     async def current(self) -> Generation:
         """The newest generation as it is, if no partition is dirty; else a new one."""
-        newest = await self._store.newest(GENERATIONS)
+        newest = await self._store.newest(GENERATIONS, GENERATION)
         if newest and newest.get("definition") == self._definition and not await self._partitions.any():
             return newest
         return await self.refresh()
@@ -124,8 +137,8 @@ class Snapshotter:
         The number is chosen before anything is read, and can be taken only once: its publisher has read everything
         after the generation before it was published. So a later generation is never older.
         """
-        newest = await self._store.newest(GENERATIONS)
-        number = newest["_id"] + 1 if newest else 1
+        newest = await self._store.newest(GENERATIONS, GENERATION)
+        number = await self._next_number(newest)
         from_scratch = from_scratch or number % self._settings.full_recompute_every_generations == 0
         started, as_of = self._clock.monotonic(), self._clock.now()
         pending = await self._partitions.pending(self._failures.collections())
@@ -148,6 +161,12 @@ class Snapshotter:
         self._log(generation, covered, drift)
         await self._clean_up(covered)
         return generation
+
+    async def _next_number(self, newest: Generation | None) -> int:
+        """A number above that of the newest generation, and of any document of another hand that has one."""
+        last = newest["_id"] if newest else 0
+        above = await self._store.newest(GENERATIONS, {"_id": {"$gt": last, **NUMBER}})
+        return int(above["_id"] if above else last) + 1
 
     async def _copy(self, progress: Progress, *, from_scratch: bool) -> list[str]:
         """Bring facts and rollups up to date; the drift, where they are copied from scratch."""
@@ -176,7 +195,8 @@ class Snapshotter:
         latest = {name: total.latest for name, total in totals.items() if total and total.latest}
         return {
             "documents": documents,
-            "foreign": {name: Int64(total.foreign) for name, total in totals.items() if total and total.foreign},
+            "foreign": {name: Int64(total.foreign) for name, total in totals.items() if total and total.foreign}
+            | self._strangers,
             "definition": self._definition,
             "newest_event": max(latest.values(), default=None),
             "newest_events": latest,
@@ -197,10 +217,13 @@ class Snapshotter:
         return Total(sum(total.documents for total in totals), sum(total.foreign for total in totals), latest)
 
     async def _prepare(self) -> None:
-        """Indexes, the schema of generations, and two flat views a KPI: newest generation, history."""
-        if self._prepared:
+        """Indexes, the schema of generations, and the views for BI tools."""
+        await self._partitions.fitness.require(GENERATIONS, ROWS, VERSIONS)
+        if not self._prepare_due():
             return
-        await self._store.drop(*RETIRED)
+        self._prepare_at = None
+        await self._optional("documents of others", self._count_strangers())
+        await self._optional("collections of earlier versions", self._store.drop(*RETIRED))
         for collection in {facts.collection for domain in self._domains for facts in domain.facts}:
             index = self._store.define_index(collection, "ingestion.partition")
             await self._optional(f"index of {collection}", index)
@@ -212,17 +235,34 @@ class Snapshotter:
         await self._optional("index of long tables", self._ledger.prepare())
         await self._optional("index of partitions", self._partitions.prepare())
         await self._optional(f"index of {GENERATIONS}", self._store.define_index(GENERATIONS, "as_of"))
-        for kpi in self._kpis:
-            for name, stages in ((f"kpi_{kpi.name}", flat(kpi)), (f"kpi_{kpi.name}_history", history(kpi))):
-                await self._optional(f"view {name}", self._store.define_view(name, GENERATIONS, stages))
-        self._prepared = True
+        for name, source, stages in views(self._domains):
+            await self._optional(f"view {name}", self._store.define_view(name, source, stages))
+
+    async def _count_strangers(self) -> None:
+        """Documents of another hand beside generations and versions.
+
+        Of those with a number only while there are no others: generations are large.
+        """
+        generations: list[dict[str, Any]] = [{"$nor": [GENERATION]}]
+        if await self._store.newest(GENERATIONS, GENERATION):
+            generations.append({"_id": {"$not": {"$type": "number"}}})
+        found = {
+            GENERATIONS: await strangers(self._store, GENERATIONS, *generations),
+            VERSIONS: await strangers(self._store, VERSIONS, {"$nor": [VERSION]}),
+        }
+        self._strangers = {name: Int64(count) for name, count in found.items() if count}
+
+    def _prepare_due(self) -> bool:
+        return self._prepare_at is not None and self._clock.monotonic() >= self._prepare_at
 
     async def _optional(self, name: str, work: Awaitable[None]) -> None:
         """Prepare what only makes others faster or easier: where MongoDB cannot, the numbers are right all the same."""
         try:
             await work
+            self._tasks.works(name)
         except OperationFailed as why:
             self._tasks.failed(name, why)
+            self._prepare_at = self._clock.monotonic() + RETRY_MAX_S
 
     def _log(self, generation: Generation, covered: Sequence[Changed], drift: Sequence[str]) -> None:
         """behind_s: the longest time that a document was stored and not in a generation."""
@@ -240,6 +280,13 @@ class Snapshotter:
         if self._pruned_at is None or self._clock.now() - self._pruned_at > timedelta(hours=1):
             self._pruned_at = self._clock.now()
             await self.prune()
+
+    async def forget(self, tables: Collection[str]) -> None:
+        """Publish what these tables hold now, and remove from earlier generations the rows of KPIs that read them."""
+        newest = await self.refresh()
+        kpis = [kpi.name for kpi in self._kpis if any(facts.collection in tables for facts in kpi.facts)]
+        await self._ledger.forget(kpis, newest["_id"])
+        await self.prune()
 
     async def prune(self) -> None:
         """Delete generations that are old and superseded."""

@@ -1,4 +1,4 @@
-/* Documents of MongoDB as JSON, one a line; see json_lines.py, and https://bsonspec.org/spec.html
+/* Fields of documents of MongoDB as JSON, a document a line; see json_lines.py, and https://bsonspec.org/spec.html
  *
  * The bytes come from a server, and are trusted no more than a file: each length is compared with what is left before
  * anything is read. The interpreter lock is released meanwhile, so nothing here is an object of Python.
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_NESTED = 200, LENGTH = 4, SHORT = 64 };
+enum { MOST_NESTED = 200, MOST_FIELDS = 256, LENGTH = 4, SHORT = 64 };
 enum {
     DOUBLE = 1, STRING = 2, DOCUMENT = 3, ARRAY = 4, BINARY = 5, UNDEFINED = 6, OBJECT_ID = 7, BOOLEAN = 8, INSTANT = 9,
     NONE = 10, REGEX = 11, POINTER = 12, CODE = 13, SYMBOL = 14, SCOPED_CODE = 15, INT32 = 16, TIMESTAMP = 17,
@@ -26,6 +26,12 @@ typedef struct {
     const uint8_t *at, *end;
     bool ok;
 } In;
+
+/* A value that is wanted. name: as JSON, with a colon. path: names, each with a zero byte. seen: in this document. */
+typedef struct {
+    In name, path;
+    bool is_instant, seen;
+} Field;
 
 /* What was written so far. ok: there was memory for all of it. */
 typedef struct {
@@ -331,29 +337,172 @@ static void put_elements(Out *out, In *in, bool named, int depth)
     put_char(out, named ? '}' : ']');
 }
 
-static void put_lines(Out *out, In *in)
+/* --- Paths, as an aggregation of MongoDB reads "$a.b": through an array it is that of each document in it --------- */
+
+/* Goes past a value of any type. */
+static void pass(In *in, int type)
+{
+    if (type == DOCUMENT || type == ARRAY)
+        take_elements(in);
+    else if (type == STRING || type == SYMBOL)
+        take_text(in);
+    else if (type == OBJECT_ID)
+        take(in, 12);
+    else if (type == DOUBLE || type == INSTANT || type == INT64)
+        take(in, 8);
+    else if (type == INT32)
+        take(in, 4);
+    else if (type == BOOLEAN)
+        take(in, 1);
+    else
+        skip(in, type);
+}
+
+static bool is_same(In a, In b)
+{
+    return a.end - a.at == b.end - b.at && memcmp(a.at, b.at, (size_t)(a.end - a.at)) == 0;
+}
+
+static bool put_at(Out *out, In *whole, In value, int type, In path, bool is_instant);
+
+/* What the path leads to in a document; false, and nothing is written, if it has no such field. */
+static bool put_inside(Out *out, In *whole, In elements, In path, bool is_instant)
+{
+    In wanted = take_name(&path);
+    while (elements.ok && elements.at < elements.end) {
+        int type = (int)take_number(&elements, 1);
+        In name = take_name(&elements), value = elements;
+        pass(&elements, type);
+        if (elements.ok && is_same(name, wanted))
+            return put_at(out, whole, value, type, path, is_instant);
+    }
+    whole->ok = whole->ok && elements.ok;
+    return false;
+}
+
+/* What the path leads to in each document of an array. */
+static void put_in_each(Out *out, In *whole, In elements, In path, bool is_instant)
+{
+    bool first = true;
+    put_char(out, '[');
+    while (elements.ok && out->ok && elements.at < elements.end) {
+        int type = (int)take_number(&elements, 1);
+        take_name(&elements);
+        In value = elements;
+        pass(&elements, type);
+        if (!elements.ok || type != DOCUMENT)
+            continue;
+        size_t before = out->size;
+        if (!first)
+            put_char(out, ',');
+        if (put_inside(out, whole, take_elements(&value), path, is_instant))
+            first = false;
+        else
+            out->size = before;
+    }
+    put_char(out, ']');
+    whole->ok = whole->ok && elements.ok;
+}
+
+/* What the rest of a path leads to from this value. whole: is not ok any more where the bytes are not. */
+static bool put_at(Out *out, In *whole, In value, int type, In path, bool is_instant)
+{
+    bool is_end = path.at == path.end;
+    if (is_end && is_instant)
+        type == INSTANT ? put(out, "true", 4) : put(out, "false", 5);
+    else if (is_end)
+        put_value(out, &value, type, 0);
+    else if (type == ARRAY)
+        put_in_each(out, whole, take_elements(&value), path, is_instant);
+    else if (type == DOCUMENT)
+        return put_inside(out, whole, take_elements(&value), path, is_instant);
+    whole->ok = whole->ok && value.ok;
+    return is_end || type == ARRAY;
+}
+
+/* A field from an element of the document, if its path begins there; false if nothing is written. */
+static bool put_field(Out *out, In *whole, Field *field, In name, In value, int type, bool first)
+{
+    In path = field->path;
+    if (field->seen || !is_same(name, take_name(&path)))
+        return false;
+    field->seen = true;
+    size_t before = out->size;
+    if (!first)
+        put_char(out, ',');
+    put(out, field->name.at, (size_t)(field->name.end - field->name.at));
+    bool found = put_at(out, whole, value, type, path, field->is_instant);
+    if (!found)
+        out->size = before;
+    return found;
+}
+
+static void put_document(Out *out, In *elements, Field *fields, size_t count)
+{
+    bool first = true;
+    for (size_t i = 0; i < count; i++)
+        fields[i].seen = false;
+    put_char(out, '{');
+    while (elements->ok && out->ok && elements->at < elements->end) {
+        int type = (int)take_number(elements, 1);
+        In name = take_name(elements), value = *elements;
+        pass(elements, type);
+        for (size_t i = 0; elements->ok && i < count; i++)
+            first = !put_field(out, elements, &fields[i], name, value, type, first) && first;
+    }
+    put(out, "}\n", 2);
+}
+
+static void put_lines(Out *out, In *in, Field *fields, size_t count)
 {
     while (in->ok && out->ok && in->at < in->end) {
         In document = take_elements(in);
-        put_elements(out, &document, true, 0);
+        put_document(out, &document, fields, count);
         in->ok = document.ok;
-        put_char(out, '\n');
     }
 }
 
-/* lines(batch): its documents, which lie one behind the other, as JSON, one a line. Raises ValueError. */
-static PyObject *py_lines(PyObject *Py_UNUSED(module), PyObject *batch)
+static In bytes_of(PyObject *object)
 {
-    char *bytes;
-    Py_ssize_t size;
-    if (PyBytes_AsStringAndSize(batch, &bytes, &size) < 0)
+    char *bytes = NULL;
+    Py_ssize_t size = 0;
+    bool ok = object && PyBytes_AsStringAndSize(object, &bytes, &size) == 0;
+    In in = {(const uint8_t *)bytes, (const uint8_t *)bytes + size, ok};
+    return in;
+}
+
+/* From tuples of bytes, bytes and bool; false: an exception is set. */
+static bool read_fields(PyObject *tuples, Field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        PyObject *tuple = PyTuple_GetItem(tuples, (Py_ssize_t)i);
+        fields[i].name = bytes_of(PyTuple_GetItem(tuple, 0));
+        fields[i].path = bytes_of(PyTuple_GetItem(tuple, 1));
+        fields[i].is_instant = PyTuple_GetItem(tuple, 2) == Py_True;
+        if (PyErr_Occurred())
+            return false;
+    }
+    return true;
+}
+
+/* lines(batch, fields): its documents, which lie one behind the other, as JSON. Raises ValueError. */
+static PyObject *py_lines(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    PyObject *batch, *tuples;
+    Field fields[MOST_FIELDS];
+    if (!PyArg_ParseTuple(arguments, "SO!", &batch, &PyTuple_Type, &tuples))
         return NULL;
-    In in = {(const uint8_t *)bytes, (const uint8_t *)bytes + size, true};
-    size_t room = (size_t)size + (size_t)size / 4 + SHORT; /* of most batches */
+    size_t count = (size_t)PyTuple_Size(tuples);
+    if (count > MOST_FIELDS)
+        return PyErr_Format(PyExc_ValueError, "more than %d fields", MOST_FIELDS);
+    if (!read_fields(tuples, fields, count))
+        return NULL;
+    In in = bytes_of(batch);
+    size_t room = (size_t)(in.end - in.at) / 2 + SHORT; /* of most batches */
     Out out = {malloc(room), 0, room, true};
     out.ok = out.bytes != NULL;
     Py_BEGIN_ALLOW_THREADS
-    put_lines(&out, &in);
+    put_lines(&out, &in, fields, count);
     Py_END_ALLOW_THREADS
     PyObject *lines = NULL;
     if (!out.ok)
@@ -367,7 +516,7 @@ static PyObject *py_lines(PyObject *Py_UNUSED(module), PyObject *batch)
 }
 
 static PyMethodDef methods[] = {
-    {"lines", py_lines, METH_O, NULL},
+    {"lines", py_lines, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

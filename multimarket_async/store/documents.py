@@ -68,13 +68,14 @@ class Replaced:
 class Exists:
     """A document with this key is stored already, durably; `sha256` is the digest to compare with.
 
-    version, partition, origin: its own, as in `Encoded`.
+    version, partition, origin: its own, as in `Encoded`. differs: the names of fields whose content is another one.
     """
 
     sha256: str
     version: Any = field(default=None, compare=False)
     partition: str | None = field(default=None, compare=False)
     origin: Origin = field(default=NO_ORIGIN, compare=False)
+    differs: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,10 @@ class Change:
 def encode(document: Document) -> Encoded:
     """Encode a document with its key in `_id`. Raises Rejected where BSON cannot hold it."""
     ingestion = document.get("ingestion")
-    partition = ingestion.get("partition", "") if isinstance(ingestion, dict) else ""
-    return Encoded(document["_id"], compared_by(ingestion), RawBSONDocument(_bson(document)), partition)
+    source = ingestion if isinstance(ingestion, dict) else {}
+    origin = origin_of(source) if "delivery" in source else NO_ORIGIN
+    content = RawBSONDocument(_bson(document))
+    return Encoded(document["_id"], compared_by(ingestion), content, source.get("partition", ""), origin=origin)
 
 
 class RecordEncoder:
@@ -166,9 +169,11 @@ def existing(ingestion: Any) -> Exists | Placeholder:
 
 
 def origin_of(ingestion: Mapping[str, Any]) -> Origin:
-    """The record that a stored document or event came from: receipt and number, or its file and the file's digest."""
+    """The record that a stored document or event came from: receipt and number, its delivery, or file and digest."""
     if "receipt" in ingestion:
         return ingestion["receipt"], ingestion["record"]
+    if "delivery" in ingestion:
+        return ingestion["delivery"], ""
     return ingestion.get("file"), ingestion.get("sha256")
 
 

@@ -30,13 +30,18 @@ async def resolve(answer: Any) -> Any:
 
 @contextmanager
 def cancellable() -> Iterator[None]:
-    """Raise CancelledError for a cancellation that the driver swallowed.
+    """Raise CancelledError for a cancellation that the driver swallowed, or for which it raises an error of its own.
 
     PyMongo sends with `asyncio.wait_for`, which before Python 3.12 swallows a cancellation that comes as the
     sending ends (https://github.com/python/cpython/issues/86296). The canceller would wait for ever.
     """
     task = asyncio.current_task()
     before = task.cancelling() if task else 0
-    yield
+    try:
+        yield
+    except Exception as error:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError from error
+        raise
     if task and task.cancelling() > before:
         raise asyncio.CancelledError

@@ -1,19 +1,19 @@
 """The database in few verbs, each written once for both drivers."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
-from bson.codec_options import CodecOptions
+import bson
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReadPreference, ReplaceOne, ReturnDocument, UpdateOne, errors
 from pymongo.read_concern import ReadConcern
-from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
-from multimarket_async.errors import CannotContinue, Unavailable, WrongSettings
+from multimarket_async.errors import OperationFailed, Unavailable
 from multimarket_async.settings import MongoDriver
+from multimarket_async.store.connecting import client_of
 from multimarket_async.store.documents import (
     Change,
     Encoded,
@@ -25,38 +25,30 @@ from multimarket_async.store.documents import (
     Stage,
     existing,
 )
-from multimarket_async.store.driver import CLIENTS, Client, Collection, Document, cancellable, resolve
-from multimarket_async.store.failures import failing
-from multimarket_async.store.json_lines import Lines, lines
+from multimarket_async.store.driver import Collection, Document, resolve
+from multimarket_async.store.failures import (
+    BAD_VALUE,
+    NAMESPACE_EXISTS,
+    WriteErrors,
+    is_key_taken,
+    refusal,
+    translated,
+    write_errors,
+)
 
-DUPLICATE_KEY, UNAUTHORIZED, AUTHENTICATION_FAILED, NAMESPACE_EXISTS, BAD_VALUE = 11000, 13, 18, 48, 2
-# Codes of a server that is shutting down, stepping down or short of disk: it, or another, will answer later.
-# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-# 211: a server that has just started does not have the keys yet with which it checks the cluster's time.
-RETRYABLE = frozenset({6, 7, 50, 64, 89, 91, 189, 211, 262, 10107, 11600, 11602, 13435, 13436, 14031})
 DOCUMENTS_PER_INSERT = 5_000  # 100,000 duplicate keys make a reply of 21 MB, on which mongod closes the connection
 DURABLE = WriteConcern(w="majority", j=True, wtimeout=10_000)
-RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
-CLIENT_OPTIONS: dict[str, Any] = {  # the same option in the URI takes precedence
-    "appname": "multimarket",
-    "connecttimeoutms": 2_000,
-    "serverselectiontimeoutms": 2_000,
-    "sockettimeoutms": 120_000,
-}
+RAW: CodecOptions[Any] = CodecOptions(
+    document_class=RawBSONDocument, tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
+)
 
 
 class Store:
     """One MongoDB database: a standalone, a replica set or a sharded cluster."""
 
     def __init__(self, uri: str, database: str, driver: MongoDriver = "motor") -> None:
-        try:
-            given = {name.lower() for name in parse_uri(uri, validate=True)["options"]}
-            options = {name: value for name, value in CLIENT_OPTIONS.items() if name not in given}
-            self._client: Client = CLIENTS[driver](uri, tz_aware=True, **options)
-        except (errors.PyMongoError, ValueError) as error:
-            # The driver's message quotes the URI, and with it a password.
-            expected = "mongodb://user:password@host:port/, with : / ? # [ ] @ in a password written as %3A and so on"
-            raise WrongSettings(f"mongo_uri is not a MongoDB URI. Expected {expected}") from error
+        self._client = client_of(uri, driver)
+        self.name = database
         self._database = self._client.get_database(
             database,
             write_concern=DURABLE,
@@ -70,8 +62,14 @@ class Store:
 
     async def ping(self) -> None:
         """Wait for an answer of the server. Raises Unavailable."""
-        with _translated():
+        with translated():
             await self._database.command("ping")
+
+    async def ask(self, command: str, *, database: str | None = None, **options: Any) -> Document:
+        """The answer to a command that changes nothing. Raises OperationFailed."""
+        with translated():
+            answer: Document = await self._client[database or self.name].command(command, **options)
+            return answer
 
     async def insert(self, collection: str, documents: Sequence[Encoded]) -> list[Outcome]:
         """Insert the documents whose keys are not stored yet; one outcome per document, in order. Idempotent.
@@ -87,23 +85,21 @@ class Store:
     async def _insert_chunk(self, collection: str, documents: Sequence[Encoded]) -> list[Outcome]:
         outcomes: list[Outcome] = [Inserted()] * len(documents)
         refusals = await self._insert_many(collection, [document.bson for document in documents])
-        taken = {index: documents[index].key for index, error in refusals.items() if error["code"] == DUPLICATE_KEY}
+        taken = {index: documents[index].key for index, error in refusals.items() if is_key_taken(error)}
         stored = await self.existing(collection, list(taken.values()))
-        if len(stored) < len(set(taken.values())):
+        if not stored.keys() >= set(taken.values()):
             raise Unavailable("a document with the same key is not yet durable")
         for index, error in refusals.items():
-            outcomes[index] = stored[taken[index]] if index in taken else Refused(_sentence(error))
+            outcomes[index] = stored[taken[index]] if index in taken else Refused(refusal(error))
         return outcomes
 
-    async def _insert_many(self, collection: str, documents: list[RawBSONDocument]) -> dict[int, Document]:
+    async def _insert_many(self, collection: str, documents: list[RawBSONDocument]) -> WriteErrors:
         """Insert, and return the write errors by index of the document."""
-        with _translated():
+        with translated():
             try:
                 await self._collection(collection).insert_many(documents, ordered=False)
             except errors.BulkWriteError as failure:
-                if failure.details["writeConcernErrors"]:
-                    raise Unavailable("not yet acknowledged by a majority") from failure
-                return {error["index"]: _permanent(error) for error in failure.details["writeErrors"]}
+                return write_errors(failure)
         return {}
 
     async def digests(self, collection: str, keys: Sequence[str]) -> dict[str, str]:
@@ -116,36 +112,28 @@ class Store:
         if not keys:
             return {}
         query = self._collection(collection).find({"_id": {"$in": list(keys)}}, {"ingestion": 1})
-        with _translated():
+        with translated():
             return {found["_id"]: existing(found.get("ingestion")) async for found in query}
 
-    async def replace(self, collection: str, changes: Sequence[tuple[Encoded, Exists]]) -> bool:
+    async def replace(self, collection: str, changes: Sequence[tuple[Encoded, Exists]]) -> Mapping[int, Refused] | None:
         """Replace each stored document if it is still as it was seen; one with the same content gets the version only.
 
-        False if any of them was not; the others were. They are as durable as after `insert`.
+        The refused ones by index; None if any was not as it was seen. The others are as durable as after `insert`.
         """
-        writes = [_replacement(document, seen) for document, seen in changes]
-        with _translated():
-            try:
-                result = await self._collection(collection).bulk_write(writes, ordered=False)
-            except errors.BulkWriteError as failure:
-                raise Unavailable(_sentence(failure.details)) from failure
-        return bool(result.matched_count == len(changes))
+        matched, failed = await self._bulk(collection, [_replacement(document, seen) for document, seen in changes])
+        return _refused(failed) if matched + len(failed) == len(changes) else None
 
     async def raise_version(self, collection: str, key: str, version: Any) -> Any:
         """Raise the version of a document to this one; the version then. It never goes back."""
-        with _translated():
-            try:
-                raised = await self._collection(collection).find_one_and_update(
-                    {"_id": key}, {"$max": {"version": version}}, upsert=True, return_document=ReturnDocument.AFTER
-                )
-            except errors.DuplicateKeyError as error:  # another process inserted it in this moment
-                raise Unavailable("another process raises the same version") from error
+        with translated():
+            raised = await self._collection(collection).find_one_and_update(
+                {"_id": key}, {"$max": {"version": version}}, upsert=True, return_document=ReturnDocument.AFTER
+            )
         return raised and raised["version"]
 
     async def remove_older(self, collection: str, version: Any, partitions: Iterable[str | None]) -> None:
         """Delete the documents of an earlier version in these partitions."""
-        with _translated():
+        with translated():
             older = {"ingestion.version": {"$lt": version}, "ingestion.partition": {"$in": list(partitions)}}
             await self._collection(collection).delete_many(older)
 
@@ -154,25 +142,25 @@ class Store:
 
         When it returns, the changes are as durable as after `insert`, also those that changed nothing.
         """
-        failed = await self._bulk(collection, [_upsert(change) for change in changes])
+        _, failed = await self._bulk(collection, [_upsert(change) for change in changes])
         # Another process stored that key first: now there is a document to change.
-        again = [index for index, error in failed.items() if error["code"] == DUPLICATE_KEY]
+        again = [index for index, error in failed.items() if is_key_taken(error)]
         if again:
-            failed_again = await self._bulk(collection, [_upsert(changes[index]) for index in again])
+            _, failed_again = await self._bulk(collection, [_upsert(changes[index]) for index in again])
             failed = {index: error for index, error in failed.items() if index not in again}
             failed |= {again[place]: error for place, error in failed_again.items()}
-        return {index: Refused(_sentence(error)) for index, error in failed.items()}
+        return _refused(failed)
 
-    async def _bulk(self, collection: str, writes: Sequence[UpdateOne]) -> dict[int, Document]:
-        """Write, and return the write errors by index."""
-        with _translated():
+    async def _bulk(
+        self, collection: str, writes: Sequence[UpdateOne | ReplaceOne[Document]]
+    ) -> tuple[int, WriteErrors]:
+        """Write; the number of documents that were found, and the write errors by index."""
+        with translated():
             try:
-                await self._collection(collection).bulk_write(writes, ordered=False)
+                result = await self._collection(collection).bulk_write(writes, ordered=False)
             except errors.BulkWriteError as failure:
-                if failure.details["writeConcernErrors"]:
-                    raise Unavailable("not yet acknowledged by a majority") from failure
-                return {error["index"]: _permanent(error) for error in failure.details["writeErrors"]}
-        return {}
+                return failure.details["nMatched"], write_errors(failure)
+        return result.matched_count, {}
 
     async def aggregate(
         self, collection: str, stages: Sequence[Stage], *, raw: bool = False, within_s: float | None = None
@@ -186,54 +174,69 @@ class Store:
         if raw:
             source = source.with_options(codec_options=RAW)
         limit: dict[str, Any] = {"maxTimeMS": int(within_s * 1000)} if within_s else {}
-        with failing(), _translated():
+        with translated():
             async for document in await resolve(source.aggregate(list(stages), allowDiskUse=True, **limit)):
                 yield document
 
-    async def batches(self, collection: str, stages: Sequence[Stage], size: int) -> AsyncIterator[Lines]:
-        """Yield the documents of an aggregation by batches, as JSON that is made in a thread."""
-        source = self._collection(collection)
-        with failing(), _translated():
-            found = source.aggregate_raw_batches(list(stages), batchSize=size, allowDiskUse=True)
-            async for batch in await resolve(found):
-                yield await asyncio.to_thread(lines, batch)
+    async def batches(self, collection: str, condition: Document, size: int) -> AsyncIterator[bytes]:
+        """Yield documents by batches, as undecoded BSON, one behind the other.
+
+        They are whole: to project them takes the server longer than to send them.
+        """
+        with translated():
+            batch: Any
+            async for batch in self._collection(collection).find_raw_batches(condition, batch_size=size):
+                yield batch
 
     async def count(self, collection: str) -> int:
         """About how many documents there are, from the collection's metadata."""
-        with _translated():
+        with translated():
             return int(await self._collection(collection).estimated_document_count())
 
     async def identity(self, collection: str) -> str:
         """The UUID of a collection, which another one of the same name does not have; "" where there is none."""
-        with _translated(), suppress(errors.OperationFailure):
-            answer = await self._database.command("listCollections", filter={"name": collection})
-            return "".join(str(found["info"].get("uuid")) for found in answer["cursor"]["firstBatch"])
+        with suppress(OperationFailed):
+            return "".join(str(found["info"].get("uuid")) for found in (await self.describe(collection)).values())
         return ""
+
+    async def describe(self, *collections: str) -> dict[str, Document]:
+        """Type, options and UUID of those of these collections and views that exist. Raises OperationFailed."""
+        with translated():
+            answer = await self._database.command("listCollections", filter={"name": {"$in": list(collections)}})
+            return {found["name"]: found for found in answer["cursor"]["firstBatch"]}
+
+    async def indexes(self, collection: str) -> list[Document]:
+        """The indexes of a collection. Raises OperationFailed."""
+        with translated():
+            found = await self._collection(collection).index_information()
+        return [{"name": name, **index, "key": dict(index["key"])} for name, index in found.items()]
 
     async def evaluate(self, rows: Sequence[Document], stages: Sequence[Stage]) -> list[Document]:
         """The result of an aggregation over these documents, which are not stored. Raises OperationFailed."""
         given: list[Stage] = [{"$documents": {"$literal": list(rows)}}, *stages]
-        with failing(), _translated():
+        with translated():
             return [document async for document in await resolve(self._database.aggregate(given))]
 
-    async def newest(self, collection: str) -> Document | None:
-        """Return the document with the highest `_id`."""
-        with _translated():
-            return await self._collection(collection).find_one(sort=[("_id", DESCENDING)])
+    async def newest(self, collection: str, among: Document | None = None) -> Document | None:
+        """Return the document with the highest `_id` of those that meet a condition, or of all."""
+        with translated():
+            return await self._collection(collection).find_one(among or {}, sort=[("_id", DESCENDING)])
 
     async def insert_if_absent(self, collection: str, document: Document) -> bool:
         """Insert one document; False if its `_id` exists."""
-        with _translated():
+        with translated():
             try:
                 await self._collection(collection).insert_one(document)
-            except errors.DuplicateKeyError:
+            except errors.DuplicateKeyError as error:
+                if not is_key_taken({"code": error.code, **(error.details or {})}):
+                    raise
                 return False
         return True
 
     async def upsert(self, collection: str, document: Document, *, durable: bool = True) -> None:
         """Insert or replace one document by its `_id`. durable: wait until a majority has journaled it."""
         target = self._collection(collection).with_options(write_concern=DURABLE if durable else WriteConcern(w=1))
-        with _translated():
+        with translated():
             await target.replace_one({"_id": document["_id"]}, document, upsert=True)
 
     async def update(
@@ -248,15 +251,12 @@ class Store:
         if not updates:
             return
         target = self._collection(collection).with_options(write_concern=DURABLE if durable else WriteConcern(w=1))
-        with _translated():
-            try:
-                await target.bulk_write([UpdateOne(*update, upsert=insert) for update in updates], ordered=False)
-            except errors.BulkWriteError as failure:
-                raise Unavailable(_sentence(failure.details)) from failure
+        with translated():
+            await target.bulk_write([UpdateOne(*update, upsert=insert) for update in updates], ordered=False)
 
     async def remove(self, collection: str, keys: Sequence[Any], **where: Any) -> None:
         """Delete the documents with these keys; with fields given, only those that have these values."""
-        with _translated():
+        with translated():
             await self._collection(collection).delete_many({"_id": {"$in": list(keys)}, **where})
 
     async def define_index(self, collection: str, *fields: str, sparse: bool = False) -> None:
@@ -268,7 +268,7 @@ class Store:
         Raises OperationFailed.
         """
         model = IndexModel([(field, ASCENDING) for field in fields], **({"sparse": True} if sparse else {}))
-        with failing(), _translated():
+        with translated():
             try:
                 await self._collection(collection).create_indexes([model], commitQuorum="majority")
             except errors.OperationFailure as failure:
@@ -285,13 +285,17 @@ class Store:
         await self._define(name, viewOn=source, pipeline=list(stages))
 
     async def drop(self, *collections: str) -> None:
-        """Delete these collections with all their documents; absent ones are ignored."""
-        for name in collections:
-            with _translated():
+        """Delete these collections with all their documents; for absent ones no right is needed."""
+        for name in await self.describe(*collections):
+            with translated():
                 await self._database.drop_collection(name)
 
     async def _define(self, name: str, **options: Any) -> None:
-        with failing(), _translated():
+        """Create it, or change what differs: to change a definition takes a right that many users lack."""
+        existing = (await self.describe(name)).get(name, {}).get("options", {})
+        if bson.encode({key: existing.get(key) for key in options}) == bson.encode(options):
+            return
+        with translated():
             try:
                 await self._database.command("create", name, **options)
             except errors.OperationFailure as failure:
@@ -303,6 +307,10 @@ class Store:
         return self._database[name]
 
 
+def _refused(failed: WriteErrors) -> dict[int, Refused]:
+    return {index: Refused(refusal(error)) for index, error in failed.items()}
+
+
 def _upsert(change: Change) -> UpdateOne:
     return UpdateOne({"_id": change.key}, list(change.stages), upsert=True)
 
@@ -312,30 +320,3 @@ def _replacement(document: Encoded, seen: Exists) -> ReplaceOne[Document] | Upda
     if document.sha256 == seen.sha256:
         return UpdateOne(unchanged, {"$set": {"ingestion.version": document.version}})
     return ReplaceOne(unchanged, document.bson)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Raise our own errors, grouped by what happens next, for those of the driver."""
-    try:
-        with cancellable():
-            yield
-    # OSError: without a free descriptor, PyMongo cannot import what it needs for its first connection.
-    except (errors.ConnectionFailure, errors.WTimeoutError, errors.ExecutionTimeout, OSError) as error:
-        raise Unavailable(f"MongoDB is away: {str(error).partition(', Timeout:')[0]}") from error
-    except errors.OperationFailure as error:
-        if error.code in (UNAUTHORIZED, AUTHENTICATION_FAILED):
-            raise CannotContinue(f"MongoDB refuses these credentials: {_sentence(error.details or {})}") from error
-        if error.has_error_label("RetryableWriteError") or error.code in RETRYABLE:
-            raise Unavailable(f"MongoDB is away: {error}") from error
-        raise
-
-
-def _permanent(error: Document) -> Document:
-    if error["code"] in RETRYABLE:
-        raise Unavailable(_sentence(error))
-    return error
-
-
-def _sentence(error: Mapping[str, Any]) -> str:
-    return str(error.get("errmsg", "no reason given"))

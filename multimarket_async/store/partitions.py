@@ -17,7 +17,7 @@ nobody has written to since there are versions has none.
 
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
 from bson.int64 import Int64
@@ -25,10 +25,13 @@ from bson.int64 import Int64
 from multimarket_async.clock import Clock
 from multimarket_async.store.documents import Stage
 from multimarket_async.store.driver import Document
+from multimarket_async.store.foreign import NO_LIST, VERSION, Fitness
 from multimarket_async.store.mongo import Store
+from multimarket_async.store.receipts import RECEIPTS
 
 VERSIONS = "kpi_partition_versions"
 Partition: TypeAlias = str | None
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # later ones cannot be decoded
 NOTED: Document = {"$set": {"ending": True}}
 ENDED: Document = {"$unset": {"ending": ""}}
 
@@ -52,6 +55,7 @@ class Partitions:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self.fitness = Fitness(store, clock)
 
     async def prepare(self) -> None:
         """The indexes that find those few which are not measured, or of which documents are ending."""
@@ -62,6 +66,7 @@ class Partitions:
     async def around(self, collection: str, partitions: Iterable[Partition]) -> AsyncIterator[set[Partition]]:
         """Raise versions before a write and after it; the second time also of the partitions that are added."""
         changed = set(partitions)
+        await self.fitness.require(collection, VERSIONS, RECEIPTS)
         # Not awaited durably: it is older in the oplog and the journal than the write, so at least as durable.
         await self._raise(collection, changed, {}, durable=False)
         yield changed
@@ -71,23 +76,28 @@ class Partitions:
     async def around_ending(self, collection: str, partitions: Iterable[Partition]) -> AsyncIterator[None]:
         """Raise versions before documents end and after it; in between they are `left_ending` if the process dies."""
         changed = set(partitions)
+        await self.fitness.require(collection, VERSIONS)
         await self._raise(collection, changed, NOTED, durable=False)
         yield
         await self._raise(collection, changed, ENDED)
 
     async def left_ending(self, collection: str) -> set[Partition]:
         """The partitions of which a process is ending documents, or was when it died."""
-        stages: list[Stage] = [{"$match": {"ending": True, "collection": collection}}, {"$project": {"partition": 1}}]
+        stages: list[Stage] = [
+            {"$match": {**VERSION, "ending": True, "collection": collection}},
+            {"$project": {"partition": 1}},
+        ]
         return {found["partition"] async for found in self._store.aggregate(VERSIONS, stages)}
 
     async def any(self, besides: Collection[str] = ()) -> bool:
         """Return True if any partition is not measured, of other collections than these."""
-        stages: list[Stage] = [_unmeasured(besides), {"$limit": 1}, {"$project": {"_id": 1}}]
+        stages: list[Stage] = [unmeasured(besides), {"$limit": 1}, {"$project": {"_id": 1}}]
         return bool([found async for found in self._store.aggregate(VERSIONS, stages)])
 
     async def pending(self, besides: Collection[str] = ()) -> list[Changed]:
         """The partitions that are not measured, of other collections than these, oldest first."""
-        stages: list[Stage] = [_unmeasured(besides), {"$sort": {"since": 1}}, {"$project": {"_id": 0, "ending": 0}}]
+        fields = dict.fromkeys(("collection", "partition", "version", "since"), 1)
+        stages: list[Stage] = [unmeasured(besides), {"$sort": {"since": 1}}, {"$project": {"_id": 0, **fields}}]
         read_at = self._clock.now()
         return [Changed(**found, read_at=read_at) async for found in self._store.aggregate(VERSIONS, stages)]
 
@@ -129,9 +139,11 @@ def _id(collection: str, partition: Partition) -> str:
 
 def _of(collection: str) -> Stage:
     """Partitions of a collection, by the index of `_id`: the character after a space is an exclamation mark."""
-    return {"$match": {"_id": {"$gte": f"{collection} ", "$lt": f"{collection}!"}, "collection": collection}}
+    names = {"$gte": f"{collection} ", "$lt": f"{collection}!"}
+    return {"$match": {**VERSION, "_id": names, "collection": {"$eq": collection, **NO_LIST}}}
 
 
-def _unmeasured(besides: Collection[str]) -> Stage:
-    others = {"collection": {"$nin": list(besides)}} if besides else {}
-    return {"$match": {"since": {"$exists": True}, **others}}
+def unmeasured(besides: Collection[str] = ()) -> Stage:
+    """Partitions that are not measured, of other collections than these."""
+    others = {**VERSION["collection"], "$nin": list(besides)}
+    return {"$match": {**VERSION, "since": {"$lt": NEVER}, "collection": others}}

@@ -5,6 +5,7 @@ import sys
 
 import burst
 import drivers
+import flood
 import idle
 import kpis
 import large
@@ -12,6 +13,7 @@ import latency
 import records
 import scale
 import simulator
+import sinks
 import start
 from ground import console, ground
 from results import FILE, Row, table, write
@@ -19,7 +21,7 @@ from rich.console import Console
 
 MEASURES = {
     module.MEASURE: module.measure
-    for module in (simulator, burst, records, large, kpis, drivers, latency, scale, idle, start)
+    for module in (simulator, burst, records, large, kpis, sinks, drivers, latency, flood, scale, idle, start)
 }
 
 

@@ -83,7 +83,7 @@ def ground() -> Iterator[Ground]:
     """Made, and cleaned up."""
     logs.configure("auto", sys.stderr, None, logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="multimarket_bench_") as name, asyncio.Runner() as runner:
-        server = app.embedded(app.workspace(load_settings({"data_dir": Path(name)})).settings)
+        server = app.embedded(app.workspace(load_settings({"data_dir": Path(name)})).settings, ())
         uri = runner.run(server.start())
         try:
             with pymongo.MongoClient(uri) as client:

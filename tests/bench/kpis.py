@@ -23,13 +23,14 @@ from multimarket_async.clock import Clock
 from multimarket_async.discovery import declared
 from multimarket_async.domains import Feed, LoadedDomain
 from multimarket_async.snapshots import Snapshotter
-from multimarket_async.store import Filling, Partitions, Store, encode
+from multimarket_async.store import Field, Filling, Partitions, Store, encode, lines
 from tests.files import read
 
 MEASURE = "kpis"
 SIZES, QUICK_SIZES, ROUNDS = (100_000, 1_000_000), (20_000,), 3
 ADDED, CUSTOMERS, PRODUCTS = 1_500, 300_000, 200_000
 TODAY, FIRST = datetime(2026, 5, 15, tzinfo=UTC), datetime(2024, 5, 15, tzinfo=UTC)
+EXPORTED = ("canal", "client_id", "livraison", "produits", "montant_centimes", "date_commande", "statut_commande")
 TEMPLATES, BATCH = 6_000, 1_000
 DUCKDB = [
     "SELECT strftime(day, '%Y-%m') AS month, canal, count(*), sum(minor), sum(minor) FILTER (kept) FROM o GROUP BY ALL",
@@ -148,8 +149,8 @@ class Orders:
     async def exported(self, path: Path) -> Path:
         """The orders as one NDJSON file."""
         with path.open("wb") as file:
-            async for batch in self.store.batches("commandes", [{"$project": {"ingestion": 0, "suivi": 0}}], 5_000):
-                file.write(batch.json)
+            async for batch in self.store.batches("commandes", {}, 5_000):
+                file.write(lines(batch, [Field(name, name) for name in EXPORTED]).json)
         return path
 
 

@@ -49,13 +49,15 @@ def _orders(found: Ground, data_dir: Path) -> Iterator[tuple[Path, Path]]:
         yield from ((file, data_dir / "sources" / file.parent.name / file.name) for file in files)
 
 
-def _dropped_and_seen(found: Ground, plan: list[Drop]) -> tuple[dict[str, float], dict[str, float]]:
+def _dropped_and_seen(
+    found: Ground, plan: list[Drop], database: str = MEASURE
+) -> tuple[dict[str, float], dict[str, float]]:
     """When each order became visible, and when it was read, by its key."""
     context = multiprocessing.get_context("spawn")
     told = context.SimpleQueue()
     dropper = context.Process(target=_drop, args=(plan, told), daemon=True)
     seen: dict[str, float] = {}
-    with found.client[MEASURE].commandes.watch([{"$project": {"documentKey": 1}}], max_await_time_ms=500) as changes:
+    with found.client[database].commandes.watch([{"$project": {"documentKey": 1}}], max_await_time_ms=500) as changes:
         dropper.start()
         give_up = time.monotonic() + plan[-1][0] + LOST_AFTER_S
         while len(seen) < len(plan):

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Open
 from tests.browser.shop import EVIL, FORMULA, Shop, order
+from tests.readers.test_tables import FORMULAS
 
 pytestmark = pytest.mark.slow
 
@@ -130,8 +133,9 @@ async def test_a_period_and_channels_filter_all_figures(page: Page, shop: Shop) 
 async def test_a_day_and_a_range_are_counted_by_day(page: Page, shop: Shop) -> None:
     days = shop.kpi("orders_by_day_and_channel")
     last = max(row["day"] for row in days)
+    await page.clock.set_fixed_time(f"{last}T12:00:00Z")
     await page.select_option("#part-orders-period", "day")
-    await page.fill("#part-orders-from", last)
+    assert await page.input_value("#part-orders-from") == last  # today is offered
     assert await cells(page, "#part-orders-orders-by-channel") == by_channel(
         [row for row in days if row["day"] == last]
     )
@@ -142,6 +146,24 @@ async def test_a_day_and_a_range_are_counted_by_day(page: Page, shop: Shop) -> N
     assert await cells(page, "#part-orders-orders-by-channel") == by_channel(
         [row for row in days if first <= row["day"] <= until]
     )
+    await page.fill("#part-orders-to", "2000-01-01")
+    await expect(page.locator("#part-orders-scope")).to_contain_text("0 orders. The first day is after the last one")
+
+
+async def test_the_axis_of_days_has_those_without_orders(page: Page) -> None:
+    code = "async (days) => (await import('./charts.js')).everyDay(days.map((x) => ({ x })))"
+    assert await page.evaluate(code, ["2026-02-27", "2026-03-01"]) == ["2026-02-27", "2026-02-28", "2026-03-01"]
+    assert await page.evaluate(code, ["2026-02", "2026-04"]) is None
+
+
+async def test_a_tap_shows_the_value_of_a_mark(window: Open, shop: Shop) -> None:
+    page = await window(shop.url, viewport={"width": 360, "height": 780}, has_touch=True, is_mobile=True)
+    bars = page.locator("#part-orders-quantity-by-product")
+    await bars.scroll_into_view_if_needed()
+    await bars.locator("svg .mark-rect path").first.tap()
+    await expect(page.locator("#tip")).to_have_text(re.compile(r"\n[\d,]+$"))
+    await bars.locator("h3").tap()
+    await expect(page.locator("#tip")).to_be_hidden()
 
 
 async def test_days_that_are_no_longer_kept_are_widened_to_months_and_the_page_says_so(page: Page, shop: Shop) -> None:
@@ -154,6 +176,13 @@ async def test_days_that_are_no_longer_kept_are_widened_to_months_and_the_page_s
         [row for row in months if row["month"] == oldest]
     )
     await expect(page.locator("#part-orders-scope")).to_contain_text("widened to whole ones")
+
+
+async def test_a_chart_says_what_it_measures(page: Page) -> None:
+    """With its unit: the heading of the card may be about something else, too."""
+    plot = page.locator("#kpi-orders_by_day_and_channel .plot")
+    await plot.scroll_into_view_if_needed()
+    await expect(plot.locator(".mark-text", has_text="Revenue (EUR)")).to_be_attached()
 
 
 async def test_what_is_shown_can_be_downloaded(page: Page, shop: Shop, tmp_path: Path) -> None:
@@ -169,20 +198,50 @@ async def test_what_is_shown_can_be_downloaded(page: Page, shop: Shop, tmp_path:
         download = await coming.value
         assert download.suggested_filename.endswith(".csv")
         await download.save_as(tmp_path / "shown.csv")
-        lines = list(csv.reader(io.StringIO((tmp_path / "shown.csv").read_text(encoding="utf-8"), newline="")))
+        lines = list(csv.reader(io.StringIO((tmp_path / "shown.csv").read_text(encoding="utf-8-sig"), newline="")))
         shown = await cells(page, card)
         assert len(lines) == 1 + len(shown)
         for line, row in zip(lines[1:], shown, strict=True):
             assert line[0] in {row[0], "'" + FORMULA} or card == "#part-orders-revenue_minor-by-month"
-            if "revenue_minor" in lines[0]:
-                assert money(int(line[lines[0].index("revenue_minor")])) in row
+            assert money(round(100 * Decimal(line[lines[0].index("revenue")]))) in row
+            assert re.fullmatch(r"\d+\.\d\d", line[lines[0].index("revenue")])
+
+
+async def test_csv_is_what_a_french_spreadsheet_opens(window: Open, shop: Shop, tmp_path: Path) -> None:
+    """And the cards of whole KPIs have a workbook."""
+    page = await window(shop.url, locale="fr-FR")
+    async with page.expect_download() as coming:
+        await page.click("#part-orders-orders-by-channel .save")
+    await (await coming.value).save_as(tmp_path / "channels.csv")
+    text = (tmp_path / "channels.csv").read_bytes().decode()
+    assert text.startswith("\ufeffchannel;orders;cancelled_orders;revenue;")
+    assert re.search(r"^web;\d+;\d+;\d+,\d\d;\d+,?\d*;\d+,\d\d\r$", text, re.MULTILINE)
+    await page.locator("#kpi-revenue_by_city").scroll_into_view_if_needed()
+    link = page.locator("#kpi-revenue_by_city a.save")
+    await link.wait_for()  # it is there with the rows
+    assert await link.get_attribute("download") is not None
+    answer = await page.request.get(await link.evaluate("link => link.href"))
+    assert answer.headers["content-disposition"] == 'attachment; filename="revenue_by_city.xlsx"'
+
+
+@pytest.mark.parametrize(
+    ("counts", "top"), [([0, 50, 1500, 48], 50), ([0, 30_000], 30_000), ([1, 2, 9], 9), ([0, 0], 1)]
+)
+async def test_a_backfill_dwarfs_no_other_minute(page: Page, counts: list[int], top: int) -> None:
+    """It is cut off where there are usual minutes; alone it is drawn as it is."""
+    assert await page.evaluate("async (counts) => (await import('./charts.js')).ceiling(counts)", counts) == top
 
 
 async def test_a_formula_is_text_in_the_csv(page: Page, tmp_path: Path) -> None:
     async with page.expect_download() as coming:
         await page.click("#part-orders-quantity-by-product .save")
     await (await coming.value).save_as(tmp_path / "products.csv")
-    assert f"'{FORMULA},998,848300000\r\n" in (tmp_path / "products.csv").read_bytes().decode()
+    assert f"'{FORMULA},998,8483000.00\r\n" in (tmp_path / "products.csv").read_bytes().decode()
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+async def test_a_formula_inside_a_text_is_none_with_any_separator(page: Page, text: str) -> None:
+    assert await page.evaluate("async (text) => (await import('./card.js')).inert(text)", text) == FORMULAS[text]
 
 
 async def test_text_from_orders_stays_text(page: Page) -> None:

@@ -1,16 +1,16 @@
 """The command line as users and scripts meet it: its own process, its exit codes, its two streams."""
 
 import contextlib
-import io
 import itertools
 import json
-import logging
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,29 +18,21 @@ from typing import Any
 
 import pymongo
 import pytest
-import structlog
 import typer
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from multimarket_async.cli import app, main
+from multimarket_async.cli import app
 from multimarket_async.discovery import declared, settings_models
 from multimarket_async.settings import load
+from tests.commands import Done, typed
 
 ESCAPE = "\x1b"
 NOBODY, PASSWORD = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100", "hush-hush"
 SECRET = f"mongodb://shop:{PASSWORD}@127.0.0.1:1/"
+STAGES = ("run", "demo", "produce", "collect", "measure", "serve", "torture")
 CHANNELS = ("site_web", "application_mobile", "boutique_physique")
 KPIS = [kpi.name for domain in declared(load(settings_models(), {}, {}, Path("/nowhere"))) for kpi in domain.kpis]
-
-
-@dataclass
-class Done:
-    """A command that has ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
 
 
 def _civil(done: Done) -> Done:
@@ -55,17 +47,6 @@ def _well(done: Done) -> str:
     return done.stdout
 
 
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    """Restore logging, which is global, for the next tests."""
-    root = logging.getLogger()
-    handlers, level, configured = root.handlers[:], root.level, structlog.get_config()
-    yield
-    logging.captureWarnings(capture=False)
-    root.handlers, root.level = handlers, level
-    structlog.configure(**configured)
-
-
 @dataclass
 class Shell:
     """A folder of its own, a MongoDB, and nothing set but what a test sets."""
@@ -75,7 +56,9 @@ class Shell:
     database: str
 
     def run(self, *arguments: str, **settings: str) -> Done:
-        """One command to its end, as a process."""
+        """One command to its end; as a process if it does work of its own."""
+        if arguments and arguments[0] not in STAGES:
+            return self.look(*arguments, **settings)
         command = [sys.executable, "-m", "multimarket_async", *arguments]
         path = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         done = subprocess.run(
@@ -101,29 +84,26 @@ class Shell:
                 yield process
             finally:
                 process.send_signal(signal.SIGINT)
-                process.wait(30)
+                process.wait(120)
 
     def look(self, *arguments: str, **settings: str) -> Done:
         """The same without a process, for commands that only look: starting Python takes most of their time."""
-        out, err, code = io.StringIO(), io.StringIO(), 0
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            patch.chdir(self.folder)
-            patch.setattr(sys, "argv", ["multimarket_async", *arguments])
-            for name, value in self._environment(settings).items():
-                patch.setenv(name, value)
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code
-        return _civil(Done(code, out.getvalue(), err.getvalue()))
+        return _civil(typed(self.folder, self._environment(settings), *arguments))
 
     def _environment(self, settings: dict[str, str]) -> dict[str, str]:
         given = {"MONGO_URI": self.uri, "MONGO_DATABASE": self.database, "DATA_DIR": "data", "QUIET_PERIOD_S": "0"}
+        given["SHUTDOWN_TIMEOUT_S"] = "60"  # a busy machine takes longer than a user wants to wait
         return {f"MULTIMARKET_{name}": value for name, value in {**given, **settings}.items()}
 
     def out(self, *arguments: str, **settings: str) -> str:
         """The output of a command that succeeds and prints nothing on standard error."""
         return _well(self.run(*arguments, **settings))
+
+    def in_shell(self, *arguments: str, then: str = "", **environ: str) -> "subprocess.CompletedProcess[bytes]":
+        """A command as a shell runs it, with redirections."""
+        command = f"{shlex.join([sys.executable, '-m', 'multimarket_async', *arguments])} {then}"
+        environment = os.environ | self._environment({}) | environ
+        return subprocess.run(command, shell=True, cwd=self.folder, env=environment, capture_output=True, check=False)
 
     def seen(self, *arguments: str, **settings: str) -> str:
         """The same, by looking."""
@@ -306,6 +286,38 @@ def test_an_unusable_folder_is_an_error_in_a_sentence(shell: Shell) -> None:
 # --- exit code 2: wrong use or settings -----------------------------------------------------
 
 
+READING = [
+    *(["verify"], ["status"], ["top", "--once"], ["serve"], ["report"], ["bi"]),
+    *(["quarantine", "list"], ["quarantine", "replay"], ["kpi", "show", "top_products"], ["kpi", "refresh"]),
+]
+
+
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+def test_a_reading_command_creates_nothing(shell: Shell, arguments: list[str]) -> None:
+    """2, and the folder in full, as it may be relative to the wrong one: a `verify` that says Right would be none."""
+    done = shell.look(*arguments, DATA_DIR="typo", MONGO_URI="")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {shell.folder / 'typo'} ")
+    assert "--data-dir" in done.stderr
+    assert list(shell.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["verify"], ["status"], ["quarantine", "list"]], ids=" ".join)
+def test_files_are_looked_for_though_mongodb_is_elsewhere(shell: Shell, arguments: list[str]) -> None:
+    """Only what reads no file takes a MongoDB of yours alone."""
+    done = shell.look(*arguments, DATA_DIR="typo")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is no data folder: it has none of sources, archive, quarantine" in done.stderr
+    assert "`kpi refresh` measures what is stored" in shell.look("kpi", "show", "top_products", DATA_DIR="typo").stderr
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_a_doctor_creates_nothing(shell: Shell) -> None:
+    """A folder that `run` would create is no fault."""
+    assert f"{shell.folder / 'new'} (not there yet)" in shell.seen("doctor", DATA_DIR="new").replace("\n", "")
+    assert list(shell.folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "settings", "message"),
     [
@@ -360,6 +372,7 @@ def test_before_the_first_generation_there_is_nothing_to_show(shell: Shell) -> N
 @pytest.mark.slow
 def test_the_same_with_the_embedded_server(shell: Shell) -> None:
     """Whose server it is makes no difference."""
+    shell.out("collect", "--until-empty", MONGO_URI="")
     done = shell.run("kpi", "show", "top_products", MONGO_URI="")
     assert done.returncode == 3
     assert "`kpi refresh` measures what is stored" in done.stderr
@@ -368,7 +381,7 @@ def test_the_same_with_the_embedded_server(shell: Shell) -> None:
 def test_a_data_folder_that_is_a_file(shell: Shell) -> None:
     """3, naming it and the flag."""
     (shell.folder / "file").write_bytes(b"")
-    done = shell.run("status", "--data-dir", "file")
+    done = shell.run("collect", "--data-dir", "file")
     assert done.returncode == 3
     assert done.stderr.startswith("error: file/")
     assert "--data-dir" in done.stderr
@@ -486,11 +499,114 @@ def test_kpi_show_as_csv_agrees_with_json(shop: Shell) -> None:
     assert [line.split(",")[0] for line in lines[1:]] == [str(row["rank"]) for row in rows]
 
 
+def test_kpi_show_for_a_french_spreadsheet(shop: Shell) -> None:
+    """The bytes that it opens, and nothing else; only CSV has such kinds."""
+    text = shop.seen("kpi", "show", "top_products", "--format", "csv", "--for", "excel-fr")
+    assert text.splitlines()[0] == "\ufeffrank;product;quantity;gross_quantity;revenue"
+    assert re.fullmatch(r"1;[^;]+;\d+;\d+;\d+,\d\d", text.splitlines()[1])
+    refused = shop.look("kpi", "show", "top_products", "--for", "excel-fr")
+    assert (refused.returncode, refused.stderr.strip()) == (
+        2,
+        "error: --for excel-fr is a kind of CSV: add --format csv.",
+    )
+
+
+def test_kpi_show_as_a_workbook(shop: Shell) -> None:
+    """In a file, by the shell."""
+    shop.in_shell("kpi", "show", "top_products", "--format", "xlsx", then="> top.xlsx")
+    assert zipfile.is_zipfile(shop.folder / "top.xlsx")
+
+
 def test_kpi_show_as_a_table(shop: Shell) -> None:
     """The default: for people, plain where there is no terminal."""
     out = shop.seen("kpi", "show", "average_order_value_by_channel")
     assert "Average order value by channel" in out
     assert re.search(r"boutique +\d+ +[\d,]+\.\d\d +5 ", out)
+
+
+def test_history_of_a_number(shop: Shell) -> None:
+    """Formatted as in its table; by default that of the chart; without a name, the generations themselves."""
+    shown = shop.seen("kpi", "history", "average_order_value_by_channel", "--row", "web", "--last", "1")
+    assert re.search(r"^ +1 +20\S+ \S+ +web +[\d,]+\.\d\d *$", shown, re.MULTILINE)
+    [step] = json.loads(
+        shop.seen("kpi", "history", "top_products", "--by", "revenue", "--last", "1", "--format", "json")
+    )
+    assert (step["generation"], list(step)) == (1, ["generation", "as_of", "row", "value"])
+    assert re.search(r"^ +1 +20\S+ \S+ +15 orders *$", shop.seen("kpi", "history"), re.MULTILINE)
+
+
+def test_the_last_generation_of_a_day(shop: Shell) -> None:
+    """Is that of its date; one that is not kept is named, and the oldest one."""
+    today = json.loads(shop.seen("kpi", "history", "--format", "json"))[0]["as_of"][:10]
+    assert json.loads(shop.seen("kpi", "show", "top_products", "--at", today, "--format", "json"))["generation"] == 1
+    done = shop.look("kpi", "show", "top_products", "--generation", "9")
+    assert (done.returncode, done.stderr[:57]) == (3, "error: Generation 9 is not kept: the oldest one is 1, of ")
+
+
+def test_kpi_list_for_programs(shop: Shell) -> None:
+    assert [kpi["name"] for kpi in json.loads(shop.seen("kpi", "list", "--format", "json"))] == KPIS
+
+
+def test_the_report_goes_where_it_is_sent(shop: Shell) -> None:
+    """To standard output with -; a folder that does not exist is the fault of --out."""
+    assert shop.seen("report", "--out", "-").startswith("<!doctype html>")
+    done = shop.look("report", "--out", "nowhere/x.html")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: --out nowhere/x.html: No such file or directory. Name another one.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["kpi", "show", "top_produits"], "There is no KPI top_produits. Did you mean top_products? There are: "),
+        (["kpl", "list"], "No such command 'kpl'. Did you mean 'kpi'?"),
+        (["demo", "--lesson", "outtage"], "slow-writer. Did you mean outage?"),
+        (["quarantine", "list", "--feed", "site_wbe"], "boutique_physique. Did you mean site_web?"),
+        (["status", "--format", "xml"], "Invalid value for '--format': 'xml' is not one of 'table', 'json'."),
+        (["run", "--pace", "fast"], "Invalid value for '--pace': 'fast' is not one of 'random', 'poisson', 'day',"),
+    ],
+)
+def test_a_name_that_is_not_there_is_met_with_one_that_is(shop: Shell, words: list[str], hint: str) -> None:
+    done = shop.look(*words)
+    assert (done.returncode, hint in done.stderr) == (2, True), done
+
+
+ENCODINGS = {
+    ("kpi", "show", "top_products"): r"Parfum Lema\u00ee",
+    ("kpi", "show", "top_products", "--format", "json"): "Parfum Lemaî",
+    ("kpi", "show", "top_products", "--format", "csv"): "Parfum Lemaî",
+    ("config", "show"): r"pay\u00e9e",
+    ("quarantine", "list"): "worse.json",
+}
+
+
+@pytest.mark.parametrize("words", ENCODINGS)
+def test_an_encoding_that_lacks_a_letter(shop: Shell, words: tuple[str, ...]) -> None:
+    """It is escaped, as JSON has it; data are UTF-8 whatever the terminal can show."""
+    found = shop.in_shell(*words, PYTHONIOENCODING="ascii")
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert ENCODINGS[words] in found.stdout.decode()
+    assert shop.in_shell(*words, PYTHONIOENCODING="latin-1").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "closed"),
+    [
+        *((("kpi", "show", "top_products"), closed) for closed in (">&-", "2>&-", ">&- 2>&-", "<&-")),
+        *((words, ">&- 2>&-") for words in (("config", "show"), ("produce", "--orders", "0"), ("quarantine", "list"))),
+    ],
+)
+def test_closed_streams(shop: Shell, words: tuple[str, ...], closed: str) -> None:
+    """Nothing breaks, and no other file takes their place."""
+    found = shop.in_shell(*words, then=closed)
+    assert (found.returncode, b"Traceback" in found.stderr) == (0, False), found
+
+
+def test_version_and_short_help(shop: Shell) -> None:
+    assert re.fullmatch(r"multimarket-async \d\S*\n", shop.seen("--version"))
+    assert shop.seen("kpi", "-h") == shop.seen("kpi", "--help")
 
 
 def test_refresh_publishes_once_and_rebuild_always(shell: Shell) -> None:
@@ -515,7 +631,7 @@ def test_history_and_diff_and_an_older_generation(shell: Shell) -> None:
     assert (before["generation"], [row["orders"] for row in before["rows"]]) == (1, [1, 1, 1])
     assert json.loads(shell.seen(*orders, "--at", before["as_of"]))["generation"] == 1
     grown = shell.seen("kpi", "history", "cancellation_rate_by_channel", "--by", "orders")
-    assert re.findall(r"^ (\d) .* web +(\d)", grown, re.MULTILINE) == [("1", "1"), ("2", "2")]
+    assert re.findall(r"^ +(\d) .* web +(\d)", grown, re.MULTILINE) == [("1", "1"), ("2", "2")]
     explained = shell.seen("kpi", "diff", "1", "2")
     assert "orders 1 -> 2" in explained
     assert "3 orders came in between: boutique:1000000002, mobile:1000000002, web:1000000002" in explained
@@ -608,6 +724,16 @@ def test_config_show_describes_every_setting(shop: Shell) -> None:
     assert re.search(r"orders\.currency +EUR +default ", out)
 
 
+@pytest.mark.parametrize("words", [["run", "--no-http"], ["collect"]])
+def test_a_start_that_can_collect_nothing_ends_with_the_sentence_of_doctor(shop: Shell, words: list[str]) -> None:
+    """3, at once, whatever else would run beside it."""
+    wrong = re.sub(r"://[^@/]*@", "://shop:hush-hush@", shop.uri)
+    done = shop.run(*words, MONGO_URI=wrong)
+    assert done.returncode == 3
+    assert "cannot be used: MongoDB refuses these credentials: Authentication failed." in done.stderr.splitlines()[-1]
+    assert "hush" not in done.stdout + done.stderr
+
+
 def test_doctor_is_content(shop: Shell) -> None:
     """0, and each check is named."""
     out = shop.seen("doctor")
@@ -619,7 +745,7 @@ def test_doctor_finds_what_is_missing(shop: Shell) -> None:
     """3, with the finding in the table."""
     done = shop.look("doctor", MONGO_URI=SECRET)
     assert done.returncode == 3
-    assert re.search(r"WRONG +MongoDB +mongodb://\*\*\*@127.0.0.1:1/ does not answer", done.stdout)
+    assert re.search(r"fault +MongoDB +mongodb://\*\*\*@127.0.0.1:1/ cannot be used", done.stdout)
 
 
 # --- verify, demo, run ----------------------------------------------------------------------
@@ -653,6 +779,7 @@ def test_verify_finds_what_was_tampered_with(shell: Shell, database: "Database[A
 @pytest.mark.slow
 def test_verify_compares_with_the_manifest_of_a_run(shell: Shell, database: "Database[Any]") -> None:
     """By the manifest of the run; 4 and the cent that is wrong, 2 where there is no manifest."""
+    (shell.folder / "data/sources").mkdir(parents=True)
     done = shell.look("verify", "--manifest", "latest")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: There is no manifest in data/manifests: ")
@@ -664,6 +791,15 @@ def test_verify_compares_with_the_manifest_of_a_run(shell: Shell, database: "Dat
     found = json.loads(done.stdout)
     assert (done.returncode, found["right"], found["wrong"], len(found["kpis"])) == (4, False, 1, len(KPIS))
     assert " has montant_centimes " in found["differences"][0]
+
+
+@pytest.mark.slow
+def test_the_latest_run_is_right_beside_earlier_ones(shell: Shell) -> None:
+    """A demo, then a run; one that delivered nothing is not the latest."""
+    shell.out("demo", "--orders-per-channel", "5")
+    assert log_lines(shell.out("produce", "--orders-per-channel", "0"))[-1]["event"] == "backfill.written"
+    shell.out("run", "--no-http", "--for", "0.5", PAUSE_MIN_S="0.1", PAUSE_MAX_S="0.1", SCAN_EVERY_S="0.05")
+    assert "and 11 KPIs of generation" in shell.out("verify", "--manifest", "latest")
 
 
 @pytest.mark.slow
@@ -685,6 +821,7 @@ def test_a_run_leaves_a_manifest(shell: Shell) -> None:
     shell.run("run", "--no-produce", "--no-http", "--for", "0")
     assert not (shell.folder / "data/manifests").exists()
     fast = {"PAUSE_MIN_S": "0.05", "PAUSE_MAX_S": "0.05", "SCAN_EVERY_S": "0.05"}
+    fast["MAX_AHEAD_DAYS"] = "1000"  # each second is a day
     with shell.started("run", "--no-http", "--follow-ups", "--time-scale", "86400", **fast) as process:
         for _ in process.stdout:  # a line of the log
             manifests = list((shell.folder / "data/manifests").glob("*-run.jsonl"))

@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from pymongo.database import Database
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import RejectedRecord
 from multimarket_async.landing import Landing
+from tests.commands import typed
 
 pytestmark = pytest.mark.slow
 
@@ -37,12 +36,9 @@ class Shop:
     data: Path
     environ: dict[str, str]
 
-    def out(self, *words: str, expect: int = 0) -> str:
-        """The output of a command on both streams."""
-        command = [sys.executable, "-m", "multimarket_async", *words]
-        done = subprocess.run(
-            command, cwd=self.data.parent, env=self.environ, capture_output=True, text=True, timeout=300, check=False
-        )
+    def out(self, *words: str, expect: int = 0, answer: str = "") -> str:
+        """The output of a command on both streams. answer: what is typed."""
+        done = typed(self.data.parent, self.environ, *words, answer=answer)
         shown = done.stdout + done.stderr
         assert done.returncode == expect, shown
         assert "Traceback" not in shown, shown
@@ -64,8 +60,7 @@ class Shop:
 @pytest.fixture
 def shop(tmp_path: Path, mongo_uri: str, database: "Database[Any]") -> Shop:
     given = {"MONGO_URI": mongo_uri, "MONGO_DATABASE": database.name, "DATA_DIR": "data", "QUIET_PERIOD_S": "0"}
-    path = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
-    return Shop(tmp_path / "data", {**path, **{f"MULTIMARKET_{name}": value for name, value in given.items()}})
+    return Shop(tmp_path / "data", {f"MULTIMARKET_{name}": value for name, value in given.items()})
 
 
 def test_a_fault_by_pointer_is_shown_with_a_caret(shop: Shop) -> None:
@@ -84,6 +79,27 @@ def test_a_fault_of_syntax_is_shown_with_a_caret(shop: Shop) -> None:
     shop.put("cut.json", TEXT.replace('"quantite"', "oops"))
     shop.collect()
     assert "     8 |       oops: 2,\n       |       ^\n" in shop.out("quarantine", "show", "cut.json")
+
+
+def test_a_refused_file_that_comes_again_is_kept_once_and_counted(shop: Shop) -> None:
+    """Under any name, and for everybody who counts: list, status, verify; a replay changes no sum."""
+    shop.put("good.json", TEXT)
+    for name in ("bad.json", "bad.json", "other.json"):
+        shop.put(name, "[]")
+        shop.collect()
+    [listed] = json.loads(shop.out("quarantine", "list", "--format", "json"))
+    assert (listed["file"], listed["deliveries"]) == ("bad.json", 3)
+    assert "delivered 2 more times" in " ".join(shop.out("quarantine", "list").split())
+    shop.out("kpi", "refresh")
+
+    def counts() -> tuple[int, int, int]:
+        [site_web] = [feed for feed in json.loads(shop.out("status", "--format", "json"))["feeds"] if feed["received"]]
+        return site_web["received"], site_web["waiting"], site_web["quarantined"]
+
+    assert counts() == (4, 0, 3)
+    assert "Right" in shop.out("verify")
+    shop.out("quarantine", "replay", "bad.json")
+    assert counts() == (4, 1, 2)
 
 
 def test_the_whole_reason_as_json(shop: Shop) -> None:
@@ -291,7 +307,34 @@ def test_all_go_back_together(shop: Shop) -> None:
     keep_rest(shop, "3", name="other.json")
     assert shop.out("quarantine", "replay", "--changed").startswith("0 files went back")
     assert shop.out("quarantine", "replay", "--code", "conflict").startswith("0 files went back")
-    assert shop.out("quarantine", "replay").startswith("1 files and 3 rejected records went back")
+    assert shop.out("quarantine", "replay", "--yes").startswith("1 files and 3 rejected records went back")
+
+
+def test_what_nobody_has_corrected_goes_back_after_a_question_only(shop: Shop) -> None:
+    """Corrected files go in any case; --dry-run sends nothing, nor does a question without an answer."""
+    shop.put("bad.json", "[]")
+    shop.put("mended.json", TEXT[:100])
+    shop.collect()
+    shop.quarantined("mended.json").write_text(TEXT)
+    preview = shop.out("quarantine", "replay", "--dry-run")
+    assert re.search(r"mended\.json .* changed *$", preview, re.MULTILINE)
+    assert "These would go back; 1 of them were changed since they were quarantined. Nothing was sent." in preview
+    assert "error: Nothing was sent back: nobody answered. --yes sends all" in shop.out(
+        "quarantine", "replay", expect=3
+    )
+    assert list((shop.data / "sources/site_web").glob("[!.]*")) == []
+    assert "1 files went back" in shop.out("quarantine", "replay", answer="n\n")
+    assert "1 files went back" in shop.out("quarantine", "replay", answer="y\n")
+
+
+def test_the_advice_names_the_feed_and_the_folder(shop: Shop) -> None:
+    """Names repeat in other feeds; another folder was asked for."""
+    for feed in ("site_web", "boutique_physique"):
+        shop.put("my bad.json", "[]", feed)
+    shop.collect()
+    for feed in ("site_web", "boutique_physique"):
+        shown = shop.out("quarantine", "show", "my bad.json", "--data-dir", str(shop.data))
+        assert f"quarantine replay 'my bad.json' --feed {feed} --data-dir {shop.data}\n" in shown
 
 
 def test_all_reasons_of_a_file_are_shown(shop: Shop) -> None:
@@ -312,6 +355,7 @@ def test_all_reasons_of_a_file_are_shown(shop: Shop) -> None:
 
 def test_status_shows_backlog_and_latency(shop: Shop) -> None:
     """Reported by another process than the one that collected; the age of the oldest waiting file of each feed."""
+    (shop.data / "sources").mkdir(parents=True)
     assert "No latency report yet" in shop.out("status")
     shop.put("1.json", TEXT)
     shop.collect()

@@ -1,5 +1,6 @@
 """top as a process: on a terminal, in a pipe, and beside a `run`."""
 
+import contextlib
 import os
 import pty
 import re
@@ -139,3 +140,19 @@ def test_a_closed_pipe_ends_it(shop: Shop) -> None:
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
         assert process.wait(40) in (1, 3)
+
+
+def test_a_log_line_goes_above_the_progress_bar(tmp_path: Path) -> None:
+    """On a terminal of both outputs: what the bar has drawn on the line is erased first."""
+    primary, secondary = pty.openpty()
+    line = [sys.executable, "-m", "multimarket_async", "produce", "--orders", "30", "--data-dir", str(tmp_path)]
+    drawn = b""
+    with subprocess.Popen(line, stdout=secondary, stderr=secondary, env={**os.environ, "TERM": "xterm"}):
+        os.close(secondary)
+        with contextlib.suppress(OSError):  # Linux says so at the end
+            while more := os.read(primary, 1 << 16):
+                drawn += more
+    os.close(primary)
+    before = [text.rpartition(b"files")[2] for text in drawn.split(b"burst.delivered")[:-1]]
+    assert before
+    assert all(b"\x1b[2K" in text for text in before)

@@ -2,18 +2,21 @@
 
 import asyncio
 import errno
+import itertools
 import json
 import os
 import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.database import Database
 from structlog.testing import capture_logs
 
 from multimarket_async.app import workspace
@@ -25,6 +28,7 @@ from multimarket_async.domains import Feed, LoadedDomain, Table
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
 from multimarket_async.landing import Landing, Quarantine, WaitingFile
 from multimarket_async.settings import Settings, load
+from multimarket_async.store import Store
 from tests.collector.readings import READINGS, Site, away, parse
 from tests.files import of_bytes
 from tests.tracing import with_faults
@@ -80,6 +84,7 @@ async def test_a_file_is_stored_and_archived(site: Site) -> None:
     assert await site.collector().sweep() is True
     [document] = site.database[READINGS].find()
     assert document["ingestion"].pop("partition").endswith("-1")
+    assert len(document["ingestion"].pop("delivery")) == 20
     assert [document] == [
         {
             "_id": "1",
@@ -89,6 +94,7 @@ async def test_a_file_is_stored_and_archived(site: Site) -> None:
                 "file": "1.json",
                 "sha256": _digest(content),
                 "ingested_at": datetime(2020, 3, 1, 12),  # noqa: DTZ001 - as the plain driver reads it
+                "archive": site.landings["north"].identity.id,
             },
         }
     ]
@@ -200,11 +206,12 @@ async def test_what_is_no_file_blocks_nobody(site: Site, make: Callable[[Path], 
 
 
 async def test_too_large_is_quarantined_unread(site: Site) -> None:
-    """11 bytes where 10 are allowed: not even a digest is known."""
+    """11 bytes where 10 are allowed: no parser sees them; the digest tells when it comes again."""
     site.put("1.json", b"x" * 11)
     await site.collector(max_file_bytes=10).sweep()
     [one] = site.landings["north"].quarantine.list()
-    assert (one.reason["code"], one.reason["bytes"], one.reason["sha256"]) == ("file_too_large", 11, None)
+    digest = _digest(b"x" * 11)
+    assert (one.reason["code"], one.reason["bytes"], one.reason["sha256"]) == ("file_too_large", 11, digest)
 
 
 async def test_a_feed_has_a_limit_of_its_own(site: Site) -> None:
@@ -240,7 +247,7 @@ async def test_files_with_the_suffix_of_their_feed_are_collected(
 ) -> None:
     """A domain whose feed has CSV files: they are taken, in capitals too, and its JSON files are not."""
     feed = Feed("bikes", Table(READINGS), lambda file: [{"_id": file.name}], suffixes=(".csv",))
-    monkeypatch.setattr("multimarket_async.app.declared", lambda _: (LoadedDomain("bikes", (feed,), ()),))
+    monkeypatch.setattr("multimarket_async.app.parts.declared", lambda _: (LoadedDomain("bikes", (feed,), ()),))
     found = workspace(load(settings_models(), {"data_dir": tmp_path / "data"}, {}, tmp_path / "none"))
     folder = tmp_path / "data/sources/bikes"
     for name in ("a.csv", "B.CSV", "c.json"):
@@ -389,6 +396,23 @@ async def test_a_duplicate_is_archived_as_done(site: Site) -> None:
     assert collector.tally.outcomes == Counter({("north", "stored"): 1, ("north", "duplicate"): 2})
 
 
+async def test_an_order_of_the_future_is_quarantined(tmp_path: Path, mongo_uri: str, database: Database[Any]) -> None:
+    """The reason names the field. A follow-up may be of the future."""
+    orders, now = workspace(load(settings_models(), {"data_dir": tmp_path, "quiet_period_s": 0}, {})), datetime.now(UTC)
+    [(feed, landing), *_] = orders.feeds
+    delivery = feed.simulate(1, 0, now, now)  # type: ignore[misc]
+    for days, name in ((0, "now"), (2, "then")):
+        order = json.loads(delivery.content) | {"date_commande": f"{now + timedelta(days):%Y-%m-%dT%H:%M:%S}"}
+        await landing.deliver(f"{name}.json", json.dumps(order | {"order_id": name}).encode())
+    state = {"etat": "livrée", "date_etat": f"{now + timedelta(2):%Y-%m-%dT%H:%M:%S}"}
+    follow_up = {"order_id": "now", "canal": "web", "suivi": state}
+    await landing.deliver("late.json", json.dumps(follow_up).encode())
+    async with aclosing(Store(mongo_uri, database.name)) as store:
+        await Collector(orders.feeds, store, orders.settings, Clock()).until_empty()
+    reasons = {file.path.name: (file.reason["code"], file.reason["pointer"]) for file in landing.quarantine.list()}
+    assert reasons == {"then.json": ("date_in_future", "/date_commande")}
+
+
 async def test_a_conflict_is_neither_lost_nor_stored(site: Site) -> None:
     """The same key with other content: the first stays as it is, the second is quarantined with both digests."""
     collector = site.collector()
@@ -398,9 +422,10 @@ async def test_a_conflict_is_neither_lost_nor_stored(site: Site) -> None:
     await collector.sweep()
     [one] = site.landings["north"].quarantine.list()
     assert (site.stored(), one.path.read_bytes()) == ({"1": "first"}, second)
-    assert {name: one.reason[name] for name in ("code", "key", "sha256_stored", "sha256_delivered")} == {
+    assert {name: one.reason[name] for name in ("code", "key", "differs", "sha256_stored", "sha256_delivered")} == {
         "code": "conflict",
         "key": "1",
+        "differs": ["value"],
         "sha256_stored": _digest(first),
         "sha256_delivered": _digest(second),
     }
@@ -697,9 +722,9 @@ class DyingLanding(Landing):
         at("after a batch is archived")
         return errors
 
-def dying_place(*arguments, place=files.place):
+def dying_place(*arguments, place=files.place, **how):
     at("before the archive")
-    path = place(*arguments)
+    path = place(*arguments, **how)
     at("after the archive")
     return path
 
@@ -743,7 +768,7 @@ async def test_kill_9_at_a_system_call(site: Site, mongo_uri: str, call: str, wa
 def _deliver_good_and_bad(site: Site) -> None:
     site.put_readings("north", range(80))
     for number in range(20):
-        site.put(f"bad{number}.json", {"no": "key"})
+        site.put(f"bad{number}.json", {"no": f"key {number}"})
 
 
 async def _killed_and_finished(site: Site, *command: str) -> None:
@@ -1014,3 +1039,17 @@ async def test_conservation(site: Site) -> None:
     assert site.quarantined() == {"conflict.json": "conflict", "bad.json": "missing", "boom.json": "parser_failed"}
     assert sorted(site.stored()) == ["0", "1", "2", "3"]
     assert collector.tally.by_outcome() == {"stored": 4, "duplicate": 2, "quarantined": 3}
+
+
+async def test_files_that_cannot_leave_are_tried_again_less_and_less_often(site: Site) -> None:
+    """Thousands of them would take a core; within a minute of the first moment at which they can, they leave."""
+    site.landings["north"] = Stubborn(site.folder, "north")
+    site.put("stuck.json", {"key": 1})
+    collector, tries = site.collector(), list[int]()
+    for second in range(600):
+        site.hands.seconds = float(second)
+        before = len(site.store.batches)
+        await collector.sweep()
+        tries += [second] * (len(site.store.batches) - before)
+    assert tries[:5] == [0, 2, 4, 8, 16]
+    assert {after - before for before, after in itertools.pairwise(tries[6:])} == {60}

@@ -70,7 +70,7 @@ class World:
         for content in contents:
             sha256 = hashlib.sha256(content).hexdigest()
             file = IncomingFile(WEB.name, f"{sha256[:8]}.json", AT, content)
-            documents.append(document_of(WEB, file, sha256, datetime.now(UTC), partition))
+            documents.append(document_of(WEB, file, sha256, datetime.now(UTC), partition, latest=datetime.now(UTC)))
         return await self.writer.write(WEB, documents)
 
     def document(self, number: str) -> Any:

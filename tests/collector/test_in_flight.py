@@ -150,9 +150,11 @@ async def test_a_mistake_in_one_is_heard_when_the_others_have_ended(site: Site) 
             raise RuntimeError("planted")
 
     log = Log(site, fail)
-    with pytest.raises(RuntimeError, match="planted"):
+    with capture_logs() as logs:
         await site.collector(batch_files=1).sweep()
     assert (log.in_flight, site.archived()) == (0, ["1.json", "2.json"])
+    [failed] = [entry for entry in logs if entry["event"] == "task.failed"]
+    assert (failed["task"], failed["why"]) == ("collector.north", "RuntimeError: planted")
 
 
 async def test_while_one_hangs_a_stop_is_heard(site: Site) -> None:

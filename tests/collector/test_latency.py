@@ -45,6 +45,10 @@ class SlowStore:
     async def update(self, _: str, __: Any, *, durable: bool = True) -> None:
         """Versions cost no time."""
 
+    async def describe(self, *_: str) -> dict[str, Any]:
+        """Nobody made a collection before."""
+        return {}
+
     async def insert(self, _: str, documents: Sequence[Encoded]) -> list[Outcome]:
         ages_s = [on_disk(landing).oldest_age_s(self.hands.clock.now()) for landing in self.landings]
         self.oldest_s.append(round(max(age_s for age_s in ages_s if age_s is not None)))
@@ -121,7 +125,8 @@ async def test_the_oldest_grows_older_and_every_breach_is_counted_once(tmp_path:
         site.reporter.report()
     assert site.store.oldest_s == [0, 4, 8, 12, 16, 20]
     late = events(logs, "latency.breached")
-    assert [(item["files"], round(item["worst_s"])) for item in late] == [(3, 12), (3, 16), (3, 20), (3, 24)]
+    assert (late[0]["files"], round(late[0]["worst_s"]), round(late[-1]["worst_s"])) == (3, 12, 24)
+    assert (sum(item["files"] for item in late), len(late) < 4) == (12, True)  # not a line for each batch
     assert {item["feed"] for item in late} <= set(FEEDS)
     [measured] = events(logs, "latency.measured")
     assert (measured["files"], measured["breaches"], round(measured["max_s"]), measured["waiting"]) == (18, 12, 24, 0)

@@ -5,14 +5,18 @@ import errno
 import itertools
 import json
 import os
+from datetime import datetime
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Located, RejectedRecord, Table
+from multimarket_async.collector import Collector
+from multimarket_async.domains import Derived, Document, Feed, IncomingFile, Located, RejectedRecord, Table
 from multimarket_async.errors import Rejected, Unavailable
+from multimarket_async.formats import Csv, Number, Text
+from multimarket_async.settings import Settings
 from multimarket_async.store import Receipts
 from tests.collector.readings import MANY, Site, away, until
 
@@ -129,6 +133,7 @@ async def test_one_changed_line_rejects_the_file_and_nothing_of_it_is_stored(sit
     put(site, "2.json", "2 b", "1 other")
     await collect(site, declared=MANY)
     assert (site.stored(), site.quarantined()) == ({"1": "a"}, {"2.json": "conflict"})
+    assert site.landings["north"].quarantine.list()[0].reason["differs"] == ["value"]
     assert list(receipts(site)) == ["1.json"]
 
 
@@ -137,7 +142,8 @@ async def test_a_contradiction_within_a_file_rejects_it(site: Site) -> None:
     put(site, "1.json", "1 a", *(f"x{number} b" for number in range(3000)), "1 other")
     await collect(site, declared=MANY)
     assert (site.stored(), site.quarantined()) == ({}, {"1.json": "conflict"})
-    assert site.landings["north"].quarantine.list()[0].reason["key"] == "1"
+    reason = site.landings["north"].quarantine.list()[0].reason
+    assert (reason["key"], reason["differs"]) == ("1", ["value"])
 
 
 async def test_one_changed_line_is_listed_and_the_rest_is_stored(site: Site) -> None:
@@ -150,6 +156,7 @@ async def test_one_changed_line_is_listed_and_the_rest_is_stored(site: Site) -> 
     assert receipts(site)["2.json"] == {"records": 2, "stored": 1, "rejected": 1}
     [rejected] = rejects(site, "2.json")
     assert (rejected["line"], rejected["raw"], rejected["reasons"][0]["code"]) == (2, "1 other", "conflict")
+    assert "(value)" in rejected["reasons"][0]["sentence"]
 
 
 def rejects(site: Site, name: str) -> list[dict[str, Any]]:
@@ -166,6 +173,27 @@ async def test_a_bad_line_is_listed_with_all_reasons_and_the_rest_is_stored(site
     [rejected] = rejects(site, "1.json")
     assert (rejected["line"], rejected["raw"], rejected["head"]) == (2, "2 ?", "head\n")
     assert [reason["code"] for reason in rejected["reasons"]] == ["no_value", "odd"]
+
+
+def dated(content: bytes) -> Any:
+    """Records of lines such as `1 2026-03-01T12:00`, without a zone: UTC; a line without a date is bad."""
+    for line in content.decode().splitlines():
+        key, _, at = line.partition(" ")
+        if at:
+            yield {"_id": key, "value": at, "at": datetime.fromisoformat(at)}
+        else:
+            yield RejectedRecord((Rejected("no_value", "a line has no date"),), 4, line.encode())
+
+
+@pytest.mark.parametrize(("days", "stored"), [(1.0, ["1", "2"]), (0.0, ["1"]), (20_000, ["1", "2", "3"])])
+async def test_a_record_of_the_future_is_no_record(site: Site, days: float, stored: list[str]) -> None:
+    """It would be the newest of all until then. How far ahead a clock may be is a setting."""
+    put(site, "1.json", "1 2020-03-01T11:00", "2 2020-03-02T11:59", "3 2020-03-02T12:01", "4")
+    table = Table("readings", dated="at")
+    assert await site.collector(reader=dated, table=table, declared=KEEP, max_ahead_days=days).sweep()
+    assert sorted(site.stored()) == stored
+    codes = [reason["code"] for rejected in rejects(site, "1.json") for reason in rejected["reasons"]]
+    assert codes == [*["date_in_future"] * (3 - len(stored)), "no_value"]
 
 
 async def test_a_bad_line_rejects_the_file_where_it_is_declared_so(site: Site) -> None:
@@ -488,11 +516,11 @@ async def test_out_of_file_descriptors_nothing_is_quarantined(site: Site, monkey
     put(site, "1.json", "1 a")
     collector = site.collector(reader=lines, declared=KEEP)
 
-    def none_left(_: int) -> int:
+    def none_left(*_: object) -> int:
         raise OSError(errno.EMFILE, "Too many open files")
 
     with monkeypatch.context() as planted:
-        planted.setattr("multimarket_async.collector.opened.os.dup", none_left)
+        planted.setattr("multimarket_async.collector.opened.os.preadv", none_left)
         assert await collector.sweep() is False
     assert (site.waiting(), site.quarantined()) == (["1.json"], {})
     assert await collector.sweep() is True
@@ -532,3 +560,36 @@ async def test_after_an_outage_that_another_feed_ended_the_rest_is_stored_too(si
     site.put("2.json", "2 b", "south")
     assert await collector.sweep() is True
     assert site.archived() == ["1.json", "2.json"]
+
+
+def counted(file: IncomingFile) -> list[Document]:
+    """The number of lines of a file, under its time."""
+    return [{"_id": f"{file.received_at:%s}", "lines": len(file.content.splitlines())}]
+
+
+async def test_what_follows_from_a_file_is_stored_beside_its_records(site: Site) -> None:
+    """Also of an older list than the newest; it is none of the file's records."""
+    following = {**KEEP, "derived": (Derived(Table("lines"), counted),)}
+    put(site, "1.json", "1 a", "2 b", at=20)
+    await collect(site, REPLACE, following)
+    put(site, "2.json", "1 a", "3 ?", "4 d", at=10)
+    await collect(site, REPLACE, following)
+    assert {found["_id"]: found["lines"] for found in site.database["lines"].find()} == {"20": 2, "10": 3}
+    assert receipts(site) == {
+        "1.json": {"records": 2, "stored": 2},
+        "2.json": {"records": 3, "superseded": 2, "rejected": 1},
+    }
+    partitions = {found["ingestion"]["partition"] for found in site.database["lines"].find()}
+    assert partitions == {
+        found["partition"] for found in site.database["kpi_partition_versions"].find({"collection": "lines"})
+    }
+
+
+async def test_streams_of_a_file_have_a_place_each(site: Site) -> None:
+    """A CSV file whose conventions are found is read twice at the same time."""
+    rows = "".join(f"{number};1,5\n" for number in range(20_000))
+    site.put("1.json", "key;value\n" + rows)
+    read = Csv({"key": Text("_id"), "value": Number("value")}, delimiter=";", decimal=None)
+    feed, landing = Feed("north", INSERT, read.reader(dict), **KEEP), site.landings["north"]
+    await Collector([(feed, landing)], site.store, Settings(), site.hands.clock).sweep()
+    assert receipts(site) == {"1.json": {"records": 20_000, "stored": 20_000}}

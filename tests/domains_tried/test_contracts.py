@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import pytest
+
 from multimarket_async.domains.contract import DomainContract, Samples
 from tests.domains_tried.kiosks import KIOSKS
 from tests.domains_tried.sensors import SENSORS, answer, value
@@ -9,6 +11,7 @@ from tests.domains_tried.sensors import SENSORS, answer, value
 RUNS = {"run": "2026-03-01T06:00:00+00:00"}, {"run": "2026-03-01T12:00:00+00:00"}
 
 
+@pytest.mark.slow
 class TestKiosks(DomainContract):
     domain = KIOSKS
 

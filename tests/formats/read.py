@@ -1,6 +1,7 @@
 """Files of made-up bytes, read by a format."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,18 @@ def records(form: Csv | Json, content: str | bytes, make: Callable[[Row], Row] =
     """Every record of a file, without its place if it is good; text is UTF-8."""
     found = form.reader(make)(incoming(content.encode() if isinstance(content, str) else content))
     return [record.record if isinstance(record, Located) else record for record in found]
+
+
+def skims(form: Csv | Json, content: bytes) -> int | str:
+    """Number of the records that are found without looking at them, or why the file is bad as a whole."""
+    try:
+        return sum(1 for _ in form.reader(_never)(replace(incoming(content), skimmed=True)))
+    except Rejected as rejected:
+        return rejected.sentence
+
+
+def _never(row: Row) -> Row:
+    raise AssertionError(row)
 
 
 def refusal(form: Csv | Json, content: str | bytes) -> Rejected:

@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import FollowUp, RejectedRecord
-from multimarket_async.formats import Boolean, Csv, Date, Integer, Money, Number, Text
-from tests.formats.read import records, refusal, rejects
+from multimarket_async.formats import Boolean, Csv, Date, Integer, Json, Money, Number, Text
+from tests.formats.read import records, refusal, rejects, skims
 
 LINES = Csv(
     {
@@ -101,12 +101,15 @@ def test_the_maker_may_make_follow_ups() -> None:
     assert found == FollowUp("1", {"id": 1, "note": "a"})
 
 
-def test_a_mistake_of_the_maker_is_its_own() -> None:
+@pytest.mark.parametrize(("form", "content"), [(PAIR, "id,note\n1,a\n2,b\n"), (Json(), '{"id": 1}\n{"id": 2}\n')])
+def test_a_mistake_of_the_maker_rejects_the_record(form: Csv | Json, content: str) -> None:
     def make(row: dict[str, Any]) -> dict[str, Any]:
-        raise KeyError("note")
+        return {1: row}[row["id"]]
 
-    with pytest.raises(KeyError):
-        records(PAIR, "id,note\n1,a\n", make)
+    good, bad = records(form, content, make)
+    assert isinstance(good, dict)
+    assert isinstance(bad, RejectedRecord)
+    assert bad.reasons[0].code == "parser_failed"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +254,9 @@ def test_no_bytes_raise_anything_but_rejected(form: Csv, content: bytes, with_he
         found = records(form, content)
     except Rejected as rejected:
         assert rejected.sentence  # noqa: PT017 - it may also be read
+        assert skims(form, content) == rejected.sentence  # noqa: PT017
         return
+    assert skims(form, content) == len(found)
     for record in found:
         if isinstance(record, RejectedRecord):
             assert record.reasons

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import RejectedRecord
 from multimarket_async.formats import Json
-from tests.formats.read import records, refusal, rejects
+from tests.formats.read import records, refusal, rejects, skims
 
 ANSWER = '{"count": 2, "next": {"results": 1}, "results": [\n%s\n], "links": []}'
 
@@ -197,7 +197,9 @@ def test_no_bytes_raise_anything_but_rejected(at: str, content: bytes, start: by
         found = records(Json(at=at), content)
     except Rejected as rejected:
         assert rejected.sentence  # noqa: PT017 - it may also be read
+        assert skims(Json(at=at), content) == rejected.sentence  # noqa: PT017
         return
+    assert skims(Json(at=at), content) == len(found)
     for record in found:
         if isinstance(record, RejectedRecord):
             assert record.reasons

@@ -138,12 +138,40 @@ def test_a_file_is_as_old_as_its_arrival(landing: Landing) -> None:
 
 
 def test_a_removed_directory_comes_back(landing: Landing) -> None:
-    """Somebody removes the landing directory: nothing waits, and sources find it again."""
+    """Somebody removes the landing directory: nothing waits, and sources find it again. To look creates nothing."""
     landing.sources.rmdir()
     assert landing.waiting() == []
-    assert landing.sources.is_dir()
+    assert not landing.sources.exists()
+    landing.restore_directory()
     _put(landing, "1.json")
     assert [file.name for file in landing.waiting()] == ["1.json"]
+
+
+@pytest.mark.parametrize("above", [0, 1], ids=["itself", "the folder above it"])
+def test_a_link_that_leads_nowhere_is_no_empty_directory(landing: Landing, above: int) -> None:
+    """As of a file system that is not mounted now: it is unavailable, and works again when it is back."""
+    place = [landing.sources, *landing.sources.parents][above]
+    target = place.rename(place.with_name("elsewhere"))
+    place.symlink_to(target)
+    away = target.rename(place.with_name("away"))
+    for ask in (landing.waiting, landing.restore_directory):
+        with pytest.raises(Unavailable, match="a link in it leads nowhere now"):
+            ask()
+    away.rename(target)
+    landing.restore_directory()
+    assert landing.waiting() == []
+
+
+def test_obstacles_are_told(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Directories that files of others cannot leave, or to which nothing can be written; none if all is well."""
+    assert landing.obstacles() == []
+    landing.sources.chmod(0o1777)
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    assert landing.obstacles() == [
+        f"{landing.sources} has the sticky bit: files of other users cannot leave it (chmod -t removes it)"
+    ]
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != landing.archived)
+    assert landing.obstacles()[0] == f"{landing.archived} cannot be written to: files cannot leave or enter it"
 
 
 def test_prepare_leaves_what_is_there(landing: Landing) -> None:

@@ -24,7 +24,7 @@ from multimarket_async.collector.reader import Batch, Reader
 from multimarket_async.collector.stats import Tally
 from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import Rejected
-from multimarket_async.landing import Landing, WaitingFile, compiled, files
+from multimarket_async.landing import Landing, WaitingFile, compiled, files, identity
 from multimarket_async.settings import Settings
 from multimarket_async.store import Filling, Inserted
 from tests.sanitizers import exercised_with_sanitizers
@@ -167,8 +167,9 @@ def _results(batch: Batch) -> dict[str, bytes | str]:
 
 
 def _there(folder: Path) -> dict[str, bytes | str]:
-    """Contents by path; of a reason its code, as it says times too."""
-    paths = [path for path in folder.rglob("*") if not path.is_dir() or path.name.endswith(".json")]
+    """Contents by path, but for the archive's identity; of a reason its code, as it says times too."""
+    found = (path for path in folder.rglob("*") if path.name != identity.NAME)
+    paths = [path for path in found if not path.is_dir() or path.name.endswith(".json")]
     return {str(path.relative_to(folder)): _content(path) for path in paths}
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, Quarantine
+from multimarket_async.landing.quarantined import MOST_BYTES
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BAD = Rejected("syntax_error", "a comma is missing", "/items/0", 3, 7)
@@ -51,7 +53,7 @@ def test_the_file_as_it_came_and_the_reason_beside_it(landing: Landing) -> None:
         "file": "1.json",
         "sha256": "d1",
     }
-    assert _listed(landing.quarantine.folder) == ["1.json", "1.json.reason.json"]
+    assert [name for name in _listed(landing.quarantine.folder) if name[0] != "."] == ["1.json", "1.json.reason.json"]
 
 
 def test_the_facts_of_the_rejection_are_written_down(landing: Landing) -> None:
@@ -261,3 +263,18 @@ def test_a_reason_of_an_earlier_version_is_read(landing: Landing) -> None:
     landing.quarantine.replay(one, NOW)
     (landing.sources / "1.json").rename(landing.sources / "2.json")
     assert landing.quarantine.replayed_at("1.json") == NOW.isoformat()
+
+
+@pytest.mark.slow
+def test_a_file_of_any_size_is_looked_at_in_little_memory(landing: Landing) -> None:
+    """It is there because it was too large."""
+    big = _quarantine(landing, "big.json", bytes=1 << 30, sha256="0" * 64)
+    with big.open("r+b") as file:
+        file.truncate(1 << 30)
+    [found] = landing.quarantine.list()
+    tracemalloc.start()
+    try:
+        assert (found.changed(), len(found.content())) == (True, MOST_BYTES)
+        assert tracemalloc.get_traced_memory()[1] < 2 * MOST_BYTES
+    finally:
+        tracemalloc.stop()

@@ -25,12 +25,14 @@ def landing(tmp_path: Path) -> Landing:
     return landing
 
 
-def quarantined(landing: Landing, content: bytes = b'{"a', name: str = "1.json", **facts: Any) -> QuarantinedFile:
+def quarantined(
+    landing: Landing, content: bytes = b'{"a', name: str = "1.json", rejected: Rejected = BAD, **facts: Any
+) -> QuarantinedFile:
     """As the collector does it: what it knows of the file is what it saw before it read it."""
     (landing.sources / name).write_bytes(content)
     seen = looked_at(landing, name)
     known = {"bytes": seen.bytes, "changed_ns": seen.changed_ns, "sha256": hashlib.sha256(content).hexdigest()}
-    path = landing.quarantine.add(seen.path, BAD, {**known, **facts})
+    path = landing.quarantine.add(seen.path, rejected, {**known, **facts})
     return next(file for file in landing.quarantine.list() if file.path == path)
 
 
@@ -75,8 +77,8 @@ def test_a_writer_between_the_look_and_the_move_is_noticed(landing: Landing) -> 
 
 
 def test_a_file_that_was_never_read(landing: Landing) -> None:
-    """Too large, or not readable: there is no digest, and its size and its time decide."""
-    one = quarantined(landing, sha256=None)
+    """Not readable: there is no digest, and its size and its time decide."""
+    one = quarantined(landing, rejected=Rejected("unreadable", "it cannot be read", unfinished=True), sha256=None)
     assert not one.changed()
     later_ns = time.time_ns() + 10**9
     os.utime(one.path, ns=(later_ns, later_ns))
@@ -118,7 +120,7 @@ def test_what_is_no_file_or_gone_has_not_changed(landing: Landing) -> None:
 def test_changed_files_are_counted(landing: Landing) -> None:
     """Two of three."""
     for name, late in (("1.json", b"1"), ("2.json", b""), ("3.json", b"3")):
-        one = quarantined(landing, name=name)
+        one = quarantined(landing, name.encode(), name)
         one.path.write_bytes(one.content() + late)
     assert landing.quarantine.changed() == 2
 

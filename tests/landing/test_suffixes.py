@@ -33,6 +33,15 @@ def names(landing: Landing) -> list[str]:
     return sorted(file.name for file in landing.waiting())
 
 
+def test_the_lock_file_of_an_open_workbook_stays(tmp_path: Path) -> None:
+    """Excel and Word make it beside the file that they have open, with its suffix, and remove it themselves."""
+    landing = Landing(tmp_path, "bikes", (".csv", ".xlsx"))
+    landing.prepare()
+    put(landing, "orders.xlsx", "~$orders.xlsx", "~$prices.csv", "~orders.csv")
+    assert names(landing) == ["orders.xlsx", "~orders.csv"]
+    assert landing.unknown == UnknownFiles(2, "~$orders.xlsx")
+
+
 @pytest.mark.parametrize(
     ("name", "suffix"),
     [
@@ -74,9 +83,9 @@ async def test_a_taken_name_keeps_its_suffix(landing: Landing) -> None:
 
 
 def test_other_files_and_folders_stay_and_are_counted(landing: Landing) -> None:
-    """Text files, leftovers of Windows and folders; what is hidden is not counted, nor a folder named like a file."""
+    """Text files, leftovers of Windows, links to folders; not what is hidden, nor a folder named like a file."""
     put(landing, "notes.txt", "a.csv", "a.csv:Zone.Identifier", ".b.txt")
-    (landing.sources / "2026").mkdir()
+    (landing.sources / "2026").symlink_to(landing.archived)
     (landing.sources / "c.csv").mkdir()
     assert names(landing) == ["a.csv", "c.csv"]
     assert landing.unknown == UnknownFiles(3, "2026")
@@ -84,6 +93,29 @@ def test_other_files_and_folders_stay_and_are_counted(landing: Landing) -> None:
     [rejected] = landing.read([file for file in landing.waiting() if file.name == "c.csv"], 99)
     assert isinstance(rejected, Rejected)
     assert rejected.code == "not_a_regular_file"
+
+
+def test_files_in_folders_wait_too(landing: Landing) -> None:
+    """A folder a day, as many systems write them: read, archived and quarantined; what else is in them is counted."""
+    for folder in ("2026-11-28", "2026/11/28"):
+        (landing.sources / folder).mkdir(parents=True)
+    put(landing, "a.csv", "2026-11-28/a.csv", "2026-11-28/notes.txt", "2026/11/28/b.CSV")
+    waiting = landing.waiting()
+    assert landing.unknown == UnknownFiles(1, "2026-11-28/notes.txt")
+    assert sorted(str(path) for path in landing.waiting_files()) == sorted(file.where for file in waiting)
+    assert landing.read(waiting, 99) == [b"model,price\n"] * 3
+    [bad] = [file for file in waiting if file.name == "b.CSV"]
+    landing.reject(bad, Rejected("bad", "It is bad."), {})
+    assert landing.archive([file for file in waiting if file != bad], DAY) == [None, None]
+    assert sorted(path.name for path in landing.archive_files()) == ["a.2.csv", "a.csv"]
+    assert (names(landing), landing.quarantine.count()) == ([], 1)
+
+
+def test_folders_that_are_too_deep_are_counted(landing: Landing) -> None:
+    """A scan ends, whatever lies there."""
+    deep = landing.sources.joinpath(*"abcdefghijkl")
+    deep.mkdir(parents=True)
+    assert (names(landing), landing.unknown.files) == ([], 1)
 
 
 def test_files_in_flight_are_not_unknown(landing: Landing) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from multimarket_async.clock import Clock
+from multimarket_async.clock import Clock, reached
 from multimarket_async.domains import Answer, Http, Poll
 from multimarket_async.poller import schedule
 from multimarket_async.polling import PollState
@@ -73,7 +73,7 @@ async def test_a_clock_that_is_set_delays_no_poll(wall_s: float, monotonic_s: fl
             raise TimeoutError
 
     async with asyncio.timeout(60):
-        assert await schedule.reached(after(60), Clock(lambda: wall, lambda: monotonic), Noticed())
+        assert await reached(after(60), Clock(lambda: wall, lambda: monotonic), Noticed())
 
 
 async def test_a_day_away_costs_few_requests(bench: Bench) -> None:
@@ -140,3 +140,40 @@ async def test_a_domain_that_cancels_itself_is_asked_again_on_time(bench: Bench)
 def test_an_interval_is_positive(every_s: float, bench: Bench) -> None:
     with pytest.raises(ValueError, match="every_s"):
         Poll(every_s, bench.whole())
+
+
+@pytest.mark.parametrize(
+    ("cron", "due", "now", "expected"),
+    [
+        ("0 6 * * *", "2026-03-01T05:00", "2026-03-01T05:01", "2026-03-02T05:00"),
+        ("0 6 * * *", "2026-03-28T05:00", "2026-03-28T05:01", "2026-03-29T04:00"),  # summer time begins
+        ("30 2 * * *", "2026-03-28T01:30", "2026-03-28T01:31", "2026-03-29T01:00"),  # an hour that there is not
+        ("0 6 * * 1", "2026-03-02T05:00", "2026-03-20T00:00", "2026-03-23T05:00"),  # what was missed is one poll
+    ],
+)
+def test_a_schedule_is_in_the_business_time_zone(cron: str, due: str, now: str, expected: str) -> None:
+    """Each run once, also where clocks are changed."""
+    poll = Poll(60, _nothing, cron, "Europe/Paris")
+    at = schedule.following(poll, *(datetime.fromisoformat(f"{text}+00:00") for text in (due, now)))
+    assert at == datetime.fromisoformat(f"{expected}+00:00")
+
+
+def test_a_missed_run_of_a_schedule_is_caught_up() -> None:
+    """Soon after the start; one that is still to come is waited for, however long."""
+    rng = random.Random(1)
+    missed = PollState(answered_at=START, next_at=START - timedelta(hours=3))
+    assert START <= schedule.first(missed, 60, START, rng, cron=True) <= after(5)
+    to_come = PollState(answered_at=START, next_at=START + timedelta(days=300))
+    assert schedule.first(to_come, 60, START, rng, cron=True) == START + timedelta(days=300)
+
+
+def test_what_is_no_schedule_is_refused() -> None:
+    """In a sentence."""
+    with pytest.raises(ValueError, match="'every day' is no schedule such as 0 6"):
+        Poll(60, _nothing, "every day")
+
+
+async def _nothing(_: Http, __: datetime, ___: dict[str, Any]) -> AsyncIterator[Answer]:
+    """Yield no answer."""
+    for answer in ():
+        yield answer

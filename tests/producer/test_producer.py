@@ -61,6 +61,17 @@ def landing(tmp_path: Path) -> Landing:
     return place
 
 
+@pytest.mark.parametrize("name", [".produced", ".produced.lock"])
+async def test_a_link_in_the_landing_directory_is_not_followed(landing: Landing, tmp_path: Path, name: str) -> None:
+    """Others write there: a link would have us create or read any file of ours."""
+    (landing.sources / name).symlink_to(tmp_path / "elsewhere")
+    if name == ".produced":
+        (tmp_path / "elsewhere").write_text('{"1": 7}')
+    with pytest.raises(OSError, match="symbolic links"):
+        await producer(landing).burst(1)
+    assert (tmp_path / "elsewhere").exists() == (name == ".produced")
+
+
 def producer(
     landing: Landing, seed: int = 1, simulate: Simulate = delivery, clock: Clock = CLOCK, **settings: object
 ) -> Producer:
@@ -82,7 +93,7 @@ def test_two_processes_never_use_the_same_number(landing: Landing) -> None:
     """`produce` beside `run`: a lock of the kernel's knows no difference between their threads and their processes."""
     one, other = producer(landing), producer(landing)
     with ThreadPoolExecutor(2) as threads:
-        reserved = list(threads.map(lambda who: [who._reserve(1) for _ in range(300)], [one, other]))
+        reserved = list(threads.map(lambda who: [who._reserve(1).start for _ in range(300)], [one, other]))
     assert sorted(chain.from_iterable(reserved)) == list(range(600))
 
 

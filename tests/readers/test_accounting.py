@@ -12,11 +12,20 @@ from pymongo.database import Database
 
 from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import Rejected
-from multimarket_async.landing import Landing
-from multimarket_async.readers.accounting import Accepted, FeedFiles, counted, on_disk
-from multimarket_async.store import Store
+from multimarket_async.landing import Landing, UnknownFiles
+from multimarket_async.readers.accounting import Accepted, FeedFiles, counted, on_disk, without_feed
+from multimarket_async.store import RECEIPTS, Store
 
 TODAY = datetime(2026, 5, 20, tzinfo=UTC).date()
+
+
+def test_what_no_feed_collects_is_counted(tmp_path: Path) -> None:
+    """A folder in other letters, a file beside the folders; of hidden ones nobody speaks."""
+    feed, landing = channel(tmp_path, "site_web")
+    (landing.sources.parent / "Site_Web").mkdir()
+    (landing.sources.parent / "lost.json").touch()
+    (landing.sources.parent / ".hidden").touch()
+    assert without_feed([(feed, landing)]) == UnknownFiles(2, "Site_Web")
 
 
 @pytest.fixture
@@ -48,7 +57,7 @@ def store_documents(database: "Database[Any]", feed: str, content: bytes, *keys:
 
 def test_the_sum_by_hand() -> None:
     """2 wait, 7 are archived of which 5 were new, 3 were set aside: 12 were received."""
-    one = FeedFiles("web", 2, 40, None, archived=7, stored=5, quarantined=Counter(bad_date=2, conflict=1))
+    one = FeedFiles("web", 2, 40, None, archived=7, stored=5, duplicate=2, quarantined=Counter(bad_date=2, conflict=1))
     assert (one.duplicate, one.received) == (2, 12)
     assert one.received == one.waiting + one.stored + one.duplicate + one.quarantined.total()
 
@@ -107,7 +116,22 @@ async def test_a_file_delivered_again_is_a_duplicate(tmp_path: Path, store: Stor
     archive(web[1])
     store_documents(database, "web", b"1", "web:1")
     [one] = await counted([web], store)
-    assert (one.stored, one.duplicate, one.received) == (1, 1, 2)
+    assert (one.stored, one.duplicate, one.holds) == (1, 0, False)  # one of them nobody knows
+    database[RECEIPTS].insert_one({"feed": "web", "outcome": "duplicate", "archive": web[1].identity.id})
+    [one] = await counted([web], store)
+    assert (one.stored, one.duplicate, one.holds, one.received) == (1, 1, True, 2)
+
+
+async def test_an_archive_of_an_earlier_version(tmp_path: Path, store: Store, database: "Database[Any]") -> None:
+    """Without receipts of its duplicates: they are the files that were there before, and are not stored."""
+    day = tmp_path / "archive/web/2026-05-20"
+    day.mkdir(parents=True)
+    for name in ("1.json", "2.json", "3.json"):
+        (day / name).touch()
+    store_documents(database, "web", b"1", "web:1")
+    web = channel(tmp_path, "web")
+    [one] = await counted([web], store)
+    assert (one.archived, one.stored, one.duplicate, one.unseen, one.holds) == (3, 1, 2, 0, True)
 
 
 async def test_feeds_of_different_collections(tmp_path: Path, store: Store, database: "Database[Any]") -> None:

@@ -3,11 +3,13 @@
 import re
 from pathlib import Path
 
+import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from multimarket_async.discovery import declared, settings_models
 from multimarket_async.readers import page
+from multimarket_async.readers.french import REASONS
 from multimarket_async.readers.page.page import Library, about
 from multimarket_async.settings import Settings, load
 
@@ -30,6 +32,7 @@ def request(etag: str = "") -> Request:
     return Request({"type": "http", "headers": [(b"if-none-match", etag.encode())]})
 
 
+@pytest.mark.slow
 async def test_the_chart_library_is_made_once_and_kept(tmp_path: Path) -> None:
     library = Library(tmp_path / "cache")
     made = await library.response(request())
@@ -54,6 +57,9 @@ def test_nothing_is_fetched_from_elsewhere() -> None:
         assert elsewhere == [], file.name
 
 
+CODE = re.compile(r'\b(?:Rejected|PydanticCustomError|fault|one_of)\(\s*(?:accepted, )?"([a-z]+(?:_[a-z0-9]+)*)"')
+
+
 def test_french_says_everything_that_english_says() -> None:
     english, french = re.findall(
         r"const (?:ENGLISH|FRENCH) = \{\n(.*?)\n\};", (STATIC / "words.js").read_text(), re.DOTALL
@@ -65,6 +71,20 @@ def test_french_says_everything_that_english_says() -> None:
 
 def _words(text: str) -> list[tuple[str, str]]:
     return re.findall(r'(\w+): "([^"]*)"', text)
+
+
+def test_every_reason_has_a_french_word() -> None:
+    """A code of the engine has it for all readers, one of a domain among its words; the page gets both."""
+    package = STATIC.parents[2]
+    engine = {code for path in package.glob("[!dp]*/*.py") for code in CODE.findall(path.read_text("utf-8"))}
+    assert len(engine) > 25
+    assert engine - REASONS.keys() == set()
+    loaded = load(settings_models(), {}, {}, Path("/nowhere"))
+    for domain in declared(loaded):
+        invented = {
+            code for path in package.glob(f"domains/{domain.name}/*.py") for code in CODE.findall(path.read_text())
+        }
+        assert invented - about([domain], loaded.of(Settings))["french"].keys() == set()
 
 
 def test_the_page_names_no_domain_no_kpi_and_no_column() -> None:

@@ -103,3 +103,11 @@ def near(found: float | None, exact: Fraction | None) -> bool:
         return found is exact
     hundredths = round(found * 100)
     return hundredths / 100 == found and -1 <= 2 * (100 * exact - hundredths) < 1
+
+
+def test_rows_of_all_together_are_left_out() -> None:
+    """But where they are asked for."""
+    columns = (Column("store", "string", "Store", total="(all)"), Column("sold", "integer", "Sold"))
+    rows = [{"store": "(all)", "sold": 5}, {"store": "a", "sold": 2}, {"store": "b", "sold": 3}]
+    assert regrouped(columns, rows, []) == [{"sold": 5}]
+    assert [row["store"] for row in regrouped(columns, rows, ["store"])] == ["(all)", "a", "b"]

@@ -1,5 +1,6 @@
 """The report: one file, right to the cent, in two languages, and nothing in an order can break it."""
 
+import html
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +13,9 @@ import pytest
 from multimarket_async.domains import Column, Kpi, LoadedDomain
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
+from multimarket_async.readers.charts import drawing
 from multimarket_async.readers.report import ENGLISH, FRENCH, Language, report
+from multimarket_async.readers.report.plots import chart, svgs
 
 SETTINGS = OrderSettings()
 AT = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
@@ -136,6 +139,32 @@ def test_text_of_an_order_is_text() -> None:
     assert not [name for name, _ in page.attributes if name.startswith("on")]
 
 
+def test_control_characters_are_drawn_as_text() -> None:
+    """The library that draws ends its process at some of them."""
+    text = written(sold("a\x01\x08\x0b\x1b[2J\ufffe\uffffb\u202e", 100))
+    assert text.count("<svg") == 1
+    assert "a\\x01\\x08\\x0b\\x1b[2J\\ufffe\\uffffb\\u202e" in html.unescape(text)
+
+
+def test_the_beginning_of_a_long_name_is_drawn() -> None:
+    """All of it is in the table."""
+    text = written(sold("Lampe " * 200_000, 100))
+    assert "Lampe " * 200_000 in text
+    assert text.count("Lampe") < 200_000 + 100
+
+
+@pytest.mark.slow
+def test_a_chart_that_cannot_be_drawn_is_left_out() -> None:
+    """And no other one with it, nor the report."""
+    good = ({"data": {"values": [{"x": "a"}]}, "mark": "text", "encoding": {"text": {"field": "x"}}}, None)
+    bad = ({**good[0], "data": {"values": [{"x": "\x01"}]}}, None)
+    before, left_out, after = svgs([good, bad, good])
+    assert left_out is None
+    assert before == after
+    assert before
+    assert "<svg" in before
+
+
 @pytest.mark.parametrize(
     ("language", "amount", "count"),
     [(ENGLISH, "90,071,992,547,409.93", "1,234"), (FRENCH, "90\u202f071\u202f992\u202f547\u202f409,93", "1\u202f234")],
@@ -144,6 +173,23 @@ def test_amounts_are_exact(language: Language, amount: str, count: str) -> None:
     """2**53 + 1 cents, which no double holds."""
     cells = Page(written(sold("Lampe", 9_007_199_254_740_993), language)).cells
     assert {"Lampe", amount, count} <= set(cells)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("2026-02", "févr. 2026"),
+        ("2026-Q3", "T3 2026"),
+        ("2026-05-02", "2 mai 2026"),
+        ("2026", "2026"),
+        ("2026-13", "2026-13"),
+    ],
+)
+def test_periods_in_french(written: str, shown: str) -> None:
+    """As the page says them; in English as they are written."""
+    month = Column("month", "string", "Month", role="time")
+    assert (FRENCH.shown(month, {"month": written}), ENGLISH.shown(month, {"month": written})) == (shown, written)
+    assert FRENCH.shown(Column("name", "string", "Name"), {"name": written}) == written
 
 
 def test_a_rate_over_nothing_is_a_dash() -> None:
@@ -160,6 +206,17 @@ def test_the_hours_of_the_week_are_a_grid() -> None:
     ]
     text = written({"orders_by_weekday_and_hour": rows}, FRENCH)
     assert Page(text).cells[1:] == ["9", "18", "lundi", "5", "0", "dimanche", "0", "5"]
+
+
+def test_the_hours_are_in_their_order() -> None:
+    """Also where a later one is seen first."""
+    kpi = next(kpi for kpi in SUBJECT.kpis if kpi.name == "orders_by_weekday_and_hour")
+    rows = [{"weekday": day, "hour": hour, "orders": 5} for day, hour in ((1, 9), (1, 20), (2, 2), (2, 13))]
+    drawn = drawing(kpi)
+    assert drawn is not None
+    bars, cells = chart(drawn, rows, ENGLISH)[0]["vconcat"]
+    assert bars["encoding"]["x"]["sort"] == cells["encoding"]["x"]["sort"] == ["2", "9", "13", "20"]
+    assert cells["encoding"]["y"]["sort"] == ["Monday", "Tuesday"]
 
 
 def test_times_are_those_of_the_shop() -> None:

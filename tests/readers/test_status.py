@@ -28,7 +28,7 @@ async def store(mongo_uri: str, database: "Database[Any]") -> AsyncIterator[Stor
 
 def publish(database: "Database[Any]", number: int, as_of: datetime) -> None:
     database[GENERATIONS].insert_one(
-        {"_id": Int64(number), "as_of": as_of, "computed_at": as_of + timedelta(seconds=2)}
+        {"_id": Int64(number), "as_of": as_of, "computed_at": as_of + timedelta(seconds=2), "kpis": {}}
     )
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from multimarket_async import readers
 from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers import tables
-from multimarket_async.readers.report.language import ENGLISH
+from multimarket_async.readers.language import ENGLISH
 
 AT = datetime(2026, 5, 20, 12, 0, 0, 250_000, tzinfo=UTC)
 COLUMNS = (
@@ -103,10 +105,10 @@ def test_money_has_the_decimals_of_its_currency(currency: str, minor: int, text:
 
 
 def test_csv_is_a_header_and_a_line_a_row() -> None:
-    """Every column, numbers as they are, nothing for null."""
+    """Every column, amounts with their cents, other numbers as they are, nothing for null."""
     assert tables.as_csv(SALES, [row("Lamp", 1234567, 0.1), row("Tea", 0, None)]).splitlines() == [
         "product,since,quantity,revenue,revenue_minor",
-        "Lamp,2026-05-20T12:00:00.250000Z,1234567,0.1,10",
+        "Lamp,2026-05-20T12:00:00.250000Z,1234567,0.10,10",
         "Tea,2026-05-20T12:00:00.250000Z,0,,",
     ]
 
@@ -116,6 +118,36 @@ def test_text_that_a_spreadsheet_would_run_is_quoted(start: str) -> None:
     """OWASP, CSV injection: a leading apostrophe makes it text."""
     formula = f"{start}cmd|' /C calc'!A0"
     assert as_csv(row(formula))[1][0] == f"'{formula}"
+
+
+# Texts, and how they stand in CSV: also opened with another separator, no cell begins with a formula.
+FORMULAS = {
+    "x;=1+1": "x;'=1+1",
+    "x,=1+1": "x,'=1+1",
+    "x|@SUM(1)": "x|'@SUM(1)",
+    "x\t-1+1": "x\t'-1+1",
+    "x\r\n+1": "x\r\n'+1",
+    ';"=1+1"': ';\'"=1+1"',
+    ' ; \u00a0"" =1': ' ;\' \u00a0"" =1',
+    " =1;=2": "' =1;'=2",
+    "\uff1d1;\uff0b1;\uff0d1;\uff201": "'\uff1d1;'\uff0b1;'\uff0d1;'\uff201",
+    "\n1": "'\n1",
+    "\x1b;=1\x9b": "\\x1b;'=1\\x9b",
+    "T-shirt; a-b, c=d | 5% + 1": "T-shirt; a-b, c=d | 5% + 1",
+}
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_formula_inside_a_text_is_none_with_any_separator(text: str) -> None:
+    """A French spreadsheet begins a cell after a semicolon; in the page's CSV it stands likewise (see test_page.py)."""
+    assert tables.inert(text) == FORMULAS[text]
+
+
+def test_the_page_has_the_same_rule() -> None:
+    """To the letter."""
+    script = (Path(readers.__file__).parent / "page/static/card.js").read_text("utf-8")
+    rules = dict(re.findall(r"^const ([A-Z]+) = /(.+)/g;$", script, re.MULTILINE))
+    assert (tables.CONTROL.pattern, tables.FORMULA.pattern) == (rules["CONTROL"], rules["FORMULA"])
 
 
 def test_a_negative_number_is_not_a_formula() -> None:

@@ -17,7 +17,7 @@ from multimarket_async.domains import Feed, Table
 from multimarket_async.errors import Unavailable
 from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import FeedFiles
-from multimarket_async.readers.generations import KpiFreshness
+from multimarket_async.readers.freshness import KpiFreshness
 from multimarket_async.readers.polls import PolledSource
 from multimarket_async.readers.status import StatusResponse
 from multimarket_async.readers.status import status as made
@@ -29,7 +29,7 @@ LATE = AT - timedelta(seconds=12)
 WINDOW = {"seconds": 60.0, "files": 40, "p50_s": 0.25, "p99_s": 1.5, "max_s": 2.0, "breaches": 0}
 REPORT = {"reported_at": AT.isoformat(), "age_s": 5.0, "budget_s": 10.0, "last_minute": WINDOW, "last_hour": WINDOW}
 KPI = KpiFreshness(generation=7, as_of=AT, age_s=3.0)
-FILES = FeedFiles("site_web", 2, 100, LATE, 31, 30, Counter({"not_json": 4}))
+FILES = FeedFiles("site_web", 2, 100, LATE, 31, 31, stored=30, duplicate=1, quarantined=Counter({"not_json": 4}))
 
 
 def status(stored: int = 30, rate: int | None = None, **differing: Any) -> StatusResponse:
@@ -129,7 +129,7 @@ def test_polled_sources_have_a_line_each() -> None:
     assert "next poll 2026-05-20 12:00:00 UTC." in text
 
 
-@pytest.mark.parametrize("width", [72, 80, 200])
+@pytest.mark.parametrize("width", [40, 60, 72, 80, 200])
 def test_numbers_are_whole_at_any_width(width: int) -> None:
     """Headings and names give way."""
     text = on_screen(status(12_345_678, 12_345), width)

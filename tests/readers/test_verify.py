@@ -1,8 +1,12 @@
 """verify: right when right, and every kind of wrong is found and named."""
 
+import gzip
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +15,21 @@ from pymongo.database import Database
 
 from multimarket_async.clock import Clock
 from multimarket_async.collector import Collector
+from multimarket_async.columnar import copy as columnar
+from multimarket_async.columnar.statements import rolled_up
 from multimarket_async.domains import Feed, LoadedDomain, Rollup
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.landing import Landing
 from multimarket_async.producer import Producer
+from multimarket_async.readers.freshness import freshness
 from multimarket_async.readers.verify import Report, different_rows, verify
 from multimarket_async.settings import Settings, load
-from multimarket_async.snapshots import Snapshotter, columnar
-from multimarket_async.snapshots.statements import rolled_up
-from multimarket_async.store import GENERATIONS, Int64, Store
+from multimarket_async.snapshots import Snapshotter
+from multimarket_async.store import GENERATIONS, RECEIPTS, ROWS, VERSIONS, Int64, Store
+from multimarket_async.store.driver import CLIENTS
+from tests.corpus.case import good
+from tests.store.test_mongo import Heard
 
 ORDERS_PER_CHANNEL = 4
 
@@ -49,18 +58,24 @@ class World:
 
 @pytest.fixture
 async def world(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> AsyncIterator[World]:
-    loaded = load({"orders": OrderSettings}, {"quiet_period_s": 0, "scan_every_s": 0.001}, {}, tmp_path / "absent.toml")
+    async with aclosing(Store(mongo_uri, database.name)) as store:
+        one = empty_world(store, tmp_path)
+        for feed, landing in one.channels:
+            await Producer(feed, landing, Settings(), Clock()).burst(ORDERS_PER_CHANNEL)
+        await one.collect()
+        await Snapshotter([one.domain], store, Clock()).refresh()
+        yield one
+
+
+def empty_world(store: Store, folder: Path, **given: Any) -> World:
+    """Nothing was delivered yet. given: settings."""
+    settings = {"quiet_period_s": 0, "scan_every_s": 0.001, **given}
+    loaded = load({"orders": OrderSettings}, settings, {}, folder / "absent.toml")
     domain = ORDERS.under(loaded)
-    channels = [(feed, Landing(tmp_path, feed.name)) for feed in domain.feeds]
-    store = Store(mongo_uri, database.name)
-    for feed, landing in channels:
+    channels = [(feed, Landing(folder, feed.name)) for feed in domain.feeds]
+    for _, landing in channels:
         landing.prepare()
-        await Producer(feed, landing, Settings(), Clock()).burst(ORDERS_PER_CHANNEL)
-    one = World(domain, channels, store, loaded.of(Settings))
-    await one.collect()
-    await Snapshotter([domain], store, Clock()).refresh()
-    yield one
-    await store.aclose()
+    return World(domain, channels, store, loaded.of(Settings))
 
 
 def first_key(database: "Database[Any]") -> str:
@@ -77,6 +92,47 @@ async def test_right_is_right(world: World) -> None:
         ("boutique_physique", 4, 4),
     ]
     assert report.kpis == [kpi.name for kpi in world.domain.kpis]
+
+
+async def test_months_need_no_time_zone_of_the_server(
+    mongo_uri: str, database: "Database[Any]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mexico City has no summer time since 2023; a MongoDB of 2022 has one for it, and is not asked."""
+    heard = Heard()
+    monkeypatch.setitem(CLIENTS, "motor", partial(CLIENTS["motor"], event_listeners=[heard]))
+    async with aclosing(Store(mongo_uri, database.name)) as store:
+        world = empty_world(store, tmp_path, timezone="America/Mexico_City")
+        for number, at in enumerate(("2023-06-01T05:59:59Z", "2023-06-01T06:00:00Z")):
+            content = good(str(number)).replace(b"2025-04-26T14:00:00", at.encode())
+            await world.channels[0][1].deliver(f"{number}.json", content)
+        await world.collect()
+        generation = await Snapshotter([world.domain], store, Clock()).refresh()
+        rows = generation["kpis"]["revenue_by_month_and_channel"]["rows"]
+        assert [(row["month"], row["orders"]) for row in rows] == [("2023-05", 1), ("2023-06", 1)]
+        assert (await world.verify()).differences == []
+    assert "Mexico" not in str(heard.commands)
+
+
+OF_OTHERS: tuple[dict[str, Any], ...] = (
+    {"test": 1},
+    {"_id": "somebody", "ingestion": "by hand", "suivi": {"ingestion": 5}},
+    {"_id": 7, "since": "x", "ending": True, "collection": "commandes", "partition": 5, "feed": 5, "outcome": 3},
+)
+
+
+@pytest.mark.parametrize("collection", ["commandes", RECEIPTS, VERSIONS, ROWS, "table_versions"])
+async def test_documents_of_others_in_a_collection_of_ours_change_nothing(
+    world: World, database: "Database[Any]", collection: str
+) -> None:
+    """Whatever they look like: collecting, measuring and every count go on."""
+    database[collection].insert_many([dict(document) for document in OF_OTHERS])
+    await Producer(*world.channels[1], Settings(), Clock()).burst(1)
+    await world.collect()
+    snapshotter = Snapshotter([world.domain], world.store, Clock())
+    assert (await snapshotter.refresh())["documents"] == {"orders": 13}
+    await snapshotter.rebuild()
+    assert (await world.verify()).differences == []
+    assert (await freshness(world.store, datetime.now(UTC), 60.0)).behind_s == 0.0
 
 
 async def test_files_are_counted_as_they_are_read(world: World) -> None:
@@ -114,7 +170,8 @@ async def test_a_lost_order_is_found(world: World, database: "Database[Any]") ->
     database["commandes"].delete_one({"_id": key})
     report = await world.verify()
     assert f"site_web: {key.removeprefix('web:')}.json is archived, but {key} is not stored" in report.differences
-    assert "site_web: 3 stored, but the archive holds 4 different ones" in report.differences
+    known = "3 stored, 0 duplicate, 0 superseded"
+    assert f"site_web: 4 files are archived, but MongoDB knows {known}" in report.differences
 
 
 async def test_an_altered_file_is_found(world: World, database: "Database[Any]") -> None:
@@ -140,7 +197,6 @@ async def test_a_damaged_file_is_found(world: World) -> None:
     file.write_bytes(b"{")
     differences = (await world.verify()).differences
     assert differences[0].startswith(f"site_web: archived file {file.name} is not valid any more: ")
-    assert "site_web: 4 stored, but the archive holds 3 different ones" in differences
 
 
 async def test_an_added_file_is_found(world: World, tmp_path: Path) -> None:
@@ -150,21 +206,57 @@ async def test_an_added_file_is_found(world: World, tmp_path: Path) -> None:
     forged.write_bytes(file.read_bytes().replace(file.stem.encode(), b"777"))
     differences = (await world.verify()).differences
     assert "site_web: forged.json is archived, but web:777 is not stored" in differences
-    assert "site_web: 4 stored, but the archive holds 5 different ones" in differences
+    known = "4 stored, 0 duplicate, 0 superseded"
+    assert f"site_web: 5 files are archived, but MongoDB knows {known}" in differences
 
 
-async def test_a_removed_file_is_found(world: World) -> None:
-    """Stored without the file it came from."""
-    world.archived()[0].unlink()
-    assert "site_web: 4 stored, but the archive holds 3 different ones" in (await world.verify()).differences
+async def test_an_archive_that_is_thinned_out_is_right_as_far_as_it_goes(world: World) -> None:
+    """Files that were removed are counted as unseen; what is left is compared, and the KPIs are not."""
+    first, second, *_ = world.archived()
+    first.unlink()
+    report = await world.verify()
+    assert (report.differences, report.unseen(["site_web"])) == ([], 1)
+    second.write_bytes(b" " + second.read_bytes())
+    assert (await world.verify()).differences == [
+        f"site_web: {second.name} differs from what is stored as web:{second.stem}"
+    ]
 
 
-async def test_a_document_without_a_file_is_found(world: World, database: "Database[Any]") -> None:
+async def test_a_compressed_file_is_read_and_a_stranger_is_not(world: World) -> None:
+    """Somebody saves room with gzip; a desktop leaves its traces."""
+    file = world.archived()[0]
+    with gzip.open(f"{file}.gz", "wb") as compressed:
+        compressed.write(file.read_bytes())
+    file.unlink()
+    for name in (".DS_Store", "Thumbs.db"):
+        (file.parent / name).touch()
+        (file.parent.parent / name).touch()
+    report = await world.verify()
+    assert (report.differences, report.unseen(["site_web"]), report.feeds[0].archived) == ([], 0, 4)
+
+
+async def test_two_data_folders_with_one_mongodb_are_right_each(world: World, tmp_path: Path) -> None:
+    """Files that the other one archived are counted apart, and are no fault of this archive."""
+    other = [(feed, Landing(tmp_path / "other", feed.name)) for feed, _ in world.channels]
+    for _, landing in other:
+        landing.prepare()
+    await other[0][1].deliver("own.json", world.archived()[0].read_bytes().replace(b"100000000", b"900000000"))
+    await other[0][1].deliver("again.json", world.archived()[0].read_bytes())
+    await Collector(other, world.store, Settings(), Clock()).sweep()
+    for feeds, counts in ((other, (1, 1, 2, 0, 4)), (world.channels, (4, 0, 4, 0, 2))):
+        generation = await Snapshotter([world.domain], world.store, Clock()).refresh()
+        report = await verify([world.domain], feeds, world.store, generation)
+        [web, *_] = report.feeds
+        assert report.differences == []
+        assert (web.stored, web.duplicate, web.archived, web.unseen, web.elsewhere) == counts
+
+
+async def test_a_document_without_a_file_is_unseen(world: World, database: "Database[Any]") -> None:
     """Even one that claims to come from a file, and that no KPI counts yet."""
     forged = database["commandes"].find_one({"canal": "web"})
     forged |= {"_id": "web:777", "ingestion": {**forged["ingestion"], "sha256": "0" * 64}}
     database["commandes"].insert_one(forged)
-    assert "site_web: 5 stored, but the archive holds 4 different ones" in (await world.verify()).differences
+    assert (await world.verify()).unseen(["site_web"]) == 1
 
 
 async def test_a_document_that_borrows_a_digest_is_found_once_measured(world: World, database: "Database[Any]") -> None:
@@ -175,14 +267,22 @@ async def test_a_document_that_borrows_a_digest_is_found_once_measured(world: Wo
     assert "cancellation_rate_by_channel" in " ".join((await world.verify()).differences)
 
 
-@pytest.mark.parametrize("kpi", [kpi.name for kpi in ORDERS.declare(OrderSettings()).kpis])
-async def test_an_altered_number_is_found_in_every_kpi(world: World, database: "Database[Any]", kpi: str) -> None:
+async def test_an_altered_number_is_found_in_every_kpi(world: World, database: "Database[Any]") -> None:
     """By KPI, row and column, with what it is and what it should be."""
-    row = database[GENERATIONS].find_one()["kpis"][kpi]["rows"][0]
-    column = next(name for name in ("orders", "quantity", "customers") if name in row)
-    right = row[column]
-    database[GENERATIONS].update_one({}, {"$set": {f"kpis.{kpi}.rows.0.{column}": Int64(right + 1)}})
-    assert (await world.verify()).differences == [f"{kpi} row 1: {column} {right + 1} instead of {right}"]
+    expected = alter_every_kpi(database)
+    assert (await world.verify()).differences == expected
+
+
+def alter_every_kpi(database: "Database[Any]") -> list[str]:
+    """Add one to a number of the first row of each KPI; the differences that are to be found."""
+    altered, expected = {}, []
+    for kpi, published in database[GENERATIONS].find_one()["kpis"].items():
+        row = published["rows"][0]
+        column = next(name for name in ("orders", "quantity", "customers") if name in row)
+        altered[f"kpis.{kpi}.rows.0.{column}"] = Int64(row[column] + 1)
+        expected.append(f"{kpi} row 1: {column} {row[column] + 1} instead of {row[column]}")
+    database[GENERATIONS].update_one({}, {"$set": altered})
+    return expected
 
 
 async def test_one_cent_is_found(world: World, database: "Database[Any]") -> None:

@@ -9,6 +9,7 @@ import pytest
 from multimarket_async.errors import Unavailable
 from multimarket_async.settings import MongoDriver
 from multimarket_async.store import Store, encode
+from multimarket_async.store.driver import cancellable
 from tests.store.conftest import Remains
 
 # PyMongo (4.20) delivers a socket that it was connecting when it is cancelled, by us or by its own `close`. The
@@ -54,6 +55,23 @@ async def test_closed_while_nobody_answers(remains: Remains, driver: MongoDriver
             await store.ping()
     del store  # it holds what it has cancelled
     assert await remains.none()
+
+
+async def test_a_cancellation_is_not_lost_to_an_error_of_the_driver() -> None:
+    """Its pool is paused at the same moment, say: the task would go on as if nobody had asked."""
+
+    async def work() -> None:
+        with cancellable():
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise OSError("connection pool paused") from None
+
+    task = asyncio.ensure_future(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 @pytest.mark.slow

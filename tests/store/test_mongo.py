@@ -1,6 +1,7 @@
 """The store against the real mongod, with every driver: what became of each document, and what comes back."""
 
 import asyncio
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -20,9 +21,9 @@ from pymongo.write_concern import WriteConcern
 
 from multimarket_async.errors import OperationFailed, Rejected, Unavailable
 from multimarket_async.settings import MongoDriver
-from multimarket_async.store import Encoded, Exists, Inserted, Refused, Store, encode, find_mongod
+from multimarket_async.store import Change, Encoded, Exists, Inserted, Refused, Store, encode, find_mongod
 from multimarket_async.store.driver import CLIENTS
-from multimarket_async.store.embedded.ports import free_port
+from multimarket_async.supervised import free_port
 
 READINGS = "readings"
 
@@ -215,7 +216,61 @@ async def test_a_shape_refuses_one_and_no_other(store: Store) -> None:
     assert outcomes == [Refused("Document failed validation"), Inserted()]
 
 
+# --- unique indexes of another hand ---------------------------------------------------------
+
+FOREIGN = re.compile("the unique index value_1, which is not MultiMarket's, allows one document with the same value")
+
+
+@pytest.fixture
+def _unique(database: Database[Any]) -> None:
+    """One document with each value."""
+    for collection in (READINGS, "ledger"):
+        database[collection].create_index("value", unique=True)
+
+
+def _refused(outcome: object) -> bool:
+    return isinstance(outcome, Refused) and bool(FOREIGN.match(outcome.sentence))
+
+
+@pytest.mark.usefixtures("_unique")
+async def test_a_duplicate_of_another_index_is_no_duplicate(store: Store) -> None:
+    """Inserted, replaced or changed: it is refused on its own, and says why."""
+    assert await store.insert(READINGS, [_reading("1", value=1), _reading("2", value=2)]) == [Inserted(), Inserted()]
+    outcomes = await store.insert(READINGS, [_reading("3", value=1), _reading("1", value=1), _reading("4", value=4)])
+    assert _refused(outcomes[0])
+    assert outcomes[1:] == [Exists("d1"), Inserted()]
+    changed = await store.update_with_pipeline(READINGS, [Change("1", [{"$set": {"value": 2}}])])
+    assert _refused(changed[0])
+
+
+@pytest.mark.usefixtures("_unique")
+async def test_a_replacement_that_another_index_refuses(store: Store, database: Database[Any]) -> None:
+    """The others are replaced."""
+    first = [encode({"_id": key, "value": value, "ingestion": {"digest": "d1"}}) for key, value in (("1", 1), ("2", 2))]
+    later = [encode({"_id": key, "value": value, "ingestion": {"digest": "d2"}}) for key, value in (("1", 2), ("2", 3))]
+    await store.insert(READINGS, first)
+    refused = await store.replace(READINGS, [(document, Exists("d1")) for document in later])
+    assert refused is not None
+    assert ([*refused], _refused(refused[0])) == ([0], True)
+    assert {found["_id"]: found["value"] for found in database[READINGS].find()} == {"1": 1, "2": 3}
+
+
+@pytest.mark.usefixtures("_unique")
+async def test_a_duplicate_of_another_index_is_not_taken_for_a_key_that_is_there(store: Store) -> None:
+    """Not of a generation, a receipt or a version: each says that it was not written."""
+    await store.insert_if_absent("ledger", {"_id": 1, "value": 1})
+    for work in (
+        store.insert_if_absent("ledger", {"_id": 2, "value": 1}),
+        store.upsert("ledger", {"_id": 2, "value": 1}),
+        store.update("ledger", [({"_id": 2}, {"$set": {"value": 1}})]),
+    ):
+        with pytest.raises(OperationFailed, match="index: value_1 dup key"):
+            await work
+
+
 # --- what the server is asked --------------------------------------------------------------
+
+PRIMARY = {"mode": "primary"}
 
 
 class Heard(CommandListener):
@@ -275,6 +330,29 @@ async def test_every_read_is_of_what_a_majority_has(heard: Heard, store: Store) 
     assert [row async for row in store.aggregate(READINGS, [])] == []
     majority = {"level": "majority"}
     assert heard.concerns("readConcern") == [("find", majority), ("find", majority), ("aggregate", majority)]
+
+
+async def test_no_option_of_the_uri_makes_reads_older_or_writes_less_durable(
+    heard: Heard, mongo_uri: str, database: Database[Any], driver: MongoDriver
+) -> None:
+    """A stale read would decide what is measured for good."""
+    options = "&readPreference=secondaryPreferred&readConcernLevel=local&w=1&journal=false"
+    of_set = mongo_uri.replace(
+        "directConnection=true", f"replicaSet={database.client.admin.command('hello')['setName']}"
+    )
+    async with aclosing(Store(of_set + options, database.name, driver)) as store:
+        await store.insert(READINGS, [_reading("1")])
+        assert (await store.newest(READINGS) or {})["_id"] == "1"
+        assert len([row async for row in store.aggregate(READINGS, [])]) == 1
+        assert await store.evaluate([{"value": 1}], []) == [{"value": 1}]
+        assert [batch async for batch in store.batches(READINGS, {}, 10)]
+    assert {command[""] for command in heard.commands} == {"insert", "find", "aggregate"}
+    for command in heard.commands:
+        assert command.get("$readPreference", PRIMARY) == PRIMARY
+        if command[""] != "insert":
+            assert command["readConcern"]["level"] == "majority"
+        else:
+            assert command["writeConcern"] == {"w": "majority", "j": True, "wtimeout": 10_000}
 
 
 async def test_a_batch_is_one_message(heard: Heard, store: Store) -> None:

@@ -36,9 +36,16 @@ async def partitions(mongo_uri: str, database: Database[Any], time: Time) -> Asy
     await store.aclose()
 
 
+async def majority_has_all(partitions: Partitions) -> None:
+    """Wait for a durable write: what was written before it, and not awaited, is read from then on."""
+    async with partitions.around("visits", ["durable"]):
+        pass
+
+
 async def test_a_version_rises_before_a_write_and_after_it(partitions: Partitions) -> None:
     """So what a reader has is older than its version, or the version rises again."""
     async with partitions.around("sales", ["b", None, "b"]) as changed:
+        await majority_has_all(partitions)
         assert await partitions.versions("sales") == {"b": 1, None: 1}
         changed.add("found")
     assert await partitions.versions("sales") == {"b": 2, None: 2, "found": 1}
@@ -49,8 +56,9 @@ async def test_a_write_that_fails_was_announced(partitions: Partitions) -> None:
     with pytest.raises(Unavailable):
         async with partitions.around("sales", ["a"]):
             raise Unavailable("planted")
+    await majority_has_all(partitions)
     assert await partitions.versions("sales") == {"a": 1}
-    assert await partitions.any()
+    assert await partitions.any(["visits"])
 
 
 async def test_versions_are_those_of_one_collection(partitions: Partitions) -> None:
@@ -123,6 +131,7 @@ async def test_partitions_whose_documents_end_are_known_until_they_have_ended(pa
     with pytest.raises(Unavailable):
         async with partitions.around_ending("prices", ["a"]):
             raise Unavailable("planted")
+    await majority_has_all(partitions)
     await partitions.clear(await partitions.pending())
     assert await partitions.left_ending("prices") == {"a"}
     async with partitions.around_ending("prices", ["a", "b"]):

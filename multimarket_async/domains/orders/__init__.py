@@ -1,26 +1,31 @@
 """MultiMarket's three sales channels: orders as JSON files, one file an order."""
 
+from dataclasses import replace
 from functools import partial
 
-from multimarket_async.domains import Domain, Feed, LoadedDomain, Received, Table, kpis_in
+from multimarket_async.domains import Domain, Feed, LoadedDomain, Received, Table, french_of, kpis_in
 from multimarket_async.domains.orders import kpis
+from multimarket_async.domains.orders.amounts import COMPUTED
 from multimarket_async.domains.orders.columns import FRENCH
 from multimarket_async.domains.orders.dashboard import DASHBOARD
 from multimarket_async.domains.orders.dashboard import FRENCH as IN_DASHBOARD
+from multimarket_async.domains.orders.fields import FRENCH as IN_REASONS
 from multimarket_async.domains.orders.followup import lifecycle
 from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import reader
-from multimarket_async.domains.orders.received import DOCUMENTS, tables
+from multimarket_async.domains.orders.received import documents, tables
 from multimarket_async.domains.orders.rollups import COLLECTION
 from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.domains.orders.simulator.invalid import corruptions
 from multimarket_async.domains.orders.simulator.lifecycle import simulate_follow_ups
+from multimarket_async.domains.orders.star import star
 
 
 def _feeds(settings: OrderSettings) -> list[Feed]:
     """A directory for each channel; `canal` is the channel's name in its orders."""
-    table = Table(COLLECTION, lifecycle=lifecycle(settings))
+    table = Table(COLLECTION, lifecycle=lifecycle(settings), computed=COMPUTED, person="client_id")
+    table = replace(table, pseudonyms=settings.pseudonyms)
     return [
         Feed(
             name=directory,
@@ -37,20 +42,17 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
 def declare(settings: OrderSettings) -> LoadedDomain:
     """Every declaration of the domain."""
     measured = kpis_in(kpis, settings)
-    french = {
-        english: word
-        for words in (FRENCH, IN_DASHBOARD, *(kpi.french for kpi in measured))
-        for english, word in words.items()
-    }
+    french = french_of(measured, FRENCH, IN_DASHBOARD, IN_REASONS)
     return LoadedDomain(
         "orders",
         tuple(_feeds(settings)),
         measured,
-        Received(tables(settings), DOCUMENTS),
+        Received(tables(settings), documents(settings)),
         listings(settings),
         french,
         (DASHBOARD,),
         settings.timezone,
+        star(settings),
     )
 
 

@@ -26,6 +26,10 @@ DASHBOARD = Dashboard(
 )
 FRENCH = {
     "Orders": "Commandes",
+    "unknown_channel": "canal inconnu",
+    "unknown_status": "statut inconnu",
+    "delivery_missing": "livraison manquante",
+    "delivery_not_allowed": "livraison interdite",
     "Channels compared": "Comparaison des canaux",
     "without cancelled orders": "hors commandes annulées",
     "{cancelled_orders} of them cancelled": "dont {cancelled_orders} annulées",

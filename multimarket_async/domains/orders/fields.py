@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, Field, GetPydanticSchema, PlainValidator, ValidationError
@@ -37,14 +38,33 @@ _IDENTIFIER = core_schema.union_schema(
     custom_error_message="must be an identifier",
 )
 Identifier = Annotated[str, GetPydanticSchema(lambda *_: _IDENTIFIER)]
-Text = Annotated[str, Field(pattern=r"\S")]
+Text = Annotated[str, Field(pattern=r"[^\s\x1c-\x1f]")]
 AS_DELIVERED = ConfigDict(extra="allow", strict=True)
 
 
 def one_of(words: Iterable[str], code: str, demand: str) -> GetPydanticSchema:
-    """A text that is one of these words; another text is rejected with this code and demand."""
-    among = core_schema.custom_error_schema(core_schema.literal_schema([*words]), code, custom_error_message=demand)
-    return GetPydanticSchema(lambda source, handler: core_schema.chain_schema([handler(source), among]))
+    """A text that is one of these words, which it becomes; another text is rejected with this code and demand.
+
+    Blanks around it, letter case and decomposed accents are no difference.
+    """
+    text, exact, by_form = core_schema.str_schema(strict=True), [*words], dict[str, str]()
+    for word in reversed(exact):
+        by_form[_folded(word)] = word
+    alike = core_schema.no_info_before_validator_function(
+        lambda given: by_form.get(_folded(given)), core_schema.literal_schema(exact)
+    )
+    either = core_schema.union_schema([core_schema.literal_schema(exact), alike], mode="left_to_right")
+    among = core_schema.custom_error_schema(either, code, custom_error_message=demand)
+    return GetPydanticSchema(lambda *_: core_schema.chain_schema([text, among]))
+
+
+def _folded(word: str) -> str:
+    return plain(word).lower()
+
+
+def plain(text: str) -> str:
+    """The text without blanks around it, each accent in one character with its letter (NFC)."""
+    return normalize("NFC", text.strip())
 
 
 def channel(canal: str) -> GetPydanticSchema:
@@ -99,6 +119,42 @@ _FAULTS = {
 }
 
 
+FRENCH = {
+    "{}, and is {}": "{}, et vaut {}",
+    "item {} of produits": "la ligne {} de produits",
+    "{} of item {} of produits": "{} de la ligne {} de produits",
+    "A file must hold one order, an object, and not {}": "Un fichier doit contenir une commande, un objet, et non {}",
+    "{} is missing": "{} manque",
+    "{} must be a text": "{} doit être un texte",
+    "{} must be a text or a whole number": "{} doit être un texte ou un nombre entier",
+    "{} must be a whole number": "{} doit être un nombre entier",
+    "{} must be a number": "{} doit être un nombre",
+    "{} must be an object": "{} doit être un objet",
+    "{} must be a list": "{} doit être une liste",
+    "{} must not be empty": "{} ne doit pas être vide",
+    "{} must have at least one line": "{} doit avoir au moins une ligne",
+    "{} must be above 0": "{} doit être supérieur à 0",
+    "{} must be 0 or more": "{} doit être au moins 0",
+    "{} must be at most {}": "{} doit être au plus {}",
+    "{} must have at most {} characters and no NUL among them": "{} doit avoir au plus {} caractères, sans NUL",
+    "{} must be absent: orders of this channel are not delivered": (
+        "{} doit être absent : les commandes de ce canal ne sont pas livrées"
+    ),
+    "{} must be given: orders of this channel are delivered": (
+        "{} doit être donné : les commandes de ce canal sont livrées"
+    ),
+    "{} must be {} in this folder": "{} doit être {} dans ce dossier",
+    "{} must be one of {}": "{} doit être l'un de {}",
+    "{} must be a date in text, such as 2025-04-26T14:00:00": (
+        "{} doit être une date en texte, comme 2025-04-26T14:00:00"
+    ),
+    "{} must be a date and a time such as 2025-04-26T14:00:00": (
+        "{} doit être une date et une heure, comme 2025-04-26T14:00:00"
+    ),
+    "{} must not be before 1970": "{} ne doit pas être avant 1970",
+}
+
+
 def rejected(error: ValidationError) -> Rejected:
     """The first fault in the order of the fields, and how many more are known of."""
     first, *more = error.errors(include_url=False)
@@ -122,7 +178,7 @@ def _code_and_demand(fault: ErrorDetails) -> tuple[str, str]:
     given = fault["input"]
     if fault["loc"] == ("livraison",) and (fault["type"] == "missing" or given is None):
         return "delivery_missing", "must be given: orders of this channel are delivered"
-    if fault["type"] == "wrong_channel" and given not in CHANNELS.values():
+    if fault["type"] == "wrong_channel" and _folded(given) not in CHANNELS.values():
         return "unknown_channel", f"must be one of {listed(CHANNELS.values())}"
     if fault["type"] == "identifier":
         return _identifier_fault(given)

@@ -49,6 +49,8 @@ def follow_up_parser(canal: str, settings: OrderSettings) -> Callable[[dict[str,
         event = {name: value for name, value in notice[SUIVI].items() if name not in _OURS}
         others = {name: value for name, value in notice.items() if name not in Notice.__annotations__}
         others |= {name: value for name, value in notice[SUIVI].items() if name in _OURS}
+        if settings.pseudonym_key:  # other fields may name the person
+            event, others = {name: event[name] for name in Suivi.__annotations__}, {}
         return FollowUp(f"{canal}:{notice['order_id']}", {**event, **({"champs_livres": others} if others else {})})
 
     return follow_up

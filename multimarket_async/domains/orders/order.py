@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from multimarket_async.domains import Document, FollowUp, IncomingFile
-from multimarket_async.domains.orders.amounts import amounts
+from multimarket_async.domains.orders.amounts import COMPUTED, amounts
 from multimarket_async.domains.orders.fields import (
     AS_DELIVERED,
     LARGEST_QUANTITY,
@@ -17,17 +17,18 @@ from multimarket_async.domains.orders.fields import (
     Text,
     channel,
     instant_in,
+    plain,
     rejected,
     status,
 )
 from multimarket_async.domains.orders.followup import SUIVI, follow_up_parser
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Rejected
+from multimarket_async.pseudonyms import Pseudonyms
 from multimarket_async.strict_json import loads, shown
 
-OWN_FIELDS = frozenset(
-    {"_id", "montant_total", "montant_centimes", "lignes_centimes", "ingestion", "champs_livres", SUIVI}
-)
+OF_NO_PERSON = ("order_id", "date_commande", "canal", "statut_commande")
+OWN_FIELDS = frozenset({"_id", *COMPUTED, "ingestion", "champs_livres", SUIVI})
 
 
 def reader(canal: str, settings: OrderSettings) -> Callable[[IncomingFile], list[Document | FollowUp]]:
@@ -40,6 +41,7 @@ def reader(canal: str, settings: OrderSettings) -> Callable[[IncomingFile], list
 def parser(canal: str, settings: OrderSettings) -> Callable[[bytes], list[Document | FollowUp]]:
     """The parser of the content of one channel's files. It raises Rejected."""
     validate, follow_up = _adapter(canal, settings).validator.validate_python, follow_up_parser(canal, settings)
+    pseudonyms = settings.pseudonyms
 
     def parse(content: bytes) -> list[Document | FollowUp]:
         tree = loads(content)
@@ -48,23 +50,44 @@ def parser(canal: str, settings: OrderSettings) -> Callable[[bytes], list[Docume
         # No order is without lines, so nothing that was an order before there were follow-ups is taken for one.
         if SUIVI in tree and "produits" not in tree:
             return [follow_up(tree)]
-        return [_document(tree, canal, validate)]
+        return [_document(tree, canal, validate, pseudonyms)]
 
     return parse
 
 
-def _document(tree: dict[str, Any], canal: str, validate: Callable[[Any], dict[str, Any]]) -> Document:
+def _document(
+    tree: dict[str, Any], canal: str, validate: Callable[[Any], dict[str, Any]], pseudonyms: Pseudonyms | None
+) -> Document:
     """Fields as delivered, the unknown ones too, but a few in one form.
 
     Identifiers are strings, prices doubles, and `date_commande` is a UTC instant to the millisecond, as BSON
-    keeps it. A delivered field with a name of ours is kept under `champs_livres`.
+    keeps it. Names of products and cities have composed accents and no blanks around them: look-alikes are the same.
+    A delivered field with a name of ours is kept under `champs_livres`. With pseudonyms, nothing else of a person is.
     """
     own, delivered = _split(tree)
     try:
         order = validate(delivered)
     except ValidationError as error:
         raise rejected(error) from None
+    _make_plain(order)
+    if pseudonyms:
+        order, own = _without_person(order, pseudonyms), {}
     return {"_id": f"{canal}:{order['order_id']}", **order, **amounts(order["produits"]), **own}
+
+
+def _without_person(order: dict[str, Any], pseudonyms: Pseudonyms) -> dict[str, Any]:
+    """The fields of the contract alone, as others may name the person too; of the address the city."""
+    kept = {name: order[name] for name in OF_NO_PERSON}
+    kept["produits"] = [{name: line[name] for name in Line.__annotations__} for line in order["produits"]]
+    delivery = {"livraison": {"ville": order["livraison"]["ville"]}} if order.get("livraison") else {}
+    return {**kept, "client_id": pseudonyms.of(order["client_id"]), **delivery}
+
+
+def _make_plain(order: dict[str, Any]) -> None:
+    for line in order["produits"]:
+        line["nom"] = plain(line["nom"])
+    if delivery := order.get("livraison"):
+        delivery["ville"] = plain(delivery["ville"])
 
 
 def _split(tree: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,35 +5,47 @@ It shares nothing with the order contract or the pipelines: an error in these sh
 
 from collections.abc import Iterable
 
-from multimarket_async.domains.orders.settings import OrderSettings
+from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
+
+BLANKS = r"[\x09-\x0d\x1c-\x20\x85\p{Z}]+"
 
 
 def tables(settings: OrderSettings) -> str:
     """Statements for `commandes` and its `lines`, one row an order and a line, without duplicates."""
     return f"""
+CREATE MACRO composed(words) AS array_to_string(
+  list_transform(string_split(words, chr(0)), lambda part: nfc_normalize(part)), chr(0));  -- it ends at a NUL
+CREATE MACRO person(id) AS {settings.pseudonyms.in_sql if settings.pseudonyms else "id"};
+CREATE MACRO plain(words) AS composed(regexp_replace(words, '^{BLANKS}|{BLANKS}$', '', 'g'));
+CREATE MACRO among(given, accepted) AS coalesce(
+  list_extract(list_filter(accepted, lambda word: word = given), 1),
+  list_extract(list_filter(accepted, lambda word: lower(plain(word)) = lower(plain(given))), 1),
+  given);  -- accepted by earlier settings
 CREATE MACRO ranked(moment, state) AS
   {{'moment': moment, 'rank': coalesce(list_position({_texts(settings.followup_statuses)}, state), 0), 'state': state}};
 CREATE TABLE deliveries AS
 WITH read AS (
-  SELECT number, feed, content::JSON AS file, (file->>'canal') || ':' || (file->>'order_id') AS key,
-    json_exists(file, '$.produits') AS is_order, coalesce(file->>'$.suivi.date_etat', file->>'date_commande') AS written
+  SELECT number, feed, content::JSON AS file, among(file->>'canal', {_texts(CHANNELS.values())}) AS channel,
+    channel || ':' || (file->>'order_id') AS key, json_exists(file, '$.produits') AS is_order,
+    coalesce(file->>'$.suivi.date_etat', file->>'date_commande') AS written
   FROM received)
-SELECT number, feed, file, key, is_order, wall(written) - coalesce(written_shift(written), shift) AS moment,
-  ranked(moment, CASE WHEN is_order THEN file->>'statut_commande' ELSE file->>'$.suivi.etat' END) AS state
+SELECT number, feed, file, channel, key, is_order, wall(written) - coalesce(written_shift(written), shift) AS moment,
+  ranked(moment, CASE WHEN is_order THEN among(file->>'statut_commande', {_texts(settings.order_statuses)})
+    ELSE among(file->>'$.suivi.etat', {_texts(settings.followup_statuses)}) END) AS state
 FROM read ASOF JOIN zone ON wall(written) >= wall_from;
 CREATE VIEW records AS SELECT feed, CASE WHEN is_order THEN key ELSE concat_ws(chr(0), key, state) END AS record
 FROM deliveries;
 CREATE TABLE histories AS
 SELECT key, list(DISTINCT state) AS states FROM deliveries WHERE NOT is_order GROUP BY key;
 CREATE TABLE lines AS
-SELECT number, line, json->>'nom' AS product, (json->>'quantite')::BIGINT AS quantity,
+SELECT number, line, plain(json->>'nom') AS product, (json->>'quantite')::BIGINT AS quantity,
   cents(quantity, json->>'prix_unitaire') AS minor
 FROM (
   SELECT number, unnest((file->'produits')::JSON[]) AS json, generate_subscripts((file->'produits')::JSON[], 1) AS line
   FROM deliveries WHERE number IN (SELECT min(number) FROM deliveries WHERE is_order GROUP BY key));
 CREATE TABLE commandes AS
 WITH sums AS (SELECT number, sum(quantity) AS pieces, sum(minor) AS minor FROM lines GROUP BY number)
-SELECT number, key, file->>'canal' AS channel, file->>'client_id' AS customer, file->>'$.livraison.ville' AS city,
+SELECT number, key, channel, person(file->>'client_id') AS customer, plain(file->>'$.livraison.ville') AS city,
   moment + shift AS local, strftime(local, '%Y-%m') AS month, strftime(local, '%Y-%m-%d') AS day, pieces, minor,
   CASE WHEN states IS NOT NULL THEN list_append(states, state) END AS history,
   list_max(coalesce(history, [state])).state AS status,
@@ -43,17 +55,26 @@ FROM deliveries JOIN sums USING (number) LEFT JOIN histories USING (key) ASOF JO
 """
 
 
+LINE_OF_NO_PERSON = "json_object('quantite', line->'quantite', 'prix_unitaire', line->'prix_unitaire')"
 DOCUMENTS = """
-SELECT json_merge_patch(file, json_object('_id', key, 'order_id', file->>'order_id', 'client_id', customer, 'produits',
-    list_transform((file->'produits')::JSON[],
-                   lambda line: json_merge_patch(line, json_object('produit_id', line->>'produit_id'))))) AS file,
+SELECT json_merge_patch($file,
+    json_object('_id', key, 'order_id', file->>'order_id', 'client_id', customer, 'canal', channel, 'produits',
+      list_transform((file->'produits')::JSON[], lambda line: json_merge_patch($line,
+        json_object('produit_id', line->>'produit_id', 'nom', plain(line->>'nom'))))),
+    CASE WHEN city IS NULL THEN '{}' ELSE json_object('livraison', json_object('ville', city)) END) AS file,
   moment AS date_commande, status AS statut_commande, amount(minor) AS montant_total, minor AS montant_centimes,
   cents AS lignes_centimes,
   list_transform(list_sort(history), lambda event: {'etat': event.state, 'date_etat': event.moment}) AS suivi
-FROM commandes JOIN deliveries USING (number, key)
+FROM commandes JOIN deliveries USING (number, key, channel)
   JOIN (SELECT number, list(minor ORDER BY line) AS cents FROM lines GROUP BY number) USING (number)
 ORDER BY key
 """
+
+
+def documents(settings: OrderSettings) -> str:
+    """A query for the documents that must be stored: as delivered, or with pseudonyms the fields of the contract."""
+    file, line = ("'{}'::JSON", LINE_OF_NO_PERSON) if settings.pseudonyms else ("file", "line")
+    return DOCUMENTS.replace("$file", file).replace("$line", line)
 
 
 def _texts(words: Iterable[str]) -> str:

@@ -1,11 +1,14 @@
 """Settings of the orders domain, and its channels."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from multimarket_async.settings import Business, Words
+from multimarket_async.pseudonyms import Pseudonyms
+from multimarket_async.settings import Business, Token, Words
 
+KEY_CHARS = 16
 CHANNELS = {"site_web": "web", "application_mobile": "mobile", "boutique_physique": "boutique"}
 
 
@@ -33,6 +36,29 @@ class OrderSettings(Business):
     profile: str = Field(
         "", description="what the simulated shop is like, a TOML file; empty: `config/profile.toml`, if there is one"
     )
+
+    pseudonym_key: Token | None = Field(
+        None,
+        description="key, of at least 16 characters, for pseudonyms in place of client_id; addresses are not stored"
+        " then; empty: none",
+    )
+
+    @property
+    def pseudonyms(self) -> Pseudonyms | None:
+        """The pseudonyms of customers; None if they are off."""
+        return Pseudonyms(self.pseudonym_key.get_secret_value().encode()) if self.pseudonym_key else None
+
+    @field_validator("pseudonym_key", mode="before")
+    @classmethod
+    def _empty_is_none(cls, key: Any) -> Any:
+        return key or None
+
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _long_enough(cls, key: Token | None) -> Token | None:
+        if key and len(key.get_secret_value()) < KEY_CHARS:
+            raise ValueError(f"it must have at least {KEY_CHARS} characters")
+        return key
 
     @model_validator(mode="after")
     def _agree(self) -> "OrderSettings":

@@ -6,9 +6,11 @@ from multimarket_async.proving.lessons.run import Lesson, Run
 
 async def perform(run: Run) -> None:
     """Deliver all files at full speed; they are collected meanwhile."""
-    period = Period.before(run.until or run.application.clock.now(), LAST_24_MONTHS)
+    length = run.rehearsal.period if run.rehearsal else LAST_24_MONTHS
+    period = Period.before(run.until or run.application.clock.now(), length)
     async with run.collecting():
         await run.deliver(run.files_per_feed, period)
+    await run.compute()
     await run.measure()
 
 

@@ -11,16 +11,18 @@ from decimal import Decimal
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple, TypeAlias
 
-from multimarket_async.app import Application, side_task
+from multimarket_async.app import Application, compare_sinks, side_task
 from multimarket_async.clock import beats
 from multimarket_async.collector.stats import Latency, measured
-from multimarket_async.domains import Row
+from multimarket_async.domains import Rehearsal, Row
 from multimarket_async.errors import CannotContinue, WrongSettings
+from multimarket_async.generations import rows_by_kpi
+from multimarket_async.jobs.runner import Outcome
 from multimarket_async.producer import Backfill, Period, Producer, write_backfill
 from multimarket_async.proving.checker import check
 from multimarket_async.proving.manifest import recording
 from multimarket_async.readers.accounting import FeedFiles, counted, on_disk
-from multimarket_async.readers.generations import rows_by_kpi
+from multimarket_async.readers.terminal import sink_differences
 from multimarket_async.readers.verify import verify
 from multimarket_async.simulation import ACCEPTED, STORED
 from multimarket_async.store import EmbeddedServer
@@ -67,9 +69,11 @@ class Finding(NamedTuple):
 class Run:
     """A run of a lesson on a data folder, which may hold documents already.
 
-    until: end of the period of a burst. day_s: duration of a day. torn_for_s: duration of half-written files.
+    until: end of the period of a burst. rehearsal: of the domain, where it is one alone.
+    day_s: duration of a day. torn_for_s: duration of half-written files.
     waits_s: of each file. peak: most files waiting at the same time. missing: most files in no place, or in two, at
-    any scan. on_day, on_sample: called at the end of each day, and several times a second.
+    any scan. computed: outcomes of jobs; lacking: extras that jobs need and that are not installed. on_day, on_sample:
+    called at the end of each day, and several times a second.
     """
 
     def __init__(
@@ -80,8 +84,10 @@ class Run:
         *,
         until: datetime | None = None,
         day_s: float = 1.0,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         self.application = application
+        self.rehearsal = rehearsal
         self.files_per_feed = files_per_feed
         self.producers = producers
         self.until = until
@@ -90,6 +96,8 @@ class Run:
         self.waits_s: list[float] = []
         self.peak = self._peak_today = self.missing = 0
         self.findings: list[Finding] = []
+        self.computed: list[Outcome] = []
+        self.lacking: set[str] = set()
         self.on_day: Callable[[DayEnd], None] = lambda _: None
         self.on_sample: Callable[[], None] = lambda: None
         self._collector = application.collector()
@@ -126,6 +134,20 @@ class Run:
         await self._collector.until_empty()
         self.waits_s += self._collector.tally.waits()
         await self.scan()
+
+    async def compute(self) -> None:
+        """Run the jobs that can run, and collect their results: these are no deliveries of this run."""
+        if not (runners := self.application.runners()):
+            return
+        self.lacking = {runner.job.extra for runner in runners if not runner.installed}
+        for runner in (runner for runner in runners if runner.installed):
+            self.computed.append(await runner.once())
+            await self._collector.until_empty()
+        names, now = (
+            {runner.job.name for runner in runners},
+            await counted(self.application.feeds, self.application.store),
+        )
+        self.before = [after if after.feed in names else files for files, after in zip(self.before, now, strict=True)]
 
     async def live_days(self, busy: Sequence[float], first: date = MONDAY) -> None:
         """Deliver day by day beside the collector, and measure when no file waits any more."""
@@ -202,6 +224,8 @@ class Run:
         application = self.application
         self.kpis = await self.refresh()
         self.report = await verify(application.domains, application.feeds, application.store, self.generation)
+        self.report.sinks = await compare_sinks(application, write=True)
+        self.report.differences += sink_differences(self.report.sinks)
         self.comparison = await check(application, [self.manifest.path], self.generation)
         self.expected = sum(self.manifest.expected.values(), Counter[str]())
         self.stored = self.gained(lambda files: files.stored)
@@ -279,7 +303,7 @@ def own_server(application: Application) -> EmbeddedServer:
 
 
 def _accepted(files: FeedFiles) -> int:
-    return files.stored if files.receipts is None else files.archived
+    return files.stored if files.of_receipts is None else files.archived
 
 
 def _places(feeds: Iterable[FeedFiles]) -> Places:

@@ -24,7 +24,8 @@ Action = Literal["kill", "kill soon", "disk full", "permission denied", "no desc
 SOON_S = 0.002  # about as long as an insert takes
 WITHOUT_DESCRIPTORS_S = 0.15
 _ERRORS = {"disk full": errno.ENOSPC, "permission denied": errno.EACCES}
-_KILLED, _FAILING = 0.8, 0.5  # probabilities: a worker is killed at a failpoint, some of its calls fail before
+# Probabilities: a worker is killed at a failpoint, some of its calls fail before; it is killed in a sink.
+_KILLED, _FAILING, _KILLED_IN_SINK = 0.8, 0.5, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,23 @@ ERRORS = (
 )
 
 
+SINK_KILLS = (
+    Failpoint("before writing to the warehouse", "sink", "before", "kill", 3),
+    Failpoint("while writing to the warehouse", "sink", "before", "kill soon", 3),
+    Failpoint("all written to the warehouse, not committed", "commit", "before", "kill", 3),
+    Failpoint("written to the warehouse, not noted", "sink", "after", "kill", 3),
+)
+
+
 def draw(rng: Random) -> tuple[Failpoint, ...]:
     """The failpoints of a worker: at most one kill, which ends it, and at times an error before it."""
     return tuple(_drawn(rng))
+
+
+def draw_of_sinks(rng: Random) -> tuple[Failpoint, ...]:
+    """The failpoints of a worker in its sinks: a kill, at times."""
+    failpoint = rng.choice(SINK_KILLS)
+    return (replace(failpoint, call=rng.randint(1, failpoint.call)),) if rng.random() < _KILLED_IN_SINK else ()
 
 
 def _drawn(rng: Random) -> Iterator[Failpoint]:
@@ -156,6 +171,8 @@ def instrument(application: Application, injector: Injector) -> Application:
     for method, operation in operations:
         wrap(application.store, method, partial(_asynchronous, operation, injector))
     _instrument_listing(application.settings.data_dir, injector)
+    if "warehouse" in application.settings.sinks:
+        _instrument_warehouse(injector)
     feeds = (_instrument_channel(feed, landing, injector) for feed, landing in application.feeds)
     return replace(application, feeds=tuple(feeds))
 
@@ -165,11 +182,19 @@ def _instrument_listing(data_dir: Path, injector: Injector) -> None:
     real, operations = os.scandir, {data_dir / "sources": "list", data_dir / "quarantine": "list quarantine"}
 
     def scandir(folder: Any = ".") -> Any:
-        if isinstance(folder, Path) and folder.parent in operations:
-            injector.reach(operations[folder.parent], "before")
+        if isinstance(folder, str | Path) and (parent := Path(folder).parent) in operations:
+            injector.reach(operations[parent], "before")
         return real(folder)
 
     os.scandir = scandir  # type: ignore[assignment]  # overloaded by the type of the path
+
+
+def _instrument_warehouse(injector: Injector) -> None:
+    """Replace methods of its classes, in this process: the sink is opened later, and again after failures."""
+    from multimarket_async.sinks.warehouse.warehouse import Warehouse, Writing  # noqa: PLC0415 - of an extra
+
+    wrap(Warehouse, "write", partial(_asynchronous, "sink", injector))
+    wrap(Writing, "end", partial(_asynchronous, "commit", injector))
 
 
 def _instrument_channel(feed: Feed, landing: Landing, injector: Injector) -> tuple[Feed, Landing]:
@@ -182,7 +207,7 @@ def _instrument_channel(feed: Feed, landing: Landing, injector: Injector) -> tup
 
 
 def wrap(part: object, method: str, around: Callable[[Any], Callable[..., Any]]) -> None:
-    """Replace a method of this one object by what `around` makes of it."""
+    """Replace a method of this one object, or class, by what `around` makes of it."""
     setattr(part, method, around(getattr(part, method)))
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from multimarket_async.clock import beats
 from multimarket_async.errors import Unavailable
-from multimarket_async.readers.generations import NotKept, errors, rows_by_kpi
+from multimarket_async.generations import NotKept, errors, rows_by_kpi
 from multimarket_async.snapshots.generations import content
-from multimarket_async.store import GENERATIONS, Store
+from multimarket_async.store import GENERATION, GENERATIONS, Store
 
 READ_EVERY_S = 0.025
 Generation = dict[str, Any]
@@ -29,7 +29,7 @@ class Watcher:
         """Read until cancelled."""
         async for _ in beats(READ_EVERY_S, asyncio.Event()):
             try:
-                newest = await self._store.newest(GENERATIONS)
+                newest = await self._store.newest(GENERATIONS, GENERATION)
             except Unavailable:
                 continue
             if newest or self._last:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from io import FileIO
 from pathlib import Path
 from random import Random
 from typing import TypeVar
@@ -21,7 +22,7 @@ from multimarket_async.landing import torn
 from multimarket_async.landing.rename import place, rename_new
 from multimarket_async.producer.faults import CONFLICT, TORN, Source
 from multimarket_async.proving.manifest import Manifest
-from multimarket_async.proving.torture.worker import HASTE
+from multimarket_async.proving.torture.worker import ARCHIVE, HASTE
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import DUPLICATE, STORED, Delivery
 
@@ -33,12 +34,27 @@ REUSED_NAME = "ticket"
 FAULTS = "duplicate=0.15, torn=0.1, late=0.02, skew=0.02"  # of any feed
 INVALID, CONTRADICTED = ", bad=0.16", ", conflict=0.1"  # of one with corruptions; if its documents cannot change
 TOO_LARGE, NOT_A_FILE = "file_too_large", "not_a_regular_file"
+APPENDED = b"#"
 LINK_TO = b"link to "  # with its target, what stands for the content of a link; see `content_digest`
 RETRY_S, RETRY_WITHIN_S = 0.005, 1.0
+DELETED, COPIED_WITHIN_S = " (deleted)", 0.4  # what is written before the copying ends is delivered, too
 _WITHIN_S, _LATER_S = 0.35, 0.2  # the load of a round; copies and contradictions may come later
-# Probabilities: a reused name, a stalled writer, an odd file in a feed; and of follow-ups: that a document has some,
-# that one is torn, that one comes again, that the document itself never comes.
-_REUSED, _STALLED, _ODD, _LIFECYCLE, _TORN, _AGAIN, _ORPHANED = 0.15, 0.004, 0.1, 0.5, 0.1, 0.15, 0.1
+# Probabilities: a file of others kept open, a reused name, a file of ours kept open, a stalled writer, an odd file in a
+# feed; and of follow-ups: that a document has some, that one is torn, that one comes again, that the document itself
+# never comes; and that a bad file comes again.
+_KEPT, _REUSED, _APPENDED, _STALLED, _ODD, _LIFECYCLE, _TORN, _AGAIN, _ORPHANED, _REFUSED_AGAIN = (
+    0.1,
+    0.15,
+    0.1,
+    0.004,
+    0.1,
+    0.5,
+    0.1,
+    0.15,
+    0.1,
+    0.3,
+)
+_MOST_AGAIN = 3
 
 
 class Writing(StrEnum):
@@ -46,6 +62,8 @@ class Writing(StrEnum):
 
     WHOLE = "whole"  # hidden, then renamed
     REUSED = "reused"  # the same, under a name that has to become free first
+    KEPT = "kept open"  # by a writer that writes over it once it is taken; others may write to it too
+    APPENDED = "appended to"  # by a writer of ours that goes on once it is archived
     TORN = "torn"  # under its own name from the first byte on, with a pause
     LINK = "link"
     PIPE = "pipe"
@@ -102,6 +120,8 @@ def _document(rng: Random, feed: Feed, source: Source, number: int) -> Iterator[
         ]
     if later or not follow_ups or rng.random() > _ORPHANED:
         yield document if later else _written(rng, document)
+    if delivery.expected not in (STORED, DUPLICATE) and rng.random() < _REFUSED_AGAIN:
+        yield from (replace(document, at_s=rng.uniform(0, _WITHIN_S)) for _ in range(rng.randint(1, _MOST_AGAIN)))
     if later:
         yield Planned(feed, later, rng.uniform(0, _WITHIN_S) + rng.choice([0, _LATER_S]), contested=contested)
     for follow_up in follow_ups:
@@ -120,11 +140,14 @@ def _written(rng: Random, planned: Planned) -> Planned:
         return replace(planned, writing=Writing.TORN, pause_s=quiet_period_s + rng.uniform(0.1, 0.3))
     if planned.delivery.fault == TORN:
         return replace(planned, writing=Writing.TORN, pause_s=rng.uniform(0.05, quiet_period_s * 0.6))
+    if chance > 1 - _KEPT:
+        return replace(planned, writing=Writing.KEPT)
+    chance += _KEPT
     if chance > 1 - _REUSED:
-        return replace(
-            planned, writing=Writing.REUSED, delivery=replace(planned.delivery, name=_named(planned.feed, REUSED_NAME))
-        )
-    return planned
+        name = _named(planned.feed, REUSED_NAME)
+        return replace(planned, writing=Writing.REUSED, delivery=replace(planned.delivery, name=name))
+    appended = chance + _REUSED > 1 - _APPENDED and not planned.feed.has_receipts
+    return replace(planned, writing=Writing.APPENDED) if appended else planned
 
 
 def _named(feed: Feed, stem: str) -> str:
@@ -166,6 +189,10 @@ class Generator:
         match planned.writing:
             case Writing.WHOLE | Writing.REUSED:
                 await _write_whole(folder, name, content, reused=planned.writing is Writing.REUSED)
+            case Writing.KEPT:
+                await _write_and_keep(folder, name, content, _write_over)
+            case Writing.APPENDED:
+                await self._append(planned)
             case Writing.TORN:
                 if await _write_torn(folder, name, content, planned.pause_s) >= HASTE["quiet_period_s"]:
                     also += _codes_of_half(planned)
@@ -176,6 +203,14 @@ class Generator:
                 await _until_there(lambda: os.mkfifo(folder / name))
         with self._manifest.record(planned.feed.name, [replace(planned.delivery, expected=expected)], also):
             pass  # only now is it known how long it may have looked unchanged
+
+    async def _append(self, planned: Planned) -> None:
+        """Append to a file once it is archived: that comes to light in quarantine, behind what was stored."""
+        folder, delivery = self._folders[planned.feed.name], planned.delivery
+        if await _write_and_keep(folder, delivery.name, delivery.content, _append):
+            whole = replace(delivery, content=delivery.content + APPENDED, expected="written_after_storing")
+            with self._manifest.record(planned.feed.name, [whole]):
+                pass
 
     async def _outcomes(self, planned: Planned) -> list[str]:
         """Of two contents under one key the stored one stays; before one is stored, either may be."""
@@ -214,6 +249,40 @@ async def _write_whole(folder: Path, name: str, content: bytes, *, reused: bool)
             await asyncio.sleep(RETRY_S)
     await _until_there(lambda: place(str(hidden), str(folder), name, (Path(name).suffix,)))
     return None
+
+
+def _write_over(kept: FileIO, content: bytes, where: str) -> bool:
+    """Write over a file that others may write to, once it is taken."""
+    taken = where.endswith(DELETED) or f"/{ARCHIVE}/" in where
+    if taken:
+        kept.write(b"#" * len(content))
+    return taken
+
+
+def _append(kept: FileIO, _content: bytes, where: str) -> bool:
+    """Append to a file of ours, once it is archived by a rename."""
+    taken = f"/{ARCHIVE}/" in where and not where.endswith(DELETED)
+    if taken:
+        kept.seek(0, os.SEEK_END)
+        kept.write(APPENDED)
+    return taken
+
+
+async def _write_and_keep(folder: Path, name: str, content: bytes, go_on: Callable[[FileIO, bytes, str], bool]) -> bool:
+    """Write a file, keep it open, and go on writing there; False if the time for that did not come."""
+    hidden, deadline = folder / f".{uuid.uuid4().hex}.part", time.monotonic() + RETRY_WITHIN_S
+    await _until_there(lambda: hidden.write_bytes(content))
+    with await _until_there(lambda: hidden.open("r+b", buffering=0)) as kept:
+        os.fchmod(kept.fileno(), 0o666 if go_on is _write_over else 0o600)
+        await _until_there(lambda: place(str(hidden), str(folder), name, (Path(name).suffix,)))
+        while time.monotonic() < deadline:
+            where = os.readlink(f"/proc/self/fd/{kept.fileno()}")  # noqa: PTH115 - of a file that may be gone
+            if where.endswith(DELETED):
+                await asyncio.sleep(COPIED_WITHIN_S)
+            if go_on(kept, content, where):
+                return True
+            await asyncio.sleep(RETRY_S)
+    return False
 
 
 async def _write_torn(folder: Path, name: str, content: bytes, pause_s: float) -> float:

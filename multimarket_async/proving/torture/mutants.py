@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -11,11 +12,11 @@ from typing import Any, TypeAlias
 from multimarket_async.app import Application
 from multimarket_async.collector import writer
 from multimarket_async.collector.lifecycle import IS_PLACEHOLDER
+from multimarket_async.columnar import copy as columnar
 from multimarket_async.domains import Document, IncomingFile, Lifecycle, Rollup
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, Quarantine, WaitingFile
 from multimarket_async.proving.torture.failpoints import wrap
-from multimarket_async.snapshots import columnar
 from multimarket_async.store import GENERATIONS, Change, Encoded, Exists, Inserted, Outcome, Placeholder, Store, encode
 
 LATE_S = 0.2
@@ -118,6 +119,21 @@ def young_quarantined(read: Call, file: IncomingFile) -> Any:
     except Rejected as rejected:
         rejected.unfinished = False
         raise
+
+
+@_mutant(_landings, "archive")
+def archive_open_to_writers(_: Landing, archive: Call, stored: list[WaitingFile], day: date) -> Any:
+    """Take files of others for our own: they are renamed, and a writer that has them open can change the archive."""
+    for file in stored:
+        with suppress(OSError):
+            file.path.chmod(0o640)
+    return archive(stored, day)
+
+
+@_mutant(_landings, "written_after_archiving")
+def late_writes_unseen(_: Landing, find: Call) -> Any:  # noqa: ARG001
+    """Writers that keep their files open can change the archive."""
+    return iter(())
 
 
 @_mutant(_landings, "archive")

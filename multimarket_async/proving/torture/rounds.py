@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
@@ -16,10 +16,11 @@ from multimarket_async.proving.torture import generator, nemesis
 from multimarket_async.proving.torture.checker import floods, violations
 from multimarket_async.proving.torture.generations import Watcher
 from multimarket_async.proving.torture.generator import Generator, Planned
-from multimarket_async.proving.torture.nemesis import Nemesis, drain
-from multimarket_async.proving.torture.servers import Mongod, mongod
-from multimarket_async.proving.torture.worker import DOMAINS, INJECTED, MANIFEST, WorkerConfig, empty
+from multimarket_async.proving.torture.nemesis import Nemesis, drain, replay_refused
+from multimarket_async.proving.torture.servers import Mongod, Server, mongod, postgres
+from multimarket_async.proving.torture.worker import DOMAINS, INJECTED, MANIFEST, WorkerConfig, empty, remove
 from multimarket_async.settings import MongoDriver
+from multimarket_async.store import GENERATIONS
 
 
 @dataclass
@@ -48,6 +49,7 @@ async def torture(
     bug: str | None = None,
     driver: MongoDriver | None = None,
     domains: tuple[str, ...] = DOMAINS,
+    sinks: tuple[str, ...] = (),
 ) -> list[Round]:
     """Run these rounds of this seed on the feeds of these domains that have a simulator, and report each as it ends.
 
@@ -56,20 +58,22 @@ async def torture(
     Their MongoDB stays only as evidence. With a planted bug the first violation is enough.
     """
     rounds: list[Round] = []
-    async with mongod(data_dir / "mongo") as server:
+    async with mongod(data_dir / "mongo") as server, postgres(data_dir / "postgres", sinks) as warehouse:
         for number in numbers:
             folder = data_dir / f"seed-{seed}-round-{number}"
             config = WorkerConfig(folder, server.uri, f"torture_{seed}_{number}", domains, driver=driver, bug=bug)
-            rounds.append(await _round(config, seed, number, server))
+            config = replace(config, sinks=sinks, postgres_uri=warehouse.uri if warehouse else None)
+            rounds.append(await _round(config, seed, number, server, warehouse))
             report(rounds[-1])
             if bug and rounds[-1].violations:
                 break
     if not any(done.violations for done in rounds):
         await asyncio.to_thread(shutil.rmtree, data_dir / "mongo")
+        await asyncio.to_thread(shutil.rmtree, data_dir / "postgres", ignore_errors=True)
     return rounds
 
 
-async def _round(config: WorkerConfig, seed: int, number: int, server: Mongod) -> Round:
+async def _round(config: WorkerConfig, seed: int, number: int, server: Mongod, warehouse: Server | None) -> Round:
     began, done = time.monotonic(), Round(number, config.data_dir)
     rng = Random(f"{seed}:{number}")  # noqa: S311 - a fault has to come again
     config = replace(config, batch_files=rng.randint(5, 60))
@@ -77,12 +81,12 @@ async def _round(config: WorkerConfig, seed: int, number: int, server: Mongod) -
     await asyncio.to_thread(server.drop, config.database)
     async with composition.opened(composition.workspace(config.loaded())) as application:
         load = generator.draw(rng, [feed for feed, _ in application.feeds], seed, number)
-        sources = rng.choice([landing.sources for _, landing in application.feeds])
-        faults = Nemesis(config, nemesis.draw(rng), sources, server)
+        feed = rng.choice([feed for feed, _ in application.feeds])
+        faults = Nemesis(config, nemesis.draw(rng, sinks=bool(config.sinks)), feed, server, warehouse)
         await _run(application, load, faults, done)
     if not done.violations:
         await asyncio.to_thread(server.drop, config.database)
-        await asyncio.to_thread(shutil.rmtree, config.data_dir)
+        await asyncio.to_thread(remove, config.data_dir)
     done.seconds = time.monotonic() - began
     return done
 
@@ -92,8 +96,10 @@ async def _run(application: Application, load: Sequence[Planned], faults: Nemesi
     with Manifest(done.folder / MANIFEST, (), {}) as manifest:
         async with side_task(watcher.watch(), "watcher"):
             await faults.run(Generator(application, manifest).deliver_all(load))
+            await asyncio.to_thread(replay_refused, [landing for _, landing in application.feeds])
             done.violations += [*faults.violations, *await drain(faults.config)]
-    broken, feeds = await violations(application, manifest, watcher)
+    done.violations += [violation async for violation in _sink_violations(application)]
+    broken, feeds = await violations(application, manifest, watcher, await faults.foreign())
     done.violations += [*broken, *floods(done.folder)]
     done.injected = [*_injected(done.folder), *faults.injected]
     done.received, done.generations = sum(map(Counter.total, manifest.expected.values())), watcher.count
@@ -102,6 +108,16 @@ async def _run(application: Application, load: Sequence[Planned], faults: Nemesi
         done.duplicates += files.duplicate
         done.superseded += files.superseded
         done.quarantined += files.quarantined
+
+
+async def _sink_violations(application: Application) -> AsyncIterator[str]:
+    """A sentence where a sink does not hold exactly the newest generation, whole."""
+    newest = await application.store.newest(GENERATIONS) or {}
+    for name, (held, differences) in (await composition.compare_sinks(application)).items():
+        if held != newest.get("_id"):
+            yield f"{name} holds generation {held}; the newest is {newest.get('_id')}"
+        for difference in differences:
+            yield f"{name}, generation {held}: {difference}"
 
 
 def _injected(folder: Path) -> list[str]:

@@ -25,7 +25,7 @@ from multimarket_async.proving.torture.failpoints import Failpoint, Injector, in
 from multimarket_async.proving.torture.mutants import MUTANTS
 from multimarket_async.settings import Loaded, MongoDriver, Settings, load
 
-LOG, INJECTED, MANIFEST = "worker.log", "injected.txt", "manifest.jsonl"
+LOG, INJECTED, MANIFEST, ARCHIVE = "worker.log", "injected.txt", "manifest.jsonl", "archive"
 DIED = 70  # the exit code of a worker that ended by an error of its own
 JUMPS_AFTER_S = 0.15
 # Short times, so that a round takes about a second; the rest are the defaults that users get.
@@ -35,6 +35,8 @@ HASTE: dict[str, Any] = {
     "snapshot_every_s": 0.04,
     "max_file_bytes": 1 << 16,
     "shutdown_timeout_s": 20.0,
+    "until_empty_timeout_s": 60.0,
+    "http_port": 0,
     "log_format": "json",
 }
 DOMAINS: tuple[str, ...] = Settings.model_fields["domains"].default
@@ -45,7 +47,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """The configuration of a worker. drain: it collects until nothing waits, publishes a last generation, and ends."""
+    """The configuration of a worker. drain: it collects until nothing waits, publishes a last generation, and ends.
+
+    http: it serves the page and the API.
+    """
 
     data_dir: Path
     mongo_uri: str = field(repr=False)
@@ -57,6 +62,9 @@ class WorkerConfig:
     clock_back_s: float = 0.0
     bug: str | None = None
     drain: bool = False
+    http: bool = False
+    sinks: tuple[str, ...] = ()
+    postgres_uri: str | None = field(default=None, repr=False)
 
     def loaded(self) -> Loaded:
         """The settings of all processes of a round; the user's own do not count, but for the driver and the domains."""
@@ -67,6 +75,9 @@ class WorkerConfig:
             "mongo_database": self.database,
             "mongo_driver": self.driver,
             "batch_files": self.batch_files,
+            "sinks": self.sinks,
+            "postgres_uri": self.postgres_uri,
+            "postgres_schema": self.database,
             **HASTE,
         }
         return load(MODELS, given, {}, Path("/dev/null"))
@@ -74,8 +85,15 @@ class WorkerConfig:
 
 def empty(folder: Path) -> None:
     """Make the folder, without the files of an earlier run."""
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     folder.mkdir(parents=True)
+
+
+def remove(folder: Path) -> None:
+    """Remove the folder of a round, and its archive where that is on another file system."""
+    if (folder / ARCHIVE).is_symlink():
+        shutil.rmtree((folder / ARCHIVE).resolve().parent, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 # A server that has imported everything forks each worker: a start takes 20 ms instead of a second.
@@ -120,12 +138,14 @@ async def _work(config: WorkerConfig) -> None:
         if config.drain:
             snapshotter = application.snapshotter()
             await snapshotter.refresh()  # so that the last generation is computed from what changes after it
+            await application.late_writes().look()
             await application.collector().until_empty()
             await snapshotter.refresh()
             await snapshotter.aclose()
+            await composition.sink_once(application)
         else:
             stop = composition.stop_on_signals(None)
-            await composition.run(application, stop, seconds=None)
+            await composition.run(application, stop, seconds=None, http=config.http)
 
 
 @asynccontextmanager

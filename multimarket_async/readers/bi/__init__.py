@@ -18,5 +18,6 @@ def kit(domains: Sequence[LoadedDomain], address: str) -> dict[str, str]:
         "MultiMarket.pq": power_query.query(kpis, address),
         **{f"MultiMarket{mark}.pbids": power_query.data_source(domain.kpis, address) for mark, domain in marked},
         "grafana/kpis.json": grafana.kpis(kpis, address),
+        **{f"grafana/{domain.name}.json": grafana.warehouse(domain) for domain in domains if domain.panels},
         "grafana/flow.json": files(__package__).joinpath("flow.json").read_text("utf-8"),
     }

@@ -1,4 +1,4 @@
-"""Grafana dashboard of the KPIs, through the Infinity data source; flow.json, beside it, shows Prometheus metrics.
+"""Grafana dashboards: KPIs through the data source Infinity, a domain over its warehouse; flow.json over Prometheus.
 
 Import both by hand (Dashboards > New > Import); Grafana then asks for the data source.
 """
@@ -7,12 +7,13 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains import Column, Kpi, LoadedDomain
+from multimarket_async.domains import Panel as SqlPanel
 from multimarket_async.readers.charts import Drawing, drawing
 
 Panel: TypeAlias = dict[str, Any]
 
-INFINITY = "yesoreyeram-infinity-datasource"
+INFINITY, POSTGRES = "yesoreyeram-infinity-datasource", "grafana-postgresql-datasource"
 SOURCE = {"type": INFINITY, "uid": "${source}"}
 WIDTH, HEIGHT = 12, 9  # of a panel; a dashboard is 24 wide
 SELECTORS = {
@@ -43,6 +44,32 @@ def kpis(declared: Sequence[Kpi], address: str) -> str:
         "panels": [_panel(number, kpi, drawing(kpi)) for number, kpi in enumerate(declared)],
     }
     return json.dumps(dashboard, ensure_ascii=False, indent=1) + "\n"
+
+
+def warehouse(domain: LoadedDomain) -> str:
+    """The panels of a domain, over PostgreSQL: the data source's search_path has the schema of the warehouse."""
+    source = {"name": "warehouse", "label": "Data source", "type": "datasource", "query": POSTGRES}
+    dashboard = {
+        "uid": f"multimarket-{domain.name}",
+        "title": f"MultiMarket: {domain.name}",
+        "tags": ["multimarket"],
+        "schemaVersion": 39,
+        "refresh": "1m",
+        "timezone": domain.timezone,
+        "time": {"from": "now-7d", "to": "now"},
+        "templating": {"list": [source]},
+        "panels": [_of_warehouse(number, panel) for number, panel in enumerate(domain.panels)],
+    }
+    return json.dumps(dashboard, ensure_ascii=False, indent=1) + "\n"
+
+
+def _of_warehouse(number: int, panel: SqlPanel) -> Panel:
+    source = {"type": POSTGRES, "uid": "${warehouse}"}
+    form = "time_series" if panel.form == "timeseries" else "table"
+    place = {"h": HEIGHT, "w": WIDTH, "x": WIDTH * (number % 2), "y": HEIGHT * (number // 2)}
+    target = {"refId": "A", "datasource": source, "format": form, "rawQuery": True, "rawSql": panel.query}
+    head = {"id": number + 1, "gridPos": place, "datasource": source, "title": panel.title, "type": panel.form}
+    return {**head, "targets": [target], "fieldConfig": {"defaults": {"unit": panel.unit}, "overrides": []}}
 
 
 def _panel(number: int, kpi: Kpi, drawn: Drawing | None) -> Panel:

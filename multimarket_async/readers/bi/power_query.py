@@ -15,7 +15,7 @@ TYPES = {
 EXACT_AMOUNT = "Currency.Type"  # fixed decimal: adds up to the cent
 
 QUERY = """\
-// The KPIs of MultiMarket for Power BI and Excel. Written by `python -m multimarket_async bi --write config/bi`.
+// The KPIs of MultiMarket for Power BI and Excel. Written by `multimarket-async bi --write config/bi`.
 // Get data > Blank query > Advanced editor: paste this file. Access: anonymous, for the Address.
 // Each KPI is a row: right-click its Data > Add as New Query. Address and Token are set here only.
 let

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from multimarket_async.files_io import atomic_write
+from multimarket_async.files_io import atomic_write, private_folder
 from multimarket_async.settings import Settings
 
 log = structlog.get_logger()
@@ -20,9 +21,11 @@ def announced(settings: Settings, url: str) -> Iterator[None]:
     """Log the address, and keep it in the file meanwhile."""
     file, own = _file(settings), {"url": url, "pid": os.getpid()}
     with suppress(OSError):  # a full disk does not prevent serving
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(file.parent)
         atomic_write(file, json.dumps(own).encode())
     log.info("http.listening", url=url)
+    if sys.stderr and sys.stderr.isatty():  # where the log scrolls away
+        sys.stderr.write(f"\nThe page is at {url}\n\n")
     try:
         yield
     finally:
@@ -33,11 +36,16 @@ def announced(settings: Settings, url: str) -> Iterator[None]:
 
 def http_address(settings: Settings) -> str:
     """Address of the server that listens now, or else the one that `run` would have. No slash at its end."""
-    running = _read(settings)
-    if running:
-        return str(running["url"]).rstrip("/")
+    if running := listening(settings):
+        return running
     host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
     return f"http://{host}:{settings.http_port}"
+
+
+def listening(settings: Settings) -> str | None:
+    """Address of the server that listens now on the data folder, without a slash at its end."""
+    running = _read(settings)
+    return str(running["url"]).rstrip("/") if running else None
 
 
 def _file(settings: Settings) -> Path:

@@ -7,10 +7,12 @@ from functools import cache
 
 from fastapi import FastAPI
 
+from multimarket_async import generations
 from multimarket_async.events import subscribed
-from multimarket_async.readers import generations, page
+from multimarket_async.readers import page
 from multimarket_async.readers.http import health, kpis, listings, status, stream
 from multimarket_async.readers.http.cache import Fresh
+from multimarket_async.readers.http.delivery import delivered
 from multimarket_async.readers.http.flow import Flow
 from multimarket_async.readers.http.guard import Guard
 from multimarket_async.readers.http.problems import described, handle_problems
@@ -32,7 +34,7 @@ class Api:
         settings = sources.settings
         token = settings.http_token.get_secret_value() if settings.http_token else None
         hosts = (settings.http_host, *settings.http_allowed_hosts)
-        self.asgi = Guard(self._application(sources), token, hosts)
+        self.asgi = Guard(delivered(self._application(sources)), token, hosts)
 
     def _application(self, sources: Sources) -> FastAPI:
         app = FastAPI(

@@ -7,19 +7,31 @@ time; in between, the files that this process has collected since are added. Wai
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from multimarket_async.clock import beats
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.readers.accounting import Accepted, FeedFiles, accepted_files, on_disk, waiting_in, with_accepted
-from multimarket_async.readers.generations import KpiFreshness, freshness
+from multimarket_async.readers.accounting import (
+    Accepted,
+    FeedFiles,
+    accepted_files,
+    on_disk,
+    waiting_in,
+    with_accepted,
+    without_feed,
+)
+from multimarket_async.readers.freshness import KpiFreshness, freshness
 from multimarket_async.readers.http.cache import Fresh
 from multimarket_async.readers.http.minutes import Minutes
 from multimarket_async.readers.http.sources import Sources
 from multimarket_async.readers.polls import polled_sources
-from multimarket_async.readers.status import Minute, Rates, StatusResponse, budgets, last_report, status
+from multimarket_async.readers.sinks import SinkStatus, sink_statuses
+from multimarket_async.readers.status import DISK, Minute, Rates, StatusResponse, budgets, last_report, status
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
 
+ACCEPTED = (STORED, DUPLICATE, SUPERSEDED)
 READ_EVERY_S, STALE_S = 0.5, 5.0
 COUNT_EVERY_S, SHARE = 2.0, 20  # pause between two counts: this multiple of the duration of one
 LAG_EVERY_S = 1.0
@@ -41,6 +53,8 @@ class Database:
     why: str | None
     kpi: KpiFreshness
     minutes: dict[str, list[Minute]]
+    sinks: list[SinkStatus] = field(default_factory=list)
+    answered_at: datetime | None = None
 
 
 class Flow:
@@ -86,7 +100,7 @@ class Flow:
         found = status(
             files,
             now,
-            database.kpi,
+            database.kpi.at(now),
             budget_s=sources.settings.latency_budget_s,
             budgets_s=budgets(sources.feeds),
             latency=last_report(sources.latency_file, now),
@@ -97,38 +111,48 @@ class Flow:
         )
         found.overload.breaches, found.overload.loop_lag_s = sources.meters.breaches, round(self.loop_lag_s, 4)
         found.per_minute, found.unreadable = database.minutes, self.unreadable
+        found.sinks = database.sinks
+        found.mongo.answered_at = database.answered_at
         feeds = [feed for feed, _ in sources.feeds]
         found.polls = await asyncio.to_thread(polled_sources, feeds, sources.settings, now)
-        return found
+        found.without_feed, found.without_feed_example = await asyncio.to_thread(without_feed, sources.feeds)
+        return await asyncio.to_thread(found.with_disk, sources.latency_file.with_name(DISK))
 
     async def _count(self) -> Counted:
         started = self._sources.clock.monotonic()
+        archived = await asyncio.to_thread(self._archived)
         await self._count_accepted()
         accepted = self._accepted or Accepted()
-        feeds = await asyncio.to_thread(lambda: self._on_disk(accepted))
+        feeds = await asyncio.to_thread(lambda: self._on_disk(accepted, archived))
         took_s = self._sources.clock.monotonic() - started
         self._counted.every_s = COUNT_EVERY_S if self._away else max(COUNT_EVERY_S, SHARE * took_s)
-        return Counted(feeds, self._accepted, self._sources.meters.files.copy())
+        return Counted(feeds, self._accepted, self._accepted_when)
+
+    def _archived(self) -> dict[str, int]:
+        """The archived files of each feed, before MongoDB is asked: it has to know them all."""
+        with suppress(OSError):
+            return {feed.name: landing.archived_files() for feed, landing in self._sources.feeds}
+        return {}
 
     async def _count_accepted(self) -> None:
         """By MongoDB; while it is away, the last count and the files that this process has stored since."""
         files = self._sources.meters.files.copy()
         try:
-            self._accepted = await accepted_files([feed for feed, _ in self._sources.feeds], self._sources.store)
+            self._accepted = await accepted_files(self._sources.feeds, self._sources.store)
             self._away = False
         except (Unavailable, CannotContinue):
             if self._accepted:
                 since = files - self._accepted_when
-                gained = Counter({key: count for key, count in since.items() if key[1] in (STORED, SUPERSEDED)})
+                gained = Counter({key: count for key, count in since.items() if key[1] in ACCEPTED})
                 self._accepted = replace(self._accepted, files=self._accepted.files + gained)
             self._away = True
         self._accepted_when = files
 
-    def _on_disk(self, accepted: Accepted) -> dict[str, FeedFiles]:
+    def _on_disk(self, accepted: Accepted, archived: Mapping[str, int]) -> dict[str, FeedFiles]:
         counted = {}
         for feed, landing in self._sources.feeds:
             try:
-                counted[feed.name] = on_disk(landing, accepted)
+                counted[feed.name] = on_disk(landing, accepted, archived.get(feed.name, 0))
             except (OSError, Unavailable):  # `unreadable` has it
                 counted[feed.name] = with_accepted(FeedFiles(feed.name, 0, 0, None), accepted)
         return counted
@@ -152,7 +176,8 @@ class Flow:
         now = sources.clock.now()
         try:
             kpi = await freshness(sources.store, now, sources.settings.stale_after_s)
-            self._known = Database(None, kpi, await self._minutes.until(now))
+            sinks = await sink_statuses(sources.store, sources.settings)
+            self._known = Database(None, kpi, await self._minutes.until(now), sinks, now)
         except (Unavailable, CannotContinue) as why:
             self._known = replace(self._known, why=str(why))
         return self._known
@@ -165,9 +190,13 @@ def _moved(counted: FeedFiles, since: Counter[tuple[str, str]], now: FeedFiles) 
     return replace(
         now,
         archived=counted.archived + stored + duplicate + superseded,
+        archived_before=counted.archived_before,
+        expired=counted.expired,
+        expired_quarantined=counted.expired_quarantined,
         stored=counted.stored + stored,
+        duplicate=counted.duplicate + duplicate,
         superseded=counted.superseded + superseded,
-        receipts=counted.receipts,
+        elsewhere=counted.elsewhere,
         of_receipts=counted.of_receipts,
         quarantined=counted.quarantined + collected,
         rejects=counted.rejects,

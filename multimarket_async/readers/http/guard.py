@@ -7,22 +7,30 @@ ASGI, so that streams pass through.
 import hashlib
 import hmac
 import ipaddress
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from multimarket_async.readers.http.occurrences import Occurrences
 from multimarket_async.readers.http.problems import MEDIA_TYPE, body
+
+log = structlog.get_logger()
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 ALLOWED = (("Allow", ", ".join(METHODS)),)
-MAX_URL_BYTES = 4096
+RETRY = (("Retry-After", "2"),)
+MAX_URL_BYTES, MAX_PATH = 4096, 200
 COOKIE = "multimarket"
 OPEN = ("/livez",)  # says no more than the open port does
+MOST_REQUESTS = 200
+WATCHED = ("/livez", "/readyz")  # answered also when there are more
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -54,6 +62,8 @@ class Guard:
         self._app = app
         self._token = token
         self._hosts = {host.lower() for host in ("localhost", *hosts)}
+        self._attempts, self._failures = Occurrences(), Occurrences()
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve HTTP and nothing else. HEAD is a GET whose answer ends after its headers."""
@@ -69,17 +79,30 @@ class Guard:
             await _respond(guarded, HTTPStatus.SEE_OTHER, b"", granted)
         elif scope["method"] == "OPTIONS":
             await _respond(guarded, HTTPStatus.NO_CONTENT, b"", ALLOWED)
-        elif scope["method"] == "HEAD":
-            await self._app({**scope, "method": "GET"}, receive, _without_body(guarded))
         else:
-            await self._app(scope, receive, guarded)
+            self._in_flight += 1
+            try:
+                await self._handle(scope, receive, guarded)
+            except Exception as error:  # noqa: BLE001 - it was answered, or its connection is closed
+                self._log_failure(scope["path"], error)
+            finally:
+                self._in_flight -= 1
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "HEAD":
+            await self._app({**scope, "method": "GET"}, receive, _without_body(send))
+        else:
+            await self._app(scope, receive, send)
 
     def _admit(self, scope: Scope) -> tuple[tuple[str, str], ...] | None:
         """None to go on, or the headers of a redirect. Raises Refused."""
         headers = Headers(scope=scope)
         self._check_shape(scope, headers)
         self._check_host(headers)
-        return self._check_token(scope, headers)
+        granted = self._check_token(scope, headers)
+        if self._in_flight >= MOST_REQUESTS and scope["path"] not in WATCHED:
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "Too many requests are being answered.", RETRY)
+        return granted
 
     def _check_shape(self, scope: Scope, headers: Headers) -> None:
         if scope["method"] not in METHODS:
@@ -103,6 +126,8 @@ class Guard:
         given = [text for name, text in query if name == "token"]
         if len(given) == 1 and _same(given[0], self._token):
             return self._welcome(scope, [pair for pair in query if pair[0] != "token"])
+        if given or "authorization" in headers or _cookie(headers):
+            self._log_attempt((scope.get("client") or ("unknown",))[0])
         challenge = (("WWW-Authenticate", 'Bearer realm="multimarket"'),)
         raise Refused(HTTPStatus.UNAUTHORIZED, "Show the token: Authorization: Bearer, or ?token= once.", challenge)
 
@@ -110,6 +135,16 @@ class Guard:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         token = self._token or ""
         return (scheme.lower() == "bearer" and _same(given.strip(), token)) or _same(_cookie(headers), _proof(token))
+
+    def _log_attempt(self, address: str) -> None:
+        if attempts := self._attempts.count(address):
+            log.warning("token.refused", address=address, attempts=attempts)
+
+    def _log_failure(self, path: str, error: Exception) -> None:
+        """Log where it happened once a minute: a client that finds a fault could fill the log with it."""
+        *_, last = traceback.walk_tb(error.__traceback__)
+        if times := self._failures.count((last[0].f_code.co_filename, last[1])):
+            log.error("request.failed", path=path[:MAX_PATH], times=times, exc_info=error)
 
     def _welcome(self, scope: Scope, query: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """Redirect to the page without the token, so that no history keeps it; the cookie proves the token."""

@@ -17,7 +17,7 @@ from multimarket_async.readers.accounting import FeedFiles
 from multimarket_async.readers.http.flow import Database, Flow
 from multimarket_async.readers.http.problems import responses
 from multimarket_async.readers.http.sources import Sources
-from multimarket_async.readers.status import budgets
+from multimarket_async.readers.status import StatusResponse, budgets
 
 
 class Alive(BaseModel):
@@ -67,6 +67,7 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
         registry = CollectorRegistry()
         failing = len(sources.tasks.everywhere())
         registry.register(_Now(sources.meters, await flow.feeds(), await flow.database(), flow.loop_lag_s, failing))
+        registry.register(_Disk(await flow.status()))
         body: bytes = encode(registry) if "openmetrics" in media_type else encode(process) + encode(registry)
         return Response(body, media_type=media_type)
 
@@ -107,6 +108,7 @@ class _Now(Collector):
         yield from self._files()
         yield from self._backlog()
         yield from self._kpis()
+        yield from self._sinks()
         yield GaugeMetricFamily("multimarket_tasks_failing", "Tasks that fail now.", value=self._failing)
         yield GaugeMetricFamily("multimarket_loop_lag_seconds", "Delay of the event loop.", value=self._loop_lag_s)
 
@@ -154,6 +156,41 @@ class _Now(Collector):
         ):
             if kpi.generation is not None and value is not None:
                 yield GaugeMetricFamily(f"multimarket_kpi_{name}", text, value=value)
+
+    def _sinks(self) -> Iterator[Metric]:
+        """None while no sink is on."""
+        gauges = [
+            GaugeMetricFamily(f"multimarket_sink_{name}", text, labels=["sink"])
+            for name, text in (
+                ("generation", "The generation that it holds."),
+                ("behind_generations", "Generations published since."),
+                ("behind_since_timestamp_seconds", "When the first of them was; absent if it holds the newest."),
+                ("failing", "1 if the last try failed."),
+            )
+        ]
+        for sink in self._database.sinks:
+            since = sink.behind_since.timestamp() if sink.behind_since else None
+            values = (sink.generation, sink.behind, since, int(sink.state == "failing"))
+            for gauge, value in zip(gauges, values, strict=True):
+                if value is not None:
+                    gauge.add_metric([sink.sink], value)
+        yield from (gauge for gauge in gauges if gauge.samples)
+
+
+class _Disk(Collector):
+    """The disk use, as a collecting process has measured it last."""
+
+    def __init__(self, status: StatusResponse) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        used = GaugeMetricFamily("multimarket_disk_bytes", "Disk use of a feed.", labels=["feed", "place"])
+        for feed in self._status.feeds:
+            for place, size in (feed.disk.model_dump() if feed.disk else {}).items():
+                used.add_metric([feed.feed, place], size)
+        yield used
+        if (free := self._status.disk_free_bytes) is not None:
+            yield GaugeMetricFamily("multimarket_disk_free_bytes", "Free where the data folder is.", value=free)
 
 
 def _family(name: str, text: str, histogram: Histogram) -> Metric:

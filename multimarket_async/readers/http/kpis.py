@@ -1,4 +1,4 @@
-"""/api/kpis: the list of KPIs, and each KPI as JSON, CSV and Parquet, from the declarations of the domains."""
+"""/api/kpis: the list of KPIs, and each KPI as JSON, CSV, xlsx and Parquet, from the declarations of the domains."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -6,32 +6,30 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.responses import StreamingResponse
 
+from multimarket_async import generations
 from multimarket_async.domains import Kpi, Row
-from multimarket_async.readers import generations, streams, tables
+from multimarket_async.errors import did_you_mean
+from multimarket_async.readers import tables
+from multimarket_async.readers.exports import BINARY, MEDIA_TYPES, Export
 from multimarket_async.readers.http import filters, regroup
 from multimarket_async.readers.http.cache import Fresh, not_modified
 from multimarket_async.readers.http.problems import Problem, responses
 from multimarket_async.readers.http.sources import Sources
-from multimarket_async.readers.parquet import as_parquet
 from multimarket_async.store import Store
 
-MEDIA_TYPES = {
-    "json": "application/json",
-    "csv": "text/csv; charset=utf-8",
-    "parquet": "application/vnd.apache.parquet",
-}
-OTHER_FORMATS = {
-    "text/csv": {"schema": {"type": "string"}},
-    MEDIA_TYPES["parquet"]: {"schema": {"type": "string", "format": "binary"}},
+CONTENT = {
+    ".csv": {"text/csv": {"schema": {"type": "string"}}},
+    ".{format}": {MEDIA_TYPES[name]: {"schema": {"type": "string", "format": "binary"}} for name in BINARY},
 }
 TIMES = ("computed_at", "as_of")
 FILTERS = "Filters: any of several values of a column; from and to are included."
-FORMATS = {"enum": [*MEDIA_TYPES]}
+FORMATS = {"enum": [name for name in MEDIA_TYPES if name != "csv"]}
 CHOICES = {
     "generation": (filters.Int64, Field(None, ge=1, description="Number of a generation; without it, the newest.")),
     "at": (filters.Instant, Field(None, description="The newest at this time (UTC where it has no zone).")),
@@ -41,10 +39,11 @@ ERRORS = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERV
 
 @dataclass(frozen=True)
 class Stored:
-    """The stored generations; the newest is read once for all who ask for it."""
+    """The stored generations; the newest is read once for all who ask for it. zone: for spreadsheets."""
 
     store: Store
     newest: Fresh[dict[str, Any]]
+    zone: ZoneInfo
 
     async def generation(self, number: int | None, at: datetime | None) -> dict[str, Any]:
         """The one of this number, or the newest of a time, or the newest. Raises NotKept."""
@@ -67,6 +66,7 @@ class ColumnResponse(BaseModel):
     digits: int = Field(description="decimals for people")
     hidden: bool = Field(description="left out of tables for people")
     labels: list[tuple[str | int | bool, str]] = Field(description="words for its values")
+    total: str = Field(description="the value of a key that stands for all others together; empty if there is none")
     title: str
     unit: str = Field(description="empty where the number is a plain count or a name")
     nullable: bool = Field(description="true if it can be null: a rate over nothing")
@@ -77,6 +77,7 @@ class Links(BaseModel):
 
     json_: str = Field(alias="json")
     csv: str
+    xlsx: str
     parquet: str
 
 
@@ -107,7 +108,7 @@ class KpiListResponse(BaseModel):
 
 
 def routes(sources: Sources, newest: Fresh[dict[str, Any]]) -> APIRouter:
-    """The list, and two operations a KPI."""
+    """The list, and three operations a KPI."""
     router = APIRouter(tags=["KPIs"])
 
     @router.get("/api/kpis", summary="The KPIs", responses=responses(HTTPStatus.SERVICE_UNAVAILABLE))
@@ -127,13 +128,15 @@ def routes(sources: Sources, newest: Fresh[dict[str, Any]]) -> APIRouter:
             ],
         )
 
+    stored = Stored(sources.store, newest, ZoneInfo(sources.settings.timezone))
     for kpi in sources.kpis:
-        _add(router, kpi, Stored(sources.store, newest))
-    names = ", ".join(kpi.name for kpi in sources.kpis)
+        _add(router, kpi, stored)
+    names = [kpi.name for kpi in sources.kpis]
 
     @router.get("/api/kpis/{name:path}", include_in_schema=False)
     async def unknown(name: str) -> Response:
-        raise Problem(HTTPStatus.NOT_FOUND, f"There is no KPI {name[:100]}. There are: {names}.")
+        hint = did_you_mean(name[:100], names)
+        raise Problem(HTTPStatus.NOT_FOUND, f"There is no KPI {name[:100]}.{hint} There are: {', '.join(names)}.")
 
     return router
 
@@ -149,15 +152,47 @@ def _described(kpi: Kpi, newest: dict[str, Any]) -> KpiResponse:
         error=generations.error(kpi, newest),
         stale_since=generations.stale(newest).get(kpi.name),
         columns=[ColumnResponse.model_validate(column, from_attributes=True) for column in kpi.columns],
-        links=Links(json=f"{path}.json", csv=f"{path}.csv", parquet=f"{path}.parquet"),
+        links=Links(**{name: f"{path}.{name}" for name in MEDIA_TYPES}),
     )
 
 
 def _add(router: APIRouter, kpi: Kpi, stored: Stored) -> None:
-    model = filters.query_model(f"{kpi.name}_query", kpi.columns, CHOICES | regroup.choices(kpi.columns))
+    head: dict[str, Any] = {
+        "name": (Literal[kpi.name], ...),
+        "generation": (int, ...),
+        **dict.fromkeys(TIMES, (AwareDatetime, ...)),
+        "error": (str, Field("", description="Why it failed; only if it did in this generation.")),
+        "stale_since": (AwareDatetime, Field(None, description="Only if it failed and has rows: they are as of then.")),
+    }
+    rows = filters.rows_model(kpi.name, kpi.columns, head, regrouped=True)
+    titles = {"": kpi.title, ".csv": f"{kpi.title}, as CSV", ".{format}": f"{kpi.title}, in a format"}
+    for ending, endpoint in _endpoints(kpi, stored).items():
+        shape = {} if ending == ".csv" else {"model": rows}
+        ok = {"description": "The rows.", **shape, "content": CONTENT.get(ending, {})}
+        unchanged = {"description": "`If-None-Match` names these rows."}
+        router.add_api_route(
+            f"/api/kpis/{kpi.name}{ending}",
+            endpoint,
+            name=f"{kpi.name}{ending}",
+            operation_id=kpi.name + {"": "", ".csv": "_as_csv"}.get(ending, "_as"),
+            summary=titles[ending],
+            description=f"{kpi.definition}\n\n{FILTERS} {regroup.REGROUPING}",
+            response_class=Response,
+            responses={200: ok, 304: unchanged, **responses(*ERRORS)},
+        )
+
+
+def _endpoints(kpi: Kpi, stored: Stored) -> dict[str, Callable[..., Any]]:
+    """The functions that answer for a KPI, by the ending of their path."""
+    choices = CHOICES | regroup.choices(kpi.columns)
+    model = filters.query_model(f"{kpi.name}_query", kpi.columns, choices)
+    csv_model = filters.query_model(f"{kpi.name}_csv_query", kpi.columns, choices | regroup.spreadsheet(kpi.columns))
 
     async def as_json(query: Annotated[model, Query()], request: Request) -> Response:  # type: ignore[valid-type]
         return await _answer(kpi, "json", query, request, stored)
+
+    async def as_csv(query: Annotated[csv_model, Query()], request: Request) -> Response:  # type: ignore[valid-type]
+        return await _answer(kpi, "csv", query, request, stored)
 
     async def formatted(
         format: Annotated[str, Path(json_schema_extra=FORMATS)],  # noqa: A002 - its name in OpenAPI
@@ -170,29 +205,7 @@ def _add(router: APIRouter, kpi: Kpi, stored: Stored) -> None:
             )
         return await _answer(kpi, format, query, request, stored)
 
-    endpoints: dict[str, Callable[..., Any]] = {"": as_json, ".{format}": formatted}
-    head: dict[str, Any] = {
-        "name": (Literal[kpi.name], ...),
-        "generation": (int, ...),
-        **dict.fromkeys(TIMES, (AwareDatetime, ...)),
-        "error": (str, Field("", description="Why it failed; only if it did in this generation.")),
-        "stale_since": (AwareDatetime, Field(None, description="Only if it failed and has rows: they are as of then.")),
-    }
-    rows = filters.rows_model(kpi.name, kpi.columns, head, regrouped=True)
-    for ending, endpoint in endpoints.items():
-        content = OTHER_FORMATS if ending else {}
-        ok = {"description": "The rows.", "model": rows, "content": content}
-        unchanged = {"description": "`If-None-Match` names these rows."}
-        router.add_api_route(
-            f"/api/kpis/{kpi.name}{ending}",
-            endpoint,
-            name=f"{kpi.name}{ending}",
-            operation_id=f"{kpi.name}_as" if ending else kpi.name,
-            summary=f"{kpi.title}, in a format" if ending else kpi.title,
-            description=f"{kpi.definition}\n\n{FILTERS} {regroup.REGROUPING}",
-            response_class=Response,
-            responses={200: ok, 304: unchanged, **responses(*ERRORS)},
-        )
+    return {"": as_json, ".csv": as_csv, ".{format}": formatted}
 
 
 async def _answer(kpi: Kpi, name: str, query: Any, request: Request, stored: Stored) -> Response:
@@ -209,12 +222,10 @@ async def _answer(kpi: Kpi, name: str, query: Any, request: Request, stored: Sto
         headers["X-Stale-Since"] = tables.iso(since)
     chunks = _selected(kpi, query, await _begun(generations.chunks(stored.store, kpi, generation)))
     kpi, chunks = regroup.asked_for(kpi, query, chunks, name)
-    if name == "parquet":
-        return Response(await as_parquet(kpi, chunks), media_type=MEDIA_TYPES[name], headers=headers)
-    texts = streams.as_csv(kpi, chunks) if name == "csv" else streams.as_json(kpi, generation, chunks)
-    if generations.is_long(kpi, generation):
-        return StreamingResponse(texts, media_type=MEDIA_TYPES[name], headers=headers)
-    return Response("".join([text async for text in texts]), media_type=MEDIA_TYPES[name], headers=headers)
+    pieces = Export(kpi, generation, chunks, stored.zone).pieces(name, regroup.language(query))
+    if generations.is_long(kpi, generation) and name not in BINARY:
+        return StreamingResponse(pieces, media_type=MEDIA_TYPES[name], headers=headers)
+    return Response(b"".join([piece async for piece in pieces]), media_type=MEDIA_TYPES[name], headers=headers)
 
 
 async def _begun(chunks: AsyncIterator[list[Row]]) -> AsyncIterator[list[Row]]:

@@ -11,15 +11,20 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+import structlog
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from multimarket_async.domains import Attribute, Document, Listing, Stage
 from multimarket_async.readers.http import filters
+from multimarket_async.readers.http.occurrences import Occurrences
 from multimarket_async.readers.http.problems import Problem, responses
 from multimarket_async.readers.http.sources import Sources
 
+log = structlog.get_logger()
+
 MAX_ROWS = 500
+LOGGED_EVERY_S = 1.0  # of each address and listing: who reads page after page fills no log
 WITHIN_S = 5.0  # a page by index takes milliseconds; a filter that matches nothing reads until then
 SHOWN: Mapping[str, tuple[type, ...]] = {
     "string": (str,), "integer": (int,), "double": (int, float), "date": (),
@@ -31,13 +36,13 @@ NO_PAGE = Problem(HTTPStatus.NOT_FOUND, "Unknown cursor: leave it out to begin w
 
 def routes(sources: Sources) -> APIRouter:
     """One operation a listing."""
-    router = APIRouter(tags=["Documents"])
+    router, reads = APIRouter(tags=["Documents"]), Occurrences(LOGGED_EVERY_S)
     for listing in sources.listings:
-        _add(router, listing, sources)
+        _add(router, listing, sources, reads)
     return router
 
 
-def _add(router: APIRouter, listing: Listing, sources: Sources) -> None:
+def _add(router: APIRouter, listing: Listing, sources: Sources, reads: Occurrences) -> None:
     date = listing.dated.column.title
     others = {
         "from": (filters.Instant, Field(None, description=f"{date}: at or after this.")),
@@ -51,8 +56,13 @@ def _add(router: APIRouter, listing: Listing, sources: Sources) -> None:
     filtered = [attribute.column for attribute in listing.public() if attribute.filtered]
     model = filters.query_model(f"{listing.name}_query", filtered, others, ranges=False)
 
-    async def page(query: Annotated[model, Query()]) -> dict[str, Any]:  # type: ignore[valid-type]
-        return await _page(sources, listing, query.model_dump(exclude_unset=True), query.limit)  # type: ignore[attr-defined]
+    async def page(request: Request, query: Annotated[model, Query()]) -> dict[str, Any]:  # type: ignore[valid-type]
+        given = query.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
+        answer = await _page(sources, listing, given, query.limit)  # type: ignore[attr-defined]
+        address = request.client.host if request.client else "unknown"
+        if requests := reads.count((address, listing.name)):
+            _log(listing, address, given, len(answer["rows"]), requests)
+        return answer
 
     columns = [attribute.column for attribute in listing.public()]
     head = {"name": (Literal[listing.name], ...), "next": (str | None, ...)}
@@ -68,6 +78,13 @@ def _add(router: APIRouter, listing: Listing, sources: Sources) -> None:
         response_model=None,
         responses={200: ok, **responses(*ERRORS)},
     )
+
+
+def _log(listing: Listing, address: str, given: Mapping[str, Any], rows: int, requests: int) -> None:
+    """Log who reads what; a cursor names a document, so it is left out. requests: with those that were not logged."""
+    filters = {name: value for name, value in given.items() if name not in ("cursor", "limit")}
+    facts = {"filters": json.loads(json.dumps(filters, default=str)), "rows": rows, "requests": requests}
+    log.info("listing.read", listing=listing.name, address=address, **facts)
 
 
 async def _page(sources: Sources, listing: Listing, given: dict[str, Any], limit: int) -> dict[str, Any]:
@@ -122,11 +139,10 @@ def _place(cursor: str) -> tuple[datetime, str]:
     try:
         at, key = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=="))
         moment = datetime.fromisoformat(at).astimezone(UTC)
-    except (ValueError, TypeError, OverflowError, RecursionError):
+        key.encode()  # JSON may hold half a character
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         raise NO_PAGE from None
-    if not isinstance(key, str):
-        raise NO_PAGE
-    return moment, key
+    return moment, str(key)
 
 
 def _row(listing: Listing, document: Document) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from multimarket_async.domains import Stage
 from multimarket_async.readers.status import Minute
-from multimarket_async.store import GENERATIONS, Store
+from multimarket_async.store import GENERATION, GENERATIONS, NUMBER, Store
 
 MINUTES = 60
 MINUTE = timedelta(minutes=1)
@@ -36,9 +36,10 @@ class Minutes:
     async def _read(self, first: datetime) -> None:
         """Read the generations since the last one read; at first, from the one before the first minute on."""
         if not self._totals:
-            await self._add([{"$match": {"as_of": {"$lt": first}}}, {"$sort": {"as_of": -1}}, {"$limit": 1}])
-        last = self._totals[-1][0] if self._totals else 0
-        await self._add([{"$match": {"_id": {"$gt": last}, "as_of": {"$gte": first}}}, {"$sort": {"_id": 1}}])
+            before: Stage = {"$match": {**GENERATION, "as_of": {"$lt": first}}}
+            await self._add([before, {"$sort": {"as_of": -1}}, {"$limit": 1}])
+        numbers = {"$gt": self._totals[-1][0] if self._totals else 0, **NUMBER}
+        await self._add([{"$match": {**GENERATION, "_id": numbers, "as_of": {"$gte": first}}}, {"$sort": {"_id": 1}}])
         while len(self._totals) > 1 and self._totals[1][1] < first:
             self._totals.popleft()
 

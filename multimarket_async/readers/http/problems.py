@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.readers.generations import NotKept
+from multimarket_async.generations import NotKept
 
 MEDIA_TYPE = "application/problem+json"
 AWAY = "MongoDB does not answer just now; nothing is lost. Try again."

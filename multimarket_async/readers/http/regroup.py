@@ -1,4 +1,4 @@
-"""Parts of a query that change which columns an answer has: `?by=month,store` and `?amounts=units`."""
+"""Parts of a query that change which columns an answer has: `?by=month,store`, `?amounts=units`, `?for=excel-fr`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 
 from multimarket_async.domains import Column, Kpi, Row
+from multimarket_async.readers.exports import FOR, For
 from multimarket_async.readers.regrouping import Regrouping
 
 REGROUPING = (
@@ -39,6 +40,17 @@ def _by(groups: tuple[str, ...]) -> Any:
         return list(dict.fromkeys(names))
 
     return Annotated[list[str], BeforeValidator(split), Field(json_schema_extra={"items": {"enum": [*groups, ""]}})]
+
+
+def spreadsheet(columns: Sequence[Column]) -> dict[str, Any]:
+    """The field of a query for CSV that says which spreadsheet it is for; none where a column has its name."""
+    return {} if any(column.name == "for" for column in columns) else {"for": (For, Field(None, description=FOR))}
+
+
+def language(query: BaseModel) -> For | None:
+    """The spreadsheet that the answer is for."""
+    named: For | None = query.model_dump(include={"for"}, exclude_unset=True).get("for")
+    return named
 
 
 def asked_for(

@@ -6,17 +6,25 @@ import errno
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import Any
 
+import structlog
 import uvicorn
 
+from multimarket_async.descriptors import limit
 from multimarket_async.errors import CannotContinue
 from multimarket_async.readers.http.address import announced
 from multimarket_async.readers.http.api import Api
+from multimarket_async.readers.http.connections import Connection
 from multimarket_async.readers.http.sources import Sources
+
+log = structlog.get_logger()
 
 TRIED_PORTS = 100
 GRACE_S = 1
-MOST_CONNECTIONS = 500
+MOST_CONNECTIONS = 400
+DESCRIPTORS_PER_CONNECTION = 4  # of the process; the others are for collecting
 
 
 class _Server(uvicorn.Server):
@@ -38,18 +46,32 @@ async def run(sources: Sources) -> None:
         await serve(sources, api, listener)
 
 
+async def serve_simulated(application: Any, host: str, port: int, stop: asyncio.Event) -> None:
+    """Serve an application of a domain, until stopped. Raises CannotContinue."""
+    try:
+        listener = bound(host, port)
+    except OSError as error:
+        raise CannotContinue(f"{host}, port {port}: {error.strerror}.") from error
+    config = uvicorn.Config(application, ws="none", lifespan="off", log_config=None, access_log=False)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    server = _Server(config)
+    with listener:
+        log.info("api.listening", url=url(listener).removesuffix("/"))
+        async with _ended_by(stop, server):
+            await server.serve([listener])
+
+
 async def serve(sources: Sources, api: Api, listener: socket.socket) -> None:
     """Serve on this socket until stopped."""
     config = uvicorn.Config(
         api.asgi,
-        http="h11",
+        http=partial(Connection, waiting={}, most=most_connections()),  # type: ignore[arg-type]  # called like the class
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=16 << 10,
     )
@@ -57,6 +79,11 @@ async def serve(sources: Sources, api: Api, listener: socket.socket) -> None:
     server = _Server(config)
     async with api.live(), _ended_by(sources.stop, server):
         await server.serve([listener])
+
+
+def most_connections() -> int:
+    """So many clients may be connected."""
+    return min(MOST_CONNECTIONS, limit() // DESCRIPTORS_PER_CONNECTION)
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -29,6 +29,8 @@ class Quarantined(BaseModel):
     line: int | None
     column: int | None
     quarantined_at: str | None
+    deliveries: int = Field(description="how often its content was delivered: it is kept once")
+    last_seen: str | None = Field(description="the time of the last of several deliveries")
 
 
 class Rejects(BaseModel):
@@ -113,13 +115,19 @@ def _quarantined(file: QuarantinedFile, feed: str) -> Quarantined:
         pointer=_text(reason.get("pointer") or ""),
         line=_number(reason.get("line")),
         column=_number(reason.get("column")),
-        quarantined_at=_text(reason["quarantined_at"]) if "quarantined_at" in reason else None,
+        quarantined_at=_time(reason, "quarantined_at"),
+        deliveries=file.deliveries,
+        last_seen=_time(reason, "last_seen"),
     )
 
 
 def _text(value: Any) -> str:
     """Text that JSON can hold: a file name can be any bytes, and a person may have edited the reason."""
     return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _time(reason: Mapping[str, Any], name: str) -> str | None:
+    return _text(reason[name]) if name in reason else None
 
 
 def _number(value: Any) -> int | None:

@@ -14,8 +14,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from multimarket_async.domains import Kpi, LoadedDomain
-from multimarket_async.files_io import atomic_write
+from multimarket_async.files_io import atomic_write, private_folder
 from multimarket_async.readers.charts import drawing
+from multimarket_async.readers.french import REASONS, SENTENCES
 from multimarket_async.readers.http.cache import not_modified
 from multimarket_async.settings import Settings
 
@@ -83,7 +84,7 @@ async def _kept(file: Path) -> bytes:
 def _keep(file: Path, script: bytes) -> None:
     """Write it atomically; where that fails it is bundled again next time."""
     with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(file.parent)
         atomic_write(file, script)
 
 
@@ -96,12 +97,13 @@ async def _bundled() -> bytes:
 
 
 def about(domains: Sequence[LoadedDomain], settings: Settings) -> dict[str, Any]:
-    """Declarations for the page besides /api/kpis: time zone, dashboards, charts, French words."""
+    """Declarations for the page besides /api/kpis: time zone, landing directories, dashboards, charts, French words."""
     return {
         "timezone": settings.timezone,
+        "landing": str(settings.data_dir / "sources"),
         "dashboards": [dashboard for domain in domains for dashboard in _dashboards(domain)],
         "drawings": {kpi.name: _drawing(kpi) for domain in domains for kpi in domain.kpis},
-        "french": {text: word for domain in domains for text, word in domain.french.items()},
+        "french": REASONS | SENTENCES | {text: word for domain in domains for text, word in domain.french.items()},
     }
 
 

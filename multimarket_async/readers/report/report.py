@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from multimarket_async import generations
 from multimarket_async.domains import Column, Kpi, LoadedDomain, Row
-from multimarket_async.readers import generations
 from multimarket_async.readers.charts import Drawing, drawing, legible
-from multimarket_async.readers.report.language import Language
-from multimarket_async.readers.report.plots import svg
+from multimarket_async.readers.language import Language
+from multimarket_async.readers.report.plots import chart, svgs
 
 MOST_ROWS = 40  # of an open table; a longer one is folded, and printed if the reader opens it
 MOST_WRITTEN = 5_000  # of any table
@@ -55,6 +55,10 @@ def report(
         for kpi in domain.kpis
         if kpi.name in rows
     ]
+    drawn = iter(svgs([section["chart"] for section in sections if section["chart"]]))
+    for section in sections:
+        svg = next(drawn) if section["chart"] else None
+        section["chart"] = svg and Markup(svg)  # noqa: S704 # nosec B704 - its renderer escapes text
     facts = list(_facts(domains, generation, language, zone))
     return _TEMPLATES.get_template("report.html.j2").render(
         language=language, say=language.say, generation=generation, facts=facts, sections=sections
@@ -87,10 +91,10 @@ def _section(kpi: Kpi, rows: Sequence[Row], count: int, language: Language) -> d
     if plan is None or not rows or (len(rows) < count and (plan.kind != "bars" or plan.added_up)):
         return {**head, "chart": None, "table": _table(kpi, rows, count, language)}
     drawn, shown = legible(plan, kpi, rows)
-    chart = Markup(svg(drawn, shown, language))  # noqa: S704 - text in it is escaped by its renderer, tests/readers/report
     down = plan.series if drawn.kind == "grid" else None
     table = _crossed(down, plan, rows, language) if down else _table(kpi, rows, count, language)
-    return {**head, "chart": chart, "caption": _caption(plan, drawn, rows, shown, language), "table": table}
+    caption = _caption(plan, drawn, rows, shown, language)
+    return {**head, "chart": chart(drawn, shown, language), "caption": caption, "table": table}
 
 
 def _caption(plan: Drawing, drawn: Drawing, rows: Sequence[Row], shown: Sequence[Row], language: Language) -> str:

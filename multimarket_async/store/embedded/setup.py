@@ -1,9 +1,13 @@
 """Set up a started mongod: a replica set of one node, and two users. Every step is idempotent.
 
+They are made as `__system`, the user that members of a replica set are to each other: all who can read the key file.
+Until then the server accepts nobody else.
+
 Blocking, to run in a thread: the driver's asynchronous client leaks sockets when a start is cancelled.
 """
 
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +15,13 @@ import pymongo
 from pymongo.errors import OperationFailure
 
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.store.embedded.folder import Address, Passwords
+from multimarket_async.supervised import Address, Passwords
 
-ADMIN, READER = "multimarket", "bi"
+ADMIN, READER, SYSTEM = "multimarket", "bi", "__system"
+READER_ROLE = "multimarket_views"
 
 _CONNECT_MS, _ANSWER_MS = 1000, 5000
-_UNAUTHORIZED, _AUTHENTICATION_FAILED, _ALREADY_INITIALIZED = 13, 18, 23
+_AUTHENTICATION_FAILED, _ALREADY_INITIALIZED = 18, 23
 
 Client = pymongo.MongoClient[dict[str, Any]]
 
@@ -25,27 +30,38 @@ class WrongPassword(CannotContinue):
     """Stop: the server on this folder does not accept the stored password."""
 
 
-def uri(user: str, password: str, port: int, database: str = "") -> str:
+def uri(user: str, password: str, port: int, database: str = "", source: str = "admin") -> str:
     """Build a connection string for the embedded server."""
-    return f"mongodb://{user}:{password}@127.0.0.1:{port}/{database}?authSource=admin&directConnection=true"
+    return f"mongodb://{user}:{password}@127.0.0.1:{port}/{database}?authSource={source}&directConnection=true"
 
 
-def set_up(port: int, passwords: Passwords, database: str, folder: Path) -> None:
-    """Make the node primary and create the users.
+@dataclass(frozen=True)
+class Readable:
+    """The part of a database that the reader may read. names: of views and collections; None: all of them."""
+
+    database: str
+    names: frozenset[str] | None = None
+
+
+def set_up(port: int, passwords: Passwords, readable: Readable, folder: Path) -> list[str]:
+    """Make the node primary and create the users; the names of others, whom somebody else has made.
 
     Raises Unavailable, OSError or an error of the driver where it has to be tried again, WrongPassword otherwise.
     """
     _connect(port)
+    key = (folder / "keyfile").read_text("ascii")
+    with _client(uri(SYSTEM, key, port, source="local")) as system:
+        _elect(system, port)
+        users = {user["user"]: user for user in system.admin.command("usersInfo", {"forAllDBs": True})["users"]}
+        _create(system, users.get(ADMIN), ADMIN, passwords.admin, ["root"])
+        _create(system, users.get(READER), READER, passwords.reader, [_reader_role(system, readable)])
     with _client(uri(ADMIN, passwords.admin, port)) as admin:
-        if _authenticates(admin):
-            _elect(admin, port)
-            _create_reader(admin, passwords.reader, database)
-            return
-    _create_admin(port, passwords.admin, folder)
-    raise Unavailable("the user was created; only a new client can log in")
+        if not _authenticates(admin):
+            raise _wrong_password(folder)
+    return sorted(users.keys() - {ADMIN, READER})
 
 
-def answering(port: int, passwords: Passwords, folder: Path) -> Address | None:
+def answering(port: int, passwords: Passwords, readable: Readable, folder: Path) -> Address | None:
     """Return the address of the server on this port if it is ready and works on this folder. Raises as set_up does."""
     _connect(port)
     with _client(uri(ADMIN, passwords.admin, port)) as admin:
@@ -54,7 +70,24 @@ def answering(port: int, passwords: Passwords, folder: Path) -> Address | None:
         options = (admin.admin.command("getCmdLineOpts"))["parsed"]
         ready = (admin.admin.command("hello"))["isWritablePrimary"]
         pid = int((admin.admin.command("serverStatus"))["pid"])
+        if ready:
+            _reader_role(admin, readable)
     return Address(pid, port) if ready and options["storage"]["dbPath"] == str(folder / "db") else None
+
+
+def _reader_role(client: Client, readable: Readable) -> dict[str, str]:
+    """The role of the reader, which shows what earlier starts showed, too: other domains may be off just now."""
+    database = client[readable.database]
+    if readable.names is None:
+        return {"role": "read", "db": database.name}
+    [*found] = database.command("rolesInfo", READER_ROLE, showPrivileges=True)["roles"]
+    before = {privilege["resource"]["collection"] for role in found for privilege in role["privileges"]} - {""}
+    if not found or not readable.names <= before:
+        names = sorted(before | readable.names)
+        finding = [{"resource": {"db": database.name, "collection": name}, "actions": ["find"]} for name in names]
+        listing = {"resource": {"db": database.name, "collection": ""}, "actions": ["listCollections"]}
+        database.command("updateRole" if found else "createRole", READER_ROLE, privileges=[listing, *finding], roles=[])
+    return {"role": READER_ROLE, "db": database.name}
 
 
 def _wrong_password(folder: Path) -> WrongPassword:
@@ -85,18 +118,6 @@ def _authenticates(admin: Client) -> bool:
     return True
 
 
-def _create_admin(port: int, password: str, folder: Path) -> None:
-    """Create the first user through the localhost exception, which holds while there is no user."""
-    with _client(f"mongodb://127.0.0.1:{port}/?directConnection=true") as anonymous:
-        try:
-            _elect(anonymous, port)
-            anonymous.admin.command("createUser", ADMIN, pwd=password, roles=["root"])
-        except OperationFailure as failure:
-            if failure.code == _UNAUTHORIZED:
-                raise _wrong_password(folder) from None
-            raise
-
-
 def _elect(client: Client, port: int) -> None:
     """Make the only member primary, also on another port than the one it was configured with."""
     hello = client.admin.command("hello")
@@ -117,10 +138,10 @@ def _configure(client: Client, port: int) -> None:
         client.admin.command("replSetReconfig", config, force=True)
 
 
-def _create_reader(admin: Client, password: str, database: str) -> None:
-    roles = [{"role": "read", "db": database}]
-    users = (admin.admin.command("usersInfo", READER))["users"]
-    if not users:
-        admin.admin.command("createUser", READER, pwd=password, roles=roles)
-    elif users[0]["roles"] != roles:
-        admin.admin.command("updateUser", READER, pwd=password, roles=roles)
+def _create(system: Client, user: dict[str, Any] | None, name: str, password: str, roles: list[Any]) -> None:
+    """Create a user, or correct the roles of an existing one."""
+    held = [role if role["db"] != "admin" else role["role"] for role in (user or {}).get("roles", ())]
+    if user is None:
+        system.admin.command("createUser", name, pwd=password, roles=roles)
+    elif held != roles:
+        system.admin.command("updateUser", name, pwd=password, roles=roles)

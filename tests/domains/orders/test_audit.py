@@ -22,6 +22,8 @@ NAMES = ("Lampe", "lampe", "Étagère", "Etagère", "Table 🪑", "=cmd|' /C cal
 PRICES = (0, 0.0, 0.005, 0.015, 1.005, 2.675, 8500, 8500.0, 19.99, 33.333, 1e3, 0.1, 999.995)
 
 
+PLACE = {"adresse": "1 rue", "ville": "Fès"}
+
 numbers = itertools.count(1)
 
 
@@ -52,6 +54,29 @@ def audited(*contents: bytes, **settings: Any) -> dict[str, list[Row]]:
 def documents(*contents: bytes, **settings: Any) -> dict[str, Document]:
     with audit_of(*contents, **settings) as audit:
         return dict(audit.documents())
+
+
+BLANKS = [chr(code) for code in range(1, 0x3100) if chr(code).isspace()]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Cafe\u0301", "a\0e\u0301", "\u212b", " \u0301a", "\u1e9b\u0323 b", *(f"{blank}a b{blank}" for blank in BLANKS)],
+)
+def test_names_are_the_same_row_in_both_ways(name: str) -> None:
+    """The parser and SQL agree on blanks and accents, character by character."""
+    content = delivered("web", (name, 1, 2.0))
+    order = json.loads(content)
+    content = json.dumps(order | {"livraison": {"adresse": name, "ville": name}}).encode()
+    [document] = parser("web", OrderSettings())(content)
+    assert documents(content) == {document["_id"]: document}
+
+
+@pytest.mark.parametrize(("canal", "statut"), [("web", "Paye\u0301e "), ("WEB", " EN ATTENTE"), (" Web\n", "ANNULÉE")])
+def test_words_of_closed_lists_are_the_same_in_both_ways(canal: str, statut: str) -> None:
+    content = json.dumps(json.loads(delivered(canal, ("a", 1, 2.0), statut=statut)) | {"livraison": PLACE}).encode()
+    [document] = parser("web", OrderSettings())(content)
+    assert documents(content) == {document["_id"]: document}
 
 
 def test_the_four_kpis_by_hand() -> None:

@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from resource import RUSAGE_SELF, getrusage
 from typing import Any
 
 import pytest
 from bson import Int64
+from pymongo.database import Database
 
 from multimarket_async.domains import Document, Row
 from multimarket_async.domains.orders import ORDERS
@@ -19,6 +21,7 @@ from multimarket_async.readers.audit import Audit
 Measure = Callable[..., Awaitable[dict[str, list[Row]]]]
 MAY = datetime(2025, 5, 10, 12, tzinfo=UTC)  # a Saturday
 NUMBERS = count(1)
+BUSY = 60_000
 
 
 def stored(
@@ -208,3 +211,19 @@ async def test_amounts_are_rounded_half_up_line_by_line(
         assert told["revenue_by_month_and_channel"][0]["revenue_minor"] == cents
         assert sum(row["revenue_minor"] for row in told["basket_size_distribution"]) == cents
         assert len(told["top_products"]) == min(10, len(lines))
+
+
+@pytest.mark.slow
+async def test_a_busy_day_is_a_generation_in_bounded_memory(computed: Measure, database: Database[Any]) -> None:
+    """Each order is of another customer and product: no document grows with them. kB: getrusage(2), Linux."""
+    before = getrusage(RUSAGE_SELF).ru_maxrss
+    rows = await computed(
+        [stored((f"Product {number}", number, 100), client=f"{number}") for number in range(1, BUSY + 1)]
+    )
+    assert rows["repeat_customers_by_month"][0]["customers"] == BUSY
+    assert [row["orders"] for row in rows["orders_by_day_and_channel"]] == [BUSY]
+    assert [row["quantity"] for row in rows["top_products"][:2]] == [BUSY, BUSY - 1]
+    assert getrusage(RUSAGE_SELF).ru_maxrss - before < 512 * 1024
+    size = {"$group": {"_id": None, "bytes": {"$max": {"$bsonSize": "$$ROOT"}}}}
+    names = database.list_collection_names(filter={"type": "collection", "name": {"$not": {"$regex": "^system"}}})
+    assert max(found["bytes"] for name in names for found in database[name].aggregate([size])) < 1_500_000

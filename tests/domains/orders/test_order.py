@@ -193,7 +193,8 @@ def test_a_missing_field_is_rejected(pointer: str) -> None:
         ("/date_commande", "9999-12-31T23:59:59-01:00", "bad_date"),
         ("/canal", "mobile", "wrong_channel"),
         ("/canal", "boutique", "wrong_channel"),
-        ("/canal", "Web", "unknown_channel"),
+        ("/canal", "Mobile", "wrong_channel"),
+        ("/canal", "We b", "unknown_channel"),
         ("/canal", "", "unknown_channel"),
         ("/statut_commande", "expédiée", "unknown_status"),
         ("/statut_commande", "", "unknown_status"),
@@ -204,6 +205,28 @@ def test_a_missing_field_is_rejected(pointer: str) -> None:
 def test_a_value_that_no_order_may_have_is_rejected(pointer: str, value: Any, code: str) -> None:
     fault = rejection(changed(order(), pointer, value))
     assert (fault.code, fault.pointer, fault.facts) == (code, pointer, None)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "delivered", "stored"),
+    [
+        ("/statut_commande", "paye\u0301e", "payée"),
+        ("/statut_commande", "Payée", "payée"),
+        ("/statut_commande", " EN ATTENTE\u3000", "en attente"),
+        ("/canal", "Web ", "web"),
+        ("/produits/0/nom", "\xa0Cafe\u0301 Noir\n", "Café Noir"),
+        ("/livraison/ville", " Fe\u0300s", "Fès"),
+    ],
+)
+def test_what_looks_alike_is_stored_alike(pointer: str, delivered: str, stored: str) -> None:
+    """Accents are composed and blanks around are gone; letter case is no difference in closed lists only."""
+    assert document(changed(order(), pointer, delivered)) == document(changed(order(), pointer, stored))
+
+
+def test_of_accepted_words_that_look_alike_the_exact_one_is_stored() -> None:
+    settings = OrderSettings(order_statuses=("payée", "Payée"))
+    assert document(order(statut_commande="Payée"), settings=settings)["statut_commande"] == "Payée"
+    assert document(order(statut_commande="PAYÉE"), settings=settings)["statut_commande"] == "payée"
 
 
 def test_an_identifier_is_blank_where_python_says_so() -> None:

@@ -2,23 +2,25 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from multimarket_async.errors import CannotContinue
 from multimarket_async.proving.torture.servers import CACHE_GB
 from multimarket_async.store import EmbeddedServer, find_mongod
-from multimarket_async.store.embedded.folder import Folder
 from multimarket_async.store.embedded.mongod import spawn
-from multimarket_async.store.embedded.ports import free_port
 from multimarket_async.store.embedded.setup import Client
+from multimarket_async.supervised import Folder, free_port
 
 READY_WITHIN_S = 60.0
 _POLL_S = 0.05
+LAST_PREFERRED = "&readPreference=secondaryPreferred&readPreferenceTags=last:yes"  # reads from the last member
 
 
 class ReplicaSet:
@@ -31,6 +33,12 @@ class ReplicaSet:
     def kill(self, member: int) -> None:
         """End a member as a power cut would; 0 is the primary."""
         os.kill(self._pids[member], signal.SIGKILL)
+
+    def stop_replication(self) -> None:
+        """Let the last member lag from now on; it answers, from what it has."""
+        last = re.sub("@.*,", "@", self.uri)
+        with Client(last.replace("replicaSet=rs0", "directConnection=true")) as admin:
+            admin.admin.command("fsync", lock=True)
 
 
 @asynccontextmanager
@@ -61,8 +69,9 @@ async def replica_set(folder: Path, election_timeout_s: float) -> AsyncIterator[
 
 def _join(uri: str, ports: list[int], election_timeout_s: float) -> None:
     """Make one set of the members on these ports; the first stays primary while it lives. Blocking."""
-    members = [{"_id": number, "host": f"127.0.0.1:{port}"} for number, port in enumerate(ports)]
+    members: list[dict[str, Any]] = [{"_id": number, "host": f"127.0.0.1:{port}"} for number, port in enumerate(ports)]
     members[0]["priority"] = 2
+    members[2] |= {"priority": 0, "tags": {"last": "yes"}}
     settings = {"electionTimeoutMillis": int(election_timeout_s * 1000)}
     with Client(uri) as admin:
         version = admin.admin.command("replSetGetConfig")["config"]["version"]

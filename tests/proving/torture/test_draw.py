@@ -37,9 +37,22 @@ def test_every_fault_is_drawn_sooner_or_later() -> None:
     inside = {failpoint.name for plan in plans for worker in plan.workers for failpoint in worker}
     assert inside == {failpoint.name for failpoint in (*failpoints.KILLS, *failpoints.ERRORS)}
     outside = {fault.name for plan in plans for fault in plan.external}
-    assert outside == {nemesis.MONGOD_KILLED, nemesis.MONGOD_PAUSED, nemesis.DIRECTORY_REMOVED, *nemesis.COMMAND_FAULTS}
-    assert {plan.together for plan in plans} == {True, False}
+    once = {nemesis.MONGOD_KILLED, nemesis.MONGOD_PAUSED, nemesis.DIRECTORY_REMOVED}
+    once |= {nemesis.HOSTILE_CLIENT}
+    assert outside == {*once, nemesis.FOREIGN_DOCUMENTS, nemesis.FOREIGN_INDEX, *nemesis.COMMAND_FAULTS}
+    assert {plan.together for plan in plans} == {plan.elsewhere for plan in plans} == {True, False}
     assert any(back_s for plan in plans for back_s in plan.clocks_back_s)
+
+
+def test_every_fault_of_a_sink_is_drawn_sooner_or_later() -> None:
+    """The other faults of a round are the same as without sinks."""
+    plans = [nemesis.draw(Random(number), sinks=True) for number in range(100)]
+    inside = {failpoint.name for plan in plans for worker in plan.workers for failpoint in worker}
+    assert inside >= {failpoint.name for failpoint in failpoints.SINK_KILLS}
+    assert {fault.name for plan in plans for fault in plan.external} >= {"postgres killed", "postgres paused"}
+    first = nemesis.draw(Random(0))
+    assert plans[0].external[: len(first.external)] == first.external
+    assert (plans[0].together, plans[0].last_signal) == (first.together, first.last_signal)
 
 
 def test_every_kind_of_file_is_drawn_sooner_or_later() -> None:

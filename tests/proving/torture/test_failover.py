@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pymongo
 import pytest
 
 from multimarket_async import app as composition
@@ -19,7 +20,7 @@ from multimarket_async.proving.torture.generator import EARLIEST, LATEST, Genera
 from multimarket_async.proving.torture.nemesis import drain, ended
 from multimarket_async.proving.torture.worker import MANIFEST, WorkerConfig, empty, start
 from multimarket_async.store import Store
-from tests.proving.torture.replica_set import replica_set
+from tests.proving.torture.replica_set import LAST_PREFERRED, replica_set
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +112,22 @@ async def test_a_primary_that_is_killed_costs_time_and_no_order(tmp_path: Path) 
     assert done.violations == []
     assert (done.received, done.stored) == (600, 600)
     assert done.seconds_without_progress > 0
+
+
+async def test_a_secondary_that_lags_makes_no_number_stale(tmp_path: Path) -> None:
+    """A URI that prefers it changes nothing: what decides, and what is shown, is read from the primary."""
+    done = FailOver()
+    async with replica_set(tmp_path / "mongo", 10.0) as servers:
+        servers.stop_replication()
+        config = WorkerConfig(tmp_path, servers.uri + LAST_PREFERRED, "torture", batch_files=20)
+        async with composition.opened(composition.workspace(config.loaded())) as application:
+            await _run(application, config, _load(application, 1, 20, 1.0), done)
+        with pymongo.MongoClient(servers.uri + LAST_PREFERRED) as stale:
+            async for _ in beats(COUNT_EVERY_S, asyncio.Event()):
+                if len(stale.secondaries) == 2:  # until they are found, it reads from the primary
+                    break
+            assert stale["torture"]["commandes"].count_documents({}) == 0
+    assert (done.violations, done.received, done.stored) == ([], 60, 60)
 
 
 async def test_an_index_is_made_though_a_member_is_down(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ import pytest
 from pymongo.database import Database
 
 from multimarket_async import app as composition
+from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing
 from multimarket_async.proving.torture.failpoints import Failpoint, wrap
 from multimarket_async.proving.torture.generator import EARLIEST, LATEST
-from multimarket_async.proving.torture.nemesis import ended
+from multimarket_async.proving.torture.nemesis import ended, replay_refused
+from multimarket_async.proving.torture.servers import OF_OTHERS
 from multimarket_async.proving.torture.worker import INJECTED, WorkerConfig, start
 from tests.files import read
 
@@ -100,3 +102,17 @@ def _then_killed(real: Any) -> Any:
         raise Killed
 
     return archive
+
+
+def test_each_delivery_that_a_foreign_index_has_refused_comes_back(tmp_path: Path) -> None:
+    """The same content was delivered twice: both must be archived, as stored and as a duplicate."""
+    landing = Landing(tmp_path, "site_web")
+    landing.prepare()
+    for name, content in (("1.json", b"{}"), ("again.json", b"{}"), ("2.json", b"[]")):
+        (landing.sources / name).write_bytes(content)
+        [file] = landing.waiting()
+        refused = Rejected("refused_by_mongodb", f"MongoDB refuses 1: E11000 index: {OF_OTHERS}")
+        landing.reject(file, refused, {"sha256": hashlib.sha256(content).hexdigest()})
+    replay_refused([landing])
+    assert sorted(file.path.read_bytes() for file in landing.waiting()) == [b"[]", b"{}", b"{}"]
+    assert (landing.quarantine.count(), landing.quarantine.codes()) == (0, {})

@@ -20,6 +20,8 @@ FOUND = {
     "conflict_discarded": "in quarantine as conflict, and is nowhere",
     "half_generation": "was changed after it had been read",
     "young_quarantined": "must be archived, and is in quarantine as truncated",
+    "archive_open_to_writers": "and is nowhere",
+    "late_writes_unseen": "in quarantine as written_after_storing, and is archived",
     "archive_overwrites": "and is nowhere",
     "cent_too_much": "has montant_centimes",
     "last_arrival_wins": "has statut_commande",
@@ -32,8 +34,8 @@ FOUND = {
 @pytest.mark.parametrize("driver", DRIVERS)
 async def test_rounds_without_a_violation(tmp_path: Path, driver: MongoDriver) -> None:
     """Every file is accounted for, by either driver; of a round in which all went well nothing is left."""
-    rounds = await torture(tmp_path, 1, range(4), driver=driver)
-    assert [(done.number, done.violations) for done in rounds] == [(number, []) for number in range(4)]
+    rounds = await torture(tmp_path, 1, range(2), driver=driver)
+    assert [(done.number, done.violations) for done in rounds] == [(number, []) for number in range(2)]
     for done in rounds:
         assert done.received == done.stored + done.duplicates + done.quarantined.total()
         assert done.generations > 0

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,15 @@ HERE = "http://127.0.0.1:8000"
 
 @dataclass
 class Shop:
-    """The parts of a `run`: its sources, its collector, and a client of its API."""
+    """The parts of a `run`: its sources, its collector, and a client of its API.
+
+    api: where nothing changes any more, the one of all clients; to make it takes longer than to ask it.
+    """
 
     sources: Sources
     collector: Collector
     snapshotter: Snapshotter
+    api: Api | None = None
 
     async def deliver(self, orders_per_channel: int, first: int = 0) -> None:
         for feed, landing in self.sources.feeds:
@@ -51,7 +56,8 @@ class Shop:
         await self.snapshotter.refresh()
 
     def client(self, **headers: str) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.ASGITransport(Api(self.sources).asgi), base_url=HERE, headers=headers)
+        api = self.api or Api(self.sources)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(api.asgi), base_url=HERE, headers=headers)
 
 
 @pytest.fixture(autouse=True)
@@ -66,23 +72,23 @@ def _published() -> Iterator[None]:
 Open = Callable[..., Awaitable[Shop]]
 
 
-@pytest.fixture
-async def open_shop(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> AsyncIterator[Open]:
-    """A shop with these domains and settings, without any order."""
+@asynccontextmanager
+async def shops(mongo_uri: str, database: str, folder: Path) -> AsyncIterator[Open]:
+    """Shops with the given domains and settings, without any order."""
     stores = []
 
     async def opened(domains: Sequence[LoadedDomain] = (), uri: str = mongo_uri, **settings: Any) -> Shop:
-        given = Settings(data_dir=tmp_path, quiet_period_s=0, **settings)
+        given = Settings(data_dir=folder, quiet_period_s=0, **settings)
         own = Loaded({"": given, "orders": OrderSettings()}, {})
         domains = domains or [ORDERS.under(own)]
-        channels = [(feed, Landing(tmp_path, feed.name)) for domain in domains for feed in domain.feeds]
+        channels = [(feed, Landing(folder, feed.name)) for domain in domains for feed in domain.feeds]
         for _, landing in channels:
             landing.prepare()
-        store, clock = Store(uri, database.name), Clock()
+        store, clock = Store(uri, database), Clock()
         stores.append(store)
         collector = Collector(channels, store, given, clock)
         meters, stop = collector.tally.meters, asyncio.Event()
-        latency_file = tmp_path / "latency.json"
+        latency_file = folder / "latency.json"
         sources = Sources(domains, channels, store, given, clock, meters, Tasks(clock), latency_file, stop)
         return Shop(sources, collector, Snapshotter(domains, store, clock))
 
@@ -92,16 +98,42 @@ async def open_shop(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -
 
 
 @pytest.fixture
+async def open_shop(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> AsyncIterator[Open]:
+    """A shop with these domains and settings, without any order."""
+    async with shops(mongo_uri, database.name, tmp_path) as opened:
+        yield opened
+
+
+async def _stocked(opened: Open) -> Shop:
+    shop = await opened()
+    await shop.deliver(20)
+    await shop.work()
+    return shop
+
+
+@pytest.fixture
 async def shop(open_shop: Open) -> Shop:
     """Twenty orders a channel, stored and measured."""
-    one = await open_shop()
-    await one.deliver(20)
-    await one.work()
-    return one
+    return await _stocked(open_shop)
+
+
+@pytest.fixture(scope="session")
+async def stocked(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
+    """The same, for all tests that only read."""
+    async with shops(mongo_uri, "stocked", tmp_path_factory.mktemp("stocked")) as opened:
+        shop = await _stocked(opened)
+        yield replace(shop, api=Api(shop.sources))
 
 
 @pytest.fixture
 async def client(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
     """Asks that shop."""
-    async with shop.client() as one:
-        yield one
+    async with shop.client() as asking:
+        yield asking
+
+
+@pytest.fixture
+async def stocked_client(stocked: Shop) -> AsyncIterator[httpx.AsyncClient]:
+    """Asks the shop of those who only read."""
+    async with stocked.client() as asking:
+        yield asking

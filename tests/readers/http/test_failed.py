@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from multimarket_async.domains import Column, Kpi, LoadedDomain
-from multimarket_async.readers.generations import generation, rows_by_kpi
+from multimarket_async.generations import generation, rows_by_kpi
 from multimarket_async.readers.report import ENGLISH, FRENCH, report
 from multimarket_async.readers.terminal import status_screen
 from multimarket_async.readers.verify import verify

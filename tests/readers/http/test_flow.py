@@ -2,16 +2,21 @@
 
 import os
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import httpx
 from bson.int64 import Int64
 from prometheus_client.parser import text_string_to_metric_families
 
+from multimarket_async.clock import Clock
+from multimarket_async.collector import DiskReporter
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.feeds import RejectedRecord
+from multimarket_async.readers.accounting import accepted_files
 from multimarket_async.readers.http.flow import Flow
 from multimarket_async.readers.http.minutes import Minutes
 from multimarket_async.readers.status import StatusResponse, read_status
@@ -47,7 +52,7 @@ async def test_the_counts_are_those_of_the_command(shop: Any) -> None:
     assert (web["received"], web["waiting_bytes"], sum(web["by_reason"].values())) == (23, 2, 1)
     total = {"received": 63, "waiting": 1, "stored": 60, "duplicate": 1, "superseded": 0, "quarantined": 1}
     assert found["conservation"] == {"holds": True, "sum": total}
-    assert found["mongo"] == {"ok": True, "why": None}
+    assert (found["mongo"]["ok"], found["mongo"]["why"]) == (True, None)
     assert (found["kpi"]["generation"], found["kpi"]["stale"], found["kpi"]["drift"]) == (1, False, 0)
 
 
@@ -74,10 +79,28 @@ async def test_between_two_counts_what_was_done_is_added(shop: Any) -> None:
     }
 
 
-async def test_a_missing_file_breaks_the_sum(shop: Any) -> None:
-    """More is stored than archived: a file left without being archived."""
+async def test_a_missing_document_breaks_the_sum(shop: Any, database: Any) -> None:
+    """More is archived than MongoDB knows; a file that is not in the archive any more is counted as unseen."""
     next(shop.sources.feeds[0][1].archive_files()).unlink()
-    assert (await status_of(shop))["conservation"]["holds"] is False
+    found = await status_of(shop)
+    assert (found["conservation"]["holds"], found["feeds"][0]["unseen"], found["feeds"][0]["duplicate"]) == (True, 1, 0)
+    database["commandes"].delete_many({"canal": "web"})
+    flow = Flow(shop.sources)
+    assert [feed.holds for feed in await flow.feeds()] == [False, True, True]
+
+
+async def test_what_is_archived_while_it_is_counted_is_no_duplicate(shop: Any, monkeypatch: Any) -> None:
+    """MongoDB answers, then 20 files are stored and archived, then the archive is counted."""
+    flow, asked = Flow(shop.sources), accepted_files
+
+    async def meanwhile(*arguments: Any) -> Any:
+        known = await asked(*arguments)
+        await shop.deliver(20, first=20)
+        await shop.collector.until_empty()
+        return known
+
+    monkeypatch.setattr("multimarket_async.readers.http.flow.accepted_files", meanwhile)
+    assert [(feed.stored, feed.duplicate, feed.holds) for feed in await flow.feeds()] == [(40, 0, True)] * 3
 
 
 async def test_without_mongodb_the_files_are_shown(open_shop: Any) -> None:
@@ -115,6 +138,24 @@ async def test_what_was_stored_before_mongodb_went_is_remembered(shop: Any, monk
     assert [(feed.stored, feed.duplicate) for feed in await flow.feeds()] == [(22, 0)] * 3
     flow._counted.expire()
     assert [(feed.stored, feed.duplicate) for feed in await flow.feeds()] == [(22, 0)] * 3
+
+
+async def test_ages_grow_while_mongodb_is_away(shop: Any, monkeypatch: Any) -> None:
+    """The age of the figures is that of now, and when MongoDB answered last is told."""
+
+    async def away(*_: Any) -> Any:
+        raise Unavailable("MongoDB is away")
+
+    passed = [timedelta()]
+    clock = replace(shop.sources.clock, now=lambda: datetime.now(UTC) + passed[-1])
+    flow = Flow(replace(shop.sources, clock=clock))
+    before = await flow.status()
+    monkeypatch.setattr("multimarket_async.readers.http.flow.freshness", away)
+    flow._database.expire()
+    passed.append(timedelta(minutes=5))
+    found = await flow.status()
+    assert (found.mongo.ok, found.mongo.answered_at) == (False, before.mongo.answered_at)
+    assert found.kpi.age_s == round((found.at - found.kpi.as_of).total_seconds(), 1) > 300
 
 
 async def test_a_file_that_waits_too_long_is_overload(shop: Any) -> None:
@@ -155,7 +196,8 @@ async def test_a_folder_that_cannot_be_listed_is_shown(shop: Any, monkeypatch: A
 async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) -> None:
     """With the sentence and the place; of one channel if asked."""
     for feed, name in ((0, "first"), (1, "second"), (0, "third")):
-        await shop.sources.feeds[feed][1].deliver(f"{name}.json", b'{"a" 1}')
+        content = f'{{"a" 1, "of": "{name}"}}'  # equal ones are kept once
+        await shop.sources.feeds[feed][1].deliver(f"{name}.json", content.encode())
         await shop.collector.until_empty()
     found = (await client.get("/api/quarantine")).json()["files"]
     assert [match["file"] for match in found] == ["third.json", "second.json", "first.json"]
@@ -206,6 +248,22 @@ async def test_a_hostile_name_is_only_text(shop: Any, client: httpx.AsyncClient)
     await shop.collector.until_empty()
     [one] = (await client.get("/api/quarantine")).json()["files"]
     assert one["file"].endswith("<img src=x onerror=alert(1)>.json")
+
+
+async def test_the_disk_use_is_that_of_the_last_report(shop: Any, client: httpx.AsyncClient) -> None:
+    """Of a collecting process; none before the first, and a damaged one is none."""
+    assert (await client.get("/api/status")).json()["disk_free_bytes"] is None
+    landings, file = [landing for _, landing in shop.sources.feeds], shop.sources.latency_file.with_name("disk.json")
+    DiskReporter(landings, 0, file, Clock()).report()
+    status = (await client.get("/api/status")).json()
+    used = next(feed["disk"] for feed in status["feeds"] if feed["feed"] == "site_web")
+    assert used == {"waiting": 0, "archive": ANY, "quarantine": 0}
+    assert used["archive"] > 0
+    text = (await client.get("/metrics")).text
+    assert f'multimarket_disk_bytes{{feed="site_web",place="archive"}} {float(used["archive"])}' in text
+    assert "multimarket_disk_free_bytes " in text
+    file.write_bytes(b"{")
+    assert (await client.get("/api/status")).json()["feeds"][0]["disk"] is None
 
 
 async def test_metrics_are_those_of_the_collector(shop: Any, client: httpx.AsyncClient) -> None:

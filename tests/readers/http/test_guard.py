@@ -1,10 +1,14 @@
 """The guard before the API: methods, host names, token, limits of a request; headers of every response."""
 
 import json
+import time
 from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
+
+from multimarket_async.readers.http import guard, occurrences
 
 TOKEN = "0123456789abcdef-secret"
 KPIS = "/api/kpis"
@@ -17,9 +21,9 @@ async def guarded(open_shop: Any) -> Any:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND"])
 @pytest.mark.parametrize("path", [KPIS, "/", "/api/orders", "/metrics", "/nowhere"])
-async def test_nothing_can_be_written(shop: Any, method: str, path: str) -> None:
+async def test_nothing_can_be_written(stocked: Any, method: str, path: str) -> None:
     """405, with what is allowed."""
-    async with shop.client() as client:
+    async with stocked.client() as client:
         answer = await client.request(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
     assert answer.json()["detail"] == "Nothing can be written over HTTP."
@@ -28,9 +32,9 @@ async def test_nothing_can_be_written(shop: Any, method: str, path: str) -> None
 @pytest.mark.parametrize(
     "path", [KPIS, "/", "/nowhere", "/livez", f"{KPIS}/top_products.csv", f"{KPIS}/top_products?x=1"]
 )
-async def test_every_answer_has_the_security_headers(shop: Any, path: str) -> None:
+async def test_every_answer_has_the_security_headers(stocked: Any, path: str) -> None:
     """Errors have them too; and no answer lets another site read it, or says what serves it."""
-    async with shop.client() as client:
+    async with stocked.client() as client:
         for answer in (await client.get(path), await client.post(path)):
             assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
             assert "unsafe" not in answer.headers["content-security-policy"]
@@ -42,10 +46,10 @@ async def test_every_answer_has_the_security_headers(shop: Any, path: str) -> No
             assert "server" not in answer.headers
 
 
-async def test_another_site_is_given_no_leave(shop: Any) -> None:
+async def test_another_site_is_given_no_leave(stocked: Any) -> None:
     """A preflight from elsewhere has no answer that a browser would take for a yes."""
     preflight = {"Origin": "http://evil.example", "Access-Control-Request-Method": "GET"}
-    async with shop.client() as client:
+    async with stocked.client() as client:
         answer = await client.options(KPIS, headers=preflight)
         assert (answer.status_code, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
         assert "content-length" not in answer.headers
@@ -53,9 +57,9 @@ async def test_another_site_is_given_no_leave(shop: Any) -> None:
 
 
 @pytest.mark.parametrize("path", [KPIS, "/", f"{KPIS}/top_products.csv", "/nowhere"])
-async def test_head_is_get_without_the_body(shop: Any, path: str) -> None:
+async def test_head_is_get_without_the_body(stocked: Any, path: str) -> None:
     """The same status and length."""
-    async with shop.client() as client:
+    async with stocked.client() as client:
         whole, head = await client.get(path), await client.head(path)
     assert (head.status_code, head.content) == (whole.status_code, b"")
     assert head.headers["content-length"] == whole.headers["content-length"]
@@ -78,9 +82,9 @@ HOSTS = {
 
 
 @pytest.mark.parametrize("host", HOSTS)
-async def test_a_strangers_name_is_refused(shop: Any, host: str) -> None:
+async def test_a_strangers_name_is_refused(stocked: Any, host: str) -> None:
     """It leads here by DNS rebinding only."""
-    async with shop.client() as client:
+    async with stocked.client() as client:
         assert (await client.get(KPIS, headers={"Host": host})).status_code == HOSTS[host]
 
 
@@ -91,10 +95,10 @@ async def test_a_name_of_ours(open_shop: Any) -> None:
         assert (await client.get(KPIS, headers={"Host": "Shop.example:80"})).status_code == 200
 
 
-async def test_two_hosts_are_none(shop: Any) -> None:
+async def test_two_hosts_are_none(stocked: Any) -> None:
     """A proxy and we might each believe another one."""
     headers = [("Host", "localhost"), ("Host", "localhost")]
-    async with shop.client() as client:
+    async with stocked.client() as client:
         assert (await client.get(KPIS, headers=headers)).status_code == 421
 
 
@@ -151,24 +155,63 @@ async def test_the_way_back_leads_nowhere_else(guarded: Any, path: str) -> None:
 # --- Limits -----------------------------------------------------------------------------------
 
 
-async def test_a_long_address_is_refused(shop: Any) -> None:
+async def test_a_long_address_is_refused(stocked: Any) -> None:
     """Before it is read."""
-    async with shop.client() as client:
+    async with stocked.client() as client:
         assert (await client.get(f"{KPIS}?x={'x' * 5000}")).status_code == 414
 
 
-async def test_a_request_has_no_body(shop: Any) -> None:
+async def test_a_request_has_no_body(stocked: Any) -> None:
     """However it is announced."""
-    async with shop.client() as client:
+    async with stocked.client() as client:
         assert (await client.request("GET", KPIS, content=b"x")).status_code == 413
         assert (await client.request("GET", KPIS, headers={"Transfer-Encoding": "chunked"})).status_code == 413
 
 
-async def test_a_mistake_of_ours_tells_nothing_of_our_inside(shop: Any, monkeypatch: Any) -> None:
+async def test_wrong_tokens_are_logged_once_a_minute_with_their_number(guarded: Any, monkeypatch: Any) -> None:
+    """A request without any token is no attempt."""
+    with capture_logs() as logs:
+        async with guarded.client() as client:
+            await client.get(KPIS)
+            for wrong in ({"Authorization": "Bearer x"}, {"Cookie": "multimarket=x"}, {"Authorization": "Basic x"}):
+                await client.get(KPIS, headers=wrong)
+            monkeypatch.setattr(occurrences, "monotonic", lambda: time.monotonic() + 60)
+            await client.get(f"{KPIS}?token=x")
+    refused = [(entry["address"], entry["attempts"]) for entry in logs if entry["event"] == "token.refused"]
+    assert refused == [("127.0.0.1", 1), ("127.0.0.1", 3)]
+
+
+async def test_addresses_of_attempts_do_not_pile_up(monkeypatch: Any) -> None:
+    monkeypatch.setattr(occurrences, "MOST_KEYS", 2)
+    attempts = occurrences.Occurrences()
+    assert [attempts.count(key) for key in ("a", "b", "a", "c", "b", "c")] == [1, 1, 0, 1, 1, 0]
+
+
+async def test_when_too_many_are_answered_those_who_watch_are_answered_still(stocked: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(guard, "MOST_REQUESTS", 0)
+    async with stocked.client() as client:
+        answers = [await client.get(path) for path in (KPIS, "/", "/livez", "/readyz")]
+    assert [answer.status_code for answer in answers] == [503, 503, 200, 200]
+    assert answers[0].headers["retry-after"] == "2"
+
+
+async def test_a_mistake_of_ours_is_logged_once_a_minute(stocked: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("multimarket_async.readers.http.kpis._described", lambda *_: 1 / 0)
+    with capture_logs() as logs:
+        async with stocked.client() as client:
+            for _ in range(3):
+                assert (await client.get(KPIS)).status_code == 500
+    failed = [entry for entry in logs if entry["event"] == "request.failed"]
+    assert [(entry["path"], entry["times"], type(entry["exc_info"])) for entry in failed] == [
+        (KPIS, 1, ZeroDivisionError)
+    ]
+
+
+@pytest.mark.slow
+async def test_a_mistake_of_ours_tells_nothing_of_our_inside(stocked: Any, monkeypatch: Any) -> None:
     """500 as a problem; the log has the rest."""
     monkeypatch.setattr("multimarket_async.readers.http.kpis._described", lambda _: 1 / 0)
-    async with shop.client() as client:
-        client._transport.raise_app_exceptions = False  # type: ignore[attr-defined]
+    async with stocked.client() as client:
         answer = await client.get(KPIS)
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert answer.headers["content-security-policy"]

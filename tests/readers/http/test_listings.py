@@ -2,10 +2,12 @@
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.settings import OrderSettings
@@ -31,12 +33,12 @@ def key(row: dict[str, Any]) -> tuple[str, str]:
     return row["channel"], row["order_id"]
 
 
-async def test_pages_have_every_order_once(client: httpx.AsyncClient) -> None:
+async def test_pages_have_every_order_once(stocked_client: httpx.AsyncClient) -> None:
     """Newest first, whatever their size."""
-    whole = await pages(client, "limit=500")
+    whole = await pages(stocked_client, "limit=500")
     assert len({key(row) for row in whole}) == len(whole) == 60
     assert [row["date"] for row in whole] == sorted((row["date"] for row in whole), reverse=True)
-    assert await pages(client, "limit=7") == whole
+    assert await pages(stocked_client, "limit=7") == whole
 
 
 async def test_orders_of_one_instant_are_not_lost_between_pages(open_shop: Any) -> None:
@@ -52,15 +54,16 @@ async def test_orders_of_one_instant_are_not_lost_between_pages(open_shop: Any) 
         assert [row["order_id"] for row in await pages(client, "limit=2")] == ["4", "3", "2", "1", "0"]
 
 
-async def test_an_order_that_comes_meanwhile_moves_nothing(shop: Any, client: httpx.AsyncClient) -> None:
+async def test_an_order_that_comes_meanwhile_moves_nothing(shop: Any) -> None:
     """The second page is what it would have been."""
-    first = (await client.get("/api/orders?limit=30")).json()
-    second = (await client.get(f"/api/orders?limit=30&cursor={first['next']}")).json()
-    await shop.deliver(10, first=20)
-    await shop.work()
-    again = (await client.get(f"/api/orders?limit=500&cursor={first['next']}")).json()
-    assert {key(row) for row in second["rows"]} <= {key(row) for row in again["rows"]}
-    assert not {key(row) for row in first["rows"]} & {key(row) for row in again["rows"]}
+    async with shop.client() as client:
+        first = (await client.get("/api/orders?limit=30")).json()
+        second = (await client.get(f"/api/orders?limit=30&cursor={first['next']}")).json()
+        await shop.deliver(10, first=20)
+        await shop.work()
+        again = (await client.get(f"/api/orders?limit=500&cursor={first['next']}")).json()
+        assert {key(row) for row in second["rows"]} <= {key(row) for row in again["rows"]}
+        assert not {key(row) for row in first["rows"]} & {key(row) for row in again["rows"]}
 
 
 async def test_nothing_personal_is_shown(shop: Any, client: httpx.AsyncClient, database: Any) -> None:
@@ -77,19 +80,19 @@ async def test_nothing_personal_is_shown(shop: Any, client: httpx.AsyncClient, d
         assert (await client.get(f"/api/orders?{item.column.name}=7")).status_code == 422
 
 
-async def test_filters(client: httpx.AsyncClient) -> None:
+async def test_filters(stocked_client: httpx.AsyncClient) -> None:
     """Values are alternatives, columns conditions; `from` is included, `to` is not."""
-    whole = await pages(client, "limit=500")
-    found = await pages(client, "channel=web&channel=mobile&status=annulée")
+    whole = await pages(stocked_client, "limit=500")
+    found = await pages(stocked_client, "channel=web&channel=mobile&status=annulée")
     assert [key(row) for row in found] == [
         key(row) for row in whole if row["channel"] in ("web", "mobile") and row["status"] == "annulée"
     ]
     edge = whole[10]["date"]
-    before, after = await pages(client, f"to={edge}"), await pages(client, f"from={edge}")
+    before, after = await pages(stocked_client, f"to={edge}"), await pages(stocked_client, f"from={edge}")
     assert [key(row) for row in after + before] == [key(row) for row in whole]
     assert after[-1]["date"] == edge
     city = next(row["city"] for row in whole if row["city"])
-    assert {row["city"] for row in await pages(client, f"city={city}")} == {city}
+    assert {row["city"] for row in await pages(stocked_client, f"city={city}")} == {city}
 
 
 INJECTIONS = [
@@ -104,9 +107,9 @@ INJECTIONS = [
 
 
 @pytest.mark.parametrize("query", INJECTIONS)
-async def test_no_filter_is_a_query(client: httpx.AsyncClient, query: str) -> None:
+async def test_no_filter_is_a_query(stocked_client: httpx.AsyncClient, query: str) -> None:
     """A text is a text: it finds nothing, or names no column."""
-    answer = await client.get(f"/api/orders?{query}")
+    answer = await stocked_client.get(f"/api/orders?{query}")
     assert answer.status_code == 422 or answer.json()["rows"] == []
 
 
@@ -118,6 +121,7 @@ FORGED = [
     "x",
     "é",
     cursor({"$gt": ""}),
+    cursor(["2026-01-01T00:00:00Z", "\ud800"]),
     cursor(["2026-01-01T00:00:00Z", {"$gt": ""}]),
     cursor([{"$gt": ""}, "web:1"]),
     cursor(["2026", "web:1", "more"]),
@@ -127,17 +131,17 @@ FORGED = [
 
 
 @pytest.mark.parametrize("forged", FORGED)
-async def test_a_forged_cursor_is_refused(client: httpx.AsyncClient, forged: str) -> None:
+async def test_a_forged_cursor_is_refused(stocked_client: httpx.AsyncClient, forged: str) -> None:
     """Without looking anything up."""
-    assert (await client.get("/api/orders", params={"cursor": forged})).status_code == 404
+    assert (await stocked_client.get("/api/orders", params={"cursor": forged})).status_code == 404
 
 
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=501", "limit=x", "from=x", "to=", "date_from=2026-01-01", "channel_to=x"]
 )
-async def test_what_cannot_be_understood_is_said(client: httpx.AsyncClient, query: str) -> None:
+async def test_what_cannot_be_understood_is_said(stocked_client: httpx.AsyncClient, query: str) -> None:
     """In a sentence."""
-    assert (await client.get(f"/api/orders?{query}")).status_code == 422
+    assert (await stocked_client.get(f"/api/orders?{query}")).status_code == 422
 
 
 async def test_a_page_is_read_by_index(shop: Any, database: Any) -> None:
@@ -146,3 +150,21 @@ async def test_a_page_is_read_by_index(shop: Any, database: Any) -> None:
     found = database.command("explain", pipeline)["stages"][0]["$cursor"]
     assert '"indexName": "date_commande_1__id_1"' in json.dumps(found["queryPlanner"]["winningPlan"], default=str)
     assert found["executionStats"]["totalDocsExamined"] == 11
+
+
+async def test_who_reads_orders_is_logged(stocked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Address, filters and rows, once in a while with the number of requests; no document is named."""
+    times = iter((0.0, 0.4, 0.8, 1.2))
+    monkeypatch.setattr("multimarket_async.readers.http.occurrences.monotonic", lambda: next(times))
+    async with replace(stocked, api=None).client() as client:  # nobody has read before
+        with capture_logs() as logs:
+            following = (await client.get("/api/orders?channel=web&from=2026-01-01&limit=3")).json()["next"]
+            for _ in range(3):
+                await client.get(f"/api/orders?limit=7&cursor={following}")
+            await client.get("/api/orders?limit=never")
+    reads = [entry for entry in logs if entry["event"] == "listing.read"]
+    about = {"event": "listing.read", "log_level": "info", "listing": "orders", "address": "127.0.0.1"}
+    assert reads == [
+        {**about, "filters": {"channel": ["web"], "from": "2026-01-01 00:00:00+00:00"}, "rows": 3, "requests": 1},
+        {**about, "filters": {}, "rows": 7, "requests": 3},
+    ]

@@ -12,8 +12,9 @@ import duckdb
 import pytest
 from pymongo.database import Database
 
+from multimarket_async import generations
 from multimarket_async.domains import LoadedDomain
-from multimarket_async.readers import generations, streams, tables
+from multimarket_async.readers import streams, tables
 from multimarket_async.readers.http.api import Api
 from multimarket_async.readers.report import ENGLISH, MOST_WRITTEN, report
 from multimarket_async.snapshots.ledger import Ledger
@@ -51,6 +52,7 @@ async def test_every_format_has_every_row(long: Shop, tmp_path: Any) -> None:
         ).status_code == 304
 
 
+@pytest.mark.slow
 async def test_filters_look_at_every_row(long: Shop) -> None:
     """Wherever it lies."""
     async with long.client() as client:
@@ -60,11 +62,12 @@ async def test_filters_look_at_every_row(long: Shop) -> None:
         assert (await client.get("/api/kpis/long?pieces_from=2")).json()["rows"] == []
 
 
+@pytest.mark.slow
 async def test_rows_that_have_gone_are_a_problem(long: Shop, database: "Database[Any]") -> None:
     """Pruned between the generation and its rows; in the middle the answer ends without its end."""
     async with long.client() as client:
         database[ROWS].delete_many({"chunk": {"$gt": 0}})
-        with pytest.raises(RuntimeError, match="response already started"):
+        with pytest.raises(AssertionError):  # of the transport: the response is never complete
             await client.get("/api/kpis/long")
         database[ROWS].delete_many({})
         answer = await client.get("/api/kpis/long.csv")

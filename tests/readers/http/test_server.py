@@ -1,6 +1,7 @@
 """The server in the event loop: where it listens, how it ends, and that nothing of it stops the collector."""
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from multimarket_async.readers.http import server, stream
+from multimarket_async.readers.http import connections, server, stream
 from multimarket_async.readers.http.address import announced, http_address
 from multimarket_async.readers.http.api import Api
 from multimarket_async.settings import Settings
@@ -77,7 +78,7 @@ async def test_an_event_has_a_name_and_facts(shop: Any) -> None:
     assert (bad["feed"], bad["file"], bad["line"], bad["column"]) == ("site_web", "bad.json", 1, 6)
     assert {name for name, _ in batches} == {"batch.collected"}
     assert [sum(batch[name] for _, batch in batches) for name in ("stored", "quarantined")] == [3, 1]
-    assert {"boutique_physique": {"stored": 1}} in [batch["files"] for _, batch in batches]
+    assert {"stored": 1} in [batch["files"].get("boutique_physique") for _, batch in batches]  # others may be in it
     assert (generation["generation"], generation["orders"]) == (2, 63)
 
 
@@ -119,6 +120,68 @@ async def test_a_quiet_stream_beats(shop: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
     async with served(shop) as url, httpx.AsyncClient() as client, client.stream("GET", f"{url}/api/events") as answer:
         assert await lines(answer, 3) == ["retry: 2000", ": ping", ": ping"]
+
+
+async def closes(reader: asyncio.StreamReader) -> bytes:
+    """Bytes that come until the connection is closed."""
+    try:
+        return await asyncio.wait_for(reader.read(), 20)
+    except ConnectionResetError:
+        return b""
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /livez HTTP/1.1\r\nHost: local", b"GET /livez HT"])
+async def test_half_a_request_is_not_waited_for_long(shop: Any, monkeypatch: Any, sent: bytes) -> None:
+    """Neither as the first one, nor after another one."""
+    monkeypatch.setattr(connections, "HEAD_WITHIN_S", 0.2)
+    whole = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    async with served(shop) as url:
+        for before in (b"", whole):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            writer.write(before + sent)
+            assert (b"200 OK" in await closes(reader)) == bool(before)
+            writer.close()
+
+
+async def test_a_body_that_comes_slowly_is_not_waited_for(shop: Any, monkeypatch: Any) -> None:
+    """It was refused, whatever is still sent."""
+    monkeypatch.setattr(connections, "HEAD_WITHIN_S", 0.2)
+    async with served(shop) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
+        closing = asyncio.create_task(closes(reader))
+        while not closing.done():
+            writer.write(b"x")
+            await asyncio.sleep(0.02)
+        assert b"413" in closing.result()
+        writer.close()
+
+
+async def test_who_asks_is_served_however_many_only_connect(shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
+    async with served(shop) as url:
+        port = int(url.rpartition(":")[2])
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(8)]
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"{url}/readyz")).status_code == 200
+        assert [await closes(reader) for reader, _ in silent[:5]] == [b""] * 5
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_where_all_are_being_answered_nobody_else_is_connected(shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 1)
+    async with served(shop) as url, httpx.AsyncClient() as client:
+        async with client.stream("GET", f"{url}/api/events") as answer:
+            await lines(answer, 1)
+            with pytest.raises(httpx.TransportError):
+                await client.get(f"{url}/livez")
+        assert answer.status_code == 200
+
+
+def test_most_descriptors_are_for_collecting(monkeypatch: Any) -> None:
+    monkeypatch.setattr(server, "limit", lambda: 64)
+    assert server.most_connections() == 16
 
 
 def test_the_next_free_port(shop_port: int) -> None:
@@ -187,6 +250,22 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
         process.wait()
 
 
+def test_the_address_of_the_page_is_on_a_line_of_its_own_on_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, where log lines scroll away; elsewhere the log is enough."""
+    shown = {}
+    for terminal in (True, False):
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda terminal=terminal: terminal, raising=False)
+        monkeypatch.setattr(sys, "stderr", stream)
+        with announced(Settings(data_dir=tmp_path), "http://127.0.0.1:8000/"):
+            shown[terminal] = stream.getvalue()
+    lines = [line for line in shown[True].splitlines() if not line.lstrip().startswith("{")]
+    assert [line for line in lines if line] == ["The page is at http://127.0.0.1:8000/"]
+    assert "The page is at" not in shown[False]
+
+
 @pytest.mark.slow
 def test_a_run_serves_and_ends_with_its_listeners(run: Callable[..., Run], shop_port: int) -> None:
     """On the next free port, which it tells and leaves in a file; numbers move as orders come; SIGTERM ends all."""
@@ -209,9 +288,10 @@ def test_a_run_serves_and_ends_with_its_listeners(run: Callable[..., Run], shop_
 @pytest.mark.slow
 def test_each_stage_alone(run: Callable[..., Run]) -> None:
     """`collect`, `measure` and `serve` side by side: the page's numbers come from the database and the folders."""
+    stages = [run(stage="collect"), run(stage="measure", snapshot_every_s=0.2)]
+    stages[0].until(lambda: stages[0].events("mongod.started"))
     serving = run(stage="serve", http_port=0)
     url = serving.until(lambda: serving.events("http.listening"))[0]["url"]
-    stages = [run(stage="collect"), run(stage="measure", snapshot_every_s=0.2)]
     subprocess.run(
         [*COMMAND, "produce", "--orders-per-channel", "5", "--data-dir", str(serving.data)], check=True, timeout=60
     )
@@ -229,6 +309,8 @@ def _months(client: httpx.Client) -> list[dict[str, Any]]:
 @pytest.mark.slow
 def test_serve_alone_fails_where_it_cannot_listen(run: Callable[..., Run]) -> None:
     """With exit code 3, in a sentence."""
+    collecting = run(stage="collect")
+    collecting.until(lambda: collecting.events("mongod.started"))
     serving = run(stage="serve", http_host="192.0.2.1", http_token="x" * 16)
     assert serving.process.wait(60) == 3
     assert "Cannot assign requested address" in serving.log.read_text()

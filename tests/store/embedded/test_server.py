@@ -19,11 +19,12 @@ from zoneinfo import ZoneInfo
 
 import pymongo
 import pytest
-from pymongo.errors import OperationFailure
+from pymongo.errors import CollectionInvalid, OperationFailure
 from structlog.testing import capture_logs
 
 from multimarket_async.errors import CannotContinue
 from multimarket_async.store.embedded import EmbeddedServer, mongod, setup
+from multimarket_async.supervised import Folder, ports
 
 pytestmark = pytest.mark.slow
 
@@ -252,6 +253,80 @@ def test_a_stranger_is_refused(shared: EmbeddedServer) -> None:
         nobody.shop.orders.count_documents({})
 
 
+@pytest.mark.parametrize(
+    "command",
+    [{"createUser": "evil", "pwd": "x", "roles": ["root"]}, {"replSetInitiate": {}}, {"usersInfo": 1}, {"ping": 1}],
+)
+async def test_before_it_is_set_up_nobody_gets_in_either(folder: Path, command: dict[str, Any]) -> None:
+    """The first one to connect, from this machine, finds no way to become its first user."""
+    owned = Folder(folder)
+    owned.make()
+    owned.prepare()
+    mongod.create_files(folder)
+    port = ports.free_port(None)
+    child = await mongod.spawn(mongod.find_mongod(), folder, port=port, cache_gb=0.25)
+    try:
+        await until(lambda: mongod.listens(folder), within_s=60)
+        with pymongo.MongoClient(f"mongodb://127.0.0.1:{port}/?directConnection=true") as nobody:
+            assert codes(nobody, command) == ([] if "ping" in command else [13])
+    finally:
+        child.kill()
+        await child.wait()
+
+
+def codes(client: Any, command: dict[str, Any]) -> list[int | None]:
+    """The code with which a command is refused; none where it is not."""
+    try:
+        client.admin.command(command)
+    except OperationFailure as failure:
+        return [failure.code]
+    return []
+
+
+async def test_a_user_that_somebody_made_is_told_of(folder: Path) -> None:
+    async with running(folder) as server:
+        with pymongo.MongoClient(server.uri) as admin:
+            admin.shop.command("createUser", "evil", pwd="x", roles=["read"])
+    with capture_logs() as logs:
+        async with running(folder):
+            pass
+    assert [entry["users"] for entry in logs if entry["event"] == "mongod.users_found"] == [["evil"]]
+
+
+@pytest.mark.parametrize(
+    "query", [{"$where": "true"}, {"$expr": {"$function": {"body": "function() {}", "args": [], "lang": "js"}}}]
+)
+async def test_nobody_runs_javascript(shared: EmbeddedServer, query: dict[str, Any]) -> None:
+    with (
+        pymongo.MongoClient(shared.uri) as admin,
+        pytest.raises(OperationFailure, match=r"no globalScriptEngine|without the javascript engine"),
+    ):
+        admin.admin["system.users"].find_one(query)
+
+
+def test_no_message_is_compressed(shared: EmbeddedServer) -> None:
+    with pymongo.MongoClient(shared.uri) as client:
+        assert "compression" not in client.admin.command("hello", compression=["zlib", "snappy", "zstd"])
+
+
+async def test_it_does_not_get_our_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token or an address with a password would stand in its environment as long as it lives."""
+    monkeypatch.setenv("MULTIMARKET_HTTP_TOKEN", "hush-hush-7f3a")
+    async with running(folder):
+        environ = await asyncio.to_thread(Path(f"/proc/{address(folder)['pid']}/environ").read_bytes)
+    assert b"LC_ALL=C" in environ
+    assert b"hush" not in environ
+
+
+async def test_another_binary_in_the_wheel_is_not_started(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = folder.parent / "fiftyone" / "db" / "bin" / "mongod"
+    changed.parent.mkdir(parents=True)
+    changed.write_bytes(mongod.find_mongod().read_bytes() + b"\0")
+    changed.chmod(0o755)
+    monkeypatch.setattr(mongod, "find_mongod", lambda: changed)
+    assert "is not the known one" in await refusal(server_on(folder))
+
+
 async def test_the_bi_user_reads(shared: EmbeddedServer) -> None:
     """The reader sees what is in its database."""
     await insert(shared.uri, 7)
@@ -265,6 +340,24 @@ def test_the_bi_user_changes_nothing(shared: EmbeddedServer) -> None:
             reader.shop.orders.insert_one({})
         with pytest.raises(OperationFailure, match="not authorized"):
             reader.other.orders.find_one()
+
+
+async def test_the_bi_user_reads_what_is_shown(folder: Path) -> None:
+    """Views alone, not what they are made of; what an earlier start showed stays shown."""
+    for number, shown in enumerate((["paid"], ["paid", "new"], ["new"])):
+        server = EmbeddedServer(folder, database="shop", port=0, cache_gb=0.25, shown=shown)
+        await server.start()
+        try:
+            await insert(server.uri, number)
+            with pymongo.MongoClient(server.uri) as admin, suppress(CollectionInvalid):
+                admin.shop.create_collection("paid", viewOn="orders", pipeline=[{"$project": {"_id": 0}}])
+            with pymongo.MongoClient(server.reader_uri) as reader:
+                assert reader.shop.paid.find_one() == {}
+                assert "paid" in reader.shop.list_collection_names()
+                with pytest.raises(OperationFailure, match="not authorized"):
+                    reader.shop.orders.find_one()
+        finally:
+            await server.stop()
 
 
 def test_files_are_private(shared: EmbeddedServer) -> None:
@@ -309,7 +402,8 @@ async def test_another_process_shares_the_server_and_leaves_it_up(shared: Embedd
 
 def test_a_server_on_another_folder_is_not_ours(shared: EmbeddedServer, tmp_path: Path) -> None:
     """A copied folder says where the original's server listens: its password fits, its files are others."""
-    assert setup.answering(address(folder_of(shared))["port"], shared._passwords, tmp_path) is None
+    port = address(folder_of(shared))["port"]
+    assert setup.answering(port, shared._passwords, shared._readable, tmp_path) is None
 
 
 async def test_a_second_start_changes_nothing(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """The profile of the simulated shop: the profile.toml beside this file, overridden by a user's file."""
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -9,7 +8,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from multimarket_async.errors import WrongSettings
+from multimarket_async.errors import WrongSettings, did_you_mean
 
 FILE = Path("config/profile.toml")
 MOST_PRODUCTS = 300  # Faker knows some 400 family names
@@ -113,7 +112,7 @@ def read_profile(file: str) -> Profile:
     if not file and not path.exists():
         return Profile.model_validate(own)
     try:
-        return Profile.model_validate(_over(own, tomllib.loads(path.read_text("utf-8"))))
+        return Profile.model_validate(_over(own, tomllib.loads(path.read_text("utf-8-sig"))))
     except OSError as error:
         raise WrongSettings(f"The profile {path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -144,5 +143,4 @@ def _faults(error: ValidationError, known: Mapping[str, Any]) -> Iterable[str]:
 def _hint(place: tuple[str | int, ...], known: Any) -> str:
     for step in place[:-1]:
         known = known[0] if isinstance(known, list) else known.get(step, {})
-    close = difflib.get_close_matches(str(place[-1]), known, n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+    return did_you_mean(str(place[-1]), known)

@@ -2,11 +2,12 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate
+from operator import mul
 from zoneinfo import ZoneInfo
 
 from multimarket_async.domains.orders.simulator.profile import Channel, Profile
@@ -26,6 +27,7 @@ class Season:
         self._hours = [_of_mean_1(channel.hours), _of_mean_1(channel.weekend_hours)]
         self._weekdays = _of_mean_1(channel.weekdays)
         self._day = cache(self._busyness_of)
+        self._whole_hours = lru_cache(maxsize=4)(self._hours_between)
         # Growth is a product of equal steps: the only root is taken by Decimal, which is the same everywhere.
         self._hourly = float(Decimal(repr(1 + profile.growth)) ** (1 / Decimal(HOURS_PER_YEAR)))
 
@@ -42,29 +44,32 @@ class Season:
 
     def dates(self, earliest: datetime, latest: datetime) -> Callable[[Words], str]:
         """Words -> a local date, ISO 8601 in whole seconds, between the two or the last second before `latest`."""
-        stretches = list(self._stretches(earliest, latest))
-        growing = accumulate(stretches, lambda factor, _: factor * self._hourly, initial=1.0)
-        busy = [self._busyness(local) * seconds for seconds, local in stretches]
-        if not any(busy):
-            busy = [float(seconds) for seconds, _ in stretches]  # a closed shop, asked for an order all the same
-        sums = list(accumulate(factor * weight for factor, weight in zip(growing, busy, strict=False)))
-        total = sums[-1] / 2**32
-
-        def dated(words: Words) -> str:
-            seconds, local = stretches[bisect_right(sums, words[0] * total)]
-            return (local + timedelta(seconds=words[1] * seconds >> 32)).isoformat()
-
-        return dated
-
-    def _stretches(self, earliest: datetime, latest: datetime) -> Iterator[tuple[int, datetime]]:
-        """Each hour of UTC, or the part of it inside the period: its seconds, and its start as clocks show it."""
         # Cut by hours of UTC, in each of which clocks run evenly: no date falls into a gap of daylight saving.
         last = math.floor(latest.timestamp())
         begin = min(last, math.ceil(earliest.timestamp()))
-        while begin <= last:
-            end = min(last + 1, begin - begin % HOUR_S + HOUR_S)
-            yield end - begin, datetime.fromtimestamp(begin, self._zone).replace(tzinfo=None)
-            begin = end
+        whole_starts, whole_rates = self._whole_hours(begin // HOUR_S, last // HOUR_S + 1)
+        first = whole_starts[0] + timedelta(seconds=begin % HOUR_S)
+        starts, rates = [first, *whole_starts[1:]], [self._busyness(first), *whole_rates[1:]]
+        seconds = [HOUR_S] * len(starts)
+        seconds[0] -= begin % HOUR_S
+        seconds[-1] -= HOUR_S - 1 - last % HOUR_S
+        growing = accumulate(seconds, lambda factor, _: factor * self._hourly, initial=1.0)
+        # A closed shop that is asked for an order has no busy hour: all are alike.
+        busy = map(mul, rates, seconds) if any(rates) else map(float, seconds)
+        sums = list(accumulate(map(mul, growing, busy)))
+        total = sums[-1] / 2**32
+
+        def dated(words: Words) -> str:
+            hour = bisect_right(sums, words[0] * total)
+            return (starts[hour] + timedelta(seconds=words[1] * seconds[hour] >> 32)).isoformat()
+
+        return dated
+
+    def _hours_between(self, first: int, end: int) -> tuple[list[datetime], list[float]]:
+        """Hours since 1970: the start of each as clocks show it, and its rate."""
+        instants = (datetime.fromtimestamp(hour * HOUR_S, self._zone) for hour in range(first, end))
+        starts = [instant.replace(tzinfo=None) for instant in instants]
+        return starts, [self._busyness(start) for start in starts]
 
     def _busyness(self, local: datetime) -> float:
         return self._day(local.date()) * self._hours[local.weekday() >= SATURDAY][local.hour]

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib import metadata
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import faker
 from pydantic_core import to_json
 
 from multimarket_async.domains.orders.simulator.profile import Catalogue, Category, Country, Profile
 from multimarket_async.domains.orders.simulator.sampling import heavy_tail, keyed, slots, zipf
 
+if TYPE_CHECKING:
+    from faker import Faker
+
 LOCALE = "fr_FR"
-FAKER_VERSION = faker.VERSION
+FAKER_VERSION = metadata.version("faker")
 STREETS = 500
 HOUSES = 150
 
@@ -33,7 +36,9 @@ class Shop:
     """Pools drawn once per seed, as fragments of JSON."""
 
     def __init__(self, profile: Profile, seed: int) -> None:
-        fake = faker.Faker(LOCALE)
+        from faker import Faker  # noqa: PLC0415 - 0.1 s, for those who make up orders
+
+        fake = Faker(LOCALE)
         fake.seed_instance(seed)
         products = _products(profile.catalogue, fake, seed)
         self.products: Sequence[Product] = slots(products, zipf(len(products), profile.catalogue.zipf))
@@ -48,7 +53,7 @@ class Shop:
         return to_json(f"{1 + house % HOUSES} {city.streets[street % len(city.streets)]}"), city.name
 
 
-def _products(catalogue: Catalogue, fake: faker.Faker, seed: int) -> list[Product]:
+def _products(catalogue: Catalogue, fake: "Faker", seed: int) -> list[Product]:
     """Best sellers first, in random order."""
     categories = [category for category in catalogue.categories for _ in range(category.products)]
     products = [_product(catalogue, category, number, fake, seed) for number, category in enumerate(categories, 1)]
@@ -56,7 +61,7 @@ def _products(catalogue: Catalogue, fake: faker.Faker, seed: int) -> list[Produc
     return [products[index] for index in sorted(range(len(products)), key=ranked)]
 
 
-def _product(catalogue: Catalogue, category: Category, number: int, fake: faker.Faker, seed: int) -> Product:
+def _product(catalogue: Catalogue, category: Category, number: int, fake: "Faker", seed: int) -> Product:
     euros, cents, *_ = keyed(f"{seed}:price")(number)
     whole = category.lowest + euros % (category.highest - category.lowest + 1)
     price = (whole * 100 + slots(list(catalogue.cents), catalogue.cents.values())[cents >> 16]) / 100
@@ -74,12 +79,12 @@ def _chosen(weights: tuple[float, ...]) -> Sequence[int]:
     return slots(range(len(weights)), weights)
 
 
-def _cities(profile: Profile, fake: faker.Faker) -> list[_City]:
+def _cities(profile: Profile, fake: "Faker") -> list[_City]:
     weighted = list(chain.from_iterable(_of(country, fake) for country in profile.countries.values()))
     return slots([city for city, _ in weighted], [weight for _, weight in weighted])
 
 
-def _of(country: Country, fake: faker.Faker) -> Iterator[tuple[_City, float]]:
+def _of(country: Country, fake: "Faker") -> Iterator[tuple[_City, float]]:
     names = [*country.cities, *(fake.unique.city() for _ in range(country.towns))]
     streets = country.streets or tuple(fake.street_name() for _ in range(STREETS))
     weights = [1 / (rank + 2) for rank in range(len(names))]

@@ -88,7 +88,7 @@ class Simulator:
 
     @cached_property
     def _habits(self) -> ChannelHabits:
-        return ChannelHabits(self._profile, self._canal, self._rules)
+        return _habits(to_json(self._profile), self._canal, self._rules.model_dump_json())
 
     @cached_property
     def _dates(self) -> Callable[[datetime, datetime], Callable[[Words], str]]:
@@ -102,6 +102,11 @@ class Simulator:
 def _shop(profile: bytes, seed: int) -> Shop:
     """The shop of all channels: they share products and customers."""
     return Shop(Profile.model_validate_json(profile), seed)
+
+
+@lru_cache(maxsize=16)
+def _habits(profile: bytes, canal: str, rules: str) -> ChannelHabits:
+    return ChannelHabits(Profile.model_validate_json(profile), canal, OrderSettings.model_validate_json(rules))
 
 
 def _lines(shop: Shop, words: Words) -> Iterable[bytes]:

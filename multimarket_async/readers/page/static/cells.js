@@ -19,9 +19,12 @@ export const isText = (value) => typeof value === "string";
 export const heading = ({ title, unit, type }) =>
   declared(title) + (unit && type !== "money" && type !== "percent" ? ` (${declared(unit)})` : "");
 
+/** What a chart shows: title and unit. */
+export const measured = ({ title, unit }) => declared(title) + (unit ? ` (${declared(unit)})` : "");
+
 /** A value as text for people. */
 export function shown(column, value) {
-  if (value === null || value === undefined) return say("none");
+  if (!isKnown(value)) return say("none");
   const label = column.labels.find(([labelled]) => labelled === value);
   if (label) return declared(label[1]);
   if (column.type === "boolean") return say(value ? "yes" : "no");
@@ -44,6 +47,12 @@ export function units(minor, digits) {
 
 /** A number for a chart: amounts in whole units. */
 export const drawn = ({ type, digits }, value) => (value === null ? null : Number(type === "money" ? units(value, digits) : value));
+
+/** The rows that are no totals of the others. */
+export const single = (columns, rows) => {
+  const totals = columns.filter(({ total: all }) => all);
+  return rows.filter((row) => totals.every(({ name, total: all }) => row[name] !== all));
+};
 
 /** Sums and ratios of rows; integers are exact, ratios are those of the sums. */
 export function total(columns, rows) {
@@ -86,7 +95,7 @@ export function grouped(columns, rows, by) {
   const groups = new Map();
   for (const row of rows) {
     const key = JSON.stringify(by.map((name) => row[name]));
-    groups.set(key, [...(groups.get(key) ?? []), row]);
+    groups.has(key) ? groups.get(key).push(row) : groups.set(key, [row]);
   }
   const found = [...groups.values()].map((members) => ({ ...Object.fromEntries(by.map((name) => [name, members[0][name]])), ...total(columns, members) }));
   return found.sort((one, other) => compared(by.map((name) => one[name]), by.map((name) => other[name])));
@@ -98,18 +107,23 @@ function compared(one, other) {
   return one[place] < other[place] ? -1 : 1;
 }
 
-/** A column of a card's table. */
+/** A column of a card's table; in its CSV amounts are in whole units, and are not called minor. */
 export const inTable = (column) => ({
-  name: column.name, title: heading(column), numeric: numeric(column),
-  value: (row) => row[column.name], shown: (row) => shown(column, row[column.name]),
+  name: column.type === "money" ? column.name.replace(/_minor$/, "") : column.name, title: heading(column), numeric: numeric(column),
+  value: ({ [column.name]: value }) => (column.type === "money" && isKnown(value) ? units(value, column.digits) : value),
+  shown: (row) => shown(column, row[column.name]),
 });
 
+const isKnown = (value) => value !== null && value !== undefined;
+
 /** A mark of a chart: text where it stands for a name, a number where it can be sorted. */
-export function mark(row, { x, y, series }) {
+export function mark(row, { x, y, series, band = [] }) {
   const names = [x, series].filter(Boolean).map((column) => shown(column, row[column.name]));
   const across = row[x.name];
+  const [low, high] = band.map((column) => drawn(column, row[column.name]));
+  const around = band.length && isKnown(low) ? `\n${band.map((column) => shown(column, row[column.name])).join(" – ")}` : "";
   return {
     x: x.role === "time" || (typeof across === "number" && !x.labels.length) ? across : names[0],
-    y: drawn(y, row[y.name]), series: series && names[1], tip: `${names.join(", ")}\n${shown(y, row[y.name])}`,
+    y: drawn(y, row[y.name]), series: series && names[1], tip: `${names.join(", ")}\n${shown(y, row[y.name])}${around}`, low, high,
   };
 }

@@ -59,15 +59,15 @@ export class Chart {
     seen.observe(host);
   }
 
-  /** form: "time", "lines", "bars", "grid" or "minutes". values: {x, y, series, tip} each. */
-  show(form, values, title) {
+  /** form: "time", "lines", "band", "pair", "bars", "grid", "map" or "minutes". values: {x, y, series, tip} each, of a band low and high, too. */
+  show(form, values, title, measure) {
     this.host.setAttribute("role", "img");
     this.host.setAttribute("aria-label", say("chart_of", { title }));
     const ordered = values.map((one, order) => ({ ...one, order }));
-    const text = JSON.stringify([form, ordered]);
+    const text = JSON.stringify([form, measure, ordered]);
     if (text === this.text) return;
     this.text = text;
-    this.wanted = few(form, ordered);
+    this.wanted = few(form, ordered, measure);
     this.catchUp();
   }
 
@@ -80,7 +80,7 @@ export class Chart {
 
   async draw(form, values, heading) {
     this.series = [...new Set([...this.series, ...series(values)])].sort();
-    const spec = { ...FULL, ...FORMS[form](values, this.series), title: heading };
+    const spec = { ...FULL, ...FORMS[form](values, this.series, this.host.clientWidth), title: heading };
     const kind = `${document.documentElement.lang} ${JSON.stringify(spec)}`;
     if (kind !== this.kind) {
       const embed = await loaded();
@@ -101,30 +101,71 @@ function failed(error) {
 const series = (values) => [...new Set(values.map((one) => one.series))];
 
 /** Of too many series, those of the newest period; of many bars, the first. */
-function few(form, values) {
+function few(form, values, measure) {
   if (["time", "lines"].includes(form) && series(values).length > MOST_SERIES) {
     const newest = values.map((one) => one.x).sort().at(-1);
     const latest = values.filter((one) => one.x === newest).map((one) => ({ ...one, x: one.series, series: undefined }));
-    return ["bars", latest.slice(0, MOST_BARS), period(newest)];
+    return ["bars", latest.slice(0, MOST_BARS), [measure, period(newest)].filter(Boolean).join(", ")];
   }
-  return [form, form === "bars" ? values.slice(0, MOST_BARS) : values];
+  return [form, form === "bars" ? values.slice(0, MOST_BARS) : values, measure];
+}
+
+const FLOOD = 10;
+
+/** The top of the axis: a minute that outdoes a usual one FLOOD times, such as that of a backfill, is cut off. */
+export function ceiling(counts) {
+  const usual = counts.filter((count) => count).sort((one, other) => one - other);
+  const middle = usual[Math.floor((usual.length - 1) / 2)] ?? 1;
+  return Math.max(1, ...usual.filter((count) => count <= FLOOD * middle));
+}
+
+const MOST_DAYS = 400;
+const DAY_MS = 86_400_000;
+
+/** The days from the first to the last, also those without a value; undefined for other periods. */
+export function everyDay(values) {
+  const at = values.map(({ x }) => Date.parse(x));
+  const [first, last] = [Math.min(...at), Math.max(...at)];
+  const days = Math.round((last - first) / DAY_MS) + 1;
+  if (!values.every(({ x }) => /^\d{4}-\d\d-\d\d$/.test(x)) || days > MOST_DAYS) return undefined;
+  return Array.from({ length: days }, (_, day) => new Date(first + day * DAY_MS).toISOString().slice(0, 10));
+}
+
+const NARROW_CHARS = 30;
+const columnsOf = (names) => (names.length > 2 && names.join("").length > NARROW_CHARS ? 2 : 0); // 0: one row
+
+const MARGIN = 0.05;
+const LEAST_DEGREES = 0.01;
+const HIGHEST_MAP_PX = 520;
+
+/** The part of Earth that a map shows, the same scale both ways: longitudes, latitudes, and its height. */
+function framed(values, width) {
+  const [west, south, east, north] = [Math.min, Math.max].flatMap((end) => ["x", "y"].map((side) => end(...values.map((one) => one[side]))));
+  const middle = [(west + east) / 2, (south + north) / 2];
+  const narrowing = Math.cos((middle[1] * Math.PI) / 180);
+  const wanted = [(east - west) * narrowing, north - south].map((span) => Math.max(span * (1 + 2 * MARGIN), LEAST_DEGREES));
+  const height = Math.min(Math.max((width * wanted[1]) / wanted[0], 200), HIGHEST_MAP_PX);
+  const perPx = Math.max(wanted[0] / width, wanted[1] / height);
+  const half = [(perPx * width) / narrowing / 2, (perPx * height) / 2];
+  const [x, y] = middle.map((at, side) => [at - half[side], at + half[side]]);
+  return { height, x, y };
 }
 
 const TIP = { tooltip: { field: "tip", type: "nominal" } };
 const FULL = { width: "container", autosize: { type: "fit-x", contains: "padding" }, padding: { left: 4, right: 20, top: 4, bottom: 4 } };
 const IN_ORDER = { sort: { field: "order", op: "min" } };
-const AMOUNT = { field: "y", type: "quantitative", axis: { labelExpr: "short(datum.value)", tickCount: 4, tickMinStep: 1, domain: false } };
+const AMOUNT = { field: "y", type: "quantitative", axis: { labelExpr: "short(datum.value)", tickCount: 4, tickMinStep: 1, domain: false, labelOverlap: "greedy", labelSeparation: 8 } };
 
 const FORMS = {
   time: (values, every) => ({
     height: 240,
     mark: { type: "bar", width: { band: 0.72 } },
     encoding: {
-      x: { field: "x", type: "ordinal", axis: { labelExpr: "brief(datum.value)", labelAngle: 0, labelOverlap: "greedy", labelSeparation: 12 } },
+      x: { field: "x", type: "ordinal", scale: { domain: everyDay(values) }, axis: { labelExpr: "brief(datum.value)", labelAngle: 0, labelOverlap: "greedy", labelSeparation: 12 } },
       y: AMOUNT,
       ...(values.some((one) => one.series) && {
         color: {
-          field: "series", type: "nominal", scale: { range: COLOURS, domain: every }, legend: { values: series(values).sort() },
+          field: "series", type: "nominal", scale: { range: COLOURS, domain: every }, legend: { values: series(values).sort(), columns: columnsOf(series(values)) },
         },
       }),
       ...TIP,
@@ -133,6 +174,30 @@ const FORMS = {
   lines: (values, every) => ({
     ...FORMS.time(values, every),
     mark: { type: "line", point: { filled: true, size: 45 }, strokeWidth: 2, color: COLOURS[0] },
+  }),
+  band: (values, every) => {
+    const { x, color } = FORMS.time(values, every).encoding;
+    const within = { ...AMOUNT, field: "low" };
+    return {
+      height: 240,
+      layer: [
+        { transform: [{ filter: "isValid(datum.low)" }], mark: { type: "area", opacity: 0.25 }, encoding: { x, y: within, y2: { field: "high" }, color, ...TIP } },
+        { mark: FORMS.lines(values, every).mark, encoding: { x, y: AMOUNT, ...(color && { color }), ...TIP } },
+      ],
+    };
+  },
+  pair: (values) => ({
+    height: 240,
+    layer: series(values).map((name, index) => ({
+      transform: [{ filter: { field: "series", equal: name } }],
+      mark: { type: "line", point: { filled: true, size: 45, color: COLOURS[index] }, strokeWidth: 2, color: COLOURS[index] },
+      encoding: {
+        x: FORMS.time(values).encoding.x,
+        y: { ...AMOUNT, axis: { ...AMOUNT.axis, grid: !index, orient: index ? "right" : "left", labelColor: COLOURS[index], title: name, titleColor: COLOURS[index], titleFontWeight: "normal" } },
+        ...TIP,
+      },
+    })),
+    resolve: { scale: { y: "independent" } },
   }),
   bars: (values) => ({
     height: values.length * STEP_PX,
@@ -153,16 +218,28 @@ const FORMS = {
       ...TIP,
     },
   }),
-  minutes: () => ({
+  map: (values, every, width) => {
+    const { height, ...domains } = framed(values, width);
+    const side = (field) => ({ field, type: "quantitative", axis: null, scale: { domain: domains[field], nice: false, zero: false } });
+    return {
+      height,
+      mark: { type: "circle", size: 90, opacity: 0.85 },
+      encoding: { x: side("x"), y: side("y"), color: FORMS.time(values, every).encoding.color, ...TIP },
+    };
+  },
+  minutes: (values) => ({
     height: 150,
-    mark: { type: "bar", width: { band: 0.8 } },
+    mark: { type: "bar", width: { band: 0.8 }, clip: true },
     encoding: {
       x: { field: "x", type: "ordinal", ...IN_ORDER, axis: { labelAngle: 0, labelOverlap: "greedy", labelSeparation: 30 } },
-      y: AMOUNT,
+      y: { ...AMOUNT, scale: { domainMax: ceiling(values.map(({ y }) => y)) } },
       ...TIP,
     },
   }),
 };
+
+// A finger taps where a pointer would hover; a tap elsewhere hides the text. The renderer keeps the mark at its element.
+document.addEventListener("click", (event) => tip(undefined, event, undefined, event.target.__data__?.tooltip));
 
 /** Vega asks for it when the pointer is over a mark; the text may be anything. */
 function tip(_, event, item, text) {

@@ -1,11 +1,12 @@
 // A part of the page, from the dashboard that a domain declares: filters, tiles and cards of the chosen rows.
 
 import { Card } from "./card.js";
-import { grouped, heading, inTable, mark, named, shown, total } from "./cells.js";
+import { grouped, heading, inTable, mark, measured, named, shown, single, total } from "./cells.js";
+import { ceiling } from "./charts.js";
 import { byId, element, tell } from "./elements.js";
 import { Filters } from "./filter.js";
-import { dated, days, grainOf, inside, keptFiner, within } from "./periods.js";
-import { clock, declared, lower, number, period, say, upper } from "./words.js";
+import { dated, days, grainOf, inside, keptFiner, spanBefore, spanName, within, yearBefore } from "./periods.js";
+import { clock, declared, lower, number, percent, period, say, upper } from "./words.js";
 
 const MOST_DAYS = 62;
 const MOST_RANKED = 10;
@@ -43,13 +44,15 @@ export class Part {
     return !this.rows?.length;
   }
 
-  /** rows: by KPI. */
-  show(rows) {
+  /** rows: by KPI, of this generation. */
+  show(rows, generation) {
     const { kpi, finer, time } = this.declaration;
-    this.all = rows;
-    this.rows = dated(rows[kpi] ?? [], this.by[time]);
+    this.generation = generation;
+    this.all = Object.fromEntries(Object.entries(rows).map(([name, all]) => [name, this.of[name] ? single(this.of[name], all) : all]));
+    this.rows = dated(this.all[kpi] ?? [], this.by[time]);
+    this.periods = [...new Set(this.rows.map(({ at }) => at))]; // few, where rows are many
     this.finerTime = finer && this.of[finer].find(({ role, type }) => role === "time" && type === "string");
-    this.finer = finer ? dated(rows[finer] ?? [], this.finerTime ?? this.of[finer].find(({ role }) => role === "time")) : [];
+    this.finer = finer ? dated(this.all[finer] ?? [], this.finerTime ?? this.of[finer].find(({ role }) => role === "time")) : [];
     this.host.hidden = this.empty;
     if (this.empty) return;
     this.filters.offer(this.rows, this.finer.length && grainOf(this.finer[0].at) === "day");
@@ -65,9 +68,17 @@ export class Part {
     const { rows, widened } = within(choice, this.rows, this.finer, this.count());
     const selected = rows.filter(choice.accepts);
     const sums = total(this.columns, selected);
-    this.tell(choice, sums, widened);
-    for (const { tile, host } of this.tiles) this.tile(tile, host, sums);
+    this.tell(choice, sums, choice.from > choice.to ? say("backwards") : selected.length ? widening(widened) : say("nothing_measured"));
+    const earlier = this.declaration.compared && choice.kind !== "all" ? this.earlier(choice) : [];
+    for (const { tile, host } of this.tiles) this.tile(tile, host, sums, earlier);
     for (const { chart, made } of this.cards) made.show(this.content(chart, choice, selected));
+  }
+
+  /** The sums of the period before and of the same one a year before; those of which nothing is known are left out. */
+  earlier(choice) {
+    const spans = [spanBefore(choice), yearBefore(choice)].map((span) => ({ span, ...within(span, this.rows, this.finer, this.count()) }));
+    const known = spans.map((found) => ({ ...found, rows: found.rows.filter(choice.accepts) })).filter(({ rows, widened }) => rows.length && widened === false);
+    return known.map(({ span, rows }) => ({ name: spanName(span).split("_").map((at) => period(at, "short")).join(" – "), sums: total(this.columns, rows) }));
   }
 
   /** A sum by which finer rows are compared with those of whole periods. */
@@ -75,15 +86,15 @@ export class Part {
     return this.declaration.count || this.columns.find(({ role }) => role === "sum").name;
   }
 
-  tell(choice, sums, widened) {
+  tell(choice, sums, note) {
     const { count, domain } = this.declaration;
     const counted = count ? [`${shown(this.by[count], sums[count])} ${declared(this.by[count].unit || domain)}`] : [];
     const text = [choice.name, ...choice.words, ...counted].join(" · ");
-    const note = { false: "", "": say("whole_periods") }[widened] ?? say("widened", { day: period(days(widened).from) });
     tell(this.scope, note ? `${text}. ${note}` : text);
   }
 
-  tile({ column, title: own, note }, { children: [title, value, below] }, sums) {
+  tile({ column, title: own, note }, { children: [title, value, below, ...changes] }, sums, earlier) {
+    changes.forEach((place, index) => tell(place, earlier[index] ? changed(this.by[column], sums, earlier[index]) : ""));
     tell(title, own ? declared(own) : heading(this.by[column]));
     tell(value, shown(this.by[column], sums[column]));
     tell(below, declared(note).replace(/\{(\w+)\}/g, (_, name) => shown(this.by[name], sums[name])));
@@ -101,18 +112,55 @@ export class Part {
     const found = grouped(this.columns, rows, ["at", chart.series].filter(Boolean));
     const columns = [at, chart.series, ...chart.columns].filter(Boolean).map((column) => by[column] ?? column);
     const measure = this.by[chart.columns[0]];
+    const head = { name: grain, title: say("period_column") };
+    if (chart.together) return this.together(chart, found, at, head, columns, this.book(choice, grain), choice.period);
     return {
+      book: this.book(choice, grain, chart.series),
       name: `${measure.name}_${choice.period}`,
       title: titled(chart, measure, say(`grain_${grain}`), this.by[chart.series]),
-      columns: columns.map((column) => (column === at ? { ...inTable(at), name: grain, title: say("period_column") } : inTable(column))),
+      columns: columns.map((column) => (column === at ? { ...inTable(at), ...head } : inTable(column))),
       rows: found,
+      measure: measured(measure),
       form: measure.role === "sum" ? "time" : "lines",
       values: found.map((row) => mark(row, { x: at, y: measure, series: this.by[chart.series] })),
     };
   }
 
-  /** The chosen rows by finer times where the period is short and these are kept; else as they are. */
+  /** Several measures over time or a key, `at`: lines, or where their units differ two lines with an axis each. */
+  together(chart, rows, at, head, columns, book, chosen) {
+    const measures = chart.columns.map((name) => this.by[name]);
+    const title = chart.title ? declared(chart.title) : measures.map((measure) => heading(measure)).join(", ");
+    const alike = new Set(measures.map(({ unit }) => unit)).size === 1;
+    const marks = measures.flatMap((measure) => rows.map((row) => ({
+      ...mark(row, { x: at, y: measure }), series: measured(measure), tip: `${shown(at, row.at)}, ${heading(measure)}\n${shown(measure, row[measure.name])}`,
+    })));
+    return {
+      name: `${measures[0].name}_${chosen}`, title, rows, book,
+      columns: columns.map((column) => (column === at ? { ...inTable(at), ...head } : inTable(column))),
+      measure: alike ? declared(measures[0].unit) : "", form: alike ? "lines" : "pair", values: marks,
+    };
+  }
+
+  /** The address of a workbook with these rows. grain: of the times that are shown; "" for rows by keys. */
+  book(choice, grain, ...keys) {
+    const { kpi, finer, time } = this.declaration;
+    const coarse = this.rows.length && grainOf(this.rows[0].at);
+    const byDay = this.finer.length && (grain ? grain !== coarse : ["day", "range"].includes(choice.kind));
+    const dates = byDay ? this.finerTime?.name : this.by[time].type === "string" && time;
+    if (!dates && choice.kind !== "all") return undefined; // times that are instants have other bounds
+    const bounds = ["from", "to"].map((end) => [end, byDay ? choice[end] : spanName({ kind: coarse, from: choice[end], to: choice[end] })]);
+    const by = [grain && (dates || time), ...keys].filter(Boolean).join(",");
+    const query = new URLSearchParams([["generation", this.generation], ["by", by], ["amounts", "units"], ...choice.query, ...(choice.kind === "all" ? [] : bounds)]);
+    return `api/kpis/${byDay ? finer : kpi}.xlsx?${query}`;
+  }
+
+  /** The chosen rows by finer times where the period is short and these are kept; else as they are. Once a choice. */
   times(choice, selected) {
+    if (this.timed?.choice !== choice) this.timed = { choice, ...this.timesOf(choice, selected) };
+    return this.timed;
+  }
+
+  timesOf(choice, selected) {
     const kept = keptFiner(this.rows, this.finer, this.count());
     const finer = this.finer.filter((row) => inside(choice, row) && choice.accepts(row));
     const known = selected.every(({ at }) => kept.has(at) || this.finer.some((row) => row.at === at));
@@ -124,18 +172,25 @@ export class Part {
 
   parent(at) {
     const day = { at };
-    return this.rows.find((row) => row.at === at || inside(days(row.at), day))?.at ?? at;
+    return this.periods.find((own) => own === at || inside(days(own), day)) ?? at;
   }
 
   /** Totals by a key, or by two. */
   compared(chart, choice, selected) {
     const [x, series, measure] = [chart.x, chart.series, chart.columns[0]].map((name) => this.by[name]);
     const rows = grouped(this.columns, selected, [chart.series, chart.x].filter(Boolean));
+    if (chart.together) {
+      const at = { ...x, name: "at" };
+      const [found, columns] = [rows.map((row) => ({ ...row, at: row[x.name] })), [at, ...chart.columns.map((name) => this.by[name])]];
+      return this.together(chart, found, at, { name: x.name, title: heading(x) }, columns, this.book(choice, "", x.name), choice.period);
+    }
     return {
       name: `${measure.name}_by_${x.name}_${choice.period}`,
+      book: this.book(choice, "", x.name, series?.name),
       title: titled(chart, measure, lower(declared(x.title)), series),
       columns: [x, series, ...chart.columns.map((name) => this.by[name])].filter(Boolean).map(inTable),
       rows,
+      measure: measured(measure),
       form: series ? "grid" : "bars",
       values: chart.drawn ? ranked(rows, measure, series).map((row) => mark(row, { x, y: measure, series })) : [],
     };
@@ -157,15 +212,18 @@ export class Part {
     const keys = [series, x].filter(Boolean).map(({ name }) => name);
     const parts = chosen.length === new Set(chosen.map((row) => JSON.stringify(keys.map((name) => row[name])))).size;
     const found = parts ? chosen : grouped(columns, chosen, keys);
+    const marked = (row) => mark(row, { x, y: measure, series, band: chart.band?.map((name) => by[name]) });
+    const map = chart.place && found.filter((row) => chart.place.every((name) => row[name] !== null));
     const top = found.slice(0, series || x.role === "time" ? undefined : MOST_RANKED);
     return {
       name: `${measure.name}_by_${x.name}_${monthly ? monthly[0].at : "all"}`,
       title: chart.title ? declared(chart.title) : declared(this.declaration.titles[chart.kpi]),
       note: filtered && whole ? "" : say("wider", { period: of }),
-      columns: [x, series, ...chart.columns.map((name) => by[name])].filter(Boolean).map(inTable),
+      columns: [x, series, ...[...chart.columns, ...(chart.band ?? [])].map((name) => by[name])].filter(Boolean).map(inTable),
       rows: top,
-      form: x.role !== "time" ? (series ? "grid" : "bars") : measure.role === "sum" ? "time" : "lines",
-      values: chart.drawn ? top.map((row) => mark(row, { x, y: measure, series })) : [],
+      measure: map ? "" : measured(measure),
+      form: map ? "map" : chart.band ? "band" : x.role !== "time" ? (series ? "grid" : "bars") : measure.role === "sum" ? "time" : "lines",
+      values: map ? map.map((row) => ({ ...marked(row), x: row[chart.place[0]], y: row[chart.place[1]] })) : chart.drawn ? top.map(marked) : [],
     };
   }
 
@@ -191,6 +249,7 @@ export class Part {
     this.minutes.made.show({
       name: `${domain}_per_minute`,
       title: say("minutes", { documents }),
+      note: cutOff(rows.map((row) => row.documents)),
       columns: [
         { name: "minute", title: say("minute"), value: (row) => row.minute, shown: at },
         { name: "documents", title: documents, numeric: true, value: (row) => row.documents, shown: (row) => number(row.documents) },
@@ -202,7 +261,26 @@ export class Part {
   }
 }
 
-const place = (id) => element("div", { class: "tile", id }, element("dt"), element("dd", { class: "big" }), element("dd", { class: "quiet" }));
+/** The change of a number since an earlier period: in percent, of a percentage in points. */
+function changed(column, now, { name, sums }) {
+  const [one, before] = [now[column.name], sums[column.name]].map((value) => (value === null ? NaN : Number(value)));
+  const change = column.type === "percent" ? one - before : (100 * (one - before)) / before;
+  if (!Number.isFinite(change)) return say("changed", { change: say("none"), name });
+  const rounded = Math.round(change * 10) / 10;
+  const text = column.type === "percent" ? say("points", { count: number(rounded) }) : percent(rounded, 1);
+  return say("changed", { change: (rounded > 0 ? "▲ +" : rounded < 0 ? "▼ " : "= ") + text, name });
+}
+
+/** widened: of `within`. */
+const widening = (widened) => ({ false: "", "": say("whole_periods") }[widened] ?? say("widened", { day: period(days(widened).from) }));
+
+/** A sentence where a minute is higher than the chart. */
+function cutOff(counts) {
+  const most = Math.max(...counts);
+  return most > ceiling(counts) ? say("cut_off", { count: number(most) }) : "";
+}
+
+const place = (id) => element("div", { class: "tile", id }, element("dt"), element("dd", { class: "big" }), element("dd", { class: "quiet" }), ...[1, 2].map(() => element("dd", { class: "quiet change" })));
 
 function card(id, { drawn: chart, wide = false }) {
   const host = element("article", { class: wide ? "card wide" : "card", id });

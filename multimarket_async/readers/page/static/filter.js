@@ -3,7 +3,7 @@
 import { heading, shown } from "./cells.js";
 import { element, tell } from "./elements.js";
 import { days, grainOf } from "./periods.js";
-import { period as inWords, say } from "./words.js";
+import { local, period as inWords, say } from "./words.js";
 
 const PERIOD_OF = {
   year: (day) => day.slice(0, 4),
@@ -23,7 +23,9 @@ export class Filters {
     this.reset = element("button", { type: "reset" });
     const labels = Object.values(this.fields).map(({ label }) => label);
     this.form = element("form", { class: "filters", id: `${id}-filters` }, ...labels, ...this.keys.map(({ host }) => host), this.reset);
-    const again = () => { this.offer(); changed(); };
+    this.name = id.replace(/^part-/, "");
+    this.asked = new URLSearchParams(location.search); // what the address asks for, until there are rows
+    const again = () => { this.offer(); this.remember(); changed(); };
     this.form.addEventListener("input", again);
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("reset", () => setTimeout(again));
@@ -42,10 +44,43 @@ export class Filters {
       this.grain = byDay ? "day" : this.times.length ? grainOf(this.times[0]) : "year";
       for (const key of this.keys) key.values = [...new Set(rows.map((row) => row[key.column.name]))].sort();
     }
+    if (rows?.length && this.asked) this.restore();
     this.form.setAttribute("aria-label", say("filters"));
     tell(this.reset, say("reset"));
     this.periods();
     for (const key of this.keys) offerKey(key);
+  }
+
+  /** The choice of the address: ?<part>.period=month&<part>.which=2026-05&<part>.<key>=<value>&... */
+  restore() {
+    const asked = this.asked;
+    this.asked = undefined;
+    for (const name of ["period", "which", "from", "to"]) {
+      this.periods();
+      const { input } = this.fields[name];
+      const value = asked.get(`${this.name}.${name}`);
+      if (value !== null) input.value = value;
+      if (input.value === "" && input.options?.length) input.selectedIndex = 0; // none of those there are
+    }
+    for (const key of this.keys) {
+      const values = asked.getAll(`${this.name}.${key.column.name}`);
+      if (values.length) restoreKey(key, values);
+    }
+  }
+
+  /** Keep the choice in the address, so that it can be sent to somebody; other parts keep theirs. */
+  remember() {
+    const search = new URLSearchParams(location.search);
+    for (const name of [...search.keys()]) if (name.startsWith(`${this.name}.`)) search.delete(name);
+    const kind = this.fields.period.input.value;
+    if (kind && kind !== "all") {
+      for (const [name, { input, label }] of Object.entries(this.fields)) if (!label.hidden) search.set(`${this.name}.${name}`, input.value);
+    }
+    for (const key of this.keys) {
+      const some = picked(key);
+      if (some.length < key.values.length) for (const value of some.length ? some : [""]) search.append(`${this.name}.${key.column.name}`, value);
+    }
+    history.replaceState(null, "", search.size ? `?${search}` : location.pathname);
   }
 
   periods() {
@@ -61,6 +96,15 @@ export class Filters {
     for (const name of ["period", "which", "to"]) tell(this.fields[name].word, say(name));
     tell(from.word, say(kind === "day" ? "day" : "from"));
     this.bound();
+    if (kind === "day" && this.kind !== "day") this.today();
+    this.kind = kind;
+  }
+
+  /** What a reader who asks for a day sees first. */
+  today() {
+    const { min, max } = this.fields.from.input;
+    const today = local(new Date());
+    if (min <= today && today <= max) this.fields.from.input.value = today;
   }
 
   bound() {
@@ -72,7 +116,7 @@ export class Filters {
     }
   }
 
-  /** {name, kind, period, from, to, every, accepts(row), words}; `every`: all values are chosen. */
+  /** {name, kind, period, from, to, every, accepts(row), words, query}; `every`: all values are chosen; `query`: else these. */
   chosen() {
     const kind = this.fields.period.input.value || "all";
     const keys = this.keys.map((key) => ({ ...key, picked: picked(key) }));
@@ -81,6 +125,7 @@ export class Filters {
       every: keys.every(({ values, picked: { length } }) => length === values.length),
       accepts: (row) => keys.every(({ column, picked: values }) => !(column.name in row) || values.includes(row[column.name])),
       words: keys.map(inScope),
+      query: keys.flatMap(({ column, values, picked: some }) => (some.length === values.length ? [] : some.map((value) => [column.name, value]))),
     };
   }
 
@@ -121,6 +166,13 @@ function offerKey({ column, values, legend, boxes, select }) {
     boxes.append(element("label", {}, input, element("span")));
   }
   for (const label of boxes.children) tell(label.lastChild, shown(column, JSON.parse(label.firstChild.value)));
+}
+
+function restoreKey(key, values) {
+  offerKey(key);
+  key.select.value = String(key.values.findIndex((value) => values.includes(String(value))));
+  if (key.select.value === "") key.select.selectedIndex = 0;
+  for (const input of key.boxes.querySelectorAll("input")) input.checked = values.includes(String(JSON.parse(input.value)));
 }
 
 function picked({ values, boxes, select }) {

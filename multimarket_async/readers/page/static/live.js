@@ -29,5 +29,5 @@ export function follow(refresh) {
   setInterval(once, POLL_S * 1000);
   document.addEventListener("visibilitychange", once);
   const events = new EventSource("api/events"); // connects again by itself
-  for (const name of EVENTS) events.addEventListener(name, once);
+  for (const name of [...EVENTS, "error"]) events.addEventListener(name, once);
 }

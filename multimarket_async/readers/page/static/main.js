@@ -2,7 +2,7 @@
 
 import { covered, Part, sources } from "./dashboard.js";
 import { byId, element, tell } from "./elements.js";
-import { showFlow } from "./flow.js";
+import { aged, showAges, showFlow } from "./flow.js";
 import { ask, follow } from "./live.js";
 import { showMore } from "./more.js";
 import { showQuarantine } from "./quarantine.js";
@@ -15,6 +15,7 @@ async function refresh() {
     known.about ??= await (await fetch("about.json")).json();
     learn(known.about);
     known.status = await ask("status");
+    known.answered_at = Date.now();
     await Promise.all([measured(), quarantined()]);
     known.lost = false;
   } catch (error) {
@@ -48,7 +49,7 @@ function show() {
   freshness();
   notices();
   if (!known.status) return;
-  showFlow(known.status);
+  showFlow(present());
   showQuarantine(known.status, known.quarantine);
   for (const part of known.parts) part.came(known.status);
   const drawn = `${known.generation} ${spoken()}`;
@@ -66,10 +67,13 @@ function figures() {
   if (!known.parts.length) {
     known.parts = dashboards.map((one, place) => new Part({ ...one, titles }, columns, dashboards.findIndex(({ domain }) => domain === one.domain) === place));
   }
-  for (const part of known.parts) part.show(known.rows);
+  for (const part of known.parts) part.show(known.rows, known.generation);
   const elsewhere = new Set(dashboards.flatMap(covered));
   showMore(known.kpis.filter(({ name }) => !elsewhere.has(name)), drawings, known.generation);
 }
+
+/** The status of now, from the last answer. */
+const present = () => aged(known.status, (Date.now() - known.answered_at) / 1000, known.lost);
 
 function state() {
   if (known.lost) return "lost";
@@ -92,18 +96,26 @@ function notices() {
   const facts = { moment: moment(known.as_of) };
   const from = known.as_of ? ` ${say("numbers_from", facts)}` : "";
   const sentences = [
-    known.lost && ["bad", say("notice_lost") + from],
-    mongo && !mongo.ok && ["bad", say("notice_down", { why: mongo.why.replace(/\.$/, "") }) + from],
-    overload?.late && ["bad", say("notice_overload", { budget: duration(overload.budget_s) })],
+    known.lost && ["bad", say("notice_lost") + since(known.status?.at) + from],
+    mongo && !mongo.ok && ["bad", say("notice_down", { why: mongo.why.replace(/\.$/, "") }) + since(mongo.answered_at) + from],
+    mongo?.ok && overload.late && ["bad", say("notice_overload", { budget: duration(overload.budget_s) })],
     mongo?.ok && kpi.stale && ["noted", say("notice_stale", facts)],
     kpi?.drift && ["noted", say("notice_drift", { count: number(kpi.drift) })],
     ...Object.entries(kpi?.foreign ?? {}).map(([name, count]) => ["noted", say("notice_foreign", { name, count: number(count) })]),
     ...(feeds ?? []).filter(({ unknown }) => unknown).map((feed) => ["noted", say("notice_unknown", {
       count: number(feed.unknown), feed: title(feed.feed), example: feed.unknown_example,
     })]),
+    ...(feeds ?? []).filter(({ unseen }) => unseen).map((feed) => ["noted", say("notice_unseen", { count: number(feed.unseen), feed: title(feed.feed) })]),
+    ...(feeds ?? []).filter((feed) => feed.expired || feed.expired_quarantined).map((feed) => ["noted", say("notice_expired", {
+      count: number(feed.expired), quarantined: number(feed.expired_quarantined), feed: title(feed.feed),
+    })]),
+    ...(feeds ?? []).filter(({ elsewhere }) => elsewhere).map((feed) => ["noted", say("notice_elsewhere", { count: number(feed.elsewhere), feed: title(feed.feed) })]),
+    known.status?.without_feed && ["noted", say("notice_without_feed", {
+      count: number(known.status.without_feed), example: known.status.without_feed_example,
+    })],
     ...Object.entries(kpi?.failed ?? {}).map(([name, why]) => ["bad", kpi.stale_since?.[name] ? say("notice_kpi_stale", { title: named(name), why, moment: moment(kpi.stale_since[name]) }) : say("notice_kpi", { title: named(name), why })]),
     ...(known.status?.failing ?? []).map(({ task, since, why }) => ["bad", say("notice_task", { task, moment: moment(since), why })]),
-    conservation && !conservation.sum.received && ["noted", say("notice_empty")],
+    conservation && !conservation.sum.received && ["noted", say("notice_empty", { folder: known.about.landing })],
     !known.charts && ["noted", say("notice_charts")],
   ].filter(Boolean);
   const box = byId("notices");
@@ -112,6 +124,8 @@ function notices() {
   box.dataset.text = text;
   box.replaceChildren(...sentences.map(([kind, sentence]) => element("p", { class: "notice", "data-state": kind, text: sentence })));
 }
+
+const since = (at) => (at ? ` ${say("not_reached", { moment: moment(at) })}` : "");
 
 function named(name) {
   const kpi = known.kpis.find((measured) => measured.name === name);
@@ -146,3 +160,4 @@ language(localStorage.getItem("language") ?? undefined);
 choices();
 theme();
 follow(refresh);
+setInterval(() => known.status && showAges(present()), 1000);

@@ -1,7 +1,7 @@
 // A card for each KPI that no dashboard shows, from its declaration: a new one appears here without a change.
 
 import { Card } from "./card.js";
-import { forPeople, grouped, inTable, mark, named } from "./cells.js";
+import { forPeople, grouped, inTable, mark, measured, named, single } from "./cells.js";
 import { byId, element } from "./elements.js";
 import { ask } from "./live.js";
 import { declared, spoken } from "./words.js";
@@ -44,7 +44,7 @@ async function refresh(card) {
     if (card.of !== generation) card.rows = (await ask(`kpis/${name}?generation=${generation}`)).rows;
     card.of = generation;
     card.card ??= new Card(card.host);
-    card.card.show(content(now.kpis[name], card.rows, now.drawings[name]));
+    card.card.show(content(now.kpis[name], card, now.drawings[name]));
     card.shown = wanted;
   } catch (error) {
     console.info(error.message); // it is asked for again when something happens
@@ -52,18 +52,20 @@ async function refresh(card) {
   card.busy = false;
 }
 
-function content(kpi, rows, drawing) {
+function content(kpi, { rows, of: generation }, drawing) {
   const by = named(kpi.columns);
   const drawn = drawing && { x: by[drawing.x], y: by[drawing.y], series: by[drawing.series] };
   return {
     name: kpi.name, title: declared(kpi.title), note: declared(kpi.definition, kpi.name), error: kpi.error ?? undefined, rows,
+    book: `api/kpis/${kpi.name}.xlsx?generation=${generation}`,
     columns: kpi.columns.filter(forPeople).map(inTable),
-    form: drawing?.kind, values: drawn ? marks(kpi, rows, drawing, drawn) : [],
+    form: drawing?.kind, measure: drawn && measured(drawn.y), values: drawn ? marks(kpi, rows, drawing, drawn) : [],
   };
 }
 
 /** The rows, added up over the keys that are not drawn. */
 function marks(kpi, rows, { x, series, added_up: addedUp }, drawn) {
-  const found = addedUp ? grouped(kpi.columns, rows, [x, series].filter(Boolean)) : rows;
+  const parts = single(kpi.columns, rows);
+  const found = addedUp ? grouped(kpi.columns, parts, [x, series].filter(Boolean)) : parts;
   return found.map((row) => mark(row, drawn));
 }

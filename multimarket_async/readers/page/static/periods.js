@@ -12,6 +12,34 @@ export function days(period) {
 
 const iso = (year, month, day) => new Date(Date.UTC(year, month - 1, day)).toISOString().slice(0, 10);
 
+const shifted = (day, days) => new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
+const monthsBefore = (day, months) => iso(Number(day.slice(0, 4)), Number(day.slice(5, 7)) - months, 1);
+const MONTHS = { month: 1, quarter: 3, year: 12 };
+const DAY_MS = 86_400_000;
+
+/** The span of the same kind before a chosen one: the month, quarter or year before, or as many days. */
+export function spanBefore({ kind, from, to }) {
+  if (kind in MONTHS) return { kind, from: monthsBefore(from, MONTHS[kind]), to: shifted(from, -1) };
+  const length = Math.round((Date.parse(to) - Date.parse(from)) / DAY_MS) + 1;
+  return { kind, from: shifted(from, -length), to: shifted(from, -1) };
+}
+
+/** The same span a year before; of a 29 February the day before. */
+export function yearBefore({ kind, from, to }) {
+  const earlier = (day) => {
+    const [year, month, date] = day.split("-").map(Number);
+    const last = Number(iso(year - 1, month + 1, 0).slice(8));
+    const ends = kind in MONTHS && day === to;
+    return iso(year - 1, month, ends ? last : Math.min(date, last));
+  };
+  return { kind, from: earlier(from), to: earlier(to) };
+}
+
+/** A span as the text of its period, where it is one. */
+export const spanName = ({ kind, from, to }) => ({
+  year: from.slice(0, 4), quarter: `${from.slice(0, 4)}-Q${Math.ceil(from.slice(5, 7) / 3)}`, month: from.slice(0, 7), day: from,
+}[kind] ?? `${from}_${to}`);
+
 /** "year", "quarter", "month" or "day", whichever the period is. */
 export const grainOf = (period) => (period.includes("Q") ? "quarter" : { 4: "year", 7: "month" }[period.length] ?? "day");
 
@@ -44,8 +72,16 @@ export function within({ from, to }, rows, finer, count) {
 
 export const inside = ({ from, to }, { at }) => from <= days(at).from && days(at).to <= to;
 
+const remembered = new WeakMap(); // by the finer rows: thousands, and the same for every choice
+
 /** The periods all of whose rows are among the finer ones. */
 export function keptFiner(rows, finer, count) {
+  const before = remembered.get(finer);
+  if (before?.rows !== rows || before.count !== count) remembered.set(finer, { rows, count, kept: kept(rows, finer, count) });
+  return remembered.get(finer).kept;
+}
+
+function kept(rows, finer, count) {
   const left = new Map();
   for (const row of rows) left.set(row.at, (left.get(row.at) ?? 0) + row[count]);
   const spans = [...left.keys()].map((at) => [at, days(at)]);

@@ -6,10 +6,11 @@ const ENGLISH = {
   files_waiting: "waiting", files_stored: "stored", generation: "generation",
   oldest_meter: "Age of the oldest file, out of the time every file must be stored in",
   by_feed: "Feed by feed", received: "received", waiting: "waiting", stored: "stored",
-  duplicate: "duplicate", superseded: "superseded", quarantined: "quarantined", rate: "Rate", oldest: "Oldest file",
+  duplicate: "duplicate", superseded: "superseded", quarantined: "quarantined", rate: "Rate", disk: "Disk", oldest: "Oldest file",
   balanced: "The sum holds: no file is lost.", unbalanced: "Files were in flight while this was counted.",
   polls: "Polled sources", poll_answered: "answered {moment}", poll_changed: "changed {moment}", poll_next: "next poll {moment}",
   poll_failing: "fails since {moment}: {why}", poll_overdue: "no process asks", poll_never: "not asked yet",
+  sinks: "Sinks", sink_holds: "holds generation {generation}", sink_empty: "holds nothing yet", sink_behind: "{count} behind since {moment}",
   nothing_waits: "nothing waits", oldest_is: "oldest: {age}, budget {budget}",
   duplicates_are: "duplicates: {count}", no_reason: "nothing quarantined", measured_ago: "as of {age} ago",
   not_measured: "nothing measured yet", newest_of: "newest of {domain}: {moment}", checked: "the last full recompute agreed", per_minute: "{count}/min",
@@ -17,28 +18,34 @@ const ENGLISH = {
   all: "All time", year: "Year", quarter: "Quarter", month: "Month", range: "From … to", reset: "Reset", every: "All",
   every_value: "{title}: all", some_values: "{title}: {values}", no_value: "none", yes: "yes", no: "no",
   minute_rate: "{documents} per minute", last_minute: "in the last minute", minutes: "{documents} per minute, last hour", minute: "Minute",
+  cut_off: "Cut off at the top: one minute has {count}.",
   by_one: "{measure} by {by}", by_both: "{measure} by {by} and {series}", period_column: "Period",
   grain_year: "year", grain_quarter: "quarter", grain_month: "month", grain_day: "day",
   widened: "Days before {day} are no longer kept one by one: the period was widened to whole ones.",
   whole_periods: "The period was widened to whole ones.",
   wider: "These do not follow every choice: they are of {period}, with everything in it.",
-  more: "More KPIs", more_rows: "{count} rows more", as_table: "As a table", csv: "↓ CSV", download: "Download as CSV", rows: "{count} rows",
+  more: "More KPIs", more_rows: "{count} rows more", as_table: "As a table", csv: "↓ CSV", download: "Download as CSV", xlsx: "↓ Excel", download_book: "Download as a workbook", rows: "{count} rows",
+  changed: "{change} on {name}", points: "{count} points",
   chart_of: "Chart: {title}. The numbers are in the table below it.",
   reasons: "By reason", reason: "Reason", explanation: "Explanation", files: "Quarantined files", file: "File", count: "Files", when: "When",
   records_of: "{count} records of this file; the rest of it was accepted",
-  nothing_quarantined: "No file has been quarantined.", newest_files: "The newest {count} of {all}",
-  nothing_measured: "Nothing to show for this choice.",
-  api: "All numbers as JSON, CSV, Parquet", docs: "Description of the HTTP interface (OpenAPI)",
+  nothing_quarantined: "No file has been quarantined.", deliveries: "Deliveries", newest_files: "The newest {count} of {all}",
+  nothing_measured: "Nothing to show for this choice.", backwards: "The first day is after the last one: nothing is between them.",
+  api: "All numbers as JSON, CSV, Excel, Parquet", docs: "Description of the HTTP interface (OpenAPI)",
   connecting: "Connecting", live: "Live", lost: "Connection lost", stale: "Stale", overloaded: "Overloaded", down: "MongoDB is away",
   as_of: "as of {moment}",
-  notice_empty: "No file has been received yet. Put a file into a folder of data/sources, or start `run` without --no-produce.",
+  notice_empty: "No file has been received yet. Put a file into a folder of {folder}, or start `run` without --no-produce.",
   notice_lost: "The process does not answer. The page tries again by itself.",
-  notice_down: "MongoDB does not answer ({why}). Files wait in the landing directory and none is lost.", numbers_from: "The numbers shown are from {moment}.",
+  notice_down: "MongoDB does not answer ({why}). Files wait in the landing directory and none is lost.", not_reached: "Not reached since {moment}.", numbers_from: "The numbers shown are from {moment}.",
   notice_stale: "These numbers lack what was stored since {moment}.",
   notice_overload: "More arrives than can be stored in time: a file waits longer than the budget of {budget}.",
   notice_drift: "The last full recompute differed from the published numbers in {count} rollups; it corrected them.",
   notice_foreign: "{count} documents in the tables of {name} are not MultiMarket's: no figure counts them.",
   notice_unknown: "{count} files of another kind in {feed} (such as {example}): they stay where they are.",
+  notice_unseen: "{count} accepted files of {feed} are not in the archive: `verify` cannot see them.",
+  notice_expired: "Files of {feed} were removed because of their age: {count} of the archive, {quarantined} in quarantine.",
+  notice_elsewhere: "{count} more files of {feed} were accepted into the archives of other data folders.",
+  notice_without_feed: "{count} entries beside the landing directories (such as {example}) belong to no feed: they are not collected.",
   notice_kpi: "“{title}” could not be computed and is empty; all other figures are right. Reason: {why}",
   notice_kpi_stale: "“{title}” could not be computed and is stale: its figures are those of {moment}; all others are right. Reason: {why}",
   notice_task: "Degraded: {task} failing since {moment}: {why}",
@@ -52,10 +59,11 @@ const FRENCH = {
   files_waiting: "en attente", files_stored: "enregistrés", generation: "génération",
   oldest_meter: "Âge du plus ancien fichier, sur le délai dans lequel tout fichier doit être enregistré",
   by_feed: "Source par source", received: "reçus", waiting: "en attente", stored: "enregistrés",
-  duplicate: "doublons", superseded: "remplacés", quarantined: "en quarantaine", rate: "Débit", oldest: "Plus ancien",
+  duplicate: "doublons", superseded: "remplacés", quarantined: "en quarantaine", rate: "Débit", disk: "Disque", oldest: "Plus ancien",
   balanced: "Le compte est bon : aucun fichier n'est perdu.", unbalanced: "Des fichiers étaient en chemin pendant le comptage.",
   polls: "Sources interrogées", poll_answered: "réponse du {moment}", poll_changed: "changée le {moment}", poll_next: "prochain appel le {moment}",
   poll_failing: "en échec depuis le {moment} : {why}", poll_overdue: "aucun processus ne l'interroge", poll_never: "pas encore interrogée",
+  sinks: "Destinations", sink_holds: "génération {generation}", sink_empty: "encore vide", sink_behind: "{count} de retard depuis le {moment}",
   nothing_waits: "rien n'attend", oldest_is: "le plus ancien : {age}, délai {budget}",
   duplicates_are: "doublons : {count}", no_reason: "rien en quarantaine", measured_ago: "il y a {age}",
   not_measured: "rien n'est encore mesuré", newest_of: "{domain}, le plus récent : {moment}", checked: "le dernier recalcul complet concorde", per_minute: "{count}/min",
@@ -63,28 +71,34 @@ const FRENCH = {
   all: "Depuis le début", year: "Année", quarter: "Trimestre", month: "Mois", range: "Du … au", reset: "Réinitialiser", every: "Tout",
   every_value: "{title} : tout", some_values: "{title} : {values}", no_value: "aucun", yes: "oui", no: "non",
   minute_rate: "{documents} par minute", last_minute: "dans la dernière minute", minutes: "{documents} par minute, dernière heure", minute: "Minute",
+  cut_off: "Coupé en haut : une minute en compte {count}.",
   by_one: "{measure} par {by}", by_both: "{measure} par {by} et par {series}", period_column: "Période",
   grain_year: "année", grain_quarter: "trimestre", grain_month: "mois", grain_day: "jour",
   widened: "Avant le {day}, les jours ne sont plus conservés un à un : la période est élargie à des périodes entières.",
   whole_periods: "La période est élargie à des périodes entières.",
   wider: "Ceci ne suit pas tous les choix : ces chiffres sont de la période « {period} », tout compris.",
-  more: "Autres indicateurs", more_rows: "{count} lignes de plus", as_table: "En tableau", csv: "↓ CSV", download: "Télécharger en CSV", rows: "{count} lignes",
+  more: "Autres indicateurs", more_rows: "{count} lignes de plus", as_table: "En tableau", csv: "↓ CSV", download: "Télécharger en CSV", xlsx: "↓ Excel", download_book: "Télécharger en classeur", rows: "{count} lignes",
+  changed: "{change} sur {name}", points: "{count} points",
   chart_of: "Graphique : {title}. Les nombres sont dans le tableau qui suit.",
   reasons: "Par motif", reason: "Motif", explanation: "Explication", files: "Fichiers en quarantaine", file: "Fichier", count: "Fichiers", when: "Quand",
   records_of: "{count} enregistrements de ce fichier ; le reste a été accepté",
-  nothing_quarantined: "Aucun fichier n'est en quarantaine.", newest_files: "Les {count} plus récents sur {all}",
-  nothing_measured: "Rien à montrer pour ce choix.",
-  api: "Tous les nombres en JSON, CSV, Parquet", docs: "Description de l'interface HTTP (OpenAPI)",
+  nothing_quarantined: "Aucun fichier n'est en quarantaine.", deliveries: "Livraisons", newest_files: "Les {count} plus récents sur {all}",
+  nothing_measured: "Rien à montrer pour ce choix.", backwards: "Le premier jour est après le dernier : il n'y a rien entre les deux.",
+  api: "Tous les nombres en JSON, CSV, Excel, Parquet", docs: "Description de l'interface HTTP (OpenAPI)",
   connecting: "Connexion", live: "En direct", lost: "Connexion perdue", stale: "En retard", overloaded: "Surcharge", down: "MongoDB ne répond pas",
   as_of: "données au {moment}",
-  notice_empty: "Aucun fichier reçu pour l'instant. Déposez un fichier dans un dossier de data/sources, ou lancez `run` sans --no-produce.",
+  notice_empty: "Aucun fichier reçu pour l'instant. Déposez un fichier dans un dossier de {folder}, ou lancez `run` sans --no-produce.",
   notice_lost: "Le processus ne répond pas. La page réessaie d'elle-même.",
-  notice_down: "MongoDB ne répond pas ({why}). Les fichiers attendent dans leur dossier et aucun n'est perdu.", numbers_from: "Les nombres affichés datent du {moment}.",
+  notice_down: "MongoDB ne répond pas ({why}). Les fichiers attendent dans leur dossier et aucun n'est perdu.", not_reached: "Sans réponse depuis le {moment}.", numbers_from: "Les nombres affichés datent du {moment}.",
   notice_stale: "Il manque à ces nombres ce qui a été enregistré depuis le {moment}.",
   notice_overload: "Il arrive plus de fichiers qu'il ne peut en être enregistré à temps : un fichier attend depuis plus de {budget}.",
   notice_drift: "Le dernier recalcul complet différait des nombres publiés dans {count} agrégats ; il les a corrigés.",
   notice_foreign: "{count} documents dans les tables de {name} ne sont pas ceux de MultiMarket : aucun chiffre ne les compte.",
   notice_unknown: "{count} fichiers d'un autre type dans {feed} (par exemple {example}) : ils restent où ils sont.",
+  notice_expired: "Des fichiers de {feed} ont été supprimés en raison de leur âge : {count} archivés, {quarantined} en quarantaine.",
+  notice_unseen: "{count} fichiers acceptés de {feed} ne sont pas dans l'archive : `verify` ne peut pas les voir.",
+  notice_elsewhere: "{count} autres fichiers de {feed} ont été acceptés dans les archives d'autres dossiers de données.",
+  notice_without_feed: "{count} entrées à côté des dossiers de dépôt (par exemple {example}) n'appartiennent à aucun flux : elles ne sont pas collectées.",
   notice_kpi: "« {title} » n'a pas pu être calculé et reste vide ; tous les autres chiffres sont justes. Motif : {why}",
   notice_kpi_stale: "« {title} » n'a pas pu être calculé et date du {moment} ; tous les autres chiffres sont justes. Motif : {why}",
   notice_task: "Fonctionnement dégradé : {task} en échec depuis le {moment} : {why}",
@@ -97,7 +111,8 @@ const WORDS = { en: ENGLISH, fr: FRENCH };
 
 let language = "en";
 let locale = "en";
-let domain = {}; // French of what the domains declare, by its English text
+let domain = {}; // French of what the domains declare and of reasons, by its English text
+let templates = []; // of these, those with values in them: an expression and the French
 let timezone;
 
 // Making a format takes as long as formatting a thousand numbers.
@@ -108,6 +123,24 @@ function format(kind, options = {}) {
   if (!formats.has(key)) formats.set(key, new Intl[kind](locale, options));
   return formats.get(key);
 }
+
+/** A reason by its code. Codes are what programs and filters use, so English keeps them. */
+export const reason = (code) => declared(code);
+
+/** The sentence of a reason, by its template; the values in it likewise. */
+export function sentence(text) {
+  if (language !== "fr") return text;
+  if (Object.hasOwn(domain, text)) return domain[text];
+  if (text.endsWith(".")) return `${sentence(text.slice(0, -1))}.`;
+  for (const [pattern, french] of templates) {
+    const values = pattern.exec(text);
+    const [first, ...others] = french.split("{}");
+    if (values) return others.reduce((said, part, place) => said + sentence(values[place + 1]) + part, first);
+  }
+  return text;
+}
+
+const literal = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 /** Set the language: the reader's choice, or the browser's. */
 export function speak(chosen) {
@@ -122,6 +155,8 @@ export const spoken = () => language;
 /** The server's declarations: the business time zone, and the French words of the domains. */
 export function learn(about) {
   ({ french: domain, timezone } = about);
+  const made = Object.entries(domain).filter(([text]) => text.includes("{}")).sort(([one], [other]) => other.length - one.length);
+  templates = made.map(([text, french]) => [new RegExp(`^${text.split("{}").map(literal).join("(.+?)")}$`, "s"), french]);
 }
 
 /** @param {string} key of the words above @param {object} [facts] values of its braces */
@@ -138,13 +173,21 @@ export const number = (value) => (value === null || value === undefined ? say("n
 export const amount = (text, currency, digits) =>
   format("NumberFormat", { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(text);
 
+/** A million is M also where English has it as m, which is a metre. */
 export const short = (value) =>
-  format("NumberFormat", { notation: "compact", maximumFractionDigits: 1 }).format(value);
+  format("NumberFormat", { notation: "compact", maximumFractionDigits: 1 }).format(value).replace(/m$/, "M");
+
+export function bytes(size) {
+  const power = Math.min(4, Math.max(1, Math.floor(Math.log10(size || 1) / 3)));
+  const unit = ["kilobyte", "megabyte", "gigabyte", "terabyte"][power - 1];
+  return format("NumberFormat", { style: "unit", unit, maximumFractionDigits: size < 10 ** (3 * power + 1) ? 1 : 0 }).format(size / 1000 ** power);
+}
 
 export const decimal = (value) =>
   value === null ? say("none") : format("NumberFormat", { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value);
 
-export const percent = (value) => (value === null ? say("none") : `${decimal(value)} %`.replace(" ", language === "fr" ? "\u202f" : ""));
+export const percent = (value, digits) =>
+  (value === null ? say("none") : `${digits === undefined ? decimal(value) : number(value)} %`.replace(" ", language === "fr" ? "\u202f" : ""));
 
 export function duration(seconds) {
   const [unit, size] = seconds < 100 ? ["second", 1] : seconds < 6000 ? ["minute", 60] : seconds < 172800 ? ["hour", 3600] : ["day", 86400];

@@ -1,0 +1,11 @@
+"""The best model of each state."""
+
+from multimarket_async.domains import Kpi
+from multimarket_async.domains.bikes import columns
+from multimarket_async.domains.bikes.best_models import best_model
+from multimarket_async.domains.bikes.settings import BikeSettings
+
+
+def kpi(_: BikeSettings) -> Kpi:
+    """The best model of each state."""
+    return best_model("state", "État", columns.STATE, place=8, headline=True)

@@ -1,0 +1,3 @@
+"""Made-up files of a bike dealer."""
+
+from multimarket_async.domains.bikes.simulator.exports import SIMULATORS, corruptions

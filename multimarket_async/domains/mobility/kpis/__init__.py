@@ -1,0 +1,1 @@
+"""The KPIs of mobility, one a module: `kpi(settings)`."""

@@ -1,0 +1,10 @@
+"""Store years."""
+
+from multimarket_async.domains import Kpi
+from multimarket_async.domains.retail import periods
+from multimarket_async.domains.retail.settings import RetailSettings
+
+
+def kpi(settings: RetailSettings) -> Kpi:
+    """One row a year and store."""
+    return periods.kpi(periods.YEAR, settings, place=4)

@@ -1,0 +1,45 @@
+"""The inputs of a job: its queries over what is stored, as Parquet files in its folder."""
+
+import hashlib
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from multimarket_async.clock import Clock
+from multimarket_async.columnar import Columnar, Copying
+from multimarket_async.columnar.statements import reading
+from multimarket_async.domains import Input, Job, Kpi, LoadedDomain
+from multimarket_async.errors import OperationFailed
+from multimarket_async.store import Partitions, Store
+
+ROWS_PER_FETCH = 2_000  # some milliseconds, in which no other thread of Python runs
+
+
+async def write_inputs(domain: LoadedDomain, job: Job, store: Store, clock: Clock, folder: Path) -> str:
+    """Write the inputs of a job; the digest of all their rows. Raises OperationFailed, Unavailable."""
+    kpis = tuple(Kpi(name, name, "", "", each.reads, (), each.query) for name, each in job.inputs.items())
+    read = LoadedDomain(domain.name, (), kpis, timezone=domain.timezone)
+    with closing(Columnar([read])) as columnar:
+        copying = Copying(store, Partitions(store, clock), columnar)
+        for facts in read.facts:
+            await copying.refresh(facts, lambda *_: None)
+            for why in (await copying.run(columnar.roll_up, facts)).values():
+                raise OperationFailed(why)
+        return await copying.run(_written, columnar, read, job, folder)
+
+
+def _written(columnar: Columnar, domain: LoadedDomain, job: Job, folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name, each in sorted(job.inputs.items()):
+        digest.update(f"{name}\n".encode())
+        _write(columnar, domain, each, folder / f"{name}.parquet", digest)
+    return digest.hexdigest()
+
+
+def _write(columnar: Columnar, domain: LoadedDomain, each: Input, file: Path, digest: Any) -> None:
+    """Write one file, and add its rows to the digest: by their values, so that the format does not count."""
+    columnar.execute(domain, f"COPY ({reading(each.reads, each.query)}) TO '{file}' (FORMAT parquet)")
+    columnar.execute(domain, f"FROM read_parquet('{file}')")
+    while rows := columnar.fetch(ROWS_PER_FETCH):
+        for row in rows:
+            digest.update(f"{row!r}\n".encode())

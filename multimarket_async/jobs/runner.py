@@ -1,0 +1,133 @@
+"""stored documents -> landing: a job runs on time, and its result lands as a file."""
+
+import asyncio
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from multimarket_async.clock import Clock, reached, unless
+from multimarket_async.cron import next_run
+from multimarket_async.domains import Job, LoadedDomain
+from multimarket_async.errors import CannotContinue, Unavailable
+from multimarket_async.extras import install_command, installed
+from multimarket_async.files_io import atomic_write, private_folder
+from multimarket_async.jobs.inputs import write_inputs
+from multimarket_async.jobs.process import code_digest, computed
+from multimarket_async.jobs.state import How, JobState, state_file
+from multimarket_async.landing import Landing
+from multimarket_async.results import NotEnough
+from multimarket_async.settings import Settings
+from multimarket_async.store import Store
+from multimarket_async.tasks import Tasks
+
+log = structlog.get_logger()
+NAME_DIGITS = 12  # of a digest, in the name of a file
+
+
+class Outcome(NamedTuple):
+    """The end of one run. file: that landed, or that has landed before. why: none did."""
+
+    job: str
+    how: How
+    file: str = ""
+    why: str = ""
+
+
+class Runner:
+    """Runs a job, one run at a time; `turn` is of all jobs of this process, so that no two compute beside each other.
+
+    What has been computed already, from the same data by the same code and seed, is not computed again.
+    """
+
+    def __init__(
+        self,
+        domain: LoadedDomain,
+        job: Job,
+        landing: Landing,
+        *,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        turn: asyncio.Lock,
+    ) -> None:
+        self.job, self.name = job, f"job {job.name}"
+        self._domain, self._landing, self._store, self._clock, self._turn = domain, landing, store, clock, turn
+        self._seed = settings.seed
+        self._file = state_file(settings.data_dir, job.name)
+
+    @property
+    def installed(self) -> bool:
+        """True if its packages are."""
+        return installed(self.job.packages)
+
+    async def run(self, stop: asyncio.Event, tasks: Tasks) -> None:
+        """Run on time until stopped. A run that is not finished by then lands nothing; without its packages none is."""
+        while self.installed and await reached(self._due(), self._clock, stop):
+            if outcome := await unless(stop, tasks.attempt(self.name, self.once())):
+                log.info("job.ended", **outcome._asdict())
+
+    async def once(self) -> Outcome:
+        """Run now, and land the result if it is new. Raises CannotContinue, OperationFailed, Unavailable."""
+        self.require()
+        async with self._turn:
+            try:
+                outcome = await self._ran()
+            except NotEnough as why:
+                outcome = Outcome(self.job.name, "skipped", why=str(why))
+            except Exception as error:
+                self._note(Outcome(self.job.name, "failed", why=str(error) or repr(error)))
+                raise
+        self._note(outcome)
+        return outcome
+
+    def require(self) -> None:
+        """Raises CannotContinue where its packages are not installed."""
+        if not self.installed:
+            install = install_command(self.job.extra)
+            raise CannotContinue(f"The job {self.job.name} needs packages that are not installed here: {install}")
+
+    async def _ran(self) -> Outcome:
+        with tempfile.TemporaryDirectory(prefix="multimarket-job-") as name:
+            folder, state = Path(name), JobState.read(self._file)
+            origin = await self._origin(folder)
+            if origin == state.origin:
+                return Outcome(self.job.name, "unchanged", state.file)
+            content = await computed(self.job, folder, origin)
+        return Outcome(self.job.name, "landed", await self._land(origin, content))
+
+    async def _origin(self, folder: Path) -> dict[str, str | int]:
+        """Write the inputs: digests of the data and of the code, and the seed."""
+        data = await write_inputs(self._domain, self.job, self._store, self._clock, folder)
+        code = await asyncio.to_thread(code_digest, self.job)
+        return {"data_digest": data, "code_digest": code, "seed": self._seed}
+
+    async def _land(self, origin: dict[str, str | int], content: bytes) -> str:
+        named = "-".join(str(value)[:NAME_DIGITS] for value in origin.values())
+        try:
+            self._landing.prepare()
+            path = await self._landing.deliver(f"{self.job.name}-{named}.csv", content)
+        except OSError as error:
+            raise Unavailable(f"cannot land a file in {self._landing.sources}: {error.strerror}") from error
+        self._write(JobState.read(self._file).model_copy(update={"origin": origin, "file": path.name}))
+        return path.name
+
+    def _note(self, outcome: Outcome) -> None:
+        now = self._clock.now()
+        changes = {"ran_at": now, "how": outcome.how, "why": outcome.why, "next_at": self._following(now)}
+        self._write(JobState.read(self._file).model_copy(update=changes))
+
+    def _write(self, state: JobState) -> None:
+        private_folder(self._file.parent)
+        atomic_write(self._file, state.model_dump_json().encode())
+
+    def _due(self) -> datetime:
+        """The next run: as it was noted, also if that has passed; the first one by the schedule."""
+        now = self._clock.now()
+        following, noted = self._following(now) or now, JobState.read(self._file).next_at
+        return min(following, noted) if noted else following
+
+    def _following(self, now: datetime) -> datetime | None:
+        return next_run(self.job.cron, self.job.timezone, now) if self.job.cron else None
