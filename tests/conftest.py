@@ -1,5 +1,6 @@
 """Fixtures of all tests: one embedded MongoDB a session, a clean database a test."""
 
+import gc
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -31,6 +32,11 @@ LONGEST = ("test_nth_call.py", "test_cli.py", "test_end_to_end.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are no garbage: no search for garbage looks at them."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

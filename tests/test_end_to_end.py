@@ -80,7 +80,7 @@ class Run:
 
     def until(self, true: Callable[[], bool]) -> None:
         """Wait for something to become true while the process lives."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not true():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()

@@ -42,6 +42,7 @@ async def opened(
         "mongo_database": name,
         "snapshot_every_s": 0.05,
         "quiet_period_s": 0.1,
+        "shutdown_timeout_s": 60,  # a busy machine takes longer than a user wants to wait
     }
     loaded: Loaded = load(settings_models(), given, {}, Path("/dev/null"))
     listings = (*DOMAIN.listings, listing) if listing else DOMAIN.listings

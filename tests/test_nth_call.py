@@ -43,7 +43,7 @@ SUBJECT = ORDERS.under(load({"orders": OrderSettings}, {}, {}, Path("/nowhere"))
 WEB, SHOP = "site_web", "boutique_physique"
 FEEDS = [feed for feed in SUBJECT.feeds if feed.name in (WEB, SHOP)]
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # no disk to wait for, where it is given
-STEP_S = 10  # nothing may hang
+STEP_S = 60  # nothing may hang
 
 _in_shop = json.loads(good("2"))
 del _in_shop["livraison"]

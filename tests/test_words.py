@@ -3,16 +3,12 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import multimarket_async
 
 PACKAGE = Path(multimarket_async.__file__).parent
-MODULES = {
-    path: ast.parse(path.read_text("utf-8"))
-    for folder in (PACKAGE, Path(__file__).parent)
-    for path in folder.rglob("*.py")
-}
 TEXTS = [path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".js", ".html", ".c", ".toml", ".json"}]
 RIDDLE = re.compile(r"(What|Who|Where|Whether|Whoever|Those|How|All that)\b")
 RETIRED = re.compile(
@@ -21,10 +17,17 @@ RETIRED = re.compile(
 )
 
 
+@cache
+def modules() -> dict[Path, ast.Module]:
+    """Every module of the package and its tests, parsed."""
+    folders = (PACKAGE, Path(__file__).parent)
+    return {path: ast.parse(path.read_text("utf-8")) for folder in folders for path in folder.rglob("*.py")}
+
+
 def documented() -> Iterator[tuple[Path, str]]:
     """Every docstring, with its module."""
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for path, tree in MODULES.items():
+    for path, tree in modules().items():
         for node in ast.walk(tree):
             if isinstance(node, kinds) and (text := ast.get_docstring(node)):
                 yield path, text
@@ -32,7 +35,7 @@ def documented() -> Iterator[tuple[Path, str]]:
 
 def targets() -> Iterator[tuple[Path, str]]:
     """Every name that a loop or a comprehension binds, with its module."""
-    for path, tree in MODULES.items():
+    for path, tree in modules().items():
         for node in ast.walk(tree):
             if isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
                 yield from ((path, name.id) for name in ast.walk(node.target) if isinstance(name, ast.Name))

@@ -17,7 +17,7 @@ VIOLATIONS = """addEventListener("securitypolicyviolation", (one) => {
 });"""
 
 # The machine may be busy; nothing here is about speed.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 Open = Callable[..., Awaitable[Page]]
 
@@ -60,7 +60,7 @@ async def window(browser: Browser) -> AsyncIterator[Open]:
     async def open_window(url: str, *, before: Callable[[Page], Awaitable[Any]] | None = None, **traits: Any) -> Page:
         context = await browser.new_context(**{"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **traits})
         page, wrong = await context.new_page(), []
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         await page.add_init_script(VIOLATIONS)
         page.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -21,7 +21,7 @@ QUICK = {
     "MULTIMARKET_SCAN_EVERY_S": "0.1",
     "MULTIMARKET_QUIET_PERIOD_S": "0.2",
 }
-PATIENCE_S = 40
+PATIENCE_S = 120
 EVIL = "<img src=x onerror=alert(1)>"
 FORMULA = "=1+1"
 
@@ -61,7 +61,7 @@ class Shop:
 
     def get(self, path: str) -> Any:
         """JSON of its HTTP interface."""
-        with urllib.request.urlopen(f"{self.url}api/{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}api/{path}", timeout=60) as answer:
             return json.load(answer)
 
 

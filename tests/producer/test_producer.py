@@ -188,7 +188,7 @@ async def test_a_live_delivery_is_dated_now(landing: Landing) -> None:
 async def test_live_stops_immediately(landing: Landing) -> None:
     """A pause is no reason to keep a stopping `run` waiting."""
     stop = asyncio.Event()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await producer(landing, simulate=then_stops(stop, files=1, after_s=0.05)).live(
             stop, ArrivalProcess(Pace.RANDOM, 3600, 3600)
         )

@@ -20,13 +20,13 @@ from multimarket_async.readers.terminal import quarantine_table
 from multimarket_async.settings import load
 
 PACKAGE = Path(multimarket_async.__file__).parent
-TREES = [ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py") if path.name != "french.py"]
 REASON = {"code": "still_changing", "sentence": "its size changed while it was being read", "quarantined_at": "2026"}
 
 
 def sentences() -> Iterator[str]:
     """Every sentence of a reason that is written where the reason is made, with X for its values."""
-    for call in (node for tree in TREES for node in ast.walk(tree) if isinstance(node, ast.Call)):
+    trees = (ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py") if path.name != "french.py")
+    for call in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)):
         if isinstance(call.func, ast.Name) and call.func.id == "Rejected" and len(call.args) > 1:
             match call.args[1]:
                 case ast.Constant(value=str() as text):

@@ -1,6 +1,5 @@
 """The findings of the security review, row by row: what is true now, and the tests that fail when it is not."""
 
-import ast
 from pathlib import Path
 
 import pytest
@@ -150,6 +149,5 @@ def test_the_tests_of_a_finding_are_there(finding: str) -> None:
     assert sentence.endswith(".")
     assert tests
     for file, names in tests.items():
-        tree = ast.parse((TESTS / file).read_text("utf-8"))
-        found = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
-        assert set(names) <= found, file
+        text = (TESTS / file).read_text("utf-8")
+        assert [name for name in names if f"def {name}(" not in text] == [], file

@@ -38,7 +38,7 @@ class Remains:
 
     async def none(self) -> bool:
         """True if nothing of it is left, for long; Motor's threads need a moment to close what they have."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while _sockets() - self._sockets or _tasks() - self._tasks:
             if time.monotonic() > deadline:
                 return False

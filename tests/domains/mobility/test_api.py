@@ -58,7 +58,7 @@ async def city(points: int, hours: list[int]) -> AsyncIterator[str]:
 
 
 def inject(address: str, fault: str, times: int = 1) -> None:
-    urlopen(Request(f"{address}/faults/{fault}?times={times}", method="POST"), timeout=10).read()
+    urlopen(Request(f"{address}/faults/{fault}?times={times}", method="POST"), timeout=60).read()
 
 
 @pytest.mark.slow

@@ -125,7 +125,7 @@ async def test_a_quiet_stream_beats(shop: Any, monkeypatch: Any) -> None:
 async def closes(reader: asyncio.StreamReader) -> bytes:
     """Bytes that come until the connection is closed."""
     try:
-        return await asyncio.wait_for(reader.read(), 20)
+        return await asyncio.wait_for(reader.read(), 60)
     except ConnectionResetError:
         return b""
 
