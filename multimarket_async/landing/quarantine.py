@@ -48,14 +48,15 @@ class Quarantine:
         """
         private_folder(self.folder)
         reason = reason_of(path, rejected, _digested(path, rejected, facts))
-        if (kept := self._kept(reason)) and not repeats.may_grow(path, unfinished=rejected.unfinished):
-            return self._add_again(path, kept)
+        refusal = repeats.identity(reason)
+        if refusal and (kept := self._kept(refusal)) and not repeats.may_grow(path, unfinished=rejected.unfinished):
+            return self._add_again(path, kept, refusal)
         for name in free_names(path.name, self._suffixes, LONGEST):
             if not is_content(name) or _exists(self.folder / name):
                 continue
             history = self._history(path.name, name)
             self._write_reason(name, {**reason, **history})
-            if refusal := repeats.identity(reason):
+            if refusal:
                 repeats.keep(self.folder, refusal, name)
             rename_new(path, self.folder / name)
             if name != path.name and "deliveries" in history:  # or they would be counted twice
@@ -63,19 +64,17 @@ class Quarantine:
             return self.folder / name
         raise AssertionError("free_names never ends")
 
-    def _kept(self, reason: dict[str, Any]) -> str | None:
+    def _kept(self, refusal: str) -> str | None:
         """The name of the file here of this content and this reason; None if there is none, or it has changed."""
-        refusal = repeats.identity(reason)
-        name = refusal and repeats.kept_name(self.folder, refusal)
+        name = repeats.kept_name(self.folder, refusal)
         if not name or not is_content(name) or "/" in name:
             return None
         kept = QuarantinedFile(self.folder / name, self._reason_for(name))
         same = repeats.identity(kept.reason) == refusal and os.path.lexists(kept.path)
         return name if same and not kept.changed() else None
 
-    def _add_again(self, path: Path, kept: str) -> Path:
-        reason = self._fold(kept)
-        target = repeats.again(self.folder, repeats.identity(reason) or "", repeats.deliveries(reason) + 1)
+    def _add_again(self, path: Path, kept: str, refusal: str) -> Path:
+        target = repeats.again(self.folder, refusal, repeats.deliveries(self._fold(kept)) + 1)
         rename_new(path, target)
         return target
 

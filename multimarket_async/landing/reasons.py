@@ -1,5 +1,6 @@
 """Reason files: why a file is in quarantine, as JSON beside it."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from multimarket_async.errors import Rejected
 from multimarket_async.landing.rejected_lines import described
 
 REASON = ".reason.json"
+# Errors of a file that is not there, or not one of ours; with any other one, it may be there.
+_NONE_HERE = {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 UNKNOWN: dict[str, Any] = {"code": "unknown", "sentence": "its reason file is missing or damaged"}
 
 
@@ -24,11 +27,15 @@ def whole(reason: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """A reason file; {} where there is none, or not one of ours."""
+    """A reason file; {} where there is none, or not one of ours. Raises OSError where that cannot be known now."""
     try:
         reason = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+    except ValueError:
         return {}
+    except OSError as error:
+        if error.errno in _NONE_HERE:
+            return {}
+        raise
     return _upgraded(reason) if isinstance(reason, dict) else {}
 
 

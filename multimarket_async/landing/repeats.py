@@ -37,10 +37,10 @@ def deliveries(reason: Mapping[str, Any]) -> int:
 
 
 def kept_name(folder: Path, refusal: str) -> str | None:
-    """The name of the file that is kept for a refusal; it may have left since, or have been corrected."""
+    """The name of the file that is kept for a refusal; it may have left since, or been corrected. Raises OSError."""
     try:
         return os.fsdecode(_note(folder, refusal).read_bytes())
-    except OSError:
+    except FileNotFoundError:
         return None
 
 

@@ -1,6 +1,8 @@
 """A refused file that is delivered again: kept once, and counted, whatever ends the process in between."""
 
+import errno
 import hashlib
+import itertools
 import json
 import os
 from collections import Counter
@@ -68,6 +70,54 @@ def test_other_bytes_and_other_reasons_are_kept_for_themselves(
         refused(landing, "1.json", content, rejected)
     assert sorted(file.deliveries for file in landing.quarantine.each()) == [2, 2]
     assert landing.quarantine.codes().total() == 4
+
+
+def test_a_delivery_is_counted_whichever_read_lacks_a_descriptor(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reason that cannot be read now is not one that says nothing: the file waits, or is counted; so are all."""
+    refused(landing, "1.json")
+    reads, left, real = 0, -1, Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        nonlocal reads, left
+        reads, left = reads + 1, left - 1
+        if left == 0:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+        return real(path)
+
+    for failing in itertools.count(1):
+        (landing.sources / "1.json").write_bytes(b"bad")
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+        reads, left = 0, failing + 1  # the test reads first
+        with suppress(OSError):
+            refuse_waiting(landing)
+        monkeypatch.undo()
+        if landing.waiting():
+            refuse_waiting(landing)
+        assert landing.quarantine.codes().total() == failing + 1
+        if left > 0:
+            break
+    assert failing > 3
+
+
+def test_a_count_is_not_made_without_a_reason_that_cannot_be_read(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it remembered as one that says nothing."""
+    refused(landing, "1.json")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", raising(errno.EMFILE))
+        with pytest.raises(OSError, match="Too many open files"):
+            landing.quarantine.codes()
+    assert landing.quarantine.codes() == Counter(bad_price=1)
+
+
+def raising(number: int) -> Callable[[Path], bytes]:
+    def read_bytes(path: Path) -> bytes:
+        raise OSError(number, os.strerror(number), str(path))
+
+    return read_bytes
 
 
 def test_a_file_that_nobody_reads_is_kept_once_too(landing: Landing) -> None:
