@@ -39,6 +39,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """At the end they are, or DuckDB reports its own functions as leaks."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 async def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """The MongoDB that users get, for the session; this user may do everything."""

@@ -582,7 +582,9 @@ ENCODINGS = {
 }
 
 
-@pytest.mark.parametrize("words", ENCODINGS)
+@pytest.mark.parametrize(
+    "words", [words if "csv" in words else pytest.param(words, marks=pytest.mark.slow) for words in ENCODINGS]
+)
 def test_an_encoding_that_lacks_a_letter(shop: Shell, words: tuple[str, ...]) -> None:
     """It is escaped, as JSON has it; data are UTF-8 whatever the terminal can show."""
     found = shop.in_shell(*words, PYTHONIOENCODING="ascii")

@@ -212,7 +212,7 @@ def _date(rng: Random) -> str:
 
 
 @pytest.mark.parametrize("timezone", ["UTC", "Africa/Casablanca", "Europe/Paris", "America/St_Johns"])
-@pytest.mark.parametrize("orders", [1, 9, 400])
+@pytest.mark.parametrize("orders", [9, *(pytest.param(orders, marks=pytest.mark.slow) for orders in (1, 400))])
 async def test_audit_and_pipelines_agree(computed: Measure, timezone: str, orders: int) -> None:
     """To the cent, to the row, to the order of the columns."""
     settings = OrderSettings(timezone=timezone, delivery_required=())

@@ -93,6 +93,12 @@ async def test_a_failed_kpi_is_not_right(failing: Shop) -> None:
 async def test_a_report_names_it(failing: Shop, language: Any, said: str) -> None:
     """In its section."""
     newest = await generation(failing.sources.store)
-    text = report([DOMAIN], newest, await rows_by_kpi(failing.sources.store, newest), language, ZoneInfo("UTC"))
+    text = report(
+        [replace(DOMAIN, kpis=(BY_ZERO,))],
+        newest,
+        await rows_by_kpi(failing.sources.store, newest),
+        language,
+        ZoneInfo("UTC"),
+    )
     assert text.count(said) == 1
     assert "can&#39;t $divide by zero" in text

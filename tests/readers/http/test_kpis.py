@@ -299,7 +299,7 @@ async def test_a_generation_published_here_is_known_at_once(shop: Any) -> None:
         assert (await client.get(REVENUE)).json()["generation"] == 2
 
 
-async def test_a_thousand_requests_cost_a_few_commands(shop: Any, database: Any, mongo_uri: str) -> None:
+async def test_hundreds_of_requests_cost_a_few_commands(shop: Any, database: Any, mongo_uri: str) -> None:
     """Of the database: a generation is read once for all of them."""
 
     def commands() -> int:
@@ -309,7 +309,7 @@ async def test_a_thousand_requests_cost_a_few_commands(shop: Any, database: Any,
     async with shop.client() as client:
         before, already = commands(), commands()
         own = already - before
-        for _ in range(1000):
+        for _ in range(300):
             assert (await client.get(f"{REVENUE}.csv")).status_code == 200
-        # The server and the drivers talk among themselves too; a request a command would be a thousand.
-        assert commands() - already - own < 200
+        # The server and the drivers talk among themselves too; a request a command would be 300.
+        assert commands() - already - own < 150
