@@ -13,10 +13,10 @@ TEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 FUZZ_S ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-slow check format fuzz soak bench audit lock wheel clean
+.PHONY: help install demo run test test-slow test-again check format fuzz soak bench audit lock wheel clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 install: $(INSTALLED) ## Create the virtual environment with pinned versions (the other targets do it themselves)
 
@@ -49,6 +49,10 @@ test: $(DEVELOPED) ## Run the tests, on a real MongoDB
 
 test-slow: $(DEVELOPED) ## Run the tests that take long: every call fails once, torture, fail-over, browsers, npm
 	$(TEST) -n 6 -m slow
+
+# What is broken fails by itself, too.
+test-again: $(DEVELOPED) ## Run the tests that failed once more, one at a time
+	$(BIN)/pytest --last-failed --last-failed-no-failures none --maxfail 5
 
 check: $(DEVELOPED) ## What CI demands besides the tests: format, lint, types, import layers
 	$(BIN)/ruff format --check
