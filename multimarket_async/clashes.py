@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
-from multimarket_async.domains import LoadedDomain, StarTable, Table
+from multimarket_async.domains import LoadedDomain, Source, StarTable, Table
 from multimarket_async.errors import WrongSettings
 from multimarket_async.mistakes import mistakes
 
@@ -30,12 +30,14 @@ def clashes(domains: Sequence[LoadedDomain]) -> Iterator[str]:
     )
     yield from _shared("The table", {domain.name: _collections(domain) for domain in domains})
     yield from _shared("The star table", {domain.name: [table.name for table in domain.star] for domain in domains})
+    yield from _shared("The lake table", {domain.name: [table.name for table in domain.lake] for domain in domains})
     yield from _views(domains)
     for domain in domains:
         yield from _reserved(domain)
         yield from _tables(domain)
         yield from _rollups(domain)
         yield from _stars(domain)
+        yield from _lake(domain)
         yield from _jobs(domain)
         yield from mistakes(domain)
 
@@ -109,6 +111,15 @@ def _stars(domain: LoadedDomain) -> Iterator[str]:
         declared[table.name] = table
 
 
+def _lake(domain: LoadedDomain) -> Iterator[str]:
+    """Tables of the lake of nothing that there is."""
+    known = {kpi.name for kpi in domain.kpis} | _collections(domain)
+    for table in domain.lake:
+        of = table.of if isinstance(table.of, str) else table.of.collection
+        if of not in known:
+            yield f"The lake table {table.name} of {domain.name} is of {of}, which {domain.name} does not have."
+
+
 def _jobs(domain: LoadedDomain) -> Iterator[str]:
     """Jobs whose results nothing could take."""
     feeds = {feed.name: feed for feed in domain.feeds}
@@ -118,7 +129,8 @@ def _jobs(domain: LoadedDomain) -> Iterator[str]:
 
 
 def _rollups(domain: LoadedDomain) -> Iterator[str]:
-    """Facts and rollups under one name: a query could not tell them apart."""
-    names = Counter([*(facts.name for facts in domain.facts), *(rollup.name for rollup in domain.rollups)])
+    """Facts, rollups and series under one name: a query could not tell them apart."""
+    declared: list[Source] = [*domain.facts, *domain.rollups, *domain.series]
+    names = Counter(read.name for read in declared)
     for name in [name for name, times in names.items() if times > 1]:
         yield f"{name} of {domain.name} is declared as facts or rollup in {names[name]} ways: rename one of them."

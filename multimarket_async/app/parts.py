@@ -20,6 +20,7 @@ from multimarket_async.jobs.runner import Runner
 from multimarket_async.landing import Landing
 from multimarket_async.producer import Producer
 from multimarket_async.readers.status import DISK
+from multimarket_async.schedules import Schedules
 from multimarket_async.settings import Loaded, Settings
 from multimarket_async.sinks import Keeper, Source, chosen
 from multimarket_async.snapshots import Snapshotter, views
@@ -156,8 +157,11 @@ class Application(Workspace):
         """Origin of what sinks write."""
         return Source(self.settings, self.domains, self.store, self.clock)
 
-    def snapshotter(self, tasks: Tasks | None = None) -> Snapshotter:
-        """The stage from store to KPI generations; where there is no data folder its copy is a temporary file."""
+    def snapshotter(self, tasks: Tasks | None = None, *, on_schedule: bool = False) -> Snapshotter:
+        """The stage from store to KPI generations; where there is no data folder its copy is a temporary file.
+
+        on_schedule: domains that have a schedule rest between their runs.
+        """
         folder = self.settings.data_dir
         return Snapshotter(
             self.domains,
@@ -167,6 +171,7 @@ class Application(Workspace):
             copy=folder / COPY if folder.is_dir() else None,
             quarantined=lambda: sum(landing.quarantine.count() for _, landing in self.feeds),
             tasks=tasks,
+            schedules=Schedules(self.domains, self.feeds, folder, self.clock) if on_schedule else None,
         )
 
 

@@ -32,7 +32,7 @@ async def run(
 ) -> None:
     """All stages until stopped; then collect the waiting files and publish a last generation."""
     tasks = application.tasks()
-    collector, snapshotter = application.collector(tasks), application.snapshotter(tasks)
+    collector, snapshotter = application.collector(tasks), application.snapshotter(tasks, on_schedule=True)
     reporter = application.latency_reporter(collector)
     arrivals = ArrivalProcess.of(application.settings)
     with tasks.shown():

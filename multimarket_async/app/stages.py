@@ -68,7 +68,8 @@ async def measure(application: Application, stop: asyncio.Event) -> None:
     """KPI generations of what is stored, until stopped. Raises CannotContinue if nothing can be measured."""
     tasks = application.tasks()
     with tasks.shown():
-        await keep_measuring(application, tasks, application.snapshotter(tasks), stop, ends=(CannotContinue,))
+        snapshotter = application.snapshotter(tasks, on_schedule=True)
+        await keep_measuring(application, tasks, snapshotter, stop, ends=(CannotContinue,))
 
 
 async def keep_measuring(

@@ -16,8 +16,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import structlog
 
 from multimarket_async import sql
-from multimarket_async.columnar.statements import add, digest_of, nothing, quoted, reading, rolled_up, selected
-from multimarket_async.domains import Facts, Kpi, LoadedDomain, Rollup, Row
+from multimarket_async.columnar.statements import (
+    add,
+    digest_of,
+    following,
+    nothing,
+    quoted,
+    reading,
+    rolled_up,
+    selected,
+    since,
+)
+from multimarket_async.domains import Facts, Kpi, LoadedDomain, Rollup, Row, Series, Source, facts_of
 from multimarket_async.errors import OperationFailed
 from multimarket_async.store import Lines, Partition
 
@@ -67,6 +77,7 @@ class Columnar:
         self._domains = domains
         self._schema = {facts.key: domain.name for domain in domains for facts in domain.facts}
         self._rollups = {rollup.key: rollup for domain in domains for rollup in domain.rollups}
+        self._series = {series.key: series for domain in domains for series in domain.series}
         self._path = path
         self._folder = Path(tempfile.mkdtemp(prefix="multimarket-kpis-"))
         self._removed = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
@@ -100,7 +111,7 @@ class Columnar:
             database.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(domain.name)}")
             database.execute(f"USE {quoted(domain.name)}")
             sql.define(database, domain.timezone)
-        declared = {"zone", *self._schema, *self._rollups}
+        declared = {"zone", *self._schema, *self._rollups, *self._series}
         tables = "SELECT schema_name, table_name FROM duckdb_tables() WHERE schema_name <> 'main' AND NOT temporary"
         for schema, table in database.execute(tables).fetchall():
             if table not in declared:
@@ -164,8 +175,8 @@ class Columnar:
             self._execute(f"DELETE FROM {table} WHERE rowid IN (SELECT row FROM old)")
             self._execute(f"INSERT INTO {table} BY NAME SELECT * FROM {fresh}")
             self._execute(f"DROP TABLE {fresh}")
-            for rollup in self._of(facts):
-                self._execute("INSERT INTO main.outdated SELECT ?, period FROM changed", [rollup.key])
+            for rolled in self._rolled(facts):
+                self._execute("INSERT INTO main.outdated SELECT ?, period FROM changed", [rolled])
             self._remember(facts, versions)
 
     def _leave_equal(self, table: str, fresh: str) -> None:
@@ -181,8 +192,8 @@ class Columnar:
         with self._transaction(facts):
             self._execute(f"CREATE OR REPLACE TABLE {quoted(facts.key)} AS SELECT * FROM {quoted(facts.key + FRESH)}")
             self._execute(f"DROP TABLE {quoted(facts.key + FRESH)}")
-            for rollup in self._of(facts):
-                self._execute(f"DROP TABLE IF EXISTS {quoted(rollup.key)}")
+            for rolled in self._rolled(facts):
+                self._execute(f"DROP TABLE IF EXISTS {quoted(rolled)}")
             self._execute("INSERT OR REPLACE INTO main.copied VALUES (?, ?)", [facts.key, identity])
             self._execute("DELETE FROM main.versions WHERE facts = ?", [facts.key])
             self._remember(facts, versions)
@@ -234,6 +245,8 @@ WHERE held.content IS DISTINCT FROM fresh.content AND NOT $equal"""
         """Forget the staged documents, which are those of the copy."""
         with self._transaction(facts):
             self._execute(f"DROP TABLE {quoted(facts.key + FRESH)}")
+            for series in self._following(facts):  # computed from scratch, too
+                self._execute(f"DROP TABLE IF EXISTS {quoted(series.key)}")
             self._remember(facts, versions)
 
     def _differing_periods(self, rollup: Rollup) -> list[str]:
@@ -254,11 +267,18 @@ WHERE held.content IS DISTINCT FROM fresh.content AND NOT $equal"""
 
     def rows(self, domain: LoadedDomain, kpi: Kpi) -> list[Row]:
         """The rows of a KPI's query. Raises OperationFailed."""
+        self.follow(kpi.reads)
         self._execute(f"USE {quoted(domain.name)}")
         with self._failing(f"the query of {kpi.name}"):
             result = self._database.execute(reading(kpi.reads, kpi.query))
             names = [column[0] for column in result.description or ()]
             return [dict(zip(names, map(sql.plain, row), strict=True)) for row in result.fetchall()]
+
+    def follow(self, reads: Iterable[Source]) -> None:
+        """Bring the series among these up to date, from facts and rollups that are. Raises OperationFailed."""
+        for series in (read for read in reads if isinstance(read, Series)):
+            with self._transaction(facts_of([series])[0]):
+                self._continue(series)
 
     def execute(self, domain: LoadedDomain, statement: str, parameters: Any = None) -> None:
         """Run a statement in the schema of a domain. Raises OperationFailed."""
@@ -273,10 +293,31 @@ WHERE held.content IS DISTINCT FROM fresh.content AND NOT $equal"""
     def _of(self, facts: Facts) -> list[Rollup]:
         return [rollup for rollup in self._rollups.values() if rollup.facts.key == facts.key]
 
+    def _rolled(self, facts: Facts) -> list[str]:
+        """The keys of the rollups and the series of these facts."""
+        return [*(rollup.key for rollup in self._of(facts)), *(series.key for series in self._following(facts))]
+
+    def _following(self, facts: Facts) -> list[Series]:
+        return [series for series in self._series.values() if facts.key in {read.key for read in facts_of([series])}]
+
+    def _continue(self, series: Series) -> None:
+        """Compute the rows from the first outdated period on; all where the series is new."""
+        name = quoted(series.key)
+        if not self._has(series.key):
+            self._execute(f"CREATE TABLE {name} AS {following(series, '')}")
+        elif first := self._rows("SELECT min(period) FROM main.outdated WHERE rollup = ?", series.key)[0][0]:
+            [[period]] = self._rows(since(series, first))
+            self._execute(f"DELETE FROM {name} WHERE period >= ?", [period])
+            self._execute(f"INSERT INTO {name} BY NAME {following(series, period)}")
+        self._execute("DELETE FROM main.outdated WHERE rollup = ?", [series.key])
+
+    def _has(self, table: str) -> bool:
+        return bool(self._rows("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", table))
+
     def _recompute(self, rollup: Rollup) -> None:
         """Compute the rows of the outdated periods; of all where the rollup is new."""
         name, outdated = quoted(rollup.key), [rollup.key]
-        if not self._rows("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", rollup.key):
+        if not self._has(rollup.key):
             self._execute(f"CREATE TABLE {name} AS {rolled_up(rollup)}")
         among = "period IN (SELECT period FROM main.outdated WHERE rollup = $1)"
         self._execute(f"DELETE FROM {name} WHERE {among}", outdated)

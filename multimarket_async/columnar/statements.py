@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pydantic_core
 
-from multimarket_async.domains import Facts, Rollup
+from multimarket_async.domains import Facts, Rollup, Series, Source
 from multimarket_async.store import PLACEHOLDER_PARTITION, Field
 
 if TYPE_CHECKING:
@@ -93,15 +93,15 @@ def add(database: "Database", insert: Callable[[str], str], facts: Facts, file: 
     database.execute(f"DROP TABLE {INCOMING}")
 
 
-def rows_of(read: Rollup | Facts) -> str:
-    """All rows of a rollup, or of facts without foreign documents."""
-    if isinstance(read, Rollup):
-        return f"SELECT * FROM {quoted(read.key)}"
-    return f'SELECT * EXCLUDE ("foreign") FROM {quoted(read.key)} WHERE NOT "foreign"'
+def rows_of(read: Source) -> str:
+    """All rows of a rollup or a series, or of facts without foreign documents."""
+    if isinstance(read, Facts):
+        return f'SELECT * EXCLUDE ("foreign") FROM {quoted(read.key)} WHERE NOT "foreign"'
+    return f"SELECT * FROM {quoted(read.key)}"
 
 
-def reading(reads: Sequence[Rollup | Facts], query: str) -> str:
-    """A query over rollups and facts, by their names."""
+def reading(reads: Sequence[Source], query: str) -> str:
+    """A query over rollups, series and facts, by their names."""
     return with_named([f"{quoted(source.name)} AS ({rows_of(source)})" for source in reads], query)
 
 
@@ -116,6 +116,25 @@ def rolled_up(rollup: Rollup, among: str = "true", table: str = "") -> str:
     """The rows of a rollup, of the periods in which `among` holds."""
     ours = f'FROM {quoted(table or rollup.facts.key)} WHERE NOT "foreign" AND {among}'
     return f'WITH {quoted(rollup.facts.name)} AS (SELECT * EXCLUDE ("foreign") {ours}) SELECT * FROM ({rollup.query})'
+
+
+def following(series: Series, period: str) -> str:
+    """The rows of a series from this period on."""
+    return f"SELECT * FROM ({_asking(series, period, series.query)}) WHERE period >= {_text(period)}"
+
+
+def since(series: Series, changed: str) -> str:
+    """The period from which on a series follows from what changed in this one."""
+    return _asking(series, changed, series.since)
+
+
+def _asking(series: Series, period: str, query: str) -> str:
+    named = [f"{quoted(read.name)} AS ({rows_of(read)})" for read in series.reads]
+    return with_named([f"asked AS (SELECT {_text(period)} AS period)", *named], query)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def digest_of(table: str) -> str:

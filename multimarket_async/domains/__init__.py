@@ -98,6 +98,41 @@ class Rollup:
         return f"{self.name}_{digest([self.facts.key, self.query])}"
 
 
+@dataclass(frozen=True)
+class Series:
+    """Rows by period that follow from those of earlier periods too, such as a status that goes on: kept, too.
+
+    reads: the rollups and facts that its query names. query: SELECT over these whose rows have the column `period`; and
+        over `asked`, with the one `period` from which on rows are asked for, "" where all are.
+    since: SELECT over the same for that period, where `asked` has the first one in which something changed.
+    """
+
+    name: str
+    reads: "tuple[Rollup | Facts, ...]"
+    query: str
+    since: str
+
+    @cached_property
+    def key(self) -> str:
+        """The name, and a digest of everything that decides its rows."""
+        return f"{self.name}_{digest([[read.key for read in self.reads], self.query, self.since])}"
+
+
+Source: TypeAlias = Rollup | Facts | Series
+
+
+def sources(reads: Iterable[Source]) -> list[Source]:
+    """These, and what the series among them read."""
+    found = [each for read in reads for each in (read, *(read.reads if isinstance(read, Series) else ()))]
+    return [*{each.key: each for each in found}.values()]
+
+
+def facts_of(reads: Iterable[Source]) -> tuple[Facts, ...]:
+    """The facts that all these come from."""
+    found = (each.facts if isinstance(each, Rollup) else each for each in sources(reads))
+    return tuple({facts.key: facts for facts in found if isinstance(facts, Facts)}.values())
+
+
 def digest(value: Any) -> str:
     """12 hexadecimal digits that identify a value of JSON."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
@@ -107,7 +142,7 @@ def digest(value: Any) -> str:
 class Kpi:
     """One table of numbers: its name, its columns, and two independent ways to compute it.
 
-    reads: the rollups and facts that its query names.
+    reads: the rollups, series and facts that its query names.
     query: SELECT over these (DuckDB), with the macros of `multimarket_async.sql`. It gives the rows, in their order,
         each with exactly the declared columns.
     pipeline: MongoDB's stages over the rows of the query, where these are not yet those of the KPI.
@@ -122,7 +157,7 @@ class Kpi:
     title: str
     unit: str
     definition: str
-    reads: tuple[Rollup | Facts, ...]
+    reads: tuple[Source, ...]
     columns: tuple[Column, ...]
     query: str
     pipeline: tuple[Stage, ...] = ()
@@ -141,8 +176,7 @@ class Kpi:
     @property
     def facts(self) -> tuple[Facts, ...]:
         """The facts from which it is computed."""
-        found = (read.facts if isinstance(read, Rollup) else read for read in self.reads)
-        return tuple({facts.key: facts for facts in found}.values())
+        return facts_of(self.reads)
 
     def row_key(self, row: Row) -> tuple[Any, ...]:
         """The subject of a row: the same in every generation that has it."""
@@ -166,7 +200,7 @@ class StarTable:
 
     name: str
     title: str
-    reads: tuple[Rollup | Facts, ...]
+    reads: tuple[Source, ...]
     query: str
     columns: Mapping[str, str]
     key: tuple[str, ...]
@@ -183,7 +217,7 @@ class StarTable:
 class Input:
     """A table that a job reads: a query over rollups and facts, as that of a KPI; it gives its rows in an order."""
 
-    reads: tuple[Rollup | Facts, ...]
+    reads: tuple[Source, ...]
     query: str
 
 
@@ -230,6 +264,18 @@ class DatedExport:
         dates = StarTable(f"{self.table.name}_dates", "Dates that are over.", self.table.reads, self.complete,
                           {"date": "text"}, ("date",))  # fmt: skip
         return self.table, dates
+
+
+@dataclass(frozen=True, slots=True)
+class LakeTable:
+    """A table of the lake whose place a domain chooses, such as `extracted_data/sales`.
+
+    of: facts of a collection, in place of those that its KPIs read; or the name of a KPI. Nothing of it is at the place
+        that it has otherwise. All readers of the lake read it: no names and addresses.
+    """
+
+    name: str
+    of: Facts | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +354,7 @@ class LoadedDomain:
     """A domain under given settings. `name` is also the word for its documents, in the plural.
 
     timezone: the business time zone, in which periods are cut; its offsets are in the table `zone` of all SQL.
+    schedule: cron, in that zone: the domain is measured then, when its APIs have answered, instead of always.
     serve: from a seed and a clock, an ASGI application with simulated data, as the API that the domain polls has them.
     """
 
@@ -325,6 +372,8 @@ class LoadedDomain:
     jobs: tuple[Job, ...] = ()
     rehearsal: Rehearsal | None = None
     serve: Callable[[int, Callable[[], datetime]], Any] | None = None
+    lake: tuple[LakeTable, ...] = ()
+    schedule: str = ""
 
     @cached_property
     def facts(self) -> tuple[Facts, ...]:
@@ -334,8 +383,14 @@ class LoadedDomain:
     @cached_property
     def rollups(self) -> tuple[Rollup, ...]:
         """The rollups that the KPIs read."""
-        found = (read for kpi in self.kpis for read in kpi.reads if isinstance(read, Rollup))
+        found = (read for kpi in self.kpis for read in sources(kpi.reads) if isinstance(read, Rollup))
         return tuple({rollup.key: rollup for rollup in found}.values())
+
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        """The series that the KPIs read."""
+        found = (read for kpi in self.kpis for read in kpi.reads if isinstance(read, Series))
+        return tuple({series.key: series for series in found}.values())
 
 
 @dataclass(frozen=True, slots=True)

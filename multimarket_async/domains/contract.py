@@ -250,6 +250,7 @@ class DomainContract:
                 columnar.replace(facts, "", {})
                 assert columnar.roll_up(facts) == {}
             for table in tables:
+                columnar.follow(table.reads)
                 columns = ", ".join(map(quoted, table.columns))
                 columnar.execute(measured, f"SELECT {columns} FROM ({reading(table.reads, table.query)})")
                 assert columnar.fetch(1) == []

@@ -31,6 +31,7 @@ async def write_inputs(domain: LoadedDomain, job: Job, store: Store, clock: Cloc
 def _written(columnar: Columnar, domain: LoadedDomain, job: Job, folder: Path) -> str:
     digest = hashlib.sha256()
     for name, each in sorted(job.inputs.items()):
+        columnar.follow(each.reads)
         digest.update(f"{name}\n".encode())
         _write(columnar, domain, each, folder / f"{name}.parquet", digest)
     return digest.hexdigest()

@@ -1,5 +1,6 @@
 """The age of the newest KPI generation, and what is not in it yet."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, Field
@@ -39,14 +40,17 @@ class KpiFreshness(BaseModel):
         return self.model_copy(update={"age_s": age_s})
 
 
-async def freshness(store: Store, now: datetime, stale_after_s: float) -> KpiFreshness:
-    """The freshness of the newest generation."""
+async def freshness(
+    store: Store, now: datetime, stale_after_s: float, next_runs: Mapping[str, datetime] | None = None
+) -> KpiFreshness:
+    """The freshness of the newest generation.
+
+    next_runs: of collections that a schedule measures, which are not behind before.
+    """
     newest = await store.newest(GENERATIONS, GENERATION)
     if newest is None:
         return KpiFreshness()
-    first: list[Stage] = [unmeasured(), {"$sort": {"since": 1}}, {"$limit": 1}]
-    oldest = [changed["since"] async for changed in store.aggregate(VERSIONS, first)]
-    behind_s = round((now - oldest[0]).total_seconds(), 1) if oldest else 0.0
+    behind_s = await _behind_s(store, now, next_runs or {})
     return KpiFreshness(
         generation=newest["_id"],
         as_of=newest["as_of"],
@@ -59,3 +63,11 @@ async def freshness(store: Store, now: datetime, stale_after_s: float) -> KpiFre
         failed=errors(newest),
         stale_since=stale(newest),
     ).at(now)
+
+
+async def _behind_s(store: Store, now: datetime, next_runs: Mapping[str, datetime]) -> float:
+    """The time for which the oldest dirty partition has waited; a schedule lets it wait until a run."""
+    oldest: list[Stage] = [unmeasured(), {"$group": {"_id": "$collection", "since": {"$min": "$since"}}}]
+    found = {each["_id"]: each["since"] async for each in store.aggregate(VERSIONS, oldest)}
+    waits = [(now - max(since, next_runs.get(name, since))).total_seconds() for name, since in found.items()]
+    return float(round(max([0.0, *waits]), 1))

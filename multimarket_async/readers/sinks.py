@@ -34,9 +34,10 @@ class SinkStatus(BaseModel):
 
 
 async def sink_statuses(store: Store, settings: Settings) -> list[SinkStatus]:
-    """Each sink that is on. Raises Unavailable."""
+    """Each sink that is on; that of exports with a domain that has one. Raises Unavailable."""
     states = await SinkStates(store).all()
-    names = dict.fromkeys([*settings.sinks, *(name for name in states if name == EXPORTS)])
+    exporting = states.get(EXPORTS, {}).get("exporting", [])
+    names = dict.fromkeys([*settings.sinks, *([EXPORTS] if {*exporting} & {*settings.domains} else [])])
     current = await ledger(store) if names else ""
     return [await _status(store, name, states.get(name, {}), current) for name in names]
 

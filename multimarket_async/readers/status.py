@@ -1,5 +1,6 @@
 """The status, for `status`, `top`, /api/status and the page: files, latency, and freshness of the KPIs."""
 
+import asyncio
 import json
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from multimarket_async.readers.accounting import FeedFiles, counted, without_fee
 from multimarket_async.readers.freshness import KpiFreshness, freshness
 from multimarket_async.readers.polls import PolledSource, polled_sources
 from multimarket_async.readers.sinks import SinkStatus, sink_statuses
+from multimarket_async.schedules import rests
 from multimarket_async.settings import Settings
 from multimarket_async.store import RecordCounts, Store
 from multimarket_async.tasks import FailingTask
@@ -222,7 +224,8 @@ async def read_status(
     tasks: Iterable[FailingTask] = (),
 ) -> StatusResponse:
     """A reading of the directories and of MongoDB. Raises Unavailable."""
-    files, kpi = await counted(feeds, store), await freshness(store, now, settings.stale_after_s)
+    next_runs = await asyncio.to_thread(rests, settings.data_dir)
+    files, kpi = await counted(feeds, store), await freshness(store, now, settings.stale_after_s, next_runs)
     latency = last_report(latency_file, now)
     found = status(
         files, now, kpi, budget_s=settings.latency_budget_s, budgets_s=budgets(feeds), latency=latency, tasks=tasks

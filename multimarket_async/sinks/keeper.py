@@ -45,7 +45,8 @@ class Keeper:
                 await self._states.failed(self.sink, self._source.clock.now(), str(error) or repr(error))
             raise
         if place and place != self._noted:
-            await self._states.written(self.sink, self._source.clock.now(), *place)
+            exporting = [domain.name for domain in self._source.domains if domain.export]
+            await self._states.written(self.sink, self._source.clock.now(), *place, exporting)
             self._noted = place
         return place and place.generation
 

@@ -36,6 +36,7 @@ class StarCopy:
             for why in (await self._copying.run(self._columnar.roll_up, facts)).values():
                 raise OperationFailed(why)
         for table in domain.star:
+            await self._copying.run(self._columnar.follow, table.reads)
             await self._run(domain, f"CREATE OR REPLACE TABLE {_new(table)} AS {_rows(table)}")
 
     async def mark(self, domain: LoadedDomain) -> str:

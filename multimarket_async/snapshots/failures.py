@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import structlog
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import Facts, Kpi, LoadedDomain, Rollup
+from multimarket_async.domains import Facts, Kpi, LoadedDomain, Rollup, sources
 from multimarket_async.errors import OperationFailed
 
 log = structlog.get_logger()
@@ -81,4 +81,4 @@ class Failures:
 
 def _keys(kpi: Kpi) -> list[str]:
     """The keys of all that a KPI reads, directly or not."""
-    return [*(facts.key for facts in kpi.facts), *(read.key for read in kpi.reads)]
+    return [*(facts.key for facts in kpi.facts), *(read.key for read in sources(kpi.reads))]

@@ -14,6 +14,7 @@ from multimarket_async.columnar.copy import Columnar, Total
 from multimarket_async.columnar.copying import Copying, Progress
 from multimarket_async.domains import Kpi, LoadedDomain, digest
 from multimarket_async.errors import OperationFailed, Unavailable
+from multimarket_async.schedules import Schedules
 from multimarket_async.settings import Settings
 from multimarket_async.snapshots.failures import Failures
 from multimarket_async.snapshots.generations import Generation, content, views
@@ -54,7 +55,7 @@ class Snapshotter:
     A KPI that fails has the rows of the generation in which it last worked, `stale_since`, the time of that one, and
     `error`: a sentence. Where the facts of a collection cannot be copied, its KPIs fail, and its partitions stay
     unmeasured; all others go on.
-    copy: the file of the columnar copy; None: a temporary one.
+    copy: the file of the columnar copy; None: a temporary one. schedules: of domains that rest meanwhile; None: none.
     `quarantined()`: the number of files in quarantine, called in a thread.
     """
 
@@ -68,6 +69,7 @@ class Snapshotter:
         copy: Path | None = None,
         quarantined: Callable[[], int] = lambda: 0,
         tasks: Tasks | None = None,
+        schedules: Schedules | None = None,
     ) -> None:
         self._domains = domains
         self._facts = [facts for domain in domains for facts in domain.facts]
@@ -86,6 +88,7 @@ class Snapshotter:
         self._prepare_at: float | None = 0.0  # on the monotonic clock; None: all is prepared
         self._pruned_at: datetime | None = None
         self._away = False
+        self._schedules = schedules
         self._tasks = tasks or Tasks(clock)
         self._failures = Failures(domains, clock)
         self._measuring = Measuring(store, self._copying, self._columnar, self._failures)
@@ -108,8 +111,11 @@ class Snapshotter:
 
     async def refresh_if_changed(self) -> None:
         """Publish, unless no partition is dirty, and nothing that failed is to be tried again."""
-        if self._prepare_due() or self._failures.due() or await self._partitions.any(self._failures.collections()):
+        fetched = await asyncio.to_thread(self._schedules.fetched) if self._schedules else []
+        if self._prepare_due() or self._failures.due() or await self._partitions.any(self._left_out()):
             await self.refresh()
+        if self._schedules and fetched:
+            await asyncio.to_thread(self._schedules.rest, fetched)
 
     async def current(self) -> Generation:
         """The newest generation as it is, if no partition is dirty; else a new one."""
@@ -141,9 +147,10 @@ class Snapshotter:
         number = await self._next_number(newest)
         from_scratch = from_scratch or number % self._settings.full_recompute_every_generations == 0
         started, as_of = self._clock.monotonic(), self._clock.now()
-        pending = await self._partitions.pending(self._failures.collections())
-        drift = await self._copy(progress, from_scratch=from_scratch)
-        covered = [changed for changed in pending if changed.collection not in self._failures.collections()]
+        resting = self._resting()
+        pending = await self._partitions.pending(self._left_out())
+        drift = await self._copy(progress, resting, from_scratch=from_scratch)
+        covered = [changed for changed in pending if changed.collection not in self._left_out() | resting]
         generation = {
             "_id": Int64(number),
             **await self._measure(newest),
@@ -168,12 +175,22 @@ class Snapshotter:
         above = await self._store.newest(GENERATIONS, {"_id": {"$gt": last, **NUMBER}})
         return int(above["_id"] if above else last) + 1
 
-    async def _copy(self, progress: Progress, *, from_scratch: bool) -> list[str]:
+    def _resting(self) -> set[str]:
+        return self._schedules.collections() if self._schedules else set()
+
+    def _left_out(self) -> set[str]:
+        """The collections that are not measured now: of domains that rest, and those that cannot be copied."""
+        return self._failures.collections() | self._resting()
+
+    async def _copy(self, progress: Progress, resting: Collection[str], *, from_scratch: bool) -> list[str]:
         """Bring facts and rollups up to date; the drift, where they are copied from scratch."""
         drift: list[str] = []
         for domain in self._domains:
             for facts in filter(self._failures.sound, domain.facts):
                 with self._failures.of(facts):
+                    rests = facts.collection in resting and not from_scratch
+                    if rests and await self._copying.run(self._columnar.copied, facts) is not None:
+                        continue
                     if from_scratch:
                         drift += await self._copying.rebuild(facts, progress)
                     else:

@@ -1,5 +1,6 @@
 """The state of each sink, for those who look: which generation it holds, and since when it fails."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +16,10 @@ class SinkStates:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def written(self, sink: str, at: datetime, ledger: str, generation: int) -> None:
-        """Note the generation that a sink holds now."""
+    async def written(self, sink: str, at: datetime, ledger: str, generation: int, exporting: Sequence[str]) -> None:
+        """Note the generation that a sink holds now. exporting: the domains that declare an export."""
         held = {"ledger": ledger, "generation": generation, "written_at": at, "failing_since": None, "why": ""}
+        held["exporting"] = list(exporting)
         await self._store.update(STATES, [({"_id": sink}, {"$set": held})])
 
     async def failed(self, sink: str, at: datetime, why: str) -> None:

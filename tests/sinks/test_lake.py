@@ -222,21 +222,24 @@ def at(source: Source, url: str) -> Source:
 
 
 @pytest.mark.slow
-async def test_a_lake_in_a_bucket(application: Application, source: Source, remote: Bucket) -> None:
-    """The same, through a server that is killed and comes back."""
-    lake = await opened(at(source, remote.url))
-    await written(application, lake, source, 1, 2)
-    remote.kill()
-    await measured(application, 3)
-    generation = await source.generation()
-    with pytest.raises(Unavailable, match="of the lake cannot be read or written"):
-        await lake.write(generation)
-    await asyncio.to_thread(remote.start)
-    await lake.write(generation)
-    assert await lake.held() == generation.place
-    assert await differences(lake, source) == []
-    await lake.remove()
-    assert await lake.held() is None
+async def test_a_lake_in_a_bucket(given: dict[str, Any], remote: Bucket) -> None:
+    """The same by one setting, also where a domain chooses the places; through a server that is killed."""
+    chosen = {"domains": ("orders", "retail"), "sinks": ("lake",), "lake_url": remote.url}
+    settings = loaded({**given, **chosen, "retail.simulated_stores": 2, "retail.simulated_clients": 9})
+    async with app.opened(app.workspace(settings)) as application:
+        await measured(application, 1)
+        assert await app.sink_once(application) == {"lake": 1}
+        lake = await opened(application.source)
+        remote.kill()
+        await measured(application, 0)
+        with pytest.raises(Unavailable, match="of the lake cannot be read or written"):
+            await lake.write(await application.source.generation())
+        await asyncio.to_thread(remote.start)
+        assert await app.compare_sinks(application, write=True) == {"lake": (2, [])}
+        for place in [*(table.name for domain in application.domains for table in domain.lake), "commandes"]:
+            assert DeltaTable(f"{remote.url}/{place}", storage_options={"allow_http": "true"}).version() >= 0
+        await lake.remove()
+        assert await lake.held() is None
 
 
 @pytest.mark.slow

@@ -11,8 +11,10 @@ from multimarket_async.domains.retail.columns import FRENCH
 from multimarket_async.domains.retail.dashboard import DASHBOARD
 from multimarket_async.domains.retail.dashboard import FRENCH as IN_DASHBOARD
 from multimarket_async.domains.retail.feeds import feeds
+from multimarket_async.domains.retail.lake import LAKE
 from multimarket_async.domains.retail.received import received
 from multimarket_async.domains.retail.settings import RetailSettings
+from multimarket_async.domains.retail.star import star
 
 DAYS = 28  # of every store
 
@@ -29,6 +31,9 @@ def declare(settings: RetailSettings) -> LoadedDomain:
         french=french,
         dashboards=(DASHBOARD,),
         timezone=settings.timezone,
+        schedule=settings.schedule,
+        star=star(settings),
+        lake=LAKE,
         rehearsal=Rehearsal(DAYS * settings.simulated_stores, f"{DAYS}days"),
         serve=partial(_serve, settings),
     )

@@ -25,7 +25,8 @@ class RetailSettings(Business):
     poll_every_s: float = Field(3600.0, gt=0, description="pause between two polls of it, seconds")
     schedule: str = Field(
         "",
-        description="when to poll it instead, as cron in the business time zone: 0 6 * * *; missed runs are caught up",
+        description="when to poll it, and to measure, instead of always, as cron in the business time zone: 0 6 * * *;"
+        " missed runs are caught up",
     )
     late_days: int = Field(
         7, ge=0, le=400, description="each poll asks again for so many days, which may get late data"

@@ -29,6 +29,7 @@ from multimarket_async.readers.http.sources import Sources
 from multimarket_async.readers.polls import polled_sources
 from multimarket_async.readers.sinks import SinkStatus, sink_statuses
 from multimarket_async.readers.status import DISK, Minute, Rates, StatusResponse, budgets, last_report, status
+from multimarket_async.schedules import rests
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
 
 ACCEPTED = (STORED, DUPLICATE, SUPERSEDED)
@@ -175,7 +176,8 @@ class Flow:
         sources = self._sources
         now = sources.clock.now()
         try:
-            kpi = await freshness(sources.store, now, sources.settings.stale_after_s)
+            next_runs = await asyncio.to_thread(rests, sources.settings.data_dir)
+            kpi = await freshness(sources.store, now, sources.settings.stale_after_s, next_runs)
             sinks = await sink_statuses(sources.store, sources.settings)
             self._known = Database(None, kpi, await self._minutes.until(now), sinks, now)
         except (Unavailable, CannotContinue) as why:

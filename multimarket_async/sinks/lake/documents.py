@@ -24,31 +24,36 @@ WHOLE = "documents of"
 
 
 def tables_of(domain: LoadedDomain) -> list[Facts]:
-    """The collections that the KPIs of a domain read, each with all facts that are declared of it."""
+    """The collections that the KPIs of a domain read, each with all facts that are declared of it, by their tables.
+
+    Of those whose table the domain declares, what it declares.
+    """
+    own = {table.of.collection: (table.name, [table.of]) for table in domain.lake if isinstance(table.of, Facts)}
     by_collection: dict[str, list[Facts]] = {}
     for facts in domain.facts:
         by_collection.setdefault(facts.collection, []).append(facts)
-    return [_together(collection, declared) for collection, declared in sorted(by_collection.items())]
+    read = {name: (name, declared) for name, declared in by_collection.items()}
+    return [_together(name, declared) for name, declared in sorted((read | own).values())]
 
 
-def _together(collection: str, declared: Sequence[Facts]) -> Facts:
+def _together(name: str, declared: Sequence[Facts]) -> Facts:
     """All fields, each nullable: a document of ours is in the lake whatever it lacks."""
     fields: dict[str, Value] = {}
     for facts in declared:
-        for name, value in facts.fields.items():
-            known = fields.get(name, value)
-            place = name if (known.path, known.type) == (value.path, value.type) else f"{facts.name}_{name}"
+        for field, value in facts.fields.items():
+            known = fields.get(field, value)
+            place = field if (known.path, known.type) == (value.path, value.type) else f"{facts.name}_{field}"
             fields[place] = Value(value.path, value.type, nullable=True)
     event = next((facts.event for facts in declared if facts.event), "")
-    return Facts(collection, collection, fields, event=event)
+    return Facts(name, declared[0].collection, fields, event=event)
 
 
 class Documents:
-    """A collection and its table, which has its name."""
+    """A collection and its table."""
 
     def __init__(self, facts: Facts, timezone: str, source: Source, tables: Tables) -> None:
         self.facts = facts
-        self.name = facts.collection
+        self.name, self._collection = facts.name, facts.collection
         self._timezone = timezone
         self._store = source.store
         self._partitions = Partitions(source.store, source.clock)
@@ -56,7 +61,7 @@ class Documents:
 
     async def write(self) -> int:
         """Bring the table to what MongoDB has now, or a little later; its version. Raises Unavailable."""
-        identity = await self._store.identity(self.name)
+        identity = await self._store.identity(self._collection)
         whole = f"{WHOLE} {self.facts.key} {identity}"
         versions = await self._versions(identity)
         table = await asyncio.to_thread(self._tables.find, self.name)
@@ -67,7 +72,7 @@ class Documents:
 
     async def differences(self, version: int) -> list[str]:
         """A sentence for each document that differs, of partitions that have not changed since; the first ones."""
-        identity = await self._store.identity(self.name)
+        identity = await self._store.identity(self._collection)
         table = await asyncio.to_thread(self._tables.find, self.name, version)
         if table is None:
             return [f"{self.name}: there is no such table"]
@@ -79,7 +84,7 @@ class Documents:
             return await asyncio.to_thread(room.differing, held, _partitions(identity, unchanged))
 
     async def _versions(self, identity: str) -> dict[str, int]:
-        found = await self._partitions.versions(self.name)
+        found = await self._partitions.versions(self._collection)
         return {f"{identity} {partition or ''}": version for partition, version in found.items()}
 
     async def _replace(self, versions: dict[str, int]) -> int:
@@ -103,7 +108,7 @@ class Documents:
             return await asyncio.to_thread(self._tables.merge, self.name, rows, days, changed)
 
     async def _stage(self, room: "Room", condition: dict[str, Any]) -> None:
-        async for batch in self._store.batches(self.name, condition, BATCH_DOCUMENTS):
+        async for batch in self._store.batches(self._collection, condition, BATCH_DOCUMENTS):
             await asyncio.to_thread(room.add, batch)
 
 

@@ -42,7 +42,10 @@ class Lake:
         self._tables = Tables(place)
         domains = [(facts, domain.timezone) for domain in source.domains for facts in tables_of(domain)]
         self._documents = [Documents(facts, timezone, source, self._tables) for facts, timezone in domains]
-        self._kpis = [kpi for domain in source.domains for kpi in domain.kpis]
+        declared = [table for domain in source.domains for table in domain.lake]
+        placed = {table.of: table.name for table in declared if isinstance(table.of, str)}
+        kpis = [kpi.name for domain in source.domains for kpi in domain.kpis]
+        self._of_kpis = {name: placed.get(name, f"kpi_{name}") for name in kpis}
 
     async def held(self) -> Held | None:
         """The generation that it holds."""
@@ -56,7 +59,7 @@ class Lake:
             entries = {}
         written = {table.name: Entry(await table.write(), "") for table in self._documents}
         for kpi in generation.kpis:
-            name = f"kpi_{kpi.name}"
+            name = self._of_kpis[kpi.name]
             written[name] = await self._kpi(name, kpi, generation, entries.get(name))
         # Before they are forgotten: after a kill in between they are removed again, and nothing of them is left.
         await asyncio.to_thread(self._tables.remove, sorted(entries.keys() - written.keys()))
@@ -64,7 +67,7 @@ class Lake:
 
     async def remove(self) -> None:
         """Delete all tables: those of the domains that are on, and whatever else it holds."""
-        own = {*(table.name for table in self._documents), *(f"kpi_{kpi.name}" for kpi in self._kpis)}
+        own = {*(table.name for table in self._documents), *self._of_kpis.values()}
         with suppress(Unavailable):  # a damaged lake is removed too
             own |= (await asyncio.to_thread(self._noted))[1].keys()
         await asyncio.to_thread(self._tables.remove, [*sorted(own), GENERATIONS])
@@ -74,7 +77,7 @@ class Lake:
         _, entries = await asyncio.to_thread(self._noted)
         for kpi in generation.kpis:
             with closing(await self._rows(kpi, generation)) as database:
-                name = f"kpi_{kpi.name}"
+                name = self._of_kpis[kpi.name]
                 for sentence in await asyncio.to_thread(self._differing, database, name, entries.get(name)):
                     yield sentence
         for table in self._documents:
