@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 STORED, DUPLICATE, SUPERSEDED = "stored", "duplicate", "superseded"  # the outcome of a valid file or record
 ACCEPTED = (STORED, DUPLICATE, SUPERSEDED)
@@ -75,10 +75,15 @@ SimulateFollowUps: TypeAlias = Callable[[int, Delivery, datetime], Sequence[Sche
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """Deliveries of `demo` for one domain alone, by default: files of each feed, over a period such as "28days"."""
+    """Deliveries of `demo` for one domain alone, by default: files of each feed, over a period such as "28days".
+
+    polled: from the address at which `demo` serves the domain's API, its feeds as they poll it: the files are the
+        answers, so many over the period; None: they are made up, and delivered.
+    """
 
     files_per_feed: int
     period: str
+    polled: Callable[[str], Sequence[Any]] | None = None
 
 
 def keyed(*key: object) -> Random:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from multimarket_async.app import Application
-from multimarket_async.domains import Rehearsal
+from multimarket_async.domains import LoadedDomain
 from multimarket_async.errors import WrongSettings
 from multimarket_async.extras import install_command
 from multimarket_async.landing import QuarantinedFile
@@ -21,6 +21,7 @@ from multimarket_async.landing.waiting import printable
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.proving.comparison import summary
 from multimarket_async.proving.lessons.run import DayEnd, Lesson, Run, own_server
+from multimarket_async.proving.lessons.served import Served
 from multimarket_async.readers.tables import plain, show
 from multimarket_async.readers.terminal import reason_lines, sink_lines
 from multimarket_async.settings import Loaded, Settings
@@ -88,15 +89,18 @@ def _run_of(
     lesson: Lesson, application: Application, files_per_feed: int | None, domain: str | None, **traits: Any
 ) -> Run:
     """A run of so many files, or of as many as the domain, or the lesson, says."""
-    rehearsal = None if lesson.why else rehearsal_of(application, domain)
+    alone = None if lesson.why else _alone(application, domain)
+    rehearsal = alone.rehearsal if alone else None
     files = (rehearsal or lesson).files_per_feed if files_per_feed is None else files_per_feed
-    return Run(application, files, application.of(domain).required_producers(), rehearsal=rehearsal, **traits)
+    served = Served(application, alone) if alone and rehearsal and rehearsal.polled else None
+    producers = served.producers if served else application.of(domain).required_producers()
+    return Run(application, files, producers, rehearsal=rehearsal, served=served, **traits)
 
 
-def rehearsal_of(application: Application, domain: str | None) -> Rehearsal | None:
-    """The rehearsal of a domain that is delivered alone."""
+def _alone(application: Application, domain: str | None) -> LoadedDomain | None:
+    """The domain that is delivered alone."""
     alone = [each for each in application.domains if domain in (None, each.name)]
-    return alone[0].rehearsal if len(alone) == 1 else None
+    return alone[0] if len(alone) == 1 else None
 
 
 def _idle(application: Application, domain: str | None) -> Iterator[str]:

@@ -10,7 +10,7 @@ from multimarket_async.domains.mobility import kpis
 from multimarket_async.domains.mobility.columns import FRENCH
 from multimarket_async.domains.mobility.dashboard import DASHBOARD
 from multimarket_async.domains.mobility.dashboard import FRENCH as IN_DASHBOARD
-from multimarket_async.domains.mobility.feeds import feeds
+from multimarket_async.domains.mobility.feeds import feeds, polled
 from multimarket_async.domains.mobility.grafana import PANELS
 from multimarket_async.domains.mobility.received import received
 from multimarket_async.domains.mobility.settings import MobilitySettings
@@ -29,10 +29,11 @@ def declare(settings: MobilitySettings) -> LoadedDomain:
         french=french_of(measured, FRENCH, IN_DASHBOARD),
         dashboards=(DASHBOARD,),
         timezone=settings.timezone,
+        schedule=settings.schedule,
         star=star(settings),
         export=export(settings),
         panels=PANELS,
-        rehearsal=Rehearsal(DAYS * POLLS_A_DAY, f"{DAYS}days"),
+        rehearsal=Rehearsal(DAYS * POLLS_A_DAY, f"{DAYS}days", partial(polled, settings)),
         serve=partial(_serve, settings),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.mobility import columns, rollups
+from multimarket_async.domains.mobility import columns, pieces, rollups
 from multimarket_async.domains.mobility.settings import MobilitySettings
 
 CHECKED = ("available", "occupied", "maintenance", "other", "unknown", "known", "usable")
@@ -28,9 +28,9 @@ def kpi(
         title=title,
         unit=columns.SECONDS,
         definition=f"{definition} {stale(settings, columns.KNOWN)}",
-        reads=rollups.read(settings),
+        reads=pieces.read(settings),
         columns=(*keys, Column("points", "integer", "Points", role="other"), *columns.DURATIONS),
-        query=f"""{rollups.spent(settings)}, summed AS (
+        query=f"""{pieces.spent(settings)}, summed AS (
   SELECT {by}, {points}, {rollups.durations()} FROM spent GROUP BY ALL)
 SELECT *, {rollups.RATES} FROM summed ORDER BY {by}""",
         check=f"""

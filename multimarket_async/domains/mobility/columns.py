@@ -36,14 +36,14 @@ KNOWN = (
     "A point keeps a status until its next observation, or until it is stale ({stale}) and counts as unknown; so "
     "durations count, not polls. Available: Disponible; occupied: Occupé (en charge); other: any status but these, "
     "En maintenance and Inconnu. Availability is the share of available in known status, occupancy that of occupied "
-    "in available or occupied. Days begin with that of the first poll; a point that answers lack does not count."
+    "in available or occupied. Days begin with that of the first poll; a point does not count while answers lack it."
 )
 CONNUS = (
     "Un point garde un état jusqu'à l'observation suivante, ou jusqu'à ce qu'il soit périmé ({stale}) et compte comme "
     "inconnu : ce sont les durées qui comptent, pas les relevés. Disponible et Occupé (en charge) sont ces états ; "
     "autre : tout état sauf ceux-ci, En maintenance et Inconnu. La disponibilité est la part du disponible dans le "
     "connu, l'occupation celle de l'occupé dans le disponible ou occupé. Les jours commencent à celui du premier "
-    "relevé ; un point absent des réponses ne compte pas."
+    "relevé ; un point ne compte pas tant que les réponses ne l'ont pas."
 )
 FRENCH = {
     "It has no temperature, no rain and no wind": "Elle n'a ni température, ni pluie, ni vent",

@@ -13,9 +13,10 @@ BUDGET_S = 30  # an answer has thousands of records
 
 
 def feeds(settings: MobilitySettings) -> tuple[Feed, ...]:
-    """Observations are stored once; points are kept as of each day, and forecasts as of each run."""
+    """Observations are stored once; points are kept as of each day, forecasts of each run, and who was in an answer."""
     points, weather = Points(settings), Weather(settings)
-    known = Table(POINTS, "upsert", version=lambda point: point["seen_at"])
+    known = Derived(Table(POINTS, "upsert", version=lambda point: point["seen_at"]), points.known)
+    answers = (Derived(Table("mobility_polls"), points.polls), Derived(Table("mobility_rosters"), points.rosters))
     return (
         Feed(
             STATUSES,
@@ -29,7 +30,7 @@ def feeds(settings: MobilitySettings) -> tuple[Feed, ...]:
             simulate=simulated(STATUSES, settings),
             corruptions=corruptions(),
             poll=poll(STATUSES, settings),
-            derived=(Derived(known, points.known),),
+            derived=(known, *answers),
         ),
         Feed(
             WEATHER,
@@ -41,5 +42,12 @@ def feeds(settings: MobilitySettings) -> tuple[Feed, ...]:
             simulated_files=56,
             corruptions=corruptions(),
             poll=poll(WEATHER, settings),
+            derived=(Derived(Table("mobility_weather_polls"), weather.polls),),
         ),
     )
+
+
+def polled(settings: MobilitySettings, address: str) -> tuple[Feed, ...]:
+    """The same, of the simulated city at this address."""
+    points = f"{address}/api/explore/v2.1/catalog/datasets/simulated"
+    return feeds(settings.model_copy(update={"points_url": points, "weather_url": address}))

@@ -4,9 +4,12 @@ import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from pydantic_core import from_json
+
 from multimarket_async.domains import IncomingFile
 
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+MARK, MARK_BYTES = b'{"same_as":"', 200
 POLLED = re.compile(r"(\d{8}T\d{6}\.\d{3})Z_")
 WRITTEN = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?")
 
@@ -22,6 +25,18 @@ def polled_at(file: IncomingFile) -> datetime:
     except ValueError:
         at = file.received_at
     return to_ms(at)
+
+
+def same_as(file: IncomingFile) -> datetime | None:
+    """The time of the poll whose answer this one repeats, where all that it says is that."""
+    with file.open() as stream:
+        head = stream.read(MARK_BYTES)
+    if not head.startswith(MARK):
+        return None
+    try:
+        return instant(from_json(head)["same_as"], ZoneInfo("UTC"))
+    except ValueError:
+        return None
 
 
 def to_ms(at: datetime) -> datetime:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from multimarket_async.domains import Document, IncomingFile, Record
-from multimarket_async.domains.mobility.instants import as_key, instant, polled_at
+from multimarket_async.domains.mobility.instants import as_key, instant, polled_at, same_as
 from multimarket_async.domains.mobility.settings import MobilitySettings
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import Located
@@ -89,6 +90,20 @@ class Points:
                 found[point] |= described(point, tree)
         yield from found.values()
 
+    def polls(self, file: IncomingFile) -> Iterator[Document]:
+        """The answer as such: when it was given, and which points it has, or which one it repeats."""
+        at, same = polled_at(file), same_as(file)
+        roster = None if same else next((found["_id"] for found in self.rosters(file)), None)
+        if same or roster:
+            known = {"polled_at": at, "day": f"{at.astimezone(self._business):%Y-%m-%d}"}
+            yield {"_id": f"{as_key(at)}@{roster or as_key(same or at)}", **known, "roster": roster, "same_as": same}
+
+    def rosters(self, file: IncomingFile) -> Iterator[Document]:
+        """The points of an answer, under a key that they give: most answers have the same."""
+        names = sorted({point for tree in self.trees(file) for point in _identifier(tree)})
+        if names:
+            yield {"_id": sha256("\n".join(names).encode()).hexdigest()[:24], "points": names}
+
     def trees(self, file: IncomingFile) -> Iterator[dict[str, Any]]:
         """The objects of a file as they came, without those that are no JSON."""
         for record in _read(file, lambda tree: tree):
@@ -115,7 +130,9 @@ class Points:
 
 
 def _read(file: IncomingFile, make: Callable[[dict[str, Any]], Document]) -> Iterator[Record]:
-    """The records of a page, of an export, or of an answer of the API's first version."""
+    """The records of a page, of an export, or of an answer of the API's first version; a mark has none."""
+    if same_as(file):
+        return iter(())
     with file.open() as stream:
         head = stream.read(HEAD_BYTES).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"{") and b'"records"' in head and b'"results"' not in head:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic_core import to_json
 
 from multimarket_async.domains import IncomingFile, Received
-from multimarket_async.domains.mobility.instants import polled_at
+from multimarket_async.domains.mobility.instants import polled_at, same_as
 from multimarket_async.domains.mobility.points import Points
 from multimarket_async.domains.mobility.settings import MobilitySettings
 from multimarket_async.errors import Rejected
@@ -39,7 +39,8 @@ CREATE MACRO bare(status) AS lower(strip_accents(trim(split_part(status, '(', 1)
 """
 OBSERVATIONS = r"""
 CREATE TABLE answered AS
-SELECT (json->>'polled')::TIMESTAMP AS polled, (json->>'n')::BIGINT AS n, json->'record' AS r, version
+SELECT (json->>'polled')::TIMESTAMP AS polled, (json->>'n')::BIGINT AS n, json->'record' AS r, version,
+  (json->>'same_as')::TIMESTAMP AS same_as
 FROM read_json_objects(getvariable('mobility_statuses'), format='newline_delimited', filename=true,
   maximum_object_size=8388608) JOIN files ON path = filename
 WHERE json IS NOT NULL;
@@ -47,6 +48,16 @@ CREATE TABLE answer AS
 SELECT polled + shift AS local_poll, * EXCLUDE (utc_from, wall_from, shift)
 FROM (SELECT *, a_text(r->'id_pdc') AS point FROM answered) ASOF JOIN zone ON polled >= utc_from
 WHERE regexp_full_match(point, '[^*\s]{1,40}(\*[^*\s]{1,40}){4,5}');
+CREATE TABLE presence AS
+SELECT DISTINCT point, polled, local_poll::DATE AS day FROM answer
+UNION SELECT DISTINCT a.point, s.polled, (s.polled + shift)::DATE
+FROM (SELECT * FROM answered ASOF JOIN zone ON polled >= utc_from) s JOIN answer a ON a.polled = s.same_as;
+CREATE TABLE gap AS
+WITH turns AS (SELECT polled, row_number() OVER (ORDER BY polled) AS turn FROM (SELECT DISTINCT polled FROM presence)),
+followed AS (
+  SELECT point, polled AS gone_at, turn, lead(polled) OVER w AS back_at, lead(turn) OVER w AS back
+  FROM presence JOIN turns USING (polled) WINDOW w AS (PARTITION BY point ORDER BY polled))
+SELECT point, gone_at, back_at FROM followed WHERE back > turn + 1;
 CREATE TABLE observation AS
 WITH stated AS (
   SELECT point, a_text(r->'statut_pdc') AS given, instant(a_text(r->'last_updated')) AS moment, polled, version, n
@@ -75,33 +86,39 @@ SELECT point, local_poll::DATE AS day, polled AS seen_at, a_text(r->'adresse_sta
   coalesce(xy[1] BETWEEN -180 AND 180 AND xy[2] BETWEEN -90 AND 90, false) AS on_earth
 FROM answer QUALIFY row_number() OVER (PARTITION BY point, day ORDER BY polled DESC, n DESC) = 1;
 CREATE TABLE place AS
-SELECT point, max(seen_at) AS seen_at, regexp_replace(point, '\*[^*]*$', '') AS station,
+SELECT point, any_value(last_poll) AS seen_at, regexp_replace(point, '\*[^*]*$', '') AS station,
   list(arrondissement ORDER BY seen_at DESC)[1] AS arrondissement,
   list(address ORDER BY seen_at DESC) FILTER (address IS NOT NULL)[1] AS address,
   list(xy[1]::DOUBLE ORDER BY seen_at DESC) FILTER (on_earth)[1] AS longitude,
   list(xy[2]::DOUBLE ORDER BY seen_at DESC) FILTER (on_earth)[1] AS latitude
-FROM seen GROUP BY point;
+FROM seen JOIN (SELECT point, max(polled) AS last_poll FROM presence GROUP BY point) USING (point) GROUP BY point;
 """
 # A grid of quarters of an hour, by their local times, makes the slots.
 PIECES = r"""
 CREATE TABLE slots AS
 WITH quarters AS (
-  SELECT unnest(range(min(day) - INTERVAL 1 DAY, max(day) + INTERVAL 2 DAY, INTERVAL 15 MINUTE)) AS moment FROM seen),
+  SELECT unnest(range(min(day) - INTERVAL 1 DAY, max(day) + INTERVAL 2 DAY, INTERVAL 15 MINUTE)) AS moment
+  FROM presence),
 local AS (SELECT moment, moment + shift AS local FROM quarters ASOF JOIN zone ON moment >= utc_from)
 SELECT strftime(local, '%Y-%m-%d') AS date, strftime(local, '%H')::INT // 3 * 3 AS hour,
   lpad(hour::VARCHAR, 2, '0') || '-' || lpad((hour + 3)::VARCHAR, 2, '0') AS slot, min(moment) AS since,
   max(moment) + INTERVAL 15 MINUTE AS till
-FROM local WHERE local::DATE BETWEEN (SELECT min(day) FROM seen) AND (SELECT max(day) FROM seen) GROUP BY ALL;
-CREATE TABLE piece AS
-WITH followed AS (
-  SELECT o.*, lag(status) OVER w AS before, coalesce(lead(moment) OVER w, seen_at) AS ended,
-    moment + {stale} AS stale_at
-  FROM observation o JOIN place USING (point) WINDOW w AS (PARTITION BY point ORDER BY moment)),
-spans AS (
+FROM local WHERE local::DATE BETWEEN (SELECT min(day) FROM presence) AND (SELECT max(day) FROM presence) GROUP BY ALL;
+CREATE TABLE followed AS
+SELECT o.*, lag(status) OVER w AS before, coalesce(lead(moment) OVER w, seen_at) AS ended, moment + {stale} AS stale_at
+FROM observation o JOIN place USING (point) WINDOW w AS (PARTITION BY point ORDER BY moment);
+CREATE TABLE cut AS
+WITH spans AS (
   SELECT point, kind, moment AS s, CASE WHEN ended < stale_at THEN ended ELSE stale_at END AS e FROM followed
   UNION ALL SELECT point, 'unknown', stale_at, ended FROM followed)
-SELECT date, slot, point, kind, epoch_ms(least(e, till)) - epoch_ms(greatest(s, since)) AS ms, 0 AS changes
-FROM spans JOIN slots ON s < till AND e > since WHERE s < e
+SELECT row_number() OVER () AS n, date, slot, point, kind, greatest(s, since) AS s, least(e, till) AS e
+FROM spans JOIN slots ON s < till AND e > since WHERE s < e;
+CREATE TABLE piece AS
+WITH lost AS (
+  SELECT n, sum(epoch_ms(least(e, back_at)) - epoch_ms(greatest(s, gone_at))) AS missed
+  FROM cut JOIN gap ON gap.point = cut.point AND gone_at < e AND back_at > s GROUP BY n)
+SELECT date, slot, point, kind, epoch_ms(e) - epoch_ms(s) - coalesce(missed, 0) AS ms, 0 AS changes
+FROM cut LEFT JOIN lost USING (n) WHERE epoch_ms(e) - epoch_ms(s) > coalesce(missed, 0)
 UNION ALL
 SELECT date, slot, point, 'change', 0, 1 FROM followed JOIN slots ON moment >= since AND moment < till
 WHERE status <> before;
@@ -135,14 +152,16 @@ openweather AS (
     a_number(v->'main'->'temp') - 273.15 AS t, coalesce(a_number(v->'rain'->(hours || 'h')), 0) AS r,
     a_number(v->'wind'->'speed') * 3.6 AS w FROM listed),
 lists AS (
-  SELECT *, unnest(range(json_array_length(a->'hourly'->'time')::BIGINT)) AS i FROM answer_of_weather
-  WHERE json_type(a->'hourly') = 'OBJECT'),
+  SELECT fetched, hour, coalesce((a->>'utc_offset_seconds')::INT, 0) AS shift_s,
+    unnest(from_json(a->'hourly'->'time', '["JSON"]')) AS at_hour,
+    unnest(from_json(a->'hourly'->'temperature_2m', '["JSON"]')) AS t,
+    unnest(from_json(a->'hourly'->'precipitation', '["JSON"]')) AS r,
+    unnest(from_json(a->'hourly'->'wind_speed_10m', '["JSON"]')) AS w
+  FROM answer_of_weather WHERE json_type(a->'hourly') = 'OBJECT'),
 open_meteo AS (
-  SELECT fetched, CASE WHEN json_type(a->'hourly'->'time'->i) = 'VARCHAR'
-      THEN clock(a->'hourly'->'time'->>i) - to_seconds(coalesce((a->>'utc_offset_seconds')::INT, 0))
-      ELSE make_timestamp(a_number(a->'hourly'->'time'->i)::BIGINT * 1000000) END AS moment, hour AS run, 1 AS hours,
-    a_number(a->'hourly'->'temperature_2m'->i) AS t, a_number(a->'hourly'->'precipitation'->i) AS r,
-    a_number(a->'hourly'->'wind_speed_10m'->i) AS w FROM lists)
+  SELECT fetched, CASE WHEN json_type(at_hour) = 'VARCHAR' THEN clock(at_hour->>'$') - to_seconds(shift_s)
+      ELSE make_timestamp(a_number(at_hour)::BIGINT * 1000000) END AS moment, hour AS run, 1 AS hours,
+    a_number(t) AS t, a_number(r) AS r, a_number(w) AS w FROM lists)
 SELECT fetched, moment, run, hours, within(t, -90, 60) AS t, within(r, 0, 1000) AS r, within(w, 0, 500) AS w
 FROM (FROM infoclimat UNION ALL BY NAME FROM openweather UNION ALL BY NAME FROM open_meteo) WHERE moment IS NOT NULL;
 CREATE TABLE slot AS
@@ -168,7 +187,9 @@ def received(settings: MobilitySettings) -> Received:
     points = Points(settings)
 
     def statuses(file: IncomingFile) -> Iterator[bytes]:
-        polled = f"{polled_at(file):%Y-%m-%d %H:%M:%S.%f}"
+        polled, same = f"{polled_at(file):%Y-%m-%d %H:%M:%S.%f}", same_as(file)
+        if same:
+            yield to_json({"polled": polled, "same_as": f"{same:%Y-%m-%d %H:%M:%S.%f}"}) + b"\n"
         for number, record in enumerate(points.trees(file)):
             yield to_json({"polled": polled, "n": number, "record": record}) + b"\n"
 

@@ -1,7 +1,7 @@
 """The facts of mobility, and durations of status: a point keeps one until its next observation, or until it is stale.
 
-What a point did between two observations of a day is rolled up by day; its last status of a day, which goes on, is
-followed when a KPI is computed.
+What a point did between two observations of a day is rolled up by day; `pieces` follows its last status of a day, which
+goes on.
 """
 
 from multimarket_async.domains import Facts, Rollup, Value
@@ -41,6 +41,23 @@ POINTS = Facts(
     },
     event="seen_at",
     period="day",
+)
+POLLS = Facts(
+    "polls",
+    "mobility_polls",
+    {
+        "polled_at": Value("polled_at", "TIMESTAMP"),
+        "day": Value("day", "VARCHAR"),
+        "roster": Value("roster", "VARCHAR", nullable=True),
+        "same_as": Value("same_as", "TIMESTAMP", nullable=True),
+    },
+    event="polled_at",
+    period="day",
+)
+# The points of one answer or of many: none changes any day before there is an answer that has it.
+ROSTERS = Facts("rosters", "mobility_rosters", {"members": Value("points", "VARCHAR[]")}, period="'~'")
+WEATHER_POLLS = Facts(
+    "weather_polls", "mobility_weather_polls", {"polled_at": Value("polled_at", "TIMESTAMP")}, event="polled_at"
 )
 # `local` is that of an event.
 LOCAL_MOMENT = "moment + (SELECT max_by(z.shift, z.utc_from) FROM zone z WHERE z.utc_from <= moment)"
@@ -97,17 +114,30 @@ GROUP BY ALL
 )
 
 
-# The named query of points, each as the newest answer that has it describes it.
-PLACES = """
-WITH places AS (
-  SELECT point, max(seen_at) AS seen_at, arg_max(station, seen_at) AS station, arg_max(address, seen_at) AS address,
+# Answers that repeat another have its points.
+ANSWERS = """
+WITH answers AS (
+  SELECT p.polled_at, p.day, coalesce(p.roster, a.roster) AS roster
+  FROM polls p LEFT JOIN polls a ON p.same_as = a.polled_at AND a.roster IS NOT NULL
+  WHERE coalesce(p.roster, a.roster) IS NOT NULL),
+present AS (SELECT _id AS roster, unnest(members) AS point FROM rosters),
+seen AS (
+  SELECT point, max(till) AS seen_at
+  FROM (SELECT roster, max(polled_at) AS till FROM answers GROUP BY roster) JOIN present USING (roster)
+  GROUP BY point)"""
+# Named queries; `places` has points, each as the newest answer that has it describes it.
+PLACES = f"""{ANSWERS},
+described AS (
+  SELECT point, arg_max(station, seen_at) AS station, arg_max(address, seen_at) AS address,
     arg_max(insee, seen_at) AS insee, arg_max(arrondissement, seen_at) AS arrondissement,
     arg_max(longitude, seen_at) AS longitude, arg_max(latitude, seen_at) AS latitude
-  FROM points GROUP BY point)
+  FROM points GROUP BY point),
+places AS (SELECT * FROM described JOIN seen USING (point))
 """
 
 
-def _stale(settings: MobilitySettings) -> str:
+def stale(settings: MobilitySettings) -> str:
+    """The duration after which a status is stale."""
     return f"to_milliseconds({round(settings.stale_after * 1000)})"
 
 
@@ -119,12 +149,12 @@ def stays(settings: MobilitySettings) -> Rollup:
         f"""
 WITH followed AS (
   SELECT *, lead(moment) OVER (PARTITION BY period, point ORDER BY moment) AS next,
-    moment + {_stale(settings)} AS stale_at
+    moment + {stale(settings)} AS stale_at
   FROM observed),
 parts AS (
   SELECT period, point, kind, moment AS since, least(next, stale_at) AS till FROM followed WHERE next IS NOT NULL
   UNION ALL SELECT period, point, 'unknown', stale_at, next FROM followed WHERE stale_at < next),
-slots AS ({_slots("(SELECT DISTINCT period FROM observed)")})
+slots AS ({slots("(SELECT DISTINCT period FROM observed)")})
 SELECT period, slot, point, kind, sum(epoch_ms(least(till, slot_till)) - epoch_ms(greatest(since, slot_since)))::BIGINT
   AS ms
 FROM parts JOIN slots USING (period) WHERE since < slot_till AND till > slot_since GROUP BY ALL
@@ -132,56 +162,13 @@ FROM parts JOIN slots USING (period) WHERE since < slot_till AND till > slot_sin
     )
 
 
-def _slots(days: str) -> str:
+def slots(days: str) -> str:
     """A query for the slots of days, which have `period`: their instants. In two nights of a year one is longer."""
     begins = f"period::DATE + to_hours({SLOT_HOURS} * slot)"
     return (
         f"SELECT period, slot, start_of({begins}) AS slot_since, start_of({begins} + to_hours({SLOT_HOURS}))"
         f" AS slot_till FROM {days}, (SELECT unnest(range({SLOTS})) AS slot)"
     )
-
-
-def read(settings: MobilitySettings) -> tuple[Rollup | Facts, ...]:
-    """Everything that `spent` reads."""
-    return POINTS, stays(settings), POINT_DAYS, CHANGES, SKY
-
-
-def spent(settings: MobilitySettings) -> str:
-    """Named queries; `spent` has milliseconds and changes of dates, slots, points and kinds, with the point's place.
-
-    A day counts from that of the first poll on, and a point as long as answers have it.
-    """
-    stale = _stale(settings)
-    return f"""{PLACES.rstrip()},
-ends AS (
-  SELECT *, lead(first_at) OVER days AS next, lag(last_status) OVER days AS before
-  FROM point_days WINDOW days AS (PARTITION BY point ORDER BY first_at)),
-until AS (
-  SELECT point, last_kind AS kind, last_at AS since, coalesce(next, seen_at) AS till
-  FROM ends JOIN places USING (point)),
-parts AS (
-  SELECT point, kind, since, least(till, since + {stale}) AS till FROM until WHERE since < till
-  UNION ALL SELECT point, 'unknown', since + {stale}, till FROM until WHERE since + {stale} < till),
-measured AS (
-  SELECT strftime(unnest(range(min(day)::DATE, max(day)::DATE + 1, INTERVAL 1 DAY)), '%Y-%m-%d') AS period FROM points),
-slots AS ({_slots("measured")}),
-pieces AS (
-  SELECT period, slot, point, kind, ms, 0 AS changes FROM stays SEMI JOIN measured USING (period)
-  UNION ALL
-  SELECT period, slot, point, kind,
-    epoch_ms(least(till, slot_till)) - epoch_ms(greatest(since, slot_since)), 0
-  FROM parts JOIN slots ON since < slot_till AND till > slot_since
-  UNION ALL SELECT period, slot, point, 'change', 0, changes FROM changes SEMI JOIN measured USING (period)
-  UNION ALL
-  SELECT period, slot, point, 'change', 0, 1
-  FROM ends JOIN slots USING (period) WHERE first_status <> before AND first_at >= slot_since AND first_at < slot_till),
-spent AS (
-  SELECT period AS date, {slot_name("slot")} AS slot, point, station, arrondissement, kind, ms, changes
-  FROM pieces JOIN places USING (point)),
-skies AS (
-  SELECT period AS date, {slot_name("slot")} AS slot, temperature_100, rain_100, wind_100, run
-  FROM sky WHERE place = '{settings.city}')
-"""
 
 
 def slot_name(slot: str) -> str:
@@ -195,12 +182,9 @@ KINDS = ("available", "occupied", "maintenance", "other", "unknown")
 
 def durations() -> str:
     """Sums over rows of `spent`: seconds by kind, those of a known status, those free or occupied, and changes."""
-    sums = {kind: f"kind = '{kind}'" for kind in KINDS}
-    sums |= {"known": "kind NOT IN ('unknown', 'change')", "usable": "kind IN ('available', 'occupied')"}
-    seconds = ", ".join(
-        f"half_up(coalesce(sum(ms) FILTER ({condition}), 0), 1000)::BIGINT AS {name}_s"
-        for name, condition in sums.items()
-    )
+    kinds = {kind: kind for kind in KINDS}
+    kinds |= {"known": "available + occupied + maintenance + other", "usable": "available + occupied"}
+    seconds = ", ".join(f"half_up(sum({value}), 1000)::BIGINT AS {name}_s" for name, value in kinds.items())
     return f"{seconds}, sum(changes)::BIGINT AS changes"
 
 

@@ -31,8 +31,8 @@ class MobilitySettings(Business):
     weather_every: float = Field(10_800.0, gt=0, description="pause between two polls of the weather, seconds")
     schedule: str = Field(
         "",
-        description="when to poll both instead, as cron in the business time zone: */15 * * * *; missed runs are"
-        " caught up",
+        description="when to poll both, and to measure, instead of always, as cron in the business time zone:"
+        " */15 * * * *; missed runs are caught up",
     )
     city: str = Field("Paris", pattern=r"^[^'\x00-\x1f@]{1,100}$", description="the place that the weather is of")
     latitude: float = Field(48.8566, ge=-90, le=90, description="its latitude, degrees")

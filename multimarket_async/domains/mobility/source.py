@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 from pydantic_core import from_json, to_json
 
 from multimarket_async.domains import Answer, Http, Incomplete, Poll, Refused
+from multimarket_async.domains.mobility.instants import as_key, to_ms
 from multimarket_async.domains.mobility.settings import MobilitySettings
 
 PAGE, MOST_BY_PAGES, ROUNDS = 100, 10_000, 3
@@ -37,14 +39,25 @@ def poll(feed: str, settings: MobilitySettings) -> Poll | None:
     return Poll(every_s, fetch, settings.schedule, settings.timezone) if address else None
 
 
-async def _points(settings: MobilitySettings, http: Http, now: datetime, _: dict[str, Any]) -> AsyncIterator[Answer]:
+def _told(name: str, content: bytes, now: datetime, saved: dict[str, Any]) -> Answer:
+    """The answer; one that is the same again as a mark that says so: what was seen then is seen now."""
+    digest = sha256(content).hexdigest()
+    if saved.get("digest") == digest:
+        return Answer(f"same-{name}", to_json({"same_as": saved["at"], "at": as_key(to_ms(now))}))
+    saved.update(digest=digest, at=as_key(to_ms(now)))
+    return Answer(name, content)
+
+
+async def _points(
+    settings: MobilitySettings, http: Http, now: datetime, saved: dict[str, Any]
+) -> AsyncIterator[Answer]:
     """All points in one file. Where pages shift while they are read, they are read again, and then as an export."""
     dataset, found = Dataset(http, settings.points_url, now), dict[bytes, dict[str, Any]]()
     incomplete = await _gather(dataset, found)
     if not found:
         raise Refused("/records answers without a point")
     records = [found[text] for text in sorted(found, key=lambda text: (str(found[text].get("id_pdc")), text))]
-    yield Answer("points.json", to_json({"total_count": len(records), "results": records}))
+    yield _told("points.json", to_json({"total_count": len(records), "results": records}), now, saved)
     if incomplete:
         raise incomplete
 
@@ -160,7 +173,9 @@ def _reset(tree: dict[str, Any]) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-async def _weather(settings: MobilitySettings, http: Http, now: datetime, _: dict[str, Any]) -> AsyncIterator[Answer]:
+async def _weather(
+    settings: MobilitySettings, http: Http, now: datetime, saved: dict[str, Any]
+) -> AsyncIterator[Answer]:
     provider = settings.weather_provider
     path = "" if urlsplit(settings.weather_url).path else PATHS[provider]
     try:
@@ -171,7 +186,7 @@ async def _weather(settings: MobilitySettings, http: Http, now: datetime, _: dic
     failed = tree.get("request_state", HTTP_OK) != HTTP_OK or str(tree.get("cod", HTTP_OK)) != str(HTTP_OK)
     if not tree or failed or tree.get("error"):
         raise Refused(f"{provider} answers with an error: {_said(tree) or 'no object'}")
-    yield Answer(f"{provider}.json", MEANINGLESS.sub(b"", body))
+    yield _told(f"{provider}.json", MEANINGLESS.sub(b"", body), now, saved)
 
 
 def _open_meteo(settings: MobilitySettings) -> dict[str, Any]:

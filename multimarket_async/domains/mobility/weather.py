@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from multimarket_async.domains import Document, IncomingFile, Record, RejectedRecord
-from multimarket_async.domains.mobility.instants import EARLIEST, as_key, instant, polled_at, to_ms
+from multimarket_async.domains.mobility.instants import EARLIEST, as_key, instant, polled_at, same_as, to_ms
 from multimarket_async.domains.mobility.settings import MobilitySettings
 from multimarket_async.errors import Rejected
 from multimarket_async.strict_json import loads
@@ -53,7 +53,9 @@ class Weather:
         self._zone, self._place = ZoneInfo(settings.local_timezone), settings.city
 
     def slots(self, file: IncomingFile) -> Iterator[Record]:
-        """The slots of a file. Raises Rejected where it is no answer of a provider."""
+        """The slots of a file; a mark has none. Raises Rejected where it is no answer of a provider."""
+        if same_as(file):
+            return
         tree = loads(file.content)
         fetched_at = polled_at(file)
         provider, read = _provider(tree)
@@ -62,6 +64,11 @@ class Weather:
                 yield self._document(provider, make(), fetched_at)
             except Rejected as reason:
                 yield RejectedRecord((reason,), 1, json.dumps(given, ensure_ascii=False).encode())
+
+    def polls(self, file: IncomingFile) -> Iterator[Document]:
+        """The time of the answer, also of one that repeats the one before."""
+        at = polled_at(file)
+        yield {"_id": as_key(at), "polled_at": at}
 
     def _document(self, provider: str, slot: Slot, fetched_at: datetime) -> Document:
         if all(slot.values[name] is None for name in NEEDED):

@@ -4,7 +4,7 @@ import asyncio
 import operator
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ from multimarket_async.generations import rows_by_kpi
 from multimarket_async.jobs.runner import Outcome
 from multimarket_async.producer import Backfill, Period, Producer, write_backfill
 from multimarket_async.proving.checker import check
+from multimarket_async.proving.lessons.served import Served
 from multimarket_async.proving.manifest import recording
 from multimarket_async.readers.accounting import FeedFiles, counted, on_disk
 from multimarket_async.readers.terminal import sink_differences
@@ -69,7 +70,8 @@ class Finding(NamedTuple):
 class Run:
     """A run of a lesson on a data folder, which may hold documents already.
 
-    until: end of the period of a burst. rehearsal: of the domain, where it is one alone.
+    until: end of the period of a burst. rehearsal: of the domain, where it is one alone. served: its API, where the
+    producers poll that.
     day_s: duration of a day. torn_for_s: duration of half-written files.
     waits_s: of each file. peak: most files waiting at the same time. missing: most files in no place, or in two, at
     any scan. computed: outcomes of jobs; lacking: extras that jobs need and that are not installed. on_day, on_sample:
@@ -85,8 +87,10 @@ class Run:
         until: datetime | None = None,
         day_s: float = 1.0,
         rehearsal: Rehearsal | None = None,
+        served: Served | None = None,
     ) -> None:
         self.application = application
+        self._served = served
         self.rehearsal = rehearsal
         self.files_per_feed = files_per_feed
         self.producers = producers
@@ -126,8 +130,9 @@ class Run:
         for producer in self.producers:
             producer.torn_for_s = self.torn_for_s
         ended = asyncio.Event()
+        served = self._served.running() if self._served else nullcontext()
         with recording(self.application, "demo", self.producers) as self.manifest:
-            async with asyncio.TaskGroup() as group, side_task(self._sample(), "sample"):
+            async with served, asyncio.TaskGroup() as group, side_task(self._sample(), "sample"):
                 group.create_task(self._collector.run(ended), name="collector")
                 yield
                 ended.set()

@@ -14,7 +14,8 @@ from multimarket_async.proving.trial import Arrival, Outcome, on_trial
 pytestmark = pytest.mark.slow
 Row = dict[str, Any]
 A, B, C = "FR*V75*E9001*01*1", "FR*V75*E9001*01*2", "FR*V75*EXMPL*PDA*04*2"
-AUTUMN, SPRING = "2026-10-25", "2027-03-28"
+D, E = "FR*V75*E9005*01*1", "FR*V75*E9005*01*2"
+AUTUMN, SPRING = "2026-10-25", "2026-03-29"
 
 
 def point(name: str, status: str, changed: str, **other: Any) -> Row:
@@ -37,6 +38,15 @@ def gfs(run: str, **slots: tuple[float, float]) -> bytes:
     return json.dumps({"request_state": 200, "message": "OK", "model_run": run, **values}).encode()
 
 
+def same(at: str) -> bytes:
+    """An answer that repeats that of this time."""
+    return json.dumps({"same_as": at, "at": "..."}, separators=(",", ":")).encode()
+
+
+def in_spring(name: str, status: str, changed: str) -> Row:
+    return point(name, status, changed, arrondissement="5e Arrondissement")
+
+
 # Midnight of Paris is 22:00 UTC in both nights' evenings; 3:00 of the morning is 4 hours later in autumn.
 FILES = [
     ("mobility_statuses", "20261024T220000.000Z_points.json", answer(
@@ -55,12 +65,25 @@ FILES = [
      gfs("19", **{f"{AUTUMN} 02:00:00": (283.15, 1.5), f"{AUTUMN} 04:00:00": (281.15, 0)})),
     ("mobility_weather", "20261025T010000.000Z_infoclimat.json",
      gfs("01", **{f"{AUTUMN} 02:00:00": (285.15, 4.25), f"{AUTUMN} 04:00:00": (-0.1, -0.5)})),
+    ("mobility_statuses", "20261025T070000.000Z_same-points.json", same("2026-10-25T06:00:00.000Z")),
+    ("mobility_weather", "20261025T020000.000Z_same-infoclimat.json", same("2026-10-25T01:00:00.000Z")),
+    # In the night of spring 2:00 is 3:00, 1:00 UTC. One point is gone, and then there again.
+    ("mobility_statuses", "20260328T230000.000Z_points.json", answer(
+        in_spring(D, "Disponible", "2026-03-28T23:00:00Z"), in_spring(E, "Disponible", "2026-03-28T23:00:00Z"))),
+    ("mobility_statuses", "20260329T020000.000Z_points.json", answer(
+        in_spring(D, "Occupé", "2026-03-29T03:30:00+02:00"))),
+    ("mobility_statuses", "20260329T030000.000Z_same-points.json", same("2026-03-29T02:00:00.000Z")),
+    ("mobility_statuses", "20260329T040000.000Z_points.json", answer(
+        in_spring(D, "Occupé", "2026-03-29T03:30:00+02:00"), in_spring(E, "Disponible", "2026-03-28T23:00:00Z"))),
+    ("mobility_statuses", "20260329T050000.000Z_same-points.json", same("2026-03-29T04:00:00.000Z")),
+    ("mobility_weather", "20260328T190000.000Z_infoclimat.json",
+     gfs("19", **{f"{SPRING} 01:00:00": (280.15, 0), f"{SPRING} 03:30:00": (281.15, 0)})),
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def outcome(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """Collected in reverse: what is older comes later."""
+    """Collected in reverse, and measured in three parts: what is older comes later."""
     loaded = MOBILITY.declare(MOBILITY.settings.model_validate({"timezone": "Europe/Paris"}))
     feeds = {feed.name: feed for feed in loaded.feeds}
     load = [Arrival(feeds[feed], name, content, 1_795_000_000.0 - place) for place, (feed, name, content) in
@@ -68,17 +91,16 @@ def outcome(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Outcome
 
     async def run() -> Outcome:
         async with on_trial(loaded, mongo_uri, tmp_path_factory.mktemp("mobility")) as trial:
-            await trial.receive(load)
-            await trial.collect()
+            await trial.collect_in_parts(load)
             return await trial.outcome(load)
 
     return asyncio.run(run())
 
 
-def slot(outcome: Outcome, name: str, arrondissement: str = "Paris centre") -> Row:
-    """Its one row in the night of autumn."""
+def slot(outcome: Outcome, name: str, arrondissement: str = "Paris centre", day: str = AUTUMN) -> Row:
+    """Its one row."""
     rows = outcome.rows["mobility_status_by_slot"]
-    wanted = (AUTUMN, name, arrondissement)
+    wanted = (day, name, arrondissement)
     [row] = [row for row in rows if (row["date"], row["slot"], row["arrondissement"]) == wanted]
     return row
 
@@ -95,16 +117,35 @@ def test_the_files_say_the_same(outcome: Outcome) -> None:
     assert outcome.documents["mobility_statuses"].keys() == {
         f"{A}@2026-10-24T22:00:00.000Z", f"{A}@2026-10-25T00:30:00.000Z",
         f"{B}@2026-10-20T08:00:00.000Z", f"{C}@2026-10-24T22:00:00.000Z",
+        f"{D}@2026-03-28T23:00:00.000Z", f"{D}@2026-03-29T01:30:00.000Z", f"{E}@2026-03-28T23:00:00.000Z",
     }  # fmt: skip
 
 
 def test_durations_count_and_a_night_has_25_hours(outcome: Outcome) -> None:
-    """Free until 2:30 of summer time, then occupied until the last answer, at 7:00; 3 hours later is 4 hours later."""
+    """Free until 2:30 of summer time, then occupied until the last answer, at 8:00; 3 hours later is 4 hours later.
+
+    That answer repeats the one before.
+    """
     night, morning, late = (slot(outcome, name) for name in ("00-03", "03-06", "06-09"))
     assert (night["available_s"], night["occupied_s"], night["changes"]) == (9_000, 5_400, 1)
     assert (night["availability_rate"], night["occupancy_rate"]) == (62.5, 37.5)
-    assert (morning["available_s"], morning["occupied_s"], late["occupied_s"]) == (0, 10_800, 3_600)
+    assert (morning["available_s"], morning["occupied_s"], late["occupied_s"]) == (0, 10_800, 7_200)
     assert night["unknown_s"] == 14_400  # in maintenance five days ago, and not heard of since
+
+
+def test_a_night_has_23_hours_and_a_point_that_was_gone_does_not_count_meanwhile(outcome: Outcome) -> None:
+    """From the last answer that has it until the next one that does; weather is joined by local time."""
+    night, morning, late = (slot(outcome, name, "5e", SPRING) for name in ("00-03", "03-06", "06-09"))
+    assert (night["available_s"], night["temperature_c"]) == (7_200, 7.0)
+    assert (morning["available_s"], morning["occupied_s"], morning["changes"]) == (1_800, 9_000, 1)
+    assert (late["available_s"], late["occupied_s"], late["unknown_s"]) == (3_600, 3_600, 0)
+    assert morning["temperature_c"] == 8.0
+
+
+def test_a_source_that_repeats_itself_is_fresh(outcome: Outcome) -> None:
+    """Its newest answer counts, not the newest that differed."""
+    answered = {row["source"]: f"{row['answered_at']:%d %H:%M}" for row in outcome.rows["mobility_source_freshness"]}
+    assert answered == {"points": "25 07:00", "weather": "25 02:00"}
 
 
 def test_a_point_that_answers_lack_is_absent(outcome: Outcome) -> None:
@@ -119,7 +160,7 @@ def test_a_point_that_answers_lack_is_absent(outcome: Outcome) -> None:
 def test_observations_are_counted_once_by_their_own_day(outcome: Outcome) -> None:
     """By the day of last_updated in Paris, however often they were polled."""
     rows = [(row["date"], row["points"], row["observations"]) for row in outcome.rows["mobility_observations_by_day"]]
-    assert rows == [("2026-10-20", 1, 1), (AUTUMN, 2, 3)]
+    assert rows == [(SPRING, 2, 3), ("2026-10-20", 1, 1), (AUTUMN, 2, 3)]
 
 
 def test_the_newest_run_counts_and_older_ones_can_be_read(outcome: Outcome) -> None:
@@ -127,7 +168,7 @@ def test_the_newest_run_counts_and_older_ones_can_be_read(outcome: Outcome) -> N
     assert (slot(outcome, "00-03")["temperature_c"], slot(outcome, "00-03")["rain_mm"]) == (12.0, 4.25)
     assert (slot(outcome, "03-06")["temperature_c"], slot(outcome, "03-06")["wind_kmh"]) == (8.0, None)
     runs = sorted(document["run"] for document in outcome.documents["mobility_weather"].values())
-    assert [f"{run:%d %H}" for run in runs] == ["24 19", "24 19", "25 01"]
+    assert [f"{run:%d %H}" for run in runs] == ["28 19", "28 19", "24 19", "24 19", "25 01"]
     [newest] = [slot for slot in outcome.documents["mobility_weather"].values() if slot["run"] == runs[-1]]
     assert (newest["wind_direction"], newest["pressure_hpa"], newest["wind_kmh"]) == (166.0, 1018.4, None)
     [heavy] = [row for row in outcome.rows["mobility_weather_and_occupancy"] if row["rain_class"] == "4 mm and more"]

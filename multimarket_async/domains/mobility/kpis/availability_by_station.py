@@ -1,7 +1,7 @@
 """Availability by station, with its place and its points as of the newest answer: what a map shows."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.mobility import availability, columns, rollups
+from multimarket_async.domains.mobility import availability, columns, pieces, rollups
 from multimarket_async.domains.mobility.settings import MobilitySettings
 
 NOW = {"available": "Available now", "occupied": "Occupied now", "maintenance": "In maintenance now",
@@ -29,7 +29,7 @@ def kpi(settings: MobilitySettings) -> Kpi:
         definition="All days, by station; and its points by their status in the newest answer: unknown where that is"
         " stale, absent where the answer lacks the point. The state of a station is the first of these that a point"
         f" of it has. {availability.stale(settings, columns.KNOWN)}",
-        reads=rollups.read(settings),
+        reads=pieces.read(settings),
         columns=(
             *columns.STATION,
             columns.ARRONDISSEMENT,
@@ -40,7 +40,7 @@ def kpi(settings: MobilitySettings) -> Kpi:
             Column("state", "string", "State", labels=tuple(STATES.items())),
             *columns.DURATIONS,
         ),
-        query=f"""{rollups.spent(settings)},
+        query=f"""{pieces.spent(settings)},
 summed AS (SELECT station, {rollups.durations()} FROM spent GROUP BY station),
 ended AS (SELECT point, max(last_at) AS last_at, arg_max(last_kind, last_at) AS kind FROM point_days GROUP BY point),
 now AS (

@@ -1,7 +1,7 @@
 """Best hours."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.mobility import availability, columns, rollups
+from multimarket_async.domains.mobility import availability, columns, pieces, rollups
 from multimarket_async.domains.mobility.settings import MobilitySettings
 
 WEEKDAYS = {
@@ -20,14 +20,14 @@ def kpi(settings: MobilitySettings) -> Kpi:
         unit=columns.SECONDS,
         definition=f"Slots of three hours ({settings.timezone}) of each day of the week, over all points and days, by"
         f" availability; equal ones by weekday and slot. {availability.stale(settings, columns.KNOWN)}",
-        reads=rollups.read(settings),
+        reads=pieces.read(settings),
         columns=(
             Column("rank", "integer", "Rank", role="other"),
             Column("weekday", "integer", "Weekday", role="key", labels=tuple(enumerate(WEEKDAYS, start=1))),
             columns.SLOT,
             *columns.DURATIONS,
         ),
-        query=f"""{rollups.spent(settings)}, summed AS (
+        query=f"""{pieces.spent(settings)}, summed AS (
   SELECT isodow(date::DATE) AS weekday, slot, {rollups.durations()} FROM spent GROUP BY ALL),
 rated AS (SELECT *, {rollups.RATES} FROM summed)
 SELECT {ranked}, * FROM rated ORDER BY rank""",

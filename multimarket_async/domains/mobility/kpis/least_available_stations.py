@@ -1,7 +1,7 @@
 """Stations that are least available."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.mobility import availability, columns, rollups
+from multimarket_async.domains.mobility import availability, columns, pieces, rollups
 from multimarket_async.domains.mobility.settings import MobilitySettings
 
 MOST = 20
@@ -19,7 +19,7 @@ def kpi(settings: MobilitySettings) -> Kpi:
         unit=columns.SECONDS,
         definition=f"The {MOST} stations that were available for the smallest share of the time of known status, over"
         f" all days; equal ones by their number. {availability.stale(settings, columns.KNOWN)}",
-        reads=rollups.read(settings),
+        reads=pieces.read(settings),
         columns=(
             Column("rank", "integer", "Rank", role="other"),
             *columns.STATION,
@@ -27,7 +27,7 @@ def kpi(settings: MobilitySettings) -> Kpi:
             Column("points", "integer", "Points"),
             *columns.DURATIONS,
         ),
-        query=f"""{rollups.spent(settings)}, summed AS (
+        query=f"""{pieces.spent(settings)}, summed AS (
   SELECT spent.station AS station_id, {place.replace("(arr", "(spent.arr").replace("(add", "(places.add")},
     {rollups.durations()}
   FROM spent JOIN places USING (point) GROUP BY station_id),

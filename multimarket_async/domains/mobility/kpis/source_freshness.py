@@ -12,10 +12,10 @@ def kpi(settings: MobilitySettings) -> Kpi:  # noqa: ARG001 - as of every KPI
         name="mobility_source_freshness",
         title="Freshness of sources",
         unit="minutes",
-        definition="Of each source: its newest answer that differed from the one before, the newest thing in it (a"
-        " change of status, a model run or an observation of the weather), the minutes between the two, and the points"
-        " that it has and lacks. `status` says when each source answered last, and why it fails.",
-        reads=(rollups.POINTS, rollups.POINT_DAYS, rollups.WEATHER),
+        definition="Of each source: its newest answer, also where that is the same as the one before, the newest thing"
+        " in it (a change of status, a model run or an observation of the weather), the minutes between the two, and"
+        " the points that it has and lacks. `status` says why a source fails.",
+        reads=(rollups.POLLS, rollups.ROSTERS, rollups.POINT_DAYS, rollups.WEATHER, rollups.WEATHER_POLLS),
         columns=(
             Column("source", "string", "Source"),
             Column("answered_at", "date", "Newest answer", role="other"),
@@ -24,13 +24,12 @@ def kpi(settings: MobilitySettings) -> Kpi:  # noqa: ARG001 - as of every KPI
             Column("present_points", "integer", "Points present", nullable=True),
             Column("absent_points", "integer", "Points absent", nullable=True),
         ),
-        query=f"""
-WITH seen AS (SELECT point, max(seen_at) AS seen_at FROM points GROUP BY point),
+        query=f"""{rollups.ANSWERS},
 sources AS (
   SELECT 'points' AS source, max(seen_at) AS answered_at, (SELECT max(last_at) FROM point_days) AS newest_at,
     count(*) FILTER (seen_at = (SELECT max(seen_at) FROM seen)) AS present_points,
     count(*) FILTER (seen_at < (SELECT max(seen_at) FROM seen)) AS absent_points FROM seen
-  UNION ALL SELECT 'weather', max(fetched_at), max(run), NULL, NULL FROM weather)
+  UNION ALL SELECT 'weather', (SELECT max(polled_at) FROM weather_polls), max(run), NULL, NULL FROM weather)
 SELECT source, answered_at, newest_at, {lag} AS lag_minutes, present_points, absent_points
 FROM sources WHERE answered_at IS NOT NULL ORDER BY source""",
         check=f"""
@@ -40,7 +39,7 @@ sources AS (
     (SELECT max(moment) FROM observation) AS newest_at,
     (SELECT count(*) FROM place, newest WHERE seen_at = moment) AS present_points,
     (SELECT count(*) FROM place, newest WHERE seen_at < moment) AS absent_points
-  UNION ALL SELECT 'weather', (SELECT max(fetched) FROM slot), (SELECT max(run) FROM slot), NULL, NULL)
+  UNION ALL SELECT 'weather', (SELECT max(fetched) FROM answer_of_weather), (SELECT max(run) FROM slot), NULL, NULL)
 SELECT source, answered_at, newest_at, {lag} AS lag_minutes, present_points, absent_points
 FROM sources WHERE answered_at IS NOT NULL ORDER BY source""",
         french={
@@ -52,9 +51,9 @@ FROM sources WHERE answered_at IS NOT NULL ORDER BY source""",
             "Minutes between": "Minutes entre les deux",
             "Points present": "Points présents",
             "Points absent": "Points absents",
-            "mobility_source_freshness": "De chaque source : sa dernière réponse différente de la précédente, ce"
-            " qu'elle a de plus récent (un changement d'état, une prévision ou une observation), les minutes entre les"
-            " deux, et les points qu'elle a et n'a plus. `status` dit quand elle a répondu pour la dernière fois.",
+            "mobility_source_freshness": "De chaque source : sa dernière réponse, même identique à la précédente,"
+            " ce qu'elle a de plus récent (un changement d'état, une prévision ou une observation), les minutes entre"
+            " les deux, et les points qu'elle a et n'a plus. `status` dit pourquoi une source ne répond pas.",
         },
         place=9,
     )

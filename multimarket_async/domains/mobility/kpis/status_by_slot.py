@@ -1,7 +1,7 @@
 """Status by slot of three hours, with the weather of that slot."""
 
 from multimarket_async.domains import Kpi
-from multimarket_async.domains.mobility import availability, columns, rollups
+from multimarket_async.domains.mobility import availability, columns, pieces, rollups
 from multimarket_async.domains.mobility.settings import MobilitySettings
 
 
@@ -14,9 +14,9 @@ def kpi(settings: MobilitySettings) -> Kpi:
         unit=columns.SECONDS,
         definition=f"A row a day ({settings.timezone}), slot of three hours and arrondissement, with the weather of"
         f" {settings.city} in that slot, of the newest run. {availability.stale(settings, columns.KNOWN)}",
-        reads=rollups.read(settings),
+        reads=pieces.read(settings),
         columns=(columns.DATE, columns.SLOT, columns.ARRONDISSEMENT, *columns.DURATIONS, *columns.SKIES),
-        query=f"""{rollups.spent(settings)}, summed AS (
+        query=f"""{pieces.spent(settings)}, summed AS (
   SELECT {keys}, {rollups.durations()} FROM spent GROUP BY ALL)
 SELECT summed.*, {rollups.RATES}, {columns.SKY_VALUES}
 FROM summed LEFT JOIN skies USING (date, slot) ORDER BY {keys}""",

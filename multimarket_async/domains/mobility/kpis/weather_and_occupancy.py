@@ -1,7 +1,7 @@
 """Occupancy by classes of rain and temperature."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.mobility import availability, columns, rollups
+from multimarket_async.domains.mobility import availability, columns, pieces, rollups
 from multimarket_async.domains.mobility.settings import MobilitySettings
 
 # Classes by their lowest value that is none of them any more, in hundredths.
@@ -44,9 +44,9 @@ def kpi(settings: MobilitySettings) -> Kpi:
         unit=columns.SECONDS,
         definition=f"Slots of three hours of all points, by the rain that fell in {settings.city} and the temperature."
         f" {availability.stale(settings, columns.KNOWN)}",
-        reads=rollups.read(settings),
+        reads=pieces.read(settings),
         columns=(*_columns(), *columns.DURATIONS),
-        query=f"""{rollups.spent(settings)}, summed AS (
+        query=f"""{pieces.spent(settings)}, summed AS (
   SELECT {classes}, {rollups.durations()} FROM spent LEFT JOIN skies USING (date, slot) GROUP BY ALL)
 SELECT *, {rollups.RATES} FROM summed {order}""",
         check=f"""
