@@ -1,6 +1,7 @@
 """api -> landing: an API is asked on time, and its changed answers land as files."""
 
 import asyncio
+import os
 import random
 import ssl
 import time
@@ -169,13 +170,14 @@ class Poller:
 
 def _connection() -> httpx2.AsyncClient:
     """A client for one poll."""
-    certificates = _certificates(int(time.monotonic() // CERTIFICATES_S))
+    places = tuple(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    certificates = _certificates(places, int(time.monotonic() // CERTIFICATES_S))
     return httpx2.AsyncClient(verify=certificates, timeout=TIMES, headers={"User-Agent": "multimarket-async"})
 
 
 @lru_cache(maxsize=1)
-def _certificates(_: int) -> ssl.SSLContext:
-    """The certificates of the machine, read once a period of this number: it takes 40 ms."""
+def _certificates(_: tuple[str | None, ...], __: int) -> ssl.SSLContext:
+    """The certificates in these places, read once a period of this number: it takes 40 ms."""
     return httpx2.create_ssl_context()
 
 
