@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ class Quarantine:
         private_folder(self.folder)
         reason = reason_of(path, rejected, _digested(path, rejected, facts))
         refusal = repeats.identity(reason)
+        if copied := self._copied_before(path, refusal):
+            return copied
         if refusal and (kept := self._kept(refusal)) and not repeats.may_grow(path, unfinished=rejected.unfinished):
             return self._add_again(path, kept, refusal)
         for name in free_names(path.name, self._suffixes, LONGEST):
@@ -63,6 +66,25 @@ class Quarantine:
                 self._history_of(path.name).unlink(missing_ok=True)
             return self.folder / name
         raise AssertionError("free_names never ends")
+
+    def _copied_before(self, path: Path, refusal: str | None) -> Path | None:
+        """The copy that a killed process has made of this file, on another file system; now the original goes too."""
+        if (status := os.lstat(path)).st_dev == self.folder.stat().st_dev:
+            return None
+        for copy in self._may_be_copies(path.name, status.st_ctime_ns, refusal):
+            with suppress(FileExistsError):  # of other content
+                rename_new(path, copy)
+                return copy
+        return None
+
+    def _may_be_copies(self, received_as: str, changed_ns: int, refusal: str | None) -> Iterator[Path]:
+        names = free_names(received_as, self._suffixes, LONGEST)
+        for name in takewhile(lambda name: _exists(self.folder / name), names):
+            if self._stored_reason(name).get("changed_ns") == changed_ns:
+                yield self.folder / name
+        if refusal and (kept := self._kept(refusal)):
+            pending = repeats.again(self.folder, refusal, repeats.deliveries(self._stored_reason(kept)) + 1)
+            yield from [pending] * _exists(pending)
 
     def _kept(self, refusal: str) -> str | None:
         """The name of the file here of this content and this reason; None if there is none, or it has changed."""

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from multimarket_async.errors import Rejected
 from multimarket_async.landing import Landing, copied
 from multimarket_async.landing.rename import rename_new
 from tests.landing.test_directory import DAY
+from tests.landing.test_repeats import Killed, refuse_waiting, refused
 from tests.tracing import missing
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -103,6 +105,24 @@ def test_bad_files_are_quarantined_and_replayed(landing: Landing, kind: str) -> 
     landing.reject(file, Rejected("bad", "It is bad."), {})
     assert names(landing.sources) == []
     assert names(landing.quarantine.folder) == ["bad.json", "bad.json.reason.json"]
+
+
+@pytest.mark.parametrize("earlier", [0, 1, 2])
+def test_a_kill_before_the_original_of_a_refused_file_goes_counts_it_once(landing: Landing, earlier: int) -> None:
+    """Its copy is in quarantine already; so is one of the same bytes, or two, that came before."""
+    gone = os.unlink
+    for _ in range(earlier):
+        refused(landing, "bad.json")
+    with pytest.MonkeyPatch.context() as patch, suppress(Killed):
+        patch.setattr(os, "unlink", lambda path: killed() if str(path).startswith(str(landing.sources)) else gone(path))
+        refused(landing, "bad.json")
+    assert refuse_waiting(landing) == earlier + 1
+    assert (landing.waiting(), landing.quarantine.codes()) == ([], {"bad_price": earlier + 1})
+    assert refused(landing, "bad.json") == earlier + 2
+
+
+def killed() -> None:
+    raise Killed
 
 
 def test_a_target_is_never_overwritten(landing: Landing, elsewhere: Path) -> None:
