@@ -56,7 +56,7 @@ class LateWrites:
         return sum([await self._look_at(feed, landing, known) for feed, landing in self._feeds])
 
     async def _look_at(self, feed: Feed, landing: Landing, known: set[tuple[int, int]]) -> int:
-        found, changed = landing.written_after_archiving(), 0
+        began_ns, found, changed = landing.arrivals.begin(), landing.written_after_archiving(), 0
         for file in await asyncio.to_thread(landing.withdrawn):  # a process was killed before it had done with them
             changed += await self._disclose(feed, landing, file)
         while files := await asyncio.to_thread(lambda: list(islice(found, FILES_PER_QUERY))):
@@ -66,6 +66,7 @@ class LateWrites:
             for file in others:
                 changed += await self._disclose(feed, landing, file)
             self._examined |= {_version(file) for file in new} - {_version(file) for file in others}
+        landing.arrivals.end(began_ns)
         return changed
 
     async def _changed(self, feed: Feed, files: Sequence[WaitingFile]) -> list[WaitingFile]:

@@ -20,6 +20,7 @@ from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.files_io import private_folder
 from multimarket_async.landing import files
 from multimarket_async.landing.archived import COMPRESSED
+from multimarket_async.landing.arrivals import Arrivals
 from multimarket_async.landing.expired import expired_files
 from multimarket_async.landing.files import Misplaced, count_waiting
 from multimarket_async.landing.identity import ArchiveIdentity, make_identity, read_identity
@@ -53,7 +54,7 @@ class Landing:
     """The places of one feed: data/sources/<feed>, data/archive/<feed>, data/quarantine/<feed>.
 
     suffixes: of the names of its files. unknown: the other entries that the last scan has seen; they stay there.
-    full: it takes as much of the disk as it may, and its files wait.
+    full: it takes as much of the disk as it may, and its files wait. arrivals: of files in the archive.
     """
 
     def __init__(self, data_dir: Path, feed: str, suffixes: tuple[str, ...] = (".json",)) -> None:
@@ -61,6 +62,7 @@ class Landing:
         self.suffixes = tuple(suffix.lower() for suffix in suffixes)
         self.unknown = UnknownFiles()
         self.full = False
+        self.arrivals = Arrivals()
         self.sources = data_dir / "sources" / feed
         self.archived = data_dir / "archive" / feed
         self.quarantine = Quarantine(data_dir / "quarantine" / feed, self.sources, self.suffixes)
@@ -161,6 +163,7 @@ class Landing:
         for file, error in zip(stored, answers, strict=True):
             if isinstance(error, Misplaced):
                 self._misplaced.append((error.filename, file.entry))
+        self.arrivals.note(file for file, error in zip(stored, answers, strict=True) if not error)
         self.restore()
         return answers
 
@@ -211,7 +214,7 @@ class Landing:
         for day in sorted(self._archive_days())[-WATCHED_DAYS:]:
             with suppress(FileNotFoundError), os.scandir(day) as entries:
                 names = (entry.name for entry in entries if is_ours(entry.name, self.suffixes))
-                yield from filter(is_late_write, _seen(day, names))
+                yield from (file for file in _seen(day, names) if is_late_write(file) or self.arrivals.changed(file))
 
     def deliver_again(self, archived: WaitingFile) -> None:
         """Move a file of the archive to the landing directory. Raises OSError; see `files.move_unchanged`."""

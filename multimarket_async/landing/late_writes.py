@@ -1,7 +1,8 @@
 """Archived files that were written to after they were stored: the beginning of each that was stored, and their number.
 
 A rename sets the time of change (ctime) only, and a write sets it together with that of the content (mtime): where both
-are the same, a file was written to since it came here. Only the content then tells whether it has changed.
+are the same, a file was written to since it came here. Its writer may set the second one: so the first one is compared
+with that of its arrival too (`arrivals`). Only the content then tells whether it has changed.
 
 Such a file gets a second name, in a hidden folder of the archive; a copy of what was stored takes its first one; it is
 counted; it leaves. A process that is killed in between has done a part of this, and the next one does the rest.

@@ -13,7 +13,7 @@ import pytest
 
 from multimarket_async.app import Application, periodic
 from multimarket_async.clock import Clock
-from multimarket_async.collector import LateWrites
+from multimarket_async.collector import Collector, LateWrites
 from multimarket_async.domains import Table
 from multimarket_async.landing import Landing, rename
 from multimarket_async.readers.status import read_status
@@ -104,6 +104,26 @@ async def test_lines_that_are_appended_are_stored(shop: Place, opened: ExitStack
     await shop.measure()
     report = await shop.verified()
     assert (report.differences, report.feeds[0].late_writes, landing.quarantine.count()) == ([], 1, 0)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o666], ids=["renamed", "copied"])
+async def test_a_late_write_whose_time_is_set_back_is_found(shop: Place, mode: int) -> None:
+    """As `cp -p` does; before the first look and after it. Files that only came are not read again."""
+    feeds = shop.feeds
+    collector, looks = (part(feeds, shop.store, shop.settings, Clock()) for part in (Collector, LateWrites))
+    landing = next(landing for feed, landing in feeds if feed.name == "site_web")
+    landing.prepare()
+    for number in range(2):
+        place = landing.sources / f"{number}.json"
+        place.write_bytes(order(2 * number, HIM))
+        place.chmod(mode)
+        await collector.until_empty()
+        assert list(landing.written_after_archiving()) == []
+        [path] = landing.archived.glob(f"*/{place.name}")
+        path.write_bytes(order(2 * number, HIM) + order(2 * number + 1, HIM))
+        os.utime(path, ns=(1, 1))
+        assert [await looks.look(), await looks.look()] == [1, 0]
+    assert landing.quarantine.codes() == {"written_after_storing": 2}
 
 
 # --- killed in between ---------------------------------------------------------------------
