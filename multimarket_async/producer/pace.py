@@ -1,11 +1,29 @@
 """Arrival process: the instants at which simulated deliveries arrive."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 
 from multimarket_async.settings import Pace, Settings
 from multimarket_async.simulation import Simulate
+
+FAST_FOR, MOST_PAST = timedelta(hours=1), timedelta(days=730)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedTime:
+    """Time that passes faster than that of the clock, from an instant in the past on, until it is the same.
+
+    So nothing is dated ahead of the clock, which would be refused.
+    """
+
+    began: datetime
+    scale: float
+
+    def at(self, now: datetime) -> datetime:
+        """Simulated time at an instant of the clock."""
+        past = min(max(self.scale - 1, 0) * FAST_FOR, MOST_PAST)
+        return min(now, self.began - past + (now - self.began) * self.scale)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -23,7 +23,7 @@ from multimarket_async.domains import Feed
 from multimarket_async.files_io import atomic_write, open_itself
 from multimarket_async.landing import Landing, count_waiting, deliver, torn
 from multimarket_async.producer.faults import TORN, Source
-from multimarket_async.producer.pace import ArrivalProcess
+from multimarket_async.producer.pace import ArrivalProcess, SimulatedTime
 from multimarket_async.producer.period import LAST_24_MONTHS, Period
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import Delivery
@@ -81,11 +81,13 @@ class Producer:
         return self.expected.total()
 
     async def live(self, stop: asyncio.Event, arrivals: ArrivalProcess) -> None:
-        """Deliver files dated now, pause, and so on until `stop` is set."""
+        """Deliver files dated now, by simulated time, pause, and so on until `stop` is set."""
         rng = random.Random(f"{self._settings.seed}:{self.feed}")  # noqa: S311 - a pause is no secret
-        simulate, began = self.source.simulate, self._clock.now()
+        simulate, time = self.source.simulate, SimulatedTime(self._clock.now(), arrivals.time_scale)
         while not stop.is_set():
-            now = began + (self._clock.now() - began) * arrivals.time_scale
+            now = time.at(clock_time := self._clock.now())
+            if now == clock_time:
+                arrivals = replace(arrivals, time_scale=min(arrivals.time_scale, 1.0))
             copies = self._take_copies()
             for _ in range(arrivals.files(rng, simulate, now)):
                 for number in await asyncio.to_thread(self._reserve, 1):

@@ -125,7 +125,12 @@ class Settings(Business):
         5.0, ge=0, description="longest such pause, seconds; the other paces have the mean of both as their mean"
     )
     burst_files: int = Field(50, ge=1, le=100_000, description="deliveries in a burst when the pace is burst")
-    time_scale: float = Field(1.0, gt=0, le=100_000, description="speed of simulated time; 60: an hour a minute")
+    time_scale: float = Field(
+        1.0,
+        gt=0,
+        le=100_000,
+        description="speed of simulated time; 60: an hour a minute; it begins in the past and ends at the clock",
+    )
     max_backlog_files: int = Field(
         0, ge=0, description="a backfill pauses while so many files of a feed wait to be collected; 0: no limit"
     )

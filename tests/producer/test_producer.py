@@ -243,12 +243,13 @@ async def test_a_period_may_be_given(landing: Landing) -> None:
 
 
 async def test_simulated_time_runs_faster(landing: Landing) -> None:
-    """At speed 60, a minute later by the clock is an hour later in the orders."""
-    stop, times = asyncio.Event(), iter([NOW, NOW, NOW + timedelta(minutes=1)])
-    web = producer(landing, simulate=then_stops(stop, files=2), clock=Clock(now=lambda: next(times)))
+    """At speed 60, a minute later by the clock is an hour later in the orders; after an hour it has caught up."""
+    passed = (timedelta(0), timedelta(minutes=1), timedelta(hours=1), timedelta(hours=3))
+    stop, times = asyncio.Event(), iter([NOW, *(NOW + time for time in passed)])
+    web = producer(landing, simulate=then_stops(stop, files=4), clock=Clock(now=lambda: next(times)))
     await web.live(stop, ArrivalProcess(Pace.RANDOM, 0, 0, time_scale=60))
     dates = [datetime.fromisoformat(str(file["earliest"])) for file in delivered(landing)]
-    assert dates == [NOW, NOW + timedelta(hours=1)]
+    assert dates == [NOW + timedelta(hours=hours) for hours in (-59, -58, 1, 3)]
 
 
 async def test_a_burst_of_the_pace_arrives_together(landing: Landing) -> None:
