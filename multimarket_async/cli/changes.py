@@ -10,6 +10,7 @@ from rich.text import Text
 from multimarket_async import generations
 from multimarket_async.app import Application
 from multimarket_async.cli.kpi import MOST_SHOWN, named
+from multimarket_async.cli.language import said, spoken, tell
 from multimarket_async.cli.options import Format, OutputFormat, connected, show
 from multimarket_async.domains import Column, Kpi
 from multimarket_async.errors import WrongSettings
@@ -57,7 +58,7 @@ def history(
     steps = connected(loaded, work)
     show(output, [_step_data(step) for step in steps], _steps_table(kpi, column, steps))
     if total > last == MOST_SHOWN:
-        typer.echo(f"These are the last {last:,} of {total:,} changes.", err=True)
+        tell(f"These are the last {last:,} of {total:,} changes.", err=True)
 
 
 def _followed(kpi: Kpi, by: str | None) -> Column:
@@ -109,14 +110,14 @@ def diff(
     table = tables.plain("KPI", "Row", "Changed", title=f"Generation {before} -> {after}")
     for kpi, change in changed[:MOST_SHOWN]:
         table.add_row(kpi.name, _text(_words(change.key)), _text("; ".join(_changed(kpi, change))))
-    tables.console().print(table)
+    tables.console().print(said(table))
     if len(changed) > MOST_SHOWN:
-        typer.echo(f"These are the first {MOST_SHOWN:,} of {len(changed):,} rows that differ.", err=True)
+        tell(f"These are the first {MOST_SHOWN:,} of {len(changed):,} rows that differ.", err=True)
     for number, generation in ((before, old), (after, new)):
         for name, why in generations.errors(generation).items():
-            typer.echo(escape_control_chars(f"{name} is not compared: it failed in generation {number}. {why}"))
+            tell(escape_control_chars(f"{name} is not compared: it failed in generation {number}. {why}"))
     for line in _entered_lines(old, new, entered):
-        typer.echo(escape_control_chars(line))
+        tell(escape_control_chars(line))
 
 
 def _changed(kpi: Kpi, change: changes.Change) -> Iterator[str]:
@@ -128,7 +129,7 @@ def _changed(kpi: Kpi, change: changes.Change) -> Iterator[str]:
 
 
 def _value(column: Column, row: dict[str, Any]) -> str:
-    return tables.shown(column, row.get(column.name))
+    return spoken().shown(column, row)
 
 
 def _entered_lines(old: Generation, new: Generation, entered: dict[str, changes.Entered]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from multimarket_async.app import Application
+from multimarket_async.cli.language import say, tell
 from multimarket_async.cli.options import connected
 from multimarket_async.erasure import Erasing, Everything
 from multimarket_async.errors import CannotContinue, WrongSettings
@@ -53,20 +54,18 @@ async def erase_person(application: Application, client: str, *, dry_run: bool, 
     erasing = application.erasing()
     earlier = await erasing.earlier(client)
     for receipt in earlier:
-        typer.echo(_earlier(receipt))
+        tell(_earlier(receipt))
     everything = await _find(erasing, client)
     unfinished = any(receipt["ended_at"] is None for receipt in earlier)
     for line in _listed(everything):
-        typer.echo(line)
+        tell(line)
     if dry_run or not (everything.counts() or unfinished):
-        typer.echo("Nothing was erased.")
+        tell("Nothing was erased.")
         return
     if not (yes or _agreed()):
         raise CannotContinue("Nothing was erased. --yes erases without a question.")
     receipt = await _removed(application, erasing, everything)
-    typer.echo(
-        f"Erased: {'; '.join(_counted(receipt.get('counts', {})))}. The receipt is {receipt['_id']} in `erasures`."
-    )
+    tell(f"Erased: {'; '.join(_counted(receipt.get('counts', {})))}. The receipt is {receipt['_id']} in `erasures`.")
 
 
 async def _find(erasing: Erasing, client: str) -> Everything:
@@ -111,7 +110,7 @@ def _counted(counts: Mapping[str, Any]) -> Iterator[str]:
     for place, words in PLACES.items():
         numbers = counts.get(place, {})
         for of, number in numbers.items() if isinstance(numbers, Mapping) else [("", numbers)]:
-            yield f"{number} {words.format(of)}"
+            yield say(f"{number} {words.format(of)}")
 
 
 def _earlier(receipt: Mapping[str, Any]) -> str:
@@ -123,6 +122,6 @@ def _earlier(receipt: Mapping[str, Any]) -> str:
 
 def _agreed() -> bool:
     """The answer to the question; no where nobody answers."""
-    typer.echo("Erase this for good? It cannot be brought back. [y/N] ", err=True, nl=False)
+    tell("Erase this for good? It cannot be brought back. [y/N] ", err=True, nl=False)
     answer = sys.stdin.readline() if sys.stdin else ""
     return answer.strip().lower() in ("y", "yes", "o", "oui")

@@ -16,7 +16,7 @@ from multimarket_async import generations
 from multimarket_async.app import Application
 from multimarket_async.cli import options
 from multimarket_async.cli.found import check_found
-from multimarket_async.cli.language import spoken
+from multimarket_async.cli.language import spoken, tell
 from multimarket_async.cli.options import FOUND_WRONG, Format, GenerationNumber, OutputFormat, connected
 from multimarket_async.cli.output import put
 from multimarket_async.discovery import declared
@@ -65,14 +65,14 @@ def _kpi_data(domain: str, kpi: Kpi, failed: Mapping[str, str]) -> dict[str, Any
 def refresh(loaded: Loaded) -> None:
     """Publish a new generation if the stored data has changed."""
     generation = connected(loaded, lambda application: application.snapshotter().refresh())
-    typer.echo(f"The newest generation is {generation['_id']}, as of {generation['as_of']:%Y-%m-%d %H:%M:%S} UTC.")
+    tell(f"The newest generation is {generation['_id']}, as of {generation['as_of']:%Y-%m-%d %H:%M:%S} UTC.")
     _found(generation)
 
 
 def rebuild(loaded: Loaded) -> None:
     """Publish a generation that is computed from scratch."""
     generation = connected(loaded, _rebuilt)
-    typer.echo(f"Generation {generation['_id']} was computed from scratch in {generation['seconds']} s.")
+    tell(f"Generation {generation['_id']} was computed from scratch in {generation['seconds']} s.")
     _found(generation)
 
 
@@ -132,9 +132,9 @@ async def _print_table(application: Application, kpi: Kpi, generation: Generatio
     rows = await generations.first_rows(application.store, kpi, generation, MOST_SHOWN)
     tables.show(tables.console(), kpi, rows, spoken())
     if not rows:
-        typer.echo("It has no rows yet.", err=True)
+        tell("It has no rows yet.", err=True)
     if len(rows) < (count := generations.count(kpi, generation)):
-        typer.echo(f"These are the first {len(rows):,} of {count:,} rows: --format csv or json gives all.", err=True)
+        tell(f"These are the first {len(rows):,} of {count:,} rows: --format csv or json gives all.", err=True)
 
 
 def report(
@@ -159,7 +159,7 @@ def report(
         put(text.encode())
         return
     _write(out, text, "--out")
-    typer.echo(f"{out}: {len(text.encode()) / 1000:,.0f} kB.")
+    tell(f"{out}: {len(text.encode()) / 1000:,.0f} kB.")
 
 
 def _write(file: Path, text: str, option: str, *, create_folder: bool = False) -> None:
@@ -192,7 +192,7 @@ def bi(
     check_found(loaded.of(Settings), "database")
     kinds = chosen(loaded.of(Settings))
     uri = connected(loaded, _reader_uri)
-    typer.echo(uri or OWN_MONGODB, err=not uri)
+    tell(uri or OWN_MONGODB, err=not uri)
     typer.echo(f"{address}/api/kpis")
     for kind in kinds:
         access = options.finish(kind.access(loaded.of(Settings)))
@@ -200,7 +200,7 @@ def bi(
             typer.echo(access.address)
         typer.echo(access.guide, err=True)
     if not listening(loaded.of(Settings)):
-        typer.echo("Nothing answers there yet: the addresses above work while `run` does.", err=True)
+        tell("Nothing answers there yet: the addresses above work while `run` does.", err=True)
 
 
 async def _reader_uri(application: Application) -> str | None:
@@ -221,7 +221,7 @@ def _found(generation: Generation, name: str | None = None) -> None:
     stale = generations.stale(generation)
     failed = {kpi: why for kpi, why in generations.errors(generation).items() if name in (None, kpi)}
     for kpi, why in failed.items():
-        typer.echo(escape_control_chars(generations.failure(kpi, why, stale.get(kpi))), err=True)
+        tell(escape_control_chars(generations.failure(kpi, why, stale.get(kpi))), err=True)
     if failed:
         sys.exit(FOUND_WRONG)
 
@@ -246,7 +246,7 @@ def named(loaded: Loaded, name: str) -> Kpi:
     """The KPI of this name. Raises WrongSettings."""
     kpis = {kpi.name: kpi for kpi in measured(loaded)}
     if name not in kpis:
-        raise WrongSettings(f"There is no KPI {name}.{did_you_mean(name, kpis)} There are: {', '.join(kpis)}.")
+        raise WrongSettings(f"There is no KPI {name}; there are {', '.join(kpis)}.{did_you_mean(name, kpis)}")
     return kpis[name]
 
 

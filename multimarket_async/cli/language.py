@@ -1,6 +1,7 @@
 """The language of what a command prints for people: that of --lang, or of the environment. Data is in no language."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Literal, TypeAlias
@@ -21,6 +22,7 @@ FLAG = Annotated[
     Code | None,
     typer.Option(help="Language of what is for people. (default: that of LC_ALL or LANG)", show_default=False),
 ]
+LINE = re.compile(r"\S(?:.*\S)?")
 NAMES = ("Feed", "File", "Code")  # columns that hold no words
 
 _spoken = ENGLISH
@@ -45,10 +47,13 @@ def spoken() -> Language:
 
 
 def say(text: str) -> str:
-    """Lines in that language, each with its indentation."""
-    if _spoken is ENGLISH:
-        return text
-    return "\n".join(line[: len(line) - len(line.lstrip())] + _spoken.say(line.strip()) for line in text.split("\n"))
+    """Lines in that language, each with the white space around it."""
+    return text if _spoken is ENGLISH else LINE.sub(lambda line: _spoken.say(line[0]), text)
+
+
+def tell(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print lines in that language."""
+    typer.echo(say(text), err=err, nl=nl)
 
 
 def said(part: RenderableType) -> RenderableType:

@@ -9,6 +9,7 @@ import typer
 
 from multimarket_async.app import Workspace
 from multimarket_async.cli import options
+from multimarket_async.cli.language import said, tell
 from multimarket_async.cli.options import Format, OutputFormat, chosen
 from multimarket_async.errors import CannotContinue, WrongSettings
 from multimarket_async.landing import Landing, QuarantinedFile, RejectsFile
@@ -82,7 +83,7 @@ def replay(
     workspace, name = chosen(loaded, feed), Path(file).name if file else None
     sources = workspace.settings.data_dir / "sources"
     if name and not [*_files(workspace, name), *_lists(workspace, name)]:
-        typer.echo(f"0 files went back to {sources}: {_went_back(workspace, name)}")
+        tell(f"0 files went back to {sources}: {_went_back(workspace, name)}")
         return
     files = list(_files(workspace, name, code=code, changed=changed))
     lists = list(_lists(workspace, name, code=code, changed=changed))
@@ -95,8 +96,8 @@ def replay(
             files, lists = corrected, []
     sent = sum(_send_back(workspace, landing, quarantined) for landing, quarantined in files)
     records = sum(_send_records_back(landing, rejects) for landing, rejects in lists)
-    and_records = f" and {records} rejected records" if lists else ""
-    typer.echo(f"{sent} files{and_records} went back to {sources}; the next collection reads them again.")
+    what = f"{sent} files and {records} rejected records" if lists else f"{sent} files"
+    tell(f"{what} went back to {sources}; the next collection reads them again.")
 
 
 def _went_back(workspace: Workspace, name: str) -> str:
@@ -110,16 +111,16 @@ def _went_back(workspace: Workspace, name: str) -> str:
 def _preview(files: Sequence[tuple[Landing, QuarantinedFile]], lists: Sequence[tuple[Landing, RejectsFile]]) -> None:
     named = [(landing.feed, file) for landing, file in files]
     console = tables.console()
-    console.print(quarantine_table(named, [(landing.feed, rejects) for landing, rejects in lists]))
+    console.print(said(quarantine_table(named, [(landing.feed, rejects) for landing, rejects in lists])))
     corrected = sum(file.changed() for _, file in named)
-    typer.echo(f"These would go back; {corrected} of them were changed since they were quarantined. Nothing was sent.")
+    tell(f"These would go back; {corrected} of them were changed since they were quarantined. Nothing was sent.")
 
 
 def _agreed(uncorrected: int) -> bool:
     """The answer to a question about files and lists that nobody has corrected; no where nobody answers."""
     if not uncorrected:
         return True
-    typer.echo(
+    tell(
         f"{uncorrected} of them were not changed since they were quarantined: they will be rejected again, unless"
         " settings or orders are others now. Send them back all the same (--yes), or only those that were changed"
         " (--changed)? [y/N] ",
@@ -128,7 +129,7 @@ def _agreed(uncorrected: int) -> bool:
     )
     answer = sys.stdin.readline() if sys.stdin else ""
     if not answer:
-        typer.echo("", err=True)
+        tell("", err=True)
         raise Unanswered("Nothing was sent back: nobody answered. --yes sends all, --changed those that were changed.")
     return answer.strip().lower() in ("y", "yes", "o", "oui")
 

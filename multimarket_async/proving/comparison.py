@@ -50,9 +50,10 @@ def report(comparison: Comparison) -> Iterator[str]:
     if comparison.undelivered:
         yield f"{comparison.undelivered:,} files were announced by a run that was killed before it delivered them."
     if comparison.unnamed:
-        counts = ", ".join(f"{number:,} in {place}" for place, number in comparison.unnamed.items())
+        total = f"{comparison.unnamed.total():,}"
+        counts = ", ".join(f"{place} {number:,}" for place, number in comparison.unnamed.items())
         example = f", for example {comparison.example}" if comparison.example else ""
-        yield f"No manifest given names {counts}{example}. Therefore KPIs were not compared."
+        yield f"No manifest given names {total} files or documents: {counts}{example}. So KPIs were not compared."
         yield "If other runs delivered them, name their manifests too (all: --manifest all)."
     yield from (f"WRONG {difference}" for difference in comparison.differences)
     if comparison.wrong > len(comparison.differences):

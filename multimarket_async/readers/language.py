@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from multimarket_async.domains import Column, Row
 from multimarket_async.readers.cells import digits, label
-from multimarket_async.readers.french import REASONS, SENTENCES, TERMINAL
+from multimarket_async.readers.french import WORDS
 
 UNKNOWN = "-"
 NUMBER = re.compile(r"-?\d{1,3}(?:,\d{3})*(?:\.\d+)?")
@@ -132,5 +132,4 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 ENGLISH = Language("en", "en-US", ",", ".", "%Y-%m-%d %H:%M")
 # French digits are grouped by a narrow space that does not break (Unicode CLDR, fr: U+202F).
-FRENCH_WORDS = REASONS | SENTENCES | TERMINAL | IN_FRENCH
-FRENCH = Language("fr", "fr-FR", "\u202f", ",", "%d/%m/%Y %H:%M", FRENCH_WORDS, MONTHS)
+FRENCH = Language("fr", "fr-FR", "\u202f", ",", "%d/%m/%Y %H:%M", WORDS | IN_FRENCH, MONTHS)

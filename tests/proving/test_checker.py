@@ -198,7 +198,7 @@ async def test_a_file_that_no_manifest_names_is_reported(world: World, manifest:
     forged.write_bytes(file.read_bytes() + b" ")
     found = await world.compared(manifest)
     assert (found.right, dict(found.unnamed), found.example, found.kpis) == (False, {"site_web": 1}, str(forged), [])
-    assert "No manifest given names 1 in site_web" in next(report(found))
+    assert "No manifest given names 1 files or documents: site_web 1" in next(report(found))
 
 
 async def test_a_document_that_no_manifest_names_is_reported(

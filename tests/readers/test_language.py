@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,19 +20,27 @@ from multimarket_async.readers.terminal import quarantine_table
 from multimarket_async.settings import load
 
 PACKAGE = Path(multimarket_async.__file__).parent
+SPOKEN = [PACKAGE / f"{name}.py" for name in ("cli/kpi", "cli/changes", "cli/erase", "cli/quarantine", "generations")]
 REASON = {"code": "still_changing", "sentence": "its size changed while it was being read", "quarantined_at": "2026"}
 
 
-def sentences() -> Iterator[str]:
-    """Every sentence of a reason that is written where the reason is made, with X for its values."""
-    trees = (ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py") if path.name != "french.py")
+def texts(paths: Iterable[Path], names: Container[str], place: int) -> Iterator[str]:
+    """The text at this place in each call of such a name in these files, with X for its values."""
+    trees = (ast.parse(path.read_text("utf-8")) for path in paths)
     for call in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        if isinstance(call.func, ast.Name) and call.func.id == "Rejected" and len(call.args) > 1:
-            match call.args[1]:
+        if isinstance(call.func, ast.Name) and call.func.id in names and len(call.args) > place:
+            match call.args[place]:
                 case ast.Constant(value=str() as text):
                     yield text
                 case ast.JoinedStr(values=parts):
                     yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in parts)
+
+
+def test_each_line_of_these_commands_has_its_french() -> None:
+    """And each error that they raise."""
+    said = [*texts(SPOKEN, {"tell", "WrongSettings", "CannotContinue", "NotKept", "Unanswered"}, 0)]
+    assert len(said) > 20
+    assert [text for text in said if any(map(str.islower, text)) and FRENCH.say(text.strip()) == text.strip()] == []
 
 
 def test_each_sentence_of_a_reason_has_its_french() -> None:
@@ -42,7 +50,7 @@ def test_each_sentence_of_a_reason_has_its_french() -> None:
         load(settings_models(), {"domains": tuple(candidate.name for candidate in found())}, {}, Path("/nowhere"))
     ):
         words = words.extended(domain.french)
-    said = {text: {words.say(text), words.say(f"X: {text}")} for text in sentences()}
+    said = {text: {words.say(text), words.say(f"X: {text}")} for text in texts(PACKAGE.rglob("*.py"), {"Rejected"}, 1)}
     assert len(said) > 30
     values_only = {"X: X; X.", "X XX.", "X.", "last_updated: X."}
     assert {text for text, french in said.items() if french <= {text, f"X: {text}"}} - values_only == set()
