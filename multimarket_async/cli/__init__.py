@@ -134,7 +134,7 @@ def main() -> None:
         sentence = _sentence(cause)
         if sentence is None:
             raise
-        typer.echo(say(f"error: {sentence}"), err=True)
+        typer.echo(f"{say('error:')} {say(sentence)}", err=True)
         sys.exit(getattr(cause, "exit_code", CannotContinue.exit_code))
 
 

@@ -72,7 +72,7 @@ def _followed(kpi: Kpi, by: str | None) -> Column:
 
 
 def _steps_table(kpi: Kpi, column: Column, steps: Sequence[changes.Step]) -> tables.Table:
-    table = tables.plain("Generation", "As of (UTC)", "Row", tables.heading(column), title=kpi.title)
+    table = tables.plain("Generation", "As of (UTC)", "Row", spoken().heading(column), title=kpi.title)
     for place in (0, 3):
         table.columns[place].justify = "right"
     for step in steps:

@@ -53,7 +53,8 @@ def _kpis_table(domain: LoadedDomain, failed: Mapping[str, str]) -> tables.Table
     for kpi in domain.kpis:
         why = [Text(f"FAILED: {escape_control_chars(failed[kpi.name])}", "bold red")] if kpi.name in failed else []
         names = ", ".join(column.name for column in kpi.columns)
-        table.add_row(f"{kpi.name}\n{kpi.title}", Group(kpi.definition, Text(names, "dim"), *why))
+        definition = spoken().words.get(kpi.name, kpi.definition)
+        table.add_row(f"{kpi.name}\n{spoken().say(kpi.title)}", Group(Text(definition), Text(names, "dim"), *why))
     return table
 
 

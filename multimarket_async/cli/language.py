@@ -23,7 +23,7 @@ FLAG = Annotated[
     typer.Option(help="Language of what is for people. (default: that of LC_ALL or LANG)", show_default=False),
 ]
 LINE = re.compile(r"\S(?:.*\S)?")
-NAMES = ("Feed", "File", "Code")  # columns that hold no words
+NAMES = ("Feed", "File", "Code", "KPI")  # columns that hold no words
 
 _spoken = ENGLISH
 

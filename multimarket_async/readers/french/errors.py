@@ -1,15 +1,15 @@
 """French of the errors that end a command: what is wrong, and what to do."""
 
 ERRORS = {
-    "error: {}": "erreur : {}",
+    "error:": "erreur :",
     # of places
     "{name} is no data folder: it has none of {name}. Nothing was read or created. Name another folder with --data-dir;"
-    " {name} create what is missing": (
+    " {} create what is missing": (
         "{} n'est pas un dossier de données : il n'a aucun de {}. Rien n'a été lu ni créé. Nommez un autre dossier avec"
         " --data-dir ; {} créent ce qui manque"
     ),
     "{name} has no database: neither is there `mongo` in it, nor is mongo_uri set. Nothing was read or created. Name"
-    " another folder with --data-dir; {name} create what is missing": (
+    " another folder with --data-dir; {} create what is missing": (
         "{} n'a pas de base de données : il n'y a pas de `mongo` dedans, et mongo_uri n'est pas réglé. Rien n'a été lu"
         " ni créé. Nommez un autre dossier avec --data-dir ; {} créent ce qui manque"
     ),
@@ -27,6 +27,8 @@ ERRORS = {
     "{} files still wait, unharmed, in the landing directories": (
         "{} fichiers attendent encore, intacts, dans les dossiers de dépôt"
     ),
+    "`run`, `demo` and `collect`": "`run`, `demo` et `collect`",
+    "`run`, `demo`, `collect` and `measure`": "`run`, `demo`, `collect` et `measure`",
     # of names
     "There is no KPI {name}; there are {name}": "Il n'y a pas d'indicateur {} ; il y a {}",
     "There is no KPI {name}; there are {name}. Did you mean {name}?": (
