@@ -117,8 +117,9 @@ async def test_a_late_write_whose_time_is_set_back_is_found(shop: Place, mode: i
         place = landing.sources / f"{number}.json"
         place.write_bytes(order(2 * number, HIM))
         place.chmod(mode)
+        os.utime(place, ns=(2, 2))
         await collector.until_empty()
-        assert list(landing.written_after_archiving()) == []
+        assert place.name not in {file.entry for file in landing.written_after_archiving()}
         [path] = landing.archived.glob(f"*/{place.name}")
         path.write_bytes(order(2 * number, HIM) + order(2 * number + 1, HIM))
         os.utime(path, ns=(1, 1))
