@@ -143,12 +143,20 @@ static bool ours_alone(const Call *call, const struct stat *status)
     return status->st_uid == call->user && !group && !(status->st_mode & S_IWOTH);
 }
 
+/* It is this file, and was written to since it lies there: files._was_written_there. */
+static bool was_written_there(int folder, File *file)
+{
+    return look(folder, file) && file->status.st_ino == file->inode &&
+           file->status.st_mtim.tv_sec == file->status.st_ctim.tv_sec &&
+           file->status.st_mtim.tv_nsec == file->status.st_ctim.tv_nsec;
+}
+
 /* If another file took its name between the look and the move, that file goes back, unless the name is taken again. */
 static void do_move(Call *call, File *file)
 {
     if (!is_at(call->folder, file) || !ours_alone(call, &file->status) || !moved(call->folder, call->target, file))
         return;
-    if (is_at(call->target, file))
+    if (is_at(call->target, file) || was_written_there(call->target, file))
         file->done = YES;
     else if (!moved(call->target, call->folder, file))
         file->done = ANOTHER;

@@ -170,9 +170,23 @@ def _moved(
         if answer == _OTHER_MOVED:
             raise _misplaced(f"{folder}/{file.entry}")
         move_unchanged(file, lambda: _place(file, folder, suffixes, copy))
+    except Misplaced as error:
+        return None if _was_written_there(file, error.filename) else error
     except OSError as error:
         return error
     return None
+
+
+def _was_written_there(file: WaitingFile, target: str) -> bool:
+    """True if it is the file itself, written to since it is there: that comes to light as any late write does.
+
+    Returned, it would be another delivery, and what was stored would be nowhere.
+    """
+    try:
+        there = os.lstat(target)
+    except OSError:
+        return False
+    return there.st_ino == file.inode and there.st_mtime_ns == there.st_ctime_ns
 
 
 def move_unchanged(file: WaitingFile, move: Callable[[], str]) -> str:

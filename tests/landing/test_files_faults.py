@@ -11,6 +11,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -225,12 +226,13 @@ def test_who_is_killed_has_moved_what_came_before(data_dir: Path, fault: str, mo
 
 
 class Stopped:
-    """The child, stopped after each look of these numbers, one after the other."""
+    """The child, stopped after each call (look) of these numbers, one after the other."""
 
-    def __init__(self, data_dir: Path, *whens: int) -> None:
+    def __init__(self, data_dir: Path, *whens: int, call: str = "newfstatat") -> None:
         self._log, self._stops, self._stops_of_main = data_dir / "strace.txt", 0, 0
-        fault = f"newfstatat:signal=SIGSTOP:when={whens[0]}..{whens[-1]}"
-        command = with_faults([fault], self._log, "-c", COLLECTED, data_dir)
+        fault = f"{call}:signal=SIGSTOP:when={whens[0]}..{whens[-1]}"
+        never = [] if call == "newfstatat" else ["newfstatat:error=EIO:when=65535"]  # the main thread's are traced
+        command = with_faults([fault, *never], self._log, "-c", COLLECTED, data_dir)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def stop(self) -> None:
@@ -270,9 +272,9 @@ def _stops(words: list[str]) -> int:
 
 
 @contextmanager
-def stopped_at(data_dir: Path, *whens: int) -> Iterator[Stopped]:
+def stopped_at(data_dir: Path, *whens: int, call: str = "newfstatat") -> Iterator[Stopped]:
     """At the first of them."""
-    child = Stopped(data_dir, *whens)
+    child = Stopped(data_dir, *whens, call=call)
     try:
         child.stop()
         yield child
@@ -303,9 +305,21 @@ def test_a_writer_between_look_and_move_gets_its_file_back(data_dir: Path) -> No
     with stopped_at(data_dir, first) as child:
         with path.open("a") as file:
             file.write("more")
+        time.sleep(0.05)  # the kernel's clock for files ticks every few milliseconds
         *_, moved = child.end()
     assert moved == [NO, YES, YES, YES]
     assert there(data_dir) == {**waiting("0.json"), "sources/north/0.json": "[0]more"}
+
+
+def test_what_is_appended_to_as_soon_as_it_is_archived_stays_there(data_dir: Path) -> None:
+    """It was stored, and is found as a late write; returned, it would be another delivery."""
+    archived = data_dir / "archive" / "north" / "2026-03-01" / "0.json"
+    with stopped_at(data_dir, 1, call="renameat2") as child:
+        with archived.open("a") as file:
+            file.write("more")
+        *_, moved = child.end()
+    assert moved == [YES] * 4
+    assert archived.read_text() == "[0]more"
 
 
 def test_a_newcomer_whose_name_is_taken_again_is_told(data_dir: Path) -> None:
