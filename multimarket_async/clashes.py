@@ -124,8 +124,9 @@ def _jobs(domain: LoadedDomain) -> Iterator[str]:
     """Jobs whose results nothing could take."""
     feeds = {feed.name: feed for feed in domain.feeds}
     for job in domain.jobs:
-        if job.name not in feeds or ".csv" not in feeds[job.name].suffixes:
-            yield f"The job {job.name} of {domain.name} has no feed of its name, for CSV files: declare it."
+        for name in (name for name in job.feeds if name not in feeds or ".csv" not in feeds[name].suffixes):
+            which = "of its name" if name == job.name else f"{name} for its results"
+            yield f"The job {job.name} of {domain.name} has no feed {which}, for CSV files: declare it."
 
 
 def _rollups(domain: LoadedDomain) -> Iterator[str]:

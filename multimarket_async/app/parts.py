@@ -142,11 +142,11 @@ class Application(Workspace):
             path.unlink(missing_ok=True)
 
     def runners(self) -> list[Runner]:
-        """A runner for each job whose feed is among these, one of them at a time."""
+        """A runner for each job whose feeds are among these, one of them at a time."""
         feeds, turn = {feed.name: landing for feed, landing in self.feeds}, asyncio.Lock()
         parts: dict[str, Any] = {"store": self.store, "settings": self.settings, "clock": self.clock, "turn": turn}
-        jobs = [(domain, job) for domain in self.domains for job in domain.jobs if job.name in feeds]
-        return [Runner(domain, job, feeds[job.name], **parts) for domain, job in jobs]
+        jobs = [(domain, job) for domain in self.domains for job in domain.jobs if feeds.keys() >= {*job.feeds}]
+        return [Runner(domain, job, [feeds[name] for name in job.feeds], **parts) for domain, job in jobs]
 
     def keepers(self, tasks: Tasks) -> list[Keeper]:
         """A keeper for each sink that is on. Raises WrongSettings."""

@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -231,6 +231,8 @@ class Job:
     packages, extra: without these it cannot run; the extra installs them.
     cron: the schedule, five fields as in crontab(5), in the time zone `timezone`; "": only on request. Runs that were
         missed are caught up by one, at the next start.
+    tables: feeds of further tables of its result. grades: the one among them that lands also where the result does not
+        beat its baseline, and then alone; "": all of it lands, and says so.
     """
 
     name: str
@@ -242,6 +244,13 @@ class Job:
     cron: str = ""
     timezone: str = "UTC"
     timeout_s: float = 900.0
+    tables: tuple[str, ...] = ()
+    grades: str = ""
+
+    @property
+    def feeds(self) -> tuple[str, ...]:
+        """All feeds that it lands files in."""
+        return (self.name, *self.tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +333,24 @@ class Listing:
         return [attribute for attribute in (self.dated, *self.attributes) if not attribute.personal]
 
 
+# (collection, keys) -> the stored documents with these keys.
+Find: TypeAlias = Callable[[str, Sequence[str]], Awaitable[list[Document]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """An immediate answer, at /api/<domain>/<name>, from documents whose keys follow from what is asked.
+
+    parameters: of the query, each a text, with their descriptions. answer: rows of the columns.
+    """
+
+    name: str
+    title: str
+    parameters: Mapping[str, str]
+    columns: tuple[Column, ...]
+    answer: Callable[[Find, Mapping[str, str]], Awaitable[list[Row]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """The received files as tables, in SQL (DuckDB), sharing nothing with the parser or the pipelines.
@@ -374,6 +401,7 @@ class LoadedDomain:
     serve: Callable[[int, Callable[[], datetime]], Any] | None = None
     lake: tuple[LakeTable, ...] = ()
     schedule: str = ""
+    lookups: tuple[Lookup, ...] = ()
 
     @cached_property
     def facts(self) -> tuple[Facts, ...]:

@@ -1,6 +1,6 @@
 """The process of a job: `python -m multimarket_async.jobs.child FOLDER`.
 
-It imports the module of the job, hands it the inputs of the folder, and writes `result.csv` there.
+It imports the module of the job, hands it the inputs of the folder, and writes a file there for each table of results.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from typing import Any
 
 from multimarket_async.results import NotEnough, Result
 
-TASK, RESULT = "job.json", "result.csv"
+TASK, SUFFIX = "job.json", ".csv"
 NICE = 10  # collecting and measuring go first
 NOT_ENOUGH = 3  # exit code; standard error has the sentence
 
@@ -26,8 +26,17 @@ def main(folder: Path) -> int:
     except NotEnough as why:
         sys.stderr.write(f"{why}\n")
         return NOT_ENOUGH
-    (folder / RESULT).write_bytes(result.content(**task["origin"]))
+    for table in _landing(task, result):
+        named = "" if table == task["name"] else table
+        (folder / f"{table}{SUFFIX}").write_bytes(result.content(named, **task["origin"]))
     return 0
+
+
+def _landing(task: dict[str, Any], result: Result) -> list[str]:
+    """The tables that land, the job's own last: all, or the grades of a result that is no better than its baseline."""
+    if task["grades"] and not result.beats_baseline:
+        return [task["grades"]]
+    return [*(name for name in task["tables"] if result.tables[name]), task["name"]]
 
 
 def _result(folder: Path, task: dict[str, Any]) -> Result:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from multimarket_async.domains import Job
 from multimarket_async.errors import OperationFailed
-from multimarket_async.jobs.child import NOT_ENOUGH, RESULT, TASK
+from multimarket_async.jobs.child import NOT_ENOUGH, SUFFIX, TASK
 from multimarket_async.results import NotEnough
 from multimarket_async.supervised import LIBC, die_with, environment
 
@@ -40,9 +40,10 @@ def _code(job: Job) -> Iterator[bytes]:
     yield from (f"{package} {version(package)}".encode() for package in job.packages)
 
 
-async def computed(job: Job, folder: Path, origin: dict[str, str | int]) -> bytes:
-    """The result of a job, as a file, computed in a process of its own. Raises NotEnough, OperationFailed."""
-    task = {"module": job.module, "inputs": [*job.inputs], "origin": origin}
+async def computed(job: Job, folder: Path, origin: dict[str, str | int]) -> dict[str, bytes]:
+    """The result of a job, as a file a feed, computed in a process of its own. Raises NotEnough, OperationFailed."""
+    declared = {"name": job.name, "tables": job.tables, "grades": job.grades, "module": job.module}
+    task = {**declared, "inputs": [*job.inputs], "origin": origin}
     (folder / TASK).write_text(json.dumps(task), "utf-8")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", CHILD, str(folder), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
@@ -58,7 +59,13 @@ async def computed(job: Job, folder: Path, origin: dict[str, str | int]) -> byte
             process.kill()
             await process.wait()
     _check(process.returncode, errors.decode(errors="replace").strip())
-    return await asyncio.to_thread((folder / RESULT).read_bytes)
+    return await asyncio.to_thread(_files, job, folder)
+
+
+def _files(job: Job, folder: Path) -> dict[str, bytes]:
+    """The files by feed, the job's own last."""
+    paths = {name: folder / f"{name}{SUFFIX}" for name in (*job.tables, job.name)}
+    return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
 
 
 def _check(code: int | None, errors: str) -> None:

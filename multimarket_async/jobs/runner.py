@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -46,7 +47,7 @@ class Runner:
         self,
         domain: LoadedDomain,
         job: Job,
-        landing: Landing,
+        landings: Sequence[Landing],
         *,
         store: Store,
         settings: Settings,
@@ -54,7 +55,8 @@ class Runner:
         turn: asyncio.Lock,
     ) -> None:
         self.job, self.name = job, f"job {job.name}"
-        self._domain, self._landing, self._store, self._clock, self._turn = domain, landing, store, clock, turn
+        self._domain, self._store, self._clock, self._turn = domain, store, clock, turn
+        self._landings = {landing.feed: landing for landing in landings}
         self._seed = settings.seed
         self._file = state_file(settings.data_dir, job.name)
 
@@ -95,8 +97,12 @@ class Runner:
             origin = await self._origin(folder)
             if origin == state.origin:
                 return Outcome(self.job.name, "unchanged", state.file)
-            content = await computed(self.job, folder, origin)
-        return Outcome(self.job.name, "landed", await self._land(origin, content))
+            files = await computed(self.job, folder, origin)
+        landed = [await self._land(feed, origin, content) for feed, content in files.items()]
+        self._write(JobState.read(self._file).model_copy(update={"origin": origin, "file": landed[-1]}))
+        if self.job.name not in files:
+            return Outcome(self.job.name, "skipped", why=f"it is no better than its baseline: see {landed[-1]}")
+        return Outcome(self.job.name, "landed", landed[-1])
 
     async def _origin(self, folder: Path) -> dict[str, str | int]:
         """Write the inputs: digests of the data and of the code, and the seed."""
@@ -104,14 +110,14 @@ class Runner:
         code = await asyncio.to_thread(code_digest, self.job)
         return {"data_digest": data, "code_digest": code, "seed": self._seed}
 
-    async def _land(self, origin: dict[str, str | int], content: bytes) -> str:
-        named = "-".join(str(value)[:NAME_DIGITS] for value in origin.values())
+    async def _land(self, feed: str, origin: dict[str, str | int], content: bytes) -> str:
+        """The name of a file that landed."""
+        named, landing = "-".join(str(value)[:NAME_DIGITS] for value in origin.values()), self._landings[feed]
         try:
-            self._landing.prepare()
-            path = await self._landing.deliver(f"{self.job.name}-{named}.csv", content)
+            landing.prepare()
+            path = await landing.deliver(f"{self.job.name}-{named}.csv", content)
         except OSError as error:
-            raise Unavailable(f"cannot land a file in {self._landing.sources}: {error.strerror}") from error
-        self._write(JobState.read(self._file).model_copy(update={"origin": origin, "file": path.name}))
+            raise Unavailable(f"cannot land a file in {landing.sources}: {error.strerror}") from error
         return path.name
 
     def _note(self, outcome: Outcome) -> None:

@@ -94,7 +94,7 @@ class Checker:
         self._rows.executescript(TABLES)
         self._rows.execute("BEGIN")  # faster; nothing has to survive
         self._kpis: dict[str, list[Row]] | None = None
-        self._computed = {job.name for domain in application.domains for job in domain.jobs}
+        self._computed = {feed for domain in application.domains for job in domain.jobs for feed in job.feeds}
         self._unpacked = tempfile.TemporaryDirectory()
         self._room = Path(self._unpacked.name)
         self._incomplete = False  # files of known runs are not there any more

@@ -105,7 +105,7 @@ def _alone(application: Application, domain: str | None) -> LoadedDomain | None:
 
 def _idle(application: Application, domain: str | None) -> Iterator[str]:
     """The feeds that get nothing."""
-    computed = {job.name for each in application.domains for job in each.jobs}
+    computed = {feed for each in application.domains for job in each.jobs for feed in job.feeds}
     feeds = (feed for feed, _ in application.of(domain).feeds)
     if idle := [feed.name for feed in feeds if feed.simulate is None and feed.name not in computed]:
         yield f"Nothing is delivered to {', '.join(idle)}, for want of a simulator."

@@ -5,7 +5,7 @@ from typing import Any
 
 from multimarket_async.results import NotEnough, Result
 
-FAILS_AT, LEAST = 13, 2
+FAILS_AT, WORSE_AT, LEAST = 13, 14, 2
 
 
 def run(inputs: Mapping[str, Any], seed: int) -> Result:
@@ -15,4 +15,6 @@ def run(inputs: Mapping[str, Any], seed: int) -> Result:
     if seed == FAILS_AT:
         raise ZeroDivisionError("planted")
     rows = [{"product": product, "share": quantity / 3} for product, quantity in pieces]
-    return Result(rows, "mean error", 1.0, "the mean", 1.5, better="lower")
+    error = 2.0 if seed == WORSE_AT else 1.0
+    grades = {"kiosk_grades": [{"measure": "mean error"}]}
+    return Result(rows, "mean error", error, "the mean", 1.5, "lower", grades)

@@ -20,9 +20,10 @@ from multimarket_async.formats import Number, Text
 from multimarket_async.jobs.runner import Runner
 from multimarket_async.jobs.state import JobState, state_file
 from multimarket_async.proving.trial import Trial, on_trial
-from multimarket_async.results import result_file
+from multimarket_async.results import ResultTable, result_file
 from multimarket_async.tasks import Tasks
 from tests.domains_tried.kiosks import KIOSKS
+from tests.jobs.pieces import WORSE_AT
 
 LINES = Facts("lines", "kiosk_lines", {"product": Value("product", "VARCHAR"), "quantity": Value("quantity", "BIGINT")})
 PIECES = Input((LINES,), "SELECT product, sum(quantity)::BIGINT AS quantity FROM lines GROUP BY product ORDER BY ALL")
@@ -37,7 +38,9 @@ FEED = Feed(
     self_delimiting=False,
 )
 SOLD = KIOSKS.declare(KIOSKS.settings())
-DOMAIN = replace(SOLD, feeds=(*SOLD.feeds, FEED), jobs=(JOB,))
+MORE = ResultTable("kiosk_grades", {"measure": Text("measure")}, ("measure",))
+DOMAIN = replace(SOLD, feeds=(*SOLD.feeds, MORE.feed(), FEED), jobs=(JOB,))
+GRADED = replace(JOB, tables=(MORE.name,), grades=MORE.name)
 HEADER = "order,line,sold_on,product,quantity,price\n"
 TWO = HEADER + "1,1,2026-01-02,gazette,2,1.00\n1,2,2026-01-02,stylo,1,3.00\n"
 
@@ -56,11 +59,11 @@ async def sell(trial: Trial, content: str) -> None:
 def runner(trial: Trial, clock: Clock | None = None, job: Job = JOB, **changed: Any) -> Runner:
     settings = trial.settings.model_copy(update=changed)
     parts = {"store": trial.store, "settings": settings, "clock": clock or trial.clock, "turn": asyncio.Lock()}
-    return Runner(DOMAIN, job, trial.feeds[-1][1], **parts)
+    return Runner(DOMAIN, job, [landing for _, landing in trial.feeds if landing.feed in job.feeds], **parts)
 
 
-def landed(trial: Trial) -> list[dict[str, str]]:
-    [path] = trial.feeds[-1][1].waiting_files()
+def landed(trial: Trial, place: int = -1) -> list[dict[str, str]]:
+    [path] = trial.feeds[place][1].waiting_files()
     return list(csv.DictReader(path.read_text("utf-8").splitlines()))
 
 
@@ -106,6 +109,20 @@ async def test_a_job_that_fails_or_has_too_little_says_so_and_lands_nothing(tria
     at = Workspace(trial.settings, (replace(DOMAIN, jobs=(lacking,)),), tuple(trial.feeds), trial.clock)
     [finding] = [finding for finding in await examined(at) if finding.check == "jobs of kiosks"]
     assert (finding.level, "multimarket-async[models]" in finding.found) == ("warning", True)
+
+
+@pytest.mark.slow
+async def test_grades_land_also_where_the_result_is_no_better_than_its_baseline(trial: Trial) -> None:
+    """The result itself does not; it is not computed again."""
+    await sell(trial, TWO)
+    worse = await runner(trial, job=GRADED, seed=WORSE_AT).once()
+    assert (worse.how, "no better than its baseline" in worse.why) == ("skipped", True)
+    assert [(row["measure"], row["beats_baseline"]) for row in landed(trial, -2)] == [("mean error", "False")]
+    assert list(trial.feeds[-1][1].waiting_files()) == []
+    assert (await runner(trial, job=GRADED, seed=WORSE_AT).once()).how == "unchanged"
+    await trial.collect()
+    assert (await runner(trial, job=GRADED).once()).how == "landed"
+    assert [len(landed(trial, place)) for place in (-2, -1)] == [1, 2]
 
 
 @pytest.mark.slow

@@ -1,35 +1,30 @@
 """The results of the models of bikes: their files, their documents, and these in SQL."""
 
-from multimarket_async.domains import Facts, Feed, Table, Value
-from multimarket_async.formats import Boolean, Csv, Integer, Number, Text
+from multimarket_async.domains import Facts, Feed, Value
+from multimarket_async.formats import Boolean, Integer, Number, Text
 from multimarket_async.formats.columns import Column
-from multimarket_async.results import EVIDENCE_TYPES, result_file
-
-BUDGET_S = 30
-SQL_TYPES: dict[type[Column], str] = {Boolean: "BOOLEAN", Integer: "BIGINT", Number: "DOUBLE", Text: "VARCHAR"}
-
-
-def _columns(kind: type[Column], *names: str) -> dict[str, Column]:
-    return {name: kind(name) for name in names}
-
+from multimarket_async.results import ResultTable, result_columns
 
 COLUMNS: dict[str, dict[str, Column]] = {
     "bike_segments": {
-        **_columns(Integer, "shop_id", "segment", "bikes", "value_minor"),
-        **_columns(Text, "shop", "description", "category", "silhouettes"),
-        **_columns(Number, "share"),
+        **result_columns(Integer, "shop_id", "segment", "bikes", "value_minor"),
+        **result_columns(Text, "shop", "description", "category", "silhouettes"),
+        **result_columns(Number, "share"),
     },
     "bike_affinity": {
-        **_columns(Integer, "shop_id", "rank"),
-        **_columns(Text, "shop", "kind"),
-        **_columns(Number, "probability"),
+        **result_columns(Integer, "shop_id", "rank"),
+        **result_columns(Text, "shop", "kind"),
+        **result_columns(Number, "probability"),
     },
-    "bike_forecast": {**_columns(Text, "model", "month"), **_columns(Number, "expected", "low", "median", "high")},
+    "bike_forecast": {
+        **result_columns(Text, "model", "month"),
+        **result_columns(Number, "expected", "low", "median", "high"),
+    },
     "bike_price_model": {
-        **_columns(Integer, "bike"),
-        **_columns(Text, "model", "category", "kind", "frame"),
-        **_columns(Number, "price", "expected", "low", "high"),
-        **_columns(Boolean, "inside"),
+        **result_columns(Integer, "bike"),
+        **result_columns(Text, "model", "category", "kind", "frame"),
+        **result_columns(Number, "price", "expected", "low", "high"),
+        **result_columns(Boolean, "inside"),
     },
 }
 KEYS = {
@@ -38,46 +33,21 @@ KEYS = {
     "bike_forecast": ("model", "month"),
     "bike_price_model": ("bike",),
 }
-FILES: dict[str, Csv] = {name: result_file(columns) for name, columns in COLUMNS.items()}
-HEADERS = {name: tuple(csv.columns) for name, csv in FILES.items()}
-
-
-def _types(name: str) -> dict[str, str]:
-    return {**{column: SQL_TYPES[type(kind)] for column, kind in COLUMNS[name].items()}, **EVIDENCE_TYPES}
-
-
+TABLES = tuple(ResultTable(name, columns, KEYS[name]) for name, columns in COLUMNS.items())
+HEADERS = {table.name: table.headers for table in TABLES}
 FACTS = {
-    name: Facts(f"{name}_rows", name, {column: Value(column, type_) for column, type_ in _types(name).items()})
-    for name in COLUMNS
+    table.name: Facts(
+        f"{table.name}_rows", table.name, {column: Value(column, type_) for column, type_ in table.types.items()}
+    )
+    for table in TABLES
 }
 
 
 def feeds() -> tuple[Feed, ...]:
-    """A feed for the results of each model: a file is the whole table, and is stored as a whole or not."""
-    return tuple(_feed(name) for name in COLUMNS)
-
-
-def _feed(name: str) -> Feed:
-    keys = KEYS[name]
-    return Feed(
-        name,
-        Table(name, "replace"),
-        FILES[name].reader(lambda row: {"_id": "/".join(str(row[key]) for key in keys), **row}),
-        (".csv",),
-        records="many",
-        self_delimiting=False,
-        latency_budget_s=BUDGET_S,
-    )
+    """A feed for the results of each model: a file is the whole table."""
+    return tuple(table.feed() for table in TABLES)
 
 
 def tables() -> str:
     """Statements for a table `<name>_rows` for each: its newest file."""
-    return "".join(map(_table, COLUMNS))
-
-
-def _table(name: str) -> str:
-    typed = ", ".join(f"{column}::{type_} AS {column}" for column, type_ in _types(name).items())
-    return f"""
-CREATE TABLE {name}_rows AS SELECT {typed} FROM {name} WHERE version = (SELECT max(version) FROM {name})
-QUALIFY row_number() OVER (PARTITION BY {", ".join(KEYS[name])} ORDER BY "row" DESC) = 1;
-"""
+    return "".join(table.check() for table in TABLES)

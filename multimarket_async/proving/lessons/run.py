@@ -147,9 +147,9 @@ class Run:
         self.lacking = {runner.job.extra for runner in runners if not runner.installed}
         for runner in (runner for runner in runners if runner.installed):
             self.computed.append(await runner.once())
-            await self._collector.until_empty()
+        await self._collector.until_empty()
         names, now = (
-            {runner.job.name for runner in runners},
+            {feed for runner in runners for feed in runner.job.feeds},
             await counted(self.application.feeds, self.application.store),
         )
         self.before = [after if after.feed in names else files for files, after in zip(self.before, now, strict=True)]

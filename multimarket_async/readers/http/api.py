@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from multimarket_async import generations
 from multimarket_async.events import subscribed
 from multimarket_async.readers import page
-from multimarket_async.readers.http import health, kpis, listings, status, stream
+from multimarket_async.readers.http import health, kpis, listings, lookups, status, stream
 from multimarket_async.readers.http.cache import Fresh
 from multimarket_async.readers.http.delivery import delivered
 from multimarket_async.readers.http.flow import Flow
@@ -50,6 +50,7 @@ class Api:
         app.openapi = cache(lambda: described(FastAPI.openapi(app)))  # type: ignore[method-assign]
         app.include_router(kpis.routes(sources, self._newest))
         app.include_router(listings.routes(sources))
+        app.include_router(lookups.routes(sources))
         app.include_router(status.routes(sources, self._flow))
         app.include_router(stream.routes(sources))
         app.include_router(health.routes(sources, self._flow))

@@ -1,0 +1,1 @@
+"""The KPIs of omnishop, one a module."""

@@ -1,0 +1,53 @@
+"""Grades of the models beside their baselines."""
+
+from multimarket_async.domains import Column, Kpi
+from multimarket_async.domains.omnishop.results import FACTS
+from multimarket_async.domains.omnishop.settings import OmniSettings
+
+QUERY = """
+SELECT job, measure AS metric, data_digest[:8] || '-' || seed AS run, round(value, 4) AS value, against,
+  round(baseline_value, 4) AS baseline, wins AS better
+FROM omni_grades_rows ORDER BY job, measure
+"""
+
+
+def kpi(_: OmniSettings) -> Kpi:
+    """Grades of the models beside their baselines."""
+    return Kpi(
+        name="model_grades",
+        title="Grades of the models",
+        unit="models",
+        definition=(
+            "Of each model its measures in the newest run, on data that it had not seen, beside those of a baseline."
+        ),
+        reads=(FACTS["omni_grades"],),
+        columns=(
+            Column("job", "string", "Model of the data"),
+            Column("metric", "string", "Measure"),
+            Column("run", "string", "Run", role="other"),
+            Column("value", "double", "Value", role="other"),
+            Column("against", "string", "Baseline", role="other"),
+            Column("baseline", "double", "Value of the baseline", role="other"),
+            Column("better", "boolean", "Better than the baseline", role="other"),
+        ),
+        query=QUERY,
+        check=QUERY,
+        french={
+            "Grades of the models": "Notes des modèles",
+            "Model of the data": "Modèle des données",
+            "models": "modèles",
+            "Measure": "Mesure",
+            "Run": "Exécution",
+            "Value": "Valeur",
+            "Baseline": "Référence",
+            "Value of the baseline": "Valeur de la référence",
+            "Better than the baseline": "Meilleur que la référence",
+            "model_grades": (
+                "Les mesures de chaque modèle à sa dernière exécution, sur des données qu'il n'a pas vues, et celles"
+                " d'une référence."
+            ),
+        },
+        headline=True,
+        key=("job", "metric"),
+        place=6,
+    )
