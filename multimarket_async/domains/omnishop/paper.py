@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from multimarket_async.domains import LoadedDomain, Rollup
+from multimarket_async.domains import LoadedDomain, facts_of
 from multimarket_async.domains.omnishop import OMNISHOP
 
 FOLDER = Path(__file__).parent
@@ -52,7 +52,7 @@ def boxes(domain: LoadedDomain) -> list[Box]:
 def _read_by(domain: LoadedDomain, name: str) -> list[str]:
     job = next(job for job in domain.jobs if job.name == name)
     reads = [read for each in job.inputs.values() for read in each.reads]
-    return sorted({(read.facts if isinstance(read, Rollup) else read).collection for read in reads})
+    return sorted({facts.collection for facts in facts_of(reads)})
 
 
 def diagram(domain: LoadedDomain) -> str:
