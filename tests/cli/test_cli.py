@@ -650,7 +650,7 @@ def test_report_is_one_file(shell: Shell, shop: Shell) -> None:
     """In the language and of the generation of the options; its size is printed."""
     printed = shop.seen("report", "--out", str(shell.folder / "r.html"), "--lang", "fr", "--generation", "1")
     text = (shell.folder / "r.html").read_text("utf-8")
-    assert re.fullmatch(r".*r\.html: \d+ kB\.\n", printed)
+    assert re.fullmatch(r".*r\.html : \d+ ko\.\n", printed)
     assert '<html lang="fr">' in text
     assert "Commandes par jour de la semaine et par heure" in text
     assert shop.look("report", "--generation", "9").returncode == 3

@@ -17,6 +17,8 @@ FRENCH = {
     "Category": "Catégorie", "unknown": "inconnue", "Product": "Produit", "Place": "Lieu", "Store": "Magasin",
     "Clients": "Clients", "clients": "clients", "Reason": "Raison", "units": "pièces", "orders": "commandes",
     "s": "s", "Orders": "Commandes", "Units": "Pièces", "Revenue": "Chiffre d'affaires", "Units sold": "Pièces vendues",
+    "{} is {}, which is no day of the calendar": "{} est {}, qui n'est pas un jour du calendrier",
+    "{} is {}, before 1970": "{} est {}, avant 1970",
 }  # fmt: skip
 
 
