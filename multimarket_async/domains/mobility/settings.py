@@ -41,7 +41,7 @@ class MobilitySettings(Business):
     stale_after: float = Field(
         86_400.0, ge=1, le=366 * 86_400, description="a status counts as unknown from so long after it changed, seconds"
     )
-    simulated_points: int = Field(150, ge=1, le=20_000, description="points of the simulated city")
+    simulated_points: int = Field(100, ge=1, le=20_000, description="points of the simulated city")
 
     @field_validator("points_url", "weather_url")
     @classmethod
