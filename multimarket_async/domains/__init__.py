@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from types import ModuleType
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from multimarket_async.columns import Column
 from multimarket_async.dashboards import Chart, Dashboard, Tile
@@ -35,6 +35,9 @@ from multimarket_async.feeds import (
 from multimarket_async.polling import Answer, Http, Incomplete, Poll, Refused
 from multimarket_async.settings import Business, Loaded
 from multimarket_async.simulation import Rehearsal
+
+if TYPE_CHECKING:
+    from multimarket_async.results import ResultTable
 
 Stage: TypeAlias = dict[str, Any]
 Row: TypeAlias = dict[str, Any]
@@ -131,6 +134,11 @@ def facts_of(reads: Iterable[Source]) -> tuple[Facts, ...]:
     """The facts that all these come from."""
     found = (each.facts if isinstance(each, Rollup) else each for each in sources(reads))
     return tuple({facts.key: facts for facts in found if isinstance(facts, Facts)}.values())
+
+
+def result_facts(table: "ResultTable") -> Facts:
+    """The stored rows of a table of results, which KPIs read under the name `<name>_rows`."""
+    return Facts(f"{table.name}_rows", table.name, {name: Value(name, type_) for name, type_ in table.types.items()})
 
 
 def digest(value: Any) -> str:

@@ -1,6 +1,6 @@
 """The results of the models of bikes: their files, their documents, and these in SQL."""
 
-from multimarket_async.domains import Facts, Feed, Value
+from multimarket_async.domains import Feed, result_facts
 from multimarket_async.formats import Boolean, Integer, Number, Text
 from multimarket_async.formats.columns import Column
 from multimarket_async.results import ResultTable, result_columns
@@ -35,12 +35,7 @@ KEYS = {
 }
 TABLES = tuple(ResultTable(name, columns, KEYS[name]) for name, columns in COLUMNS.items())
 HEADERS = {table.name: table.headers for table in TABLES}
-FACTS = {
-    table.name: Facts(
-        f"{table.name}_rows", table.name, {column: Value(column, type_) for column, type_ in table.types.items()}
-    )
-    for table in TABLES
-}
+FACTS = {table.name: result_facts(table) for table in TABLES}
 
 
 def feeds() -> tuple[Feed, ...]:

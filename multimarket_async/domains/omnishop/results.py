@@ -1,6 +1,6 @@
 """The tables of results of the models of omnishop."""
 
-from multimarket_async.domains import Facts, Feed, Value
+from multimarket_async.domains import Feed, result_facts
 from multimarket_async.formats import Boolean, Integer, Number, Text
 from multimarket_async.results import ResultTable, result_columns
 
@@ -54,12 +54,7 @@ GRADES = ResultTable(
 )  # fmt: skip
 TABLES = (RECOMMENDATIONS, AFFINITY, FRAUD, FORECAST, REORDER, EFFECTS, CHURN, GRADES)
 HEADERS = {table.name: table.headers for table in TABLES}
-FACTS = {
-    table.name: Facts(
-        f"{table.name}_rows", table.name, {column: Value(column, type_) for column, type_ in table.types.items()}
-    )
-    for table in TABLES
-}
+FACTS = {table.name: result_facts(table) for table in TABLES}
 
 
 def feeds() -> tuple[Feed, ...]:
