@@ -5,7 +5,7 @@ import io
 import json
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from multimarket_async.readers import cells
 from multimarket_async.readers.charts import drawing
 from multimarket_async.readers.language import ENGLISH, Language
 
-WIDE = 200
+WIDE, MOST_COLUMNS = 200, 10_000
 NARROWEST_BAR, WIDEST_BAR, BESIDE_BAR = 10, 30, 2
 # Control characters of a terminal; line ends and tabs are quoted by the format.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -54,20 +54,52 @@ def as_csv(kpi: Kpi, rows: Sequence[Row], *, heading: bool = True) -> str:
 
 
 def show(to: Console, kpi: Kpi, rows: Sequence[Row], language: Language = ENGLISH) -> None:
-    """Print the table; on a terminal that is wide enough, with bars to compare its rows."""
-    table = as_table(kpi, rows, language)
-    room = to.width - to.measure(table).maximum - BESIDE_BAR
-    if to.is_terminal and room >= NARROWEST_BAR and len(rows) > 1:
-        table = as_table(kpi, rows, language, bar_width=min(room, WIDEST_BAR))
-    to.print(table)
+    """Print the table; on a terminal that is wide enough, with bars to compare its rows.
+
+    Where its numbers do not fit beside each other, in several tables, each with what its rows are about.
+    """
+    shown = [column for column in kpi.columns if column.is_shown]
+
+    def drawn(numbers: Sequence[Column]) -> Table:
+        columns = [column for column in shown if not column.is_number or column in numbers]
+        return as_table(kpi, rows, language, columns=columns)
+
+    parts = list(_parts(to.width, [column for column in shown if column.is_number], drawn))
+    room = to.width - to.measure(parts[0]).maximum - BESIDE_BAR
+    if len(parts) == 1 and to.is_terminal and room >= NARROWEST_BAR and len(rows) > 1:
+        parts = [as_table(kpi, rows, language, min(room, WIDEST_BAR))]
+    for part in parts:
+        to.print(part)
 
 
-def as_table(kpi: Kpi, rows: Sequence[Row], language: Language = ENGLISH, bar_width: int = 0) -> Table:
+def _parts(width: int, numbers: Sequence[Column], drawn: Callable[[Sequence[Column]], Table]) -> Iterator[Table]:
+    """Tables that have all these columns between them, as many each as fit."""
+    start = 0
+    while not start or start < len(numbers):
+        ends = range(len(numbers), start, -1)
+        end = next((end for end in ends if _narrowest(drawn(numbers[start:end])) <= width), start + 1)
+        yield drawn(numbers[start:end])
+        start = end
+
+
+def _narrowest(table: Table) -> int:
+    """The width below which it loses text: no console measures more than it has."""
+    return Console(width=MOST_COLUMNS).measure(table).minimum
+
+
+def as_table(
+    kpi: Kpi,
+    rows: Sequence[Row],
+    language: Language = ENGLISH,
+    bar_width: int = 0,
+    columns: Sequence[Column] | None = None,
+) -> Table:
     """A table without the columns for machines, in a language. Digits are never cut.
 
-    bar_width: characters of the bar in each row that shows the measure; 0: no bars.
+    bar_width: characters of the bar in each row that shows the measure; 0: no bars. columns: only these.
     """
-    columns = [column for column in kpi.columns if column.is_shown]
+    if columns is None:
+        columns = [column for column in kpi.columns if column.is_shown]
     table = plain(title=language.say(kpi.title))
     texts = [[_said(language, column, row) for column in columns] for row in rows]
     _add_columns(table, columns, texts, language)

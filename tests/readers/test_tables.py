@@ -312,6 +312,21 @@ def test_bars_take_no_room_from_text(width: int) -> None:
     assert "Lamp-with-a-long-name" in drawing
 
 
+@pytest.mark.parametrize("width", [30, 44, 60, 200])
+def test_numbers_beside_each_other_leave_room_for_their_subject(width: int) -> None:
+    """Several tables, each with the names, if they do not all fit."""
+    columns = (SALES.columns[0], *(Column(f"n{n}", "integer", f"Title{n}") for n in range(25)))
+    lines = [
+        {"product": "Lampadaire", **{f"n{n}": 1_000_000 + n for n in range(25)}},
+        {"product": "Tea"} | dict.fromkeys((f"n{n}" for n in range(25)), 1),
+    ]
+    out = io.StringIO()
+    tables.show(Console(file=out, width=width), replace(SALES, columns=columns), lines)
+    drawing = out.getvalue()
+    assert all(f"1,000,0{n:02}" in drawing and f"Title{n}" in drawing for n in range(25))
+    assert drawing.count("Lampadaire") == drawing.count("Product") == drawing.count("Tea")
+
+
 def test_bars_of_nothing_are_empty() -> None:
     """All values 0 or unknown: no bar, no fault."""
     assert bar_lengths(shown(100, row(revenue=0.0), row(revenue=None))) == [0, 0]

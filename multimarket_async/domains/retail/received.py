@@ -112,29 +112,35 @@ def _good(feed: str) -> str:
     """The good records of a feed, as text, with the version of their file and their order."""
     fields = FIELDS[feed]
     nullable = NULLABLE.get(feed, set())
-    from_json = ", ".join(f"{kind}(json->'{name}') AS {name}" for name, (kind, _) in fields.items())
-    empty = " AND ".join(
-        f"(coalesce(json_type(json->'{name}'), 'NULL') = 'NULL' OR {fields[name][0]}(json->'{name}') IS NOT NULL)"
+    from_json = ", ".join(f"{kind}({name}) AS {name}" for name, (kind, _) in fields.items())
+    paths = ", ".join(f"'$.{name}'" for name in fields)
+    values = ", ".join(f"found[{at}] AS {name}" for at, name in enumerate(fields, 1))
+    empty = "".join(
+        f" AND (coalesce(json_type({name}), 'NULL') = 'NULL' OR {fields[name][0]}({name}) IS NOT NULL)"
         for name in sorted(nullable)
     )
-    from_csv = ", ".join(f"nullif(trim({name}), '') AS {name}" for name in fields if name in COLUMNS[feed].columns)
+    delivered = {name: f"nullif(trim({name}), '')" for name in COLUMNS[feed].columns}
+    from_csv = ", ".join(f"{delivered.get(name, 'NULL::VARCHAR')} AS {name}" for name in fields)
     conditions = " AND ".join(
         f"({name} IS NULL OR {good.format(name)})" if name in nullable else f"coalesce({good.format(name)}, false)"
         for name, (_, good) in fields.items()
     )
-    required = "".join(f" AND json_exists(json, '$.{name}')" for name in sorted(nullable - {"since"}))
-    options = "filename=true, maximum_object_size=67108864"
+    required = "".join(f" AND {name} IS NOT NULL" for name in sorted(nullable - {"since"}))
+    options = "filename=true, maximum_object_size=16777216"
+    table = f"good_{feed.removeprefix('retail_')}"
+    # A statement for each way to read: each takes memory for the largest object.
     return f"""
-CREATE TABLE good_{feed.removeprefix("retail_")} AS
+CREATE TABLE {table} AS
+WITH records AS (SELECT {from_csv}, version, "row" AS n FROM {feed}) SELECT * FROM records WHERE {conditions};
+""" + "".join(
+        f"""
+INSERT INTO {table} BY NAME
 WITH objects AS (
-  SELECT json, filename, row_number() OVER () AS n FROM read_json_objects(
-    list_concat(getvariable('no_file'), others(getvariable('{feed}'))), {options})
-  UNION ALL SELECT json, filename, row_number() OVER () AS n FROM read_json_objects(
-    list_concat(getvariable('no_file'), of_lines(getvariable('{feed}'))), {options},
-    format='newline_delimited', ignore_errors=true)),
-records AS (
-  SELECT {from_json}, version, n FROM objects JOIN files ON path = filename
-  WHERE json IS NOT NULL{" AND " + empty if empty else ""}{required}
-  UNION ALL BY NAME SELECT {from_csv}, version, "row" AS n FROM {feed})
+  SELECT json_extract(json, [{paths}]) AS found, filename, row_number() OVER () AS n FROM read_json_objects(
+    list_concat(getvariable('no_file'), {files}(getvariable('{feed}'))), {options}{how}) WHERE json IS NOT NULL),
+named AS (SELECT {values}, version, n FROM objects JOIN files ON path = filename),
+records AS (SELECT {from_json}, version, n FROM named WHERE true{empty}{required})
 SELECT * FROM records WHERE {conditions};
 """
+        for files, how in (("others", ""), ("of_lines", ", format='newline_delimited', ignore_errors=true"))
+    )
