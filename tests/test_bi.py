@@ -14,8 +14,9 @@ from pymongo.database import Database
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Kpi, LoadedDomain
 from multimarket_async.domains.orders import ORDERS
+from multimarket_async.domains.orders.channels import CHANNELS
 from multimarket_async.domains.orders.order import parser
-from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.readers.tables import as_csv
 from multimarket_async.snapshots import Snapshotter

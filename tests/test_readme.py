@@ -29,7 +29,8 @@ def settings_table() -> str:
     """The table between the two marks, as the declarations have it."""
     rows = ["| setting | default | meaning |", "|---|---|---|"]
     for name, field in fields(MODELS).items():
-        default = "" if field.default is None else to_json(field.default).decode().strip('"')
+        value = [*map(str, field.default)] if isinstance(field.default, tuple) else field.default
+        default = "" if value is None else to_json(value).decode().strip('"')
         rows.append(f"| `{name}` | {f'`{default}`' if default else ''} | {field.description} |")
     return "\n".join(rows)
 

@@ -208,7 +208,7 @@ def as_text(value: Any) -> str:
         return "***"
     if isinstance(value, SecretStr):
         return _without_passwords(value.get_secret_value())
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _without_passwords(uri: str) -> str:

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from multimarket_async import app, logs
 from multimarket_async.cli.options import load_settings
-from multimarket_async.domains.orders.settings import CHANNELS
+from multimarket_async.domains.orders.channels import CHANNELS
 
 HERE = Path(__file__).resolve().parent
 CLI = [sys.executable, "-m", "multimarket_async"]

@@ -19,7 +19,7 @@ from alone import alone
 from ground import HERE, Ground, resident_mb
 from results import ROOT, Row, percentile
 
-from multimarket_async.domains.orders.settings import CHANNELS
+from multimarket_async.domains.orders.channels import CHANNELS
 
 MEASURE = "large"
 RECORDS, PER_CHANNEL = 2_000_000, 30_000

@@ -15,7 +15,7 @@ from alone import alone
 from ground import Ground
 from results import Row, percentile
 
-from multimarket_async.domains.orders.settings import CHANNELS
+from multimarket_async.domains.orders.channels import CHANNELS
 
 MEASURE = "latency"
 RATE_S, FLOW_S, SLICE_S = 150, 60, 10

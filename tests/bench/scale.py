@@ -20,7 +20,7 @@ from pymongo.collection import Collection
 from results import Row, ratios
 from rich.progress import track
 
-from multimarket_async.domains.orders.settings import CHANNELS
+from multimarket_async.domains.orders.channels import CHANNELS
 
 MEASURE = "scale"
 SIZES, QUICK_SIZES, PAIRS = (0, 100_000, 1_000_000), (0, 3_000), 5

@@ -16,8 +16,9 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["multimarket_async.strict_json", "multimarket_async.domains.orders", "json"]):
+    from multimarket_async.domains.orders.channels import CHANNELS
     from multimarket_async.domains.orders.order import parser
-    from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
+    from multimarket_async.domains.orders.settings import OrderSettings
     from multimarket_async.errors import Rejected
     from multimarket_async.store import encode
     from multimarket_async.strict_json import loads

@@ -7,7 +7,8 @@ from typing import Any
 
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Feed, Table
-from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.channels import CHANNELS
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.landing import Landing
 from multimarket_async.producer import ArrivalProcess, Backfill, Period, Producer, by_share, write_backfill

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.channels import CHANNELS
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.simulation import Delivery
 

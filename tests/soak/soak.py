@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from subject import COMMAND, Sample, Subject, schedule
 
-from multimarket_async.domains.orders.settings import CHANNELS
+from multimarket_async.domains.orders.channels import CHANNELS
 
 FOUND_WRONG = 4
 SETTINGS = {"SOAK_S": "600", "SOAK_RATE": "200", "SOAK_SEED": "1"}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from multimarket_async.domains.orders.settings import CHANNELS
+from multimarket_async.domains.orders.channels import CHANNELS
 from multimarket_async.landing.waiting import is_ours
 
 COMMAND = [sys.executable, "-m", "multimarket_async"]

@@ -6,6 +6,7 @@ from functools import partial
 from multimarket_async.domains import Domain, Feed, LoadedDomain, Received, Table, french_of, kpis_in
 from multimarket_async.domains.orders import kpis
 from multimarket_async.domains.orders.amounts import COMPUTED
+from multimarket_async.domains.orders.channels import Channel
 from multimarket_async.domains.orders.columns import FRENCH
 from multimarket_async.domains.orders.dashboard import DASHBOARD
 from multimarket_async.domains.orders.dashboard import FRENCH as IN_DASHBOARD
@@ -15,8 +16,8 @@ from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import reader
 from multimarket_async.domains.orders.received import documents, tables
 from multimarket_async.domains.orders.rollups import COLLECTION
-from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
-from multimarket_async.domains.orders.simulator import Simulator
+from multimarket_async.domains.orders.settings import OrderSettings
+from multimarket_async.domains.orders.simulator import Simulator, simulated
 from multimarket_async.domains.orders.simulator.invalid import corruptions
 from multimarket_async.domains.orders.simulator.lifecycle import simulate_follow_ups
 from multimarket_async.domains.orders.star import star
@@ -26,17 +27,19 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
     """A directory for each channel; `canal` is the channel's name in its orders."""
     table = Table(COLLECTION, lifecycle=lifecycle(settings), computed=COMPUTED, person="client_id")
     table = replace(table, pseudonyms=settings.pseudonyms)
-    return [
-        Feed(
-            name=directory,
-            table=table,
-            read=reader(canal, settings),
-            simulate=Simulator(canal, settings),
-            simulate_follow_ups=partial(simulate_follow_ups, settings=settings),
-            corruptions=corruptions(canal, settings),
-        )
-        for directory, canal in CHANNELS.items()
-    ]
+    return [_feed(channel, table, settings) for channel in settings.channels]
+
+
+def _feed(channel: Channel, table: Table, settings: OrderSettings) -> Feed:
+    feed = Feed(channel.directory, table, reader(channel.canal, settings))
+    if channel.canal not in simulated(settings.profile):
+        return feed
+    return replace(
+        feed,
+        simulate=Simulator(channel.canal, settings),
+        simulate_follow_ups=partial(simulate_follow_ups, settings=settings),
+        corruptions=corruptions(channel.canal, settings),
+    )
 
 
 def declare(settings: OrderSettings) -> LoadedDomain:

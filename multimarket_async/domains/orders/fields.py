@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ConfigDict, Field, GetPydanticSchema, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
-from multimarket_async.domains.orders.settings import CHANNELS, listed
+from multimarket_async.domains.orders.settings import listed
 from multimarket_async.errors import Rejected
 from multimarket_async.strict_json import pointer_to, shown
 
@@ -42,7 +42,7 @@ Text = Annotated[str, Field(pattern=r"[^\s\x1c-\x1f]")]
 AS_DELIVERED = ConfigDict(extra="allow", strict=True)
 
 
-def one_of(words: Iterable[str], code: str, demand: str) -> GetPydanticSchema:
+def one_of(words: Iterable[str], code: str, demand: str, **context: str) -> GetPydanticSchema:
     """A text that is one of these words, which it becomes; another text is rejected with this code and demand.
 
     Blanks around it, letter case and decomposed accents are no difference.
@@ -54,7 +54,7 @@ def one_of(words: Iterable[str], code: str, demand: str) -> GetPydanticSchema:
         lambda given: by_form.get(_folded(given)), core_schema.literal_schema(exact)
     )
     either = core_schema.union_schema([core_schema.literal_schema(exact), alike], mode="left_to_right")
-    among = core_schema.custom_error_schema(either, code, custom_error_message=demand)
+    among = core_schema.custom_error_schema(either, code, custom_error_message=demand, custom_error_context=context)
     return GetPydanticSchema(lambda *_: core_schema.chain_schema([text, among]))
 
 
@@ -67,9 +67,9 @@ def plain(text: str) -> str:
     return normalize("NFC", text.strip())
 
 
-def channel(canal: str) -> GetPydanticSchema:
-    """The channel whose folder this is."""
-    return one_of([canal], "wrong_channel", f"must be '{canal}' in this folder")
+def channel(canal: str, canals: Iterable[str]) -> GetPydanticSchema:
+    """The channel whose folder this is, one of all."""
+    return one_of([canal], "wrong_channel", f"must be '{canal}' in this folder", canals=listed(canals))
 
 
 def status(accepted: Iterable[str]) -> GetPydanticSchema:
@@ -178,8 +178,8 @@ def _code_and_demand(fault: ErrorDetails) -> tuple[str, str]:
     given = fault["input"]
     if fault["loc"] == ("livraison",) and (fault["type"] == "missing" or given is None):
         return "delivery_missing", "must be given: orders of this channel are delivered"
-    if fault["type"] == "wrong_channel" and _folded(given) not in CHANNELS.values():
-        return "unknown_channel", f"must be one of {listed(CHANNELS.values())}"
+    if fault["type"] == "wrong_channel" and _folded(given) not in fault["ctx"]["canals"].lower().split(", "):
+        return "unknown_channel", f"must be one of {fault['ctx']['canals']}"
     if fault["type"] == "identifier":
         return _identifier_fault(given)
     return _FAULTS.get(fault["type"], (fault["type"], fault["msg"]))

@@ -26,7 +26,7 @@ def follow_up_parser(canal: str, settings: OrderSettings) -> Callable[[dict[str,
     Fields of `suivi` as delivered, the unknown ones too, but `date_etat` as a UTC instant to the millisecond.
     What else the file holds, or bears a name of ours, is kept under `champs_livres`.
     """
-    own_channel = channel(canal)
+    own_channel = channel(canal, settings.canals)
 
     @with_config(AS_DELIVERED)
     class Suivi(TypedDict):

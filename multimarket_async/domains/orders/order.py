@@ -118,7 +118,7 @@ class Delivery(TypedDict):
 
 def _adapter(canal: str, settings: OrderSettings) -> TypeAdapter[Any]:
     """The order of one channel, where each is delivered, none is, or either."""
-    own_channel = channel(canal)
+    own_channel = channel(canal, settings.canals)
 
     @with_config(AS_DELIVERED)
     class Order(TypedDict):
@@ -139,6 +139,5 @@ def _adapter(canal: str, settings: OrderSettings) -> TypeAdapter[Any]:
     class CollectedOrder(Order):
         livraison: NotRequired[None]  # type: ignore[misc]  # narrower than in Order
 
-    if canal in settings.delivery_required:
-        return TypeAdapter(DeliveredOrder)
-    return TypeAdapter(CollectedOrder if canal in settings.delivery_forbidden else Order)
+    rule = settings.delivery(settings.contract(canal))
+    return TypeAdapter({"required": DeliveredOrder, "forbidden": CollectedOrder, "either": Order}[rule])

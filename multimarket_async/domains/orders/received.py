@@ -5,7 +5,7 @@ It shares nothing with the order contract or the pipelines: an error in these sh
 
 from collections.abc import Iterable
 
-from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 
 BLANKS = r"[\x09-\x0d\x1c-\x20\x85\p{Z}]+"
 
@@ -25,7 +25,7 @@ CREATE MACRO ranked(moment, state) AS
   {{'moment': moment, 'rank': coalesce(list_position({_texts(settings.followup_statuses)}, state), 0), 'state': state}};
 CREATE TABLE deliveries AS
 WITH read AS (
-  SELECT number, feed, content::JSON AS file, among(file->>'canal', {_texts(CHANNELS.values())}) AS channel,
+  SELECT number, feed, content::JSON AS file, among(file->>'canal', {_texts(settings.canals)}) AS channel,
     channel || ':' || (file->>'order_id') AS key, json_exists(file, '$.produits') AS is_order,
     coalesce(file->>'$.suivi.date_etat', file->>'date_commande') AS written
   FROM received)

@@ -1,15 +1,15 @@
-"""Settings of the orders domain, and its channels."""
+"""Settings of the orders domain."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from multimarket_async.domains.orders.channels import BUILT_IN, CHANNELS, CONTRACT, Channel, Delivery, merged
 from multimarket_async.pseudonyms import Pseudonyms
 from multimarket_async.settings import Business, Token, Words
 
 KEY_CHARS = 16
-CHANNELS = {"site_web": "web", "application_mobile": "mobile", "boutique_physique": "boutique"}
 
 
 class OrderSettings(Business):
@@ -29,7 +29,16 @@ class OrderSettings(Business):
     cancelled_statuses: Words = Field(
         ("annulée",), description="those of them, in orders and follow-ups, that mean a cancelled order"
     )
-    delivery_required: Words = Field(("web", "mobile"), description="channels whose orders must have livraison")
+    channels: Annotated[tuple[Channel, ...], BeforeValidator(merged)] = Field(
+        BUILT_IN,
+        min_length=1,
+        description="sales channels: a table [orders.channels.<directory>] for each with canal, format, delivery"
+        " (required, forbidden or either), shop, currency, enabled; these three are there unless enabled = false",
+    )
+    delivery_required: Words = Field(
+        ("web", "mobile"),
+        description="channels whose orders must have livraison, by canal; their own delivery comes first",
+    )
     delivery_forbidden: Words = Field(
         ("boutique",), description="channels whose orders must not have it; a channel in neither list: as it comes"
     )
@@ -42,6 +51,24 @@ class OrderSettings(Business):
         description="key, of at least 16 characters, for pseudonyms in place of client_id; addresses are not stored"
         " then; empty: none",
     )
+
+    @property
+    def canals(self) -> tuple[str, ...]:
+        """The names of the channels, each once."""
+        return tuple(dict.fromkeys(channel.canal for channel in self.channels))
+
+    def contract(self, canal: str) -> Channel:
+        """The channel of this name whose files are orders of the contract."""
+        named = (each for each in self.channels if (each.canal, each.format) == (canal, CONTRACT))
+        return next(named, Channel(canal, canal))
+
+    def delivery(self, channel: Channel) -> Delivery:
+        """Rule for the address of its orders: its own, else that of the two lists, which are of the contract."""
+        if channel.delivery or channel.format != CONTRACT:
+            return channel.delivery or "either"
+        if channel.canal in self.delivery_required:
+            return "required"
+        return "forbidden" if channel.canal in self.delivery_forbidden else "either"
 
     @property
     def pseudonyms(self) -> Pseudonyms | None:
@@ -63,14 +90,17 @@ class OrderSettings(Business):
     @model_validator(mode="after")
     def _agree(self) -> "OrderSettings":
         required, forbidden = set(self.delivery_required), set(self.delivery_forbidden)
-        channels = listed(CHANNELS.values())
-        _none(required - {*CHANNELS.values()}, f"delivery_required names no channel: {{}}; expected {channels}")
-        _none(forbidden - {*CHANNELS.values()}, f"delivery_forbidden names no channel: {{}}; expected {channels}")
+        known, channels = {*self.canals, *CHANNELS.values()}, listed(self.canals)
+        _none(required - known, f"delivery_required names no channel: {{}}; expected {channels}")
+        _none(forbidden - known, f"delivery_forbidden names no channel: {{}}; expected {channels}")
         _none(required & forbidden, "delivery_required and delivery_forbidden both name {}; leave it in one of them")
         _none(
             set(self.cancelled_statuses) - {*self.order_statuses, *self.followup_statuses},
             "cancelled_statuses names {}, which is among neither order_statuses nor followup_statuses",
         )
+        contract = [channel.canal for channel in self.channels if channel.format == CONTRACT]
+        twice = {canal for canal in contract if contract.count(canal) > 1}
+        _none(twice, "channels: {} is the canal of two directories of the format contract; give each its own")
         return self
 
 

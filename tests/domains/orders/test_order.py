@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from multimarket_async.domains.orders.amounts import line_cents
+from multimarket_async.domains.orders.channels import CHANNELS
 from multimarket_async.domains.orders.fields import Identifier
 from multimarket_async.domains.orders.order import parser
-from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.errors import Rejected
 from multimarket_async.store import Int64
 

@@ -46,6 +46,5 @@ def _falling(ranks: int, total: float) -> list[float]:
 
 
 def _delivered_share(channel: Channel, canal: str, rules: OrderSettings) -> float:
-    if canal in rules.delivery_required:
-        return 1.0
-    return 0.0 if canal in rules.delivery_forbidden else 1 - channel.click_and_collect
+    rule = rules.delivery(rules.contract(canal))
+    return {"required": 1.0, "forbidden": 0.0, "either": 1 - channel.click_and_collect}[rule]

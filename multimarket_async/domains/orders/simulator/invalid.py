@@ -94,7 +94,7 @@ INVALID: Mapping[str, tuple[str, Callable[[Order], bytes]]] = {
 def corruptions(canal: str, rules: OrderSettings) -> Corruptions:
     """Corruptions that these rules reject in this channel, and an order that conflicts with another one."""
     allowed = {
-        "delivery": canal not in (*rules.delivery_required, *rules.delivery_forbidden),
+        "delivery": rules.delivery(rules.contract(canal)) == "either",
         "unknown status": "payee" in rules.order_statuses,
         "follow-up to an unknown state": "livree" in rules.followup_statuses,
     }

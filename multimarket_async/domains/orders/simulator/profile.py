@@ -105,9 +105,21 @@ class Profile(_Part):
     countries: Mapping[str, Country] = Field(min_length=1)
 
 
+def simulated(file: str) -> frozenset[str]:
+    """The channels that the profile describes; those of the package's own where the user's cannot be read."""
+    try:
+        return frozenset(read_profile(file).channels)
+    except WrongSettings:  # raised when a delivery is to be made up
+        return frozenset(_own()["channels"])
+
+
+def _own() -> dict[str, Any]:
+    return tomllib.loads(files(__package__).joinpath("profile.toml").read_text("utf-8"))
+
+
 def read_profile(file: str) -> Profile:
     """The package's profile, overridden by this file or by config/profile.toml. Raises WrongSettings."""
-    own = tomllib.loads(files(__package__).joinpath("profile.toml").read_text("utf-8"))
+    own = _own()
     path = Path(file) if file else FILE
     if not file and not path.exists():
         return Profile.model_validate(own)

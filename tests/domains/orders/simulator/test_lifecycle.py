@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from multimarket_async.domains import FollowUp
+from multimarket_async.domains.orders.channels import CHANNELS
 from multimarket_async.domains.orders.order import parser
-from multimarket_async.domains.orders.settings import CHANNELS, OrderSettings
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.domains.orders.simulator import Simulator
 from multimarket_async.domains.orders.simulator.lifecycle import followups_of, simulate_follow_ups
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from multimarket_async.domains.orders.settings import CHANNELS
+from multimarket_async.domains.orders.channels import CHANNELS
 from multimarket_async.domains.orders.simulator.profile import Profile, read_profile
 from multimarket_async.errors import WrongSettings
 
