@@ -89,9 +89,13 @@ def _run_of(
     lesson: Lesson, application: Application, files_per_feed: int | None, domain: str | None, **traits: Any
 ) -> Run:
     """A run of so many files, or of as many as the domain, or the lesson, says."""
-    alone = None if lesson.why else _alone(application, domain)
+    alone = None if lesson.why and not lesson.polls else _alone(application, domain)
     rehearsal = alone.rehearsal if alone else None
-    files = (rehearsal or lesson).files_per_feed if files_per_feed is None else files_per_feed
+    files = (
+        (lesson if lesson.why or not rehearsal else rehearsal).files_per_feed
+        if files_per_feed is None
+        else files_per_feed
+    )
     served = Served(application, alone) if alone and rehearsal and rehearsal.polled else None
     producers = served.producers if served else application.of(domain).required_producers()
     return Run(application, files, producers, rehearsal=rehearsal, served=served, **traits)
@@ -219,7 +223,8 @@ def _totals(run: Run) -> Iterator[str]:
         yield f"KPIs recomputed from the archived files agree to the cent (generation {run.report.generation})."
     yield from sink_lines(run.report.sinks)
     yield from (f"WRONG {escape_control_chars(difference)}" for difference in run.report.differences)
-    yield from summary(run.comparison)
+    if run.report.right:
+        yield from summary(run.comparison)
 
 
 def _heading(console: Console, text: str) -> None:

@@ -22,6 +22,7 @@ from multimarket_async.errors import Rejected, WrongSettings
 from multimarket_async.proving.demo import perform, under
 from multimarket_async.proving.lessons import LESSONS
 from multimarket_async.proving.lessons.run import Lesson, Run
+from multimarket_async.proving.lessons.served import Served
 from multimarket_async.settings import Loaded, Settings, load
 from multimarket_async.store import Exists, Inserted
 
@@ -49,6 +50,7 @@ async def performed(
     day_s: float = 0.05,
 ) -> tuple[bool, str, dict[str, str]]:
     """Few orders and short days: whether it was right, the output, and the next commands."""
+    flags = {"domains": (lesson.domain,), **flags} if lesson.domain else flags
     console = Console(file=io.StringIO(), width=110)
     async with opened(lesson, folder, **flags) as application:
         right, steps = await perform(lesson, broken(application), console, orders, day_s=day_s)
@@ -95,6 +97,20 @@ async def test_an_outage_without_an_outage_is_wrong(tmp_path: Path, monkeypatch:
     assert not right
     assert "WRONG files archived while it was away: " in out
     assert "Why it is right" not in out
+
+
+async def test_a_failing_api_that_does_not_fail_is_wrong(
+    tmp_path: Path, shared: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Polls that succeed all the same are seen."""
+
+    async def nothing(*_: Any) -> None:
+        """No fault is injected."""
+
+    monkeypatch.setattr(Served, "inject", nothing)
+    right, out, _ = await performed(LESSONS["failing-api"], tmp_path, shared, orders=6)
+    assert not right
+    assert "WRONG polls that failed: 0, expected 6" in out
 
 
 async def test_a_peak_that_takes_too_long_is_wrong(tmp_path: Path, shared: dict[str, object]) -> None:

@@ -11,6 +11,7 @@ from multimarket_async.proving.lessons.bad_supplier import BAD_SUPPLIER
 from multimarket_async.proving.lessons.black_friday import BLACK_FRIDAY
 from multimarket_async.proving.lessons.burst import BURST
 from multimarket_async.proving.lessons.double_charge import DOUBLE_CHARGE
+from multimarket_async.proving.lessons.failing_api import FAILING_API
 from multimarket_async.proving.lessons.outage import OUTAGE
 from multimarket_async.proving.lessons.run import Lesson
 from multimarket_async.proving.lessons.slow_writer import SLOW_WRITER
@@ -20,6 +21,7 @@ LESSONS: Mapping[str, Lesson] = {
     "bad-supplier": BAD_SUPPLIER,
     "black-friday": BLACK_FRIDAY,
     "double-charge": DOUBLE_CHARGE,
+    "failing-api": FAILING_API,
     "outage": OUTAGE,
     "slow-writer": SLOW_WRITER,
 }

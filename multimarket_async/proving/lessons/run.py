@@ -90,7 +90,7 @@ class Run:
         served: Served | None = None,
     ) -> None:
         self.application = application
-        self._served = served
+        self.served = served
         self.rehearsal = rehearsal
         self.files_per_feed = files_per_feed
         self.producers = producers
@@ -130,7 +130,7 @@ class Run:
         for producer in self.producers:
             producer.torn_for_s = self.torn_for_s
         ended = asyncio.Event()
-        served = self._served.running() if self._served else nullcontext()
+        served = self.served.running() if self.served else nullcontext()
         with recording(self.application, "demo", self.producers) as self.manifest:
             async with served, asyncio.TaskGroup() as group, side_task(self._sample(), "sample"):
                 group.create_task(self._collector.run(ended), name="collector")
@@ -280,7 +280,7 @@ class Lesson:
     """A lesson.
 
     title: what happens. watch: what to look at. why: why what was seen is right. files_per_feed: the default.
-    domain: the one it belongs to; "": any.
+    domain: the one it belongs to; "": any. polls: the simulated API of that domain, in place of its files.
     settings: of the program; None: as the user gave them. kpis: those to show, of the days of the lesson.
     example: the code of a quarantined file to show. next: commands to continue with; {example} is that file.
     """
@@ -289,6 +289,7 @@ class Lesson:
     perform: Callable[[Run], Awaitable[None]]
     files_per_feed: int
     domain: str = ""
+    polls: bool = False
     watch: str = ""
     why: str = ""
     settings: Mapping[str, Any] | None = None
