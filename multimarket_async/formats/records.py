@@ -19,7 +19,7 @@ MOST_REASONS = 100
 def reasons_of(error: Exception) -> list[Rejected]:
     """Every fault that was found in a record. A mistake of its domain is a fault of this record only."""
     if isinstance(error, Rejected):
-        return [error]
+        return [replace(error, also=()), *error.also]
     if not isinstance(error, ValidationError):
         return [Rejected("parser_failed", f"the domain failed on it: {error!r}")]
     faults = error.errors(include_url=False, include_context=False)[:MOST_REASONS]

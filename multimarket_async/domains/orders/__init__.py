@@ -12,6 +12,7 @@ from multimarket_async.domains.orders.dashboard import DASHBOARD
 from multimarket_async.domains.orders.dashboard import FRENCH as IN_DASHBOARD
 from multimarket_async.domains.orders.fields import FRENCH as IN_REASONS
 from multimarket_async.domains.orders.followup import lifecycle
+from multimarket_async.domains.orders.formats import FRENCH as IN_FORMATS
 from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import reader
 from multimarket_async.domains.orders.received import documents, tables
@@ -45,7 +46,7 @@ def _feed(channel: Channel, table: Table, settings: OrderSettings) -> Feed:
 def declare(settings: OrderSettings) -> LoadedDomain:
     """Every declaration of the domain."""
     measured = kpis_in(kpis, settings)
-    french = french_of(measured, FRENCH, IN_DASHBOARD, IN_REASONS)
+    french = french_of(measured, FRENCH, IN_DASHBOARD, IN_REASONS, IN_FORMATS)
     return LoadedDomain(
         "orders",
         tuple(_feeds(settings)),

@@ -2,6 +2,7 @@
 
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.fields import FRENCH as SENTENCES
+from multimarket_async.domains.orders.formats import FRENCH as OF_FORMATS
 from multimarket_async.domains.orders.settings import OrderSettings
 
 SETTINGS = OrderSettings(timezone="Africa/Casablanca")
@@ -19,7 +20,7 @@ def test_every_title_unit_and_definition_is_said_in_french() -> None:
     [dashboard] = DOMAIN.dashboards
     parts = [dashboard, *dashboard.charts]
     page = {part.title for part in parts} | {tile.note for tile in dashboard.tiles}
-    used = titles | labels | page | REASONS | SENTENCES.keys() | (units - SAME_IN_BOTH)
+    used = titles | labels | page | REASONS | SENTENCES.keys() | OF_FORMATS.keys() | (units - SAME_IN_BOTH)
     assert set(DOMAIN.french) == (used | {kpi.name for kpi in KPIS}) - {""}
 
 

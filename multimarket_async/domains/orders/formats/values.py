@@ -1,0 +1,199 @@
+"""Values as senders spell them, in the spelling of an order: texts, identifiers, exact amounts, dates."""
+
+import html
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
+
+from multimarket_async.domains.orders.fields import plain
+from multimarket_async.domains.orders.formats.paths import Get, compiled
+
+Spell: TypeAlias = Callable[[Any], Any]
+NOTHING = (None, "", False)
+WHOLE = re.compile(r"(-?[0-9]+)\.0+")
+GROUPS = re.compile(r"[\s\u00a0\u202f'\u2019]")
+BARE_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+ANY = "*"
+
+
+def first_of(paths: Sequence[str], spell: Spell) -> Get:
+    """The first of the values that is there, spelled; None if none is."""
+    [get, *others] = [compiled(path) for path in paths]
+    if others:
+        return lambda tree: spell(
+            next((found for each in (get, *others) if (found := each(tree)) not in NOTHING), None)
+        )
+    return lambda tree: spell(get(tree))
+
+
+def text(value: Any) -> Any:
+    """A text; a list of texts as one; None for a blank one."""
+    if isinstance(value, str):
+        return value if value and not value.isspace() else None
+    if isinstance(value, list):
+        return ", ".join(map(str, filter(None, value))) or None
+    return value
+
+
+def unescaped(value: Any) -> Any:
+    """A text that was escaped for HTML."""
+    found = text(value)
+    return html.unescape(found) if isinstance(found, str) else found
+
+
+def identifier(value: Any) -> Any:
+    """A number that has come as a float is the whole one that it is."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return text(value)
+
+
+def client_in(no_client: Iterable[str | int]) -> Spell:
+    """An identifier of a client; None where it is one of those that mean none."""
+    nobody = {str(each) for each in no_client}
+
+    def client(value: Any) -> Any:
+        found = identifier(value)
+        if isinstance(found, str) and (whole := WHOLE.fullmatch(found.strip())):
+            found = whole[1]
+        return None if found is not None and str(found).strip() in nobody else found
+
+    return client
+
+
+def word_in(words: dict[str, str]) -> Spell:
+    """A word by what it means; another one is as `*` says, or stays."""
+    known = {_folded(word): meaning for word, meaning in words.items()}
+
+    def word(value: Any) -> Any:
+        if value in NOTHING:
+            return None
+        return known.get(_folded(value), known.get(ANY, value))
+
+    return word
+
+
+def _folded(word: Any) -> str:
+    return plain(str(word)).casefold()
+
+
+# --- Amounts --------------------------------------------------------------------------------
+
+
+def pointed(value: Any) -> Any:
+    """A number with a decimal comma, as one with a point."""
+    return GROUPS.sub("", value).replace(".", "").replace(",", ".") if isinstance(value, str) else value
+
+
+def number(value: Any) -> Decimal | None:
+    """The exact number that was written, None if it is none. A float is the shortest decimal that reads as it."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return None
+    try:
+        found = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+def written(value: Decimal) -> str:
+    """A number as text, never with an exponent."""
+    return f"{value:f}"
+
+
+def sum_of(paths: Sequence[str], spell: Spell) -> Get:
+    """The exact sum of the values, each a number or a list of numbers; one behind `-` is subtracted.
+
+    What is no number is given back as it is, for its fault to be named.
+    """
+    if len(paths) == 1 and not paths[0].startswith("-"):
+        get = compiled(paths[0])
+        return lambda tree: (
+            _summed([(1, found)], spell) if isinstance(found := get(tree), list) else _single(found, spell)
+        )
+    parts = [(-1 if path.startswith("-") else 1, compiled(path.removeprefix("-"))) for path in paths]
+    return lambda tree: _summed([(sign, get(tree)) for sign, get in parts], spell)
+
+
+def _single(value: Any, spell: Spell) -> Any:
+    return None if value in ("", None) or value is False else spell(value)
+
+
+def _summed(parts: Sequence[tuple[int, Any]], spell: Spell) -> Any:
+    total: Decimal | None = None
+    for sign, value in parts:
+        for each in value if isinstance(value, list) else (value,):
+            if each in ("", None) or each is False:
+                continue
+            if (amount := number(spell(each))) is None:
+                return each
+            total = (total or Decimal()) + sign * amount
+    return None if total is None else written(total)
+
+
+def is_negative(value: Any) -> bool:
+    """True for a number below 0."""
+    found = number(value)
+    return found is not None and found < 0
+
+
+def unsigned(value: Any) -> Any:
+    """A number without its sign; anything else as it is."""
+    found = number(value)
+    return value if found is None or found >= 0 else written(-found)
+
+
+def in_units(value: Any, decimals: int) -> Any:
+    """An amount in minor units, such as cents, in units of its currency."""
+    found = number(value)
+    return value if found is None else written(found.scaleb(-decimals))
+
+
+# --- Dates ----------------------------------------------------------------------------------
+
+
+def date_in(form: str, zone: str) -> Spell:
+    """A date as ISO 8601. form: `iso`, `epoch`, `epoch_ms` or a pattern of strptime. zone: of one without an offset."""
+    read = {"iso": _iso, "epoch": _epoch(1), "epoch_ms": _epoch(1000)}.get(form) or _pattern(form)
+    if not zone:
+        return read
+    place = UTC if zone == "UTC" else ZoneInfo(zone)
+
+    def date(value: Any) -> Any:
+        found = read(value)
+        try:
+            moment = datetime.fromisoformat(found)
+        except (ValueError, TypeError):
+            return found
+        return found if moment.tzinfo else moment.replace(tzinfo=place).isoformat()
+
+    return date
+
+
+def _iso(value: Any) -> Any:
+    found = text(value)
+    return f"{found}T00:00:00" if isinstance(found, str) and BARE_DATE.fullmatch(found) else found
+
+
+def _epoch(parts: int) -> Spell:
+    def date(value: Any) -> Any:
+        found = number(value)
+        try:
+            return value if found is None else datetime.fromtimestamp(float(found / parts), UTC).isoformat()
+        except (ValueError, OverflowError, OSError):
+            return value
+
+    return date
+
+
+def _pattern(pattern: str) -> Spell:
+    def date(value: Any) -> Any:
+        try:
+            return datetime.strptime(value.strip(), pattern).isoformat()  # noqa: DTZ007 - its zone comes later
+        except (ValueError, AttributeError):
+            return text(value)
+
+    return date
