@@ -16,6 +16,7 @@ from multimarket_async.cli import (
     check,
     erase,
     flow,
+    formats,
     health,
     job,
     kpi,
@@ -76,6 +77,10 @@ GROUPS: dict[str, tuple[str, Needs]] = {
     "quarantine": (
         "Rejected files.",
         dict.fromkeys((quarantine.list_all, quarantine.show, quarantine.replay), ("files",)),
+    ),
+    "formats": (
+        "Formats of files of other systems.",
+        dict.fromkeys((formats.list_all, formats.show_declaration, formats.suggest), ()),
     ),
     "archive": ("Archived files.", {archive.pack_days: ("files",)}),
     "lake": ("The Delta tables of the sink lake.", dict.fromkeys((lake.verify, lake.rebuild), ("database",))),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from multimarket_async.columns import Column
 from multimarket_async.dashboards import Chart, Dashboard, Tile
-from multimarket_async.errors import WrongSettings
+from multimarket_async.errors import Rejected, WrongSettings
 from multimarket_async.feeds import (
     Derived,
     Document,
@@ -384,6 +384,39 @@ class Received:
     utf8: Mapping[str, Callable[[IncomingFile], Iterable[bytes]]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A record of a file as a declared format reads it, to be looked at.
+
+    fields: the name of each, its value, and the expression that gives it. notes: sentences about all of it.
+    record: the same as data. reasons: why it would be rejected. agrees: it adds up to what its sender says.
+    """
+
+    line: int
+    key: str
+    fields: tuple[tuple[str, str, str], ...]
+    notes: tuple[str, ...]
+    record: Document
+    reasons: tuple[Rejected, ...] = ()
+    agrees: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """Formats of files that are declared in files of their own.
+
+    names: of all. described: the place of a declaration, and its title. source: its text. preview: the records of a
+        file under it. These raise WrongSettings where there is no such format, or it is wrong.
+    suggest: a declaration to begin with, for a file. Raises Rejected.
+    """
+
+    names: Callable[[], list[str]]
+    described: Callable[[str], tuple[str, str]]
+    source: Callable[[str], str]
+    preview: Callable[[str, IncomingFile], Iterable[Preview]]
+    suggest: Callable[[IncomingFile], str]
+
+
 @dataclass(frozen=True)
 class LoadedDomain:
     """A domain under given settings. `name` is also the word for its documents, in the plural.
@@ -410,6 +443,7 @@ class LoadedDomain:
     lake: tuple[LakeTable, ...] = ()
     schedule: str = ""
     lookups: tuple[Lookup, ...] = ()
+    formats: Formats | None = None
 
     @cached_property
     def facts(self) -> tuple[Facts, ...]:

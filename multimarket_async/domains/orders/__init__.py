@@ -6,13 +6,15 @@ from functools import partial
 from multimarket_async.domains import Domain, Feed, LoadedDomain, Received, Table, french_of, kpis_in
 from multimarket_async.domains.orders import kpis
 from multimarket_async.domains.orders.amounts import COMPUTED
-from multimarket_async.domains.orders.channels import Channel
+from multimarket_async.domains.orders.channels import CONTRACT, Channel
 from multimarket_async.domains.orders.columns import FRENCH
 from multimarket_async.domains.orders.dashboard import DASHBOARD
 from multimarket_async.domains.orders.dashboard import FRENCH as IN_DASHBOARD
 from multimarket_async.domains.orders.fields import FRENCH as IN_REASONS
 from multimarket_async.domains.orders.followup import lifecycle
 from multimarket_async.domains.orders.formats import FRENCH as IN_FORMATS
+from multimarket_async.domains.orders.formats.catalogue import formats
+from multimarket_async.domains.orders.formats.feeds import declared_feed
 from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import reader
 from multimarket_async.domains.orders.received import documents, tables
@@ -32,6 +34,8 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
 
 
 def _feed(channel: Channel, table: Table, settings: OrderSettings) -> Feed:
+    if channel.format != CONTRACT:
+        return declared_feed(channel, table, settings)
     feed = Feed(channel.directory, table, reader(channel.canal, settings))
     if channel.canal not in simulated(settings.profile):
         return feed
@@ -57,6 +61,7 @@ def declare(settings: OrderSettings) -> LoadedDomain:
         (DASHBOARD,),
         settings.timezone,
         star(settings),
+        formats=formats(settings),
     )
 
 

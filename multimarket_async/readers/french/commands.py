@@ -20,6 +20,16 @@ COMMANDS = {
     "an erasure begun at {} is not finished: run it again": (
         "un effacement commencé le {} n'est pas terminé : relancez-le"
     ),
+    # of formats
+    "Format": "Format",
+    "Declared in": "Déclaré dans",
+    "For": "Pour",
+    "built in ({})": "intégré ({})",
+    "{}: {}, {} records, {} accepted, {} rejected": "{} : {}, {} enregistrements, {} acceptés, {} rejetés",
+    "No domain that is on has formats: the setting `domains` turns one on": (
+        "Aucun domaine actif n'a de formats : le réglage `domains` en active un"
+    ),
+    "There is no format {}; there are {}": "Il n'y a pas de format {} ; il y a {}",
     # of the quarantine
     "File": "Fichier",
     "Code": "Code",

@@ -23,6 +23,10 @@ CSV_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".xlsx")
 FRENCH = {
     "An expression of the format fails on it: {}": "Une expression du format échoue dessus : {}",
     "An order is an object, and not {}": "Une commande est un objet, et non {}",
+    "The file has no order, which would be an object": "Le fichier n'a pas de commande, qui serait un objet",
+    "Goods {}, refunded {}, net {} {}": "Articles {}, remboursé {}, net {} {}",
+    "The sender's own total is the same.": "Le total de l'expéditeur est le même.",
+    "The sender's own total is {}": "Le total de l'expéditeur est {}",
 }
 
 Check = Callable[[Order], Document]
@@ -30,7 +34,11 @@ Check = Callable[[Order], Document]
 
 def reader(form: Format, decimals: Callable[[str], int], check: Check) -> Callable[[IncomingFile], Iterator[Record]]:
     """The `read` of a feed: a document of each order. check: makes it of an order in our words; raises Rejected."""
-    mapped = mapping(form, decimals)
+    return records_of(form, make_of(mapping(form, decimals), check))
+
+
+def make_of(mapped: Callable[[Any], Order], check: Check) -> Make:
+    """The function that makes a document of an order as its sender has it."""
 
     def make(tree: dict[str, Any]) -> Document:
         try:
@@ -39,10 +47,11 @@ def reader(form: Format, decimals: Callable[[str], int], check: Check) -> Callab
             raise Rejected("expression_failed", f"An expression of the format fails on it: {error}.") from None
         return check(order)
 
-    return _reader(form, make)
+    return make
 
 
-def _reader(form: Format, make: Make) -> Callable[[IncomingFile], Iterator[Record]]:
+def records_of(form: Format, make: Make) -> Callable[[IncomingFile], Iterator[Record]]:
+    """The reader of files of a format. make: of an order as its sender has it."""
     return csv_reader(form, make) if form.files == "csv" else json_reader(form, make)
 
 

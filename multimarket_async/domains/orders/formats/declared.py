@@ -194,7 +194,7 @@ def source(name: str) -> tuple[str, str]:
     if own.is_file():
         return str(own), own.read_text("utf-8-sig")
     if name in names() and name != CONTRACT:
-        return f"{name}.toml", BUILT_IN.joinpath(f"{name}.toml").read_text("utf-8")
+        return f"built in ({name}.toml)", BUILT_IN.joinpath(f"{name}.toml").read_text("utf-8")
     raise WrongSettings(f"There is no format {name}; there are {', '.join(names())}.{did_you_mean(name, names())}")
 
 

@@ -127,7 +127,7 @@ def _taxed(form: Format) -> Callable[[Order, Any], Order]:
     tax = sum_of(form.lines.taxe, _numeral(form)) if form.lines.taxe else lambda _: None
 
     def without_tax(line: Order, row: Any) -> Order:
-        amount, taxed = _amount(line), number(tax(row))
+        amount, taxed = amount_of(line), number(tax(row))
         if amount is None or taxed is None:
             return line
         return {**line, "montant": written(amount - taxed)}
@@ -135,7 +135,7 @@ def _taxed(form: Format) -> Callable[[Order, Any], Order]:
     return without_tax
 
 
-def _amount(line: Order) -> Any:
+def amount_of(line: Order) -> Any:
     """The amount of a line after its discount; None where it does not follow."""
     if "montant" in line:
         return number(line["montant"])
@@ -238,7 +238,7 @@ def _credit(order: Order, lines: list[Order]) -> None:
 
 
 def _credited(line: Order) -> Order:
-    amount = _amount(line)
+    amount = amount_of(line)
     known = {name: line[name] for name in OF_LINE if name in line}
     quantity = {"quantite": values.unsigned(line["quantite"])} if "quantite" in line else {}
     return {**known, **quantity, **({} if amount is None else {"montant": written(abs(amount))})}
