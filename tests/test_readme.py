@@ -1,4 +1,4 @@
-"""The README, the Makefile and config/multimarket.toml agree with the code."""
+"""The README, the documents, the Makefile and config/multimarket.toml agree with the code."""
 
 import json
 import os
@@ -22,6 +22,8 @@ from multimarket_async.store import role
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "multimarket_async" / "docs").glob("*.md"))}
+WRITTEN = "\n".join([README, *PAGES.values()])
 MODELS = {"orders": OrderSettings}  # other domains are described by themselves: `config show`, `kpi list`
 
 
@@ -43,15 +45,15 @@ def kpi_table() -> str:
 
 def test_the_settings_table_is_that_of_the_code() -> None:
     """Name, default and meaning of every setting."""
-    between = re.search(r"<!-- settings: begin -->\n(.*)\n<!-- settings: end -->", README, re.DOTALL)
+    between = re.search(r"<!-- settings: begin -->\n(.*)\n<!-- settings: end -->", PAGES["reference"], re.DOTALL)
     assert between is not None
     assert between[1] == settings_table()
 
 
 def test_version_and_rights_are_those_that_doctor_checks() -> None:
     """The lowest MongoDB, and the role, of the database that is the default."""
-    assert f"MongoDB {LOWEST[0]}.{LOWEST[1]} or later" in README
-    assert f"db.runCommand({json.dumps(role(Settings().mongo_database))})" in README
+    assert f"MongoDB {LOWEST[0]}.{LOWEST[1]} or later" in PAGES["operation"]
+    assert f"db.runCommand({json.dumps(role(Settings().mongo_database))})" in PAGES["operation"]
 
 
 def test_every_line_of_the_settings_file_is_a_default(tmp_path: Path) -> None:
@@ -66,19 +68,20 @@ def test_every_line_of_the_settings_file_is_a_default(tmp_path: Path) -> None:
     assert written == [name.rpartition(".")[2] for name in fields(MODELS)]
 
 
-def test_every_command_the_readme_names_exists() -> None:
+def test_every_command_of_the_reference_exists() -> None:
     """Its table of commands is the command line's, word by word and option by option."""
-    table = README[README.index("| command | does |") : README.index("Exit codes")]
+    page = PAGES["reference"]
+    table = page[page.index("| command | does |") : page.index("Exit codes")]
     for line in table.strip().splitlines()[2:]:
         for words in re.findall(r"`([^`]*)`", line.split("|")[1]):
             known = {option for parameter in command_of(words).params for option in parameter.opts}
             assert set(re.findall(r"--[a-z-]+", words)) <= known, words
 
 
-def test_the_commands_of_the_readme_run_as_written() -> None:
+def test_the_commands_of_the_documents_run_as_written() -> None:
     """From the folder of the repository, by the name under which they are installed, with options that exist."""
     assert "multimarket-async" in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
-    written = re.findall(r"(\S*)multimarket[-_]async(?= [a-z-])([^`\n|]*)", README)
+    written = re.findall(r"(\S*)multimarket[-_]async(?= [a-z-])([^`\n|]*)", WRITTEN)
     assert len(written) >= 5
     for before, words in written:
         assert before.rpartition("(")[2].strip('`"$') == ".venv/bin/"
@@ -94,17 +97,17 @@ def command_of(words: str) -> click.Command:
     return command
 
 
-def test_the_readme_names_every_command() -> None:
+def test_the_reference_names_every_command() -> None:
     """None is hidden from the reader."""
     root = typer.main.get_command(app)
     for name, command in root.commands.items():  # type: ignore[attr-defined]
         for sub in getattr(command, "commands", {"": None}):
-            assert f"`{name} {sub}".rstrip() in README
+            assert f"`{name} {sub}".rstrip() in PAGES["reference"]
 
 
-def test_the_order_of_the_readme_is_accepted() -> None:
+def test_the_order_of_the_documents_is_accepted() -> None:
     """And comes to two laptops at 8,500.00."""
-    text = re.search(r"```json\n(.*?)```", README, re.DOTALL)
+    text = re.search(r"```json\n(.*?)```", PAGES["orders"], re.DOTALL)
     assert text is not None
     [document] = parser("web", OrderSettings())(text[1].encode())
     assert json.loads(text[1])["order_id"] == "234"
@@ -135,14 +138,14 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_make_lists_the_targets_the_readme_names() -> None:
+def test_make_lists_the_targets_the_documents_name() -> None:
     """With a sentence each."""
     listed = subprocess.run(
         ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     targets = dict(re.findall(r"^  make ([\w-]+) +(\S.*)$", listed, re.MULTILINE))
     assert {"demo", "run", "test", "test-slow", "check", "bench", "clean"} <= set(targets)
-    assert set(re.findall(r"make ([\w-]+)[`\n]", README)) <= set(targets)
+    assert set(re.findall(r"make ([\w-]+)[`\n]", WRITTEN)) <= set(targets)
 
 
 def test_make_finds_all_that_a_measure_imports() -> None:
@@ -161,6 +164,19 @@ def test_make_finds_all_that_a_measure_imports() -> None:
 
 def test_the_table_of_kpis_is_that_of_the_declarations() -> None:
     """Name and definition of every KPI, under default settings."""
-    between = re.search(r"<!-- kpis: begin -->\n(.*)\n<!-- kpis: end -->", README, re.DOTALL)
+    between = re.search(r"<!-- kpis: begin -->\n(.*)\n<!-- kpis: end -->", PAGES["kpis"], re.DOTALL)
     assert between is not None
     assert between[1] == kpi_table()
+
+
+def test_the_readme_is_short_and_leads_to_every_page() -> None:
+    """At most 10 KB."""
+    assert len(README.encode()) <= 10_000
+    assert set(re.findall(r"\(multimarket_async/docs/(\w+)\.md\)", README)) == PAGES.keys()
+
+
+def test_links_lead_somewhere() -> None:
+    """From the README and from each page, to a file there is."""
+    for folder, text in [(ROOT, README), *((ROOT / "multimarket_async" / "docs", page) for page in PAGES.values())]:
+        for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", text):
+            assert (folder / link).exists(), link

@@ -327,7 +327,7 @@ def until(true: Callable[[], bool], log: Path | None = None) -> None:
         time.sleep(0.05)
 
 
-def test_a_flag_is_seen_by_all_so_the_readme_recommends_the_environment(tmp_path: Path) -> None:
+def test_a_flag_is_seen_by_all_so_the_documents_recommend_the_environment(tmp_path: Path) -> None:
     """The kernel shows the arguments of a process to everybody: nothing of ours can hide a password given there."""
     command = [*COMMAND, "collect", "--data-dir", str(tmp_path), "--mongo-uri", uris(0)["away"]]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -335,8 +335,8 @@ def test_a_flag_is_seen_by_all_so_the_readme_recommends_the_environment(tmp_path
         shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
         process.kill()
     assert SECRET.encode() in shown
-    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-    advice = next(line for line in readme.splitlines() if "`MULTIMARKET_MONGO_URI`" in line)
+    page = (Path(__file__).parent.parent / "multimarket_async/docs/operation.md").read_text("utf-8")
+    advice = next(line for line in page.splitlines() if "`MULTIMARKET_MONGO_URI`" in line)
     assert "password" in advice
 
 

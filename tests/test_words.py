@@ -1,4 +1,4 @@
-"""The package and its tests use the terms of the field (README, "Words"), as far as a machine can tell."""
+"""The package and its tests use the terms of the field (docs/glossary.md), as far as a machine can tell."""
 
 import ast
 import re

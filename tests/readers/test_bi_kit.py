@@ -1,4 +1,4 @@
-"""The files for BI tools and the README's ways to connect, tried against a real `run` where the tool is available."""
+"""The files for BI tools and the documented ways to connect, tried against a real `run` where the tool is available."""
 
 import json
 import os
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
+WRITTEN = (ROOT / "multimarket_async" / "docs" / "bi.md").read_text("utf-8")
 DOMAIN = ORDERS.declare(OrderSettings())
 KPIS = DOMAIN.kpis
 DEFAULTS = Settings()
@@ -150,13 +150,13 @@ def test_aggregations_give_rows(running: Running, file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", re.findall(r"```python\n(.*?)```", README, re.DOTALL), ids=lambda code: code.split()[1]
+    "code", re.findall(r"```python\n(.*?)```", WRITTEN, re.DOTALL), ids=lambda code: code.split()[1]
 )
-def test_python_in_the_readme_runs(running: Running, code: str) -> None:
+def test_python_in_the_documents_runs(running: Running, code: str) -> None:
     """Each line, on the numbers of now; the last one has rows."""
     *lines, last = code.strip().splitlines()
     names: dict[str, Any] = {"kpis": running.kpis, "uri": running.uri}
-    exec("\n".join(lines), names)  # a block of the README
+    exec("\n".join(lines), names)  # a block of docs/bi.md
     found = eval(last.removeprefix("frame = "), names)
     assert len(found) > 0
     if "views" in names:
@@ -165,9 +165,9 @@ def test_python_in_the_readme_runs(running: Running, code: str) -> None:
 
 @pytest.mark.slow
 def test_mongosh_reads_and_cannot_write(running: Running) -> None:
-    """As the README says it, with the first line that `bi` prints."""
+    """As docs/bi.md says it, with the first line that `bi` prints."""
     shell = installed("mongosh", "2.12.0") / ".bin" / "mongosh"
-    find = re.search(r"\*\*mongosh\.\*\*.*--eval '(.*)'`", README)
+    find = re.search(r"\*\*mongosh\.\*\*.*--eval '(.*)'`", WRITTEN)
     assert find
     program = f"""
         print({find[1]}.toArray().length);

@@ -29,7 +29,7 @@ from multimarket_async.sinks.lake.documents import Room, tables_of
 from tests.sinks.conftest import loaded, measured
 from tests.sinks.s3 import Bucket, bucket, careless_store
 
-README = Path(__file__).parents[2] / "README.md"
+WRITTEN = Path(__file__).parents[2] / "multimarket_async" / "docs" / "bi.md"
 PROGRAM = [sys.executable, "-m", "multimarket_async"]
 
 
@@ -95,7 +95,7 @@ async def test_the_lake_holds_the_generation_and_every_document(
     assert sum(orders["minor"]) == sum(order["montant_centimes"] for order in database.commandes.find())
     assert DeltaTable(str(folder / "commandes")).metadata().partition_columns == ["event_date"]
     assert not {"email", "nom", "adresse"} & set(orders.columns)
-    [code] = re.findall(r"```py\n(entries = .*?)```", README.read_text("utf-8"), re.DOTALL)
+    [code] = re.findall(r"```py\n(entries = .*?)```", WRITTEN.read_text("utf-8"), re.DOTALL)
     entries, last = code.replace("data/lake", str(folder)).strip().splitlines()
     names: dict[str, Any] = {"polars": polars}
     exec(entries, names)
