@@ -2,10 +2,7 @@
 
 import asyncio
 import os
-import shutil
-import subprocess
 import sys
-import venv
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,40 +13,17 @@ from pymongo.database import Database
 from multimarket_async.domains.retail.settings import RetailSettings
 from tests.domains.mobility.test_api import city
 from tests.domains.retail.test_api import api
-from tests.tracing import missing
+from tests.environments import environment
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 DAGS = ROOT / "config" / "airflow"
-INSTALLED_WITHIN_S = 400
 
 
 @pytest.fixture(scope="module")
 def airflow() -> Path:
     """The Python of its environment."""
-    pins = DAGS / "constraints.txt"
-    folder = Path(sys.prefix) / "airflow"
-    python, complete = folder / "bin" / "python", folder / "complete"
-    if not complete.exists() or complete.read_text("utf-8") != pins.read_text("utf-8"):
-        venv.create(folder, clear=True, with_pip=True)
-        words = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-compile",
-            "--only-binary",
-            ":all:",
-            "--requirement",
-            str(pins),
-        ]
-        try:
-            subprocess.run([python, *words], check=True, capture_output=True, timeout=INSTALLED_WITHIN_S)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-            shutil.rmtree(folder)
-            missing(f"Airflow cannot be installed: {error}")
-        complete.write_text(pins.read_text("utf-8"), "utf-8")
-    return python
+    return environment("airflow", DAGS / "constraints.txt", "--only-binary", ":all:")
 
 
 async def ran(python: Path, home: Path, *words: str | Path, **environ: str) -> str:
