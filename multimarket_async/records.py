@@ -116,15 +116,20 @@ class RecordFile:
         """Every record, encoded. filling: the partitions to store them in; None: they are not. Raises Rejected."""
         chunk, size = self._begun(filling), 0
         for number, record in self.numbered():
-            if isinstance(record, RejectedRecord):
-                chunk.rejected.append(record)
-                size += len(record.raw)
-            else:
-                size += self._add(chunk, number, record if isinstance(record, Located) else Located(record, number, ""))
+            size += self._take(chunk, number, record)
             if size >= CHUNK_BYTES or len(chunk.places) + len(chunk.rejected) >= CHUNK_RECORDS:
                 yield self._ended(chunk, filling)
                 chunk, size = self._begun(filling), 0
         yield self._ended(chunk, filling)
+
+    def whole(self, filling: Filling) -> Chunk:
+        """Every record in one chunk, of a small file; its partition may become a little larger. Raises Rejected."""
+        chunk, table = Chunk([], [], [], filling.reserve(self.feed.table.name)), self.feed.table.name
+        for number, record in self.numbered():
+            self._take(chunk, number, record)
+        if len(chunk.documents) > 1:
+            filling.reserve(table, len(chunk.documents) - 1)
+        return chunk
 
     def _begun(self, filling: Filling | None) -> Chunk:
         return Chunk([], [], [], filling.reserve(self.feed.table.name, CHUNK_RECORDS) if filling else "")
@@ -139,6 +144,13 @@ class RecordFile:
         records = self.records(skimmed=True)
         while deque(islice(records, SLICE_RECORDS), maxlen=1):
             yield Chunk([], [], [])
+
+    def _take(self, chunk: Chunk, number: int, record: Record) -> int:
+        """Add a record to a chunk; its bytes."""
+        if isinstance(record, RejectedRecord):
+            chunk.rejected.append(record)
+            return len(record.raw)
+        return self._add(chunk, number, record if isinstance(record, Located) else Located(record, number, ""))
 
     def _add(self, chunk: Chunk, number: int, place: Located) -> int:
         """Encode a record into a chunk; its bytes."""

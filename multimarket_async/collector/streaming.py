@@ -20,6 +20,7 @@ from multimarket_async.collector.outage import Outage
 from multimarket_async.collector.outdated import OutdatedRows
 from multimarket_async.collector.reader import Batch, RejectedFile
 from multimarket_async.collector.threads import in_thread, left_in_thread
+from multimarket_async.collector.together import Files, Together, file_outcome, is_stored_together
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import Feed, RejectedRecord
 from multimarket_async.errors import CannotContinue, Rejected, Unavailable
@@ -61,6 +62,9 @@ class Streaming:
             for takes in (_is_small, _is_large)
         ]
         self._outdated = OutdatedRows(writer, clock)
+        self._together = Together(
+            Receipts(store), writer, filling=filling, filing=filing, settings=settings, clock=clock
+        )
         self._away = set[Backlog]()
         self._store = store
         self._receipts = Receipts(store)
@@ -115,10 +119,43 @@ class Streaming:
         await self._open(backlog, file, read)
 
     async def _drain(self, backlog: Backlog, enough: Callable[[], bool]) -> None:
+        if backlog.takes is _is_small and is_stored_together(backlog.feed):
+            await self._drain_together(backlog, enough)
+            return
         while not enough() and (files := await in_thread(self._reading, backlog.take_readable, 1, 1)):
             with self._holding(backlog, *files):
                 async with self._large if _bytes(files[0]) > LARGE_BYTES else nullcontext():
                     await self._collect(backlog, files[0], enough)
+
+    async def _drain_together(self, backlog: Backlog, enough: Callable[[], bool]) -> None:
+        """Collect small files, many at a time: while some are stored, others are read, or moved to the archive."""
+        reading, filed = self._read_together(backlog, enough), None
+        try:
+            while reading and (found := await asyncio.shield(reading)):
+                reading = self._read_together(backlog, enough)
+                with self._holding(backlog, *found.waiting):
+                    filed = await self._store_together(found, filed)
+                    for file in found.alone:
+                        await self._collect(backlog, file, enough)
+            if filed:
+                await filed
+        finally:
+            await asyncio.gather(*filter(None, (reading, filed)), return_exceptions=True)
+
+    def _read_together(self, backlog: Backlog, enough: Callable[[], bool]) -> asyncio.Task[Files | None] | None:
+        return None if enough() else asyncio.create_task(in_thread(self._reading, self._together.read, backlog))
+
+    async def _store_together(self, found: Files, earlier: asyncio.Task[None] | None) -> asyncio.Task[None] | None:
+        """Store files, when those before are in the archive; the task that archives them too."""
+        if found.batch.rejected:
+            await in_thread(self._moving, self._filing.quarantine, found.batch, found.batch.rejected)
+        receipts = await self._together.store(found) if found.read else []
+        if earlier:
+            await earlier
+        if not receipts:
+            return None
+        self._outage.end()
+        return asyncio.create_task(in_thread(self._moving, self._together.file_away, found, receipts))
 
     @contextmanager
     def _holding(self, backlog: Backlog, *files: WaitingFile) -> Iterator[None]:
@@ -253,12 +290,6 @@ def _list(rejects: RejectsWriter, bad: Iterable[RejectedRecord]) -> None:
 async def _outdated(chunk: Chunk) -> Stored:
     """All records of a chunk are superseded: a newer file is the whole table."""
     return Stored(Counter({SUPERSEDED: len(chunk.documents)}), chunk.rejected)
-
-
-def file_outcome(counts: RecordCounts) -> str:
-    """The outcome of a file of these records: the best one of theirs; a file without any is stored."""
-    present = (name for name in (STORED, SUPERSEDED, DUPLICATE) if getattr(counts, name))
-    return next(present, STORED)
 
 
 def _bytes(file: WaitingFile) -> int:

@@ -93,7 +93,7 @@ class Store:
             outcomes[index] = stored[taken[index]] if index in taken else Refused(refusal(error))
         return outcomes
 
-    async def _insert_many(self, collection: str, documents: list[RawBSONDocument]) -> WriteErrors:
+    async def _insert_many(self, collection: str, documents: Sequence[Any]) -> WriteErrors:
         """Insert, and return the write errors by index of the document."""
         with translated():
             try:
@@ -221,6 +221,18 @@ class Store:
         """Return the document with the highest `_id` of those that meet a condition, or of all."""
         with translated():
             return await self._collection(collection).find_one(among or {}, sort=[("_id", DESCENDING)])
+
+    async def insert_or_update(self, collection: str, documents: Sequence[Document]) -> None:
+        """Insert documents, most of which are new; one whose key is stored changes the fields that it has."""
+        refusals = await self._insert_many(collection, documents)
+        for error in refusals.values():
+            if not is_key_taken(error):
+                raise OperationFailed(refusal(error))
+        stored = [documents[index] for index in refusals]
+        fields = [{name: value for name, value in each.items() if name != "_id"} for each in stored]
+        await self.update(
+            collection, [({"_id": each["_id"]}, {"$set": own}) for each, own in zip(stored, fields, strict=True)]
+        )
 
     async def insert_if_absent(self, collection: str, document: Document) -> bool:
         """Insert one document; False if its `_id` exists."""

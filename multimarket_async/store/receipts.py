@@ -110,10 +110,9 @@ class Receipts:
 
     async def write_all(self, receipts: Sequence[Receipt]) -> None:
         """Write several receipts durably, those of the same deliveries are replaced. Raises Unavailable."""
-        documents = [_document(receipt) for receipt in receipts]
-        await self._store.update(
-            RECEIPTS, [({"_id": document.pop("_id")}, {"$set": document}) for document in documents]
-        )
+        unique = {receipt.id: _document(receipt) for receipt in receipts}
+        if unique:
+            await self._store.insert_or_update(RECEIPTS, [*unique.values()])
 
     async def files(self) -> Counter[tuple[str, str, str]]:
         """The number of archived files by feed, outcome and archive; "" is that of an earlier version."""

@@ -593,3 +593,38 @@ async def test_streams_of_a_file_have_a_place_each(site: Site) -> None:
     feed, landing = Feed("north", INSERT, read.reader(dict), **KEEP), site.landings["north"]
     await Collector([(feed, landing)], site.store, Settings(), site.hands.clock).sweep()
     assert receipts(site) == {"1.json": {"records": 20_000, "stored": 20_000}}
+
+
+async def test_small_files_are_stored_together_each_with_its_receipt(site: Site) -> None:
+    """One write for all; a file with a bad record or a contradiction has its own outcome all the same."""
+    for number in range(4):
+        put(site, f"{number}.json", f"{number} a", f"{number + 10} b", at=number)
+    put(site, "bad.json", "20 c", "?", at=5)
+    put(site, "contradicts.json", "1 other", at=6)
+    put(site, "unreadable.json", "boom", at=7)
+    site.store.batches.clear()
+    collector = site.collector(reader=lines, declared=KEEP)
+    await collector.sweep()
+    assert site.store.batches[0] == ["0", "10", "1", "11", "2", "12", "3", "13", "1"]
+    assert receipts(site) == {
+        **{f"{number}.json": {"records": 2, "stored": 2} for number in range(4)},
+        "bad.json": {"records": 2, "stored": 1, "rejected": 1},
+    }
+    assert site.quarantined() == {"contradicts.json": "conflict", "unreadable.json": "parser_failed"}
+    assert site.archived() == ["0.json", "1.json", "2.json", "3.json", "bad.json"]
+
+
+async def test_small_files_that_are_delivered_again_are_duplicates(site: Site) -> None:
+    for attempt in range(2):
+        for number in range(3):
+            put(site, f"{attempt}-{number}.json", f"{number} a", at=number)
+        await collect(site)
+    assert outcomes(site) == {f"{a}-{n}.json": word for a, word in enumerate(("stored", "duplicate")) for n in range(3)}
+
+
+async def test_newer_versions_in_small_files_win_whatever_their_order(site: Site) -> None:
+    for name, content in (("a", "1 old@1"), ("b", "1 new@3"), ("c", "1 between@2")):
+        put(site, f"{name}.json", content)
+    await collect(site, VERSIONED)
+    assert site.stored() == {"1": "new@3"}
+    assert sum(counts.get("replaced", 0) for counts in receipts(site).values()) >= 1

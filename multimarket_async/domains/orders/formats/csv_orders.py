@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from multimarket_async.domains import Document, FollowUp, IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.domains.orders.formats.declared import Format
 from multimarket_async.domains.orders.formats.paths import Get, steps
-from multimarket_async.domains.orders.formats.values import NOTHING, first_of, identifier
+from multimarket_async.domains.orders.formats.values import NOTHING, first_of, identifier, value_of
 from multimarket_async.domains.orders.formats.wide import ROWS
 from multimarket_async.errors import Rejected
 from multimarket_async.formats.csv_rows import Rows
@@ -36,7 +36,7 @@ class _Text(NamedTuple):
 
 def csv_reader(form: Format, make: Make) -> Callable[[IncomingFile], Iterator[Record]]:
     """The `read` of a feed. make: a document from an order: the values of its first row, and `rows`, of all."""
-    key_of, needed = first_of(form.order.order_id, identifier), _needed(form)
+    key_of, needed = value_of(first_of("order_id", form.order.order_id, identifier)), _needed(form)
 
     def read(file: IncomingFile) -> Iterator[Record]:
         how = _how(form, file)

@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from multimarket_async.domains.orders.fields import plain
-from multimarket_async.domains.orders.formats.paths import Get, compiled
+from multimarket_async.domains.orders.formats.paths import Get, compiled, steps
 
 Spell: TypeAlias = Callable[[Any], Any]
 NOTHING = (None, "", False)
@@ -19,14 +19,57 @@ BARE_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 ANY = "*"
 
 
-def first_of(paths: Sequence[str], spell: Spell) -> Get:
+class Field(NamedTuple):
+    """A field of an order: its name, and its value in a record as the sender has it.
+
+    key: where the expression is the name of a value, which is then looked up without a function; else `get` finds it.
+    """
+
+    name: str
+    key: str | None
+    get: Get
+    spell: Spell
+
+
+def first_of(name: str, paths: Sequence[str], spell: Spell) -> Field:
     """The first of the values that is there, spelled; None if none is."""
     [get, *others] = [compiled(path) for path in paths]
-    if others:
-        return lambda tree: spell(
-            next((found for each in (get, *others) if (found := each(tree)) not in NOTHING), None)
-        )
-    return lambda tree: spell(get(tree))
+    if not others:
+        return Field(name, _only_name(paths), get, spell)
+
+    def first(tree: Any) -> Any:
+        return next((found for each in (get, *others) if (found := each(tree)) not in NOTHING), None)
+
+    return Field(name, None, first, spell)
+
+
+def _only_name(paths: Sequence[str]) -> str | None:
+    names = steps(paths[0]) if len(paths) == 1 else None
+    return names[0] if names and len(names) == 1 else None
+
+
+def gathered(fields: Sequence[Field]) -> Callable[[Any], dict[str, Any]]:
+    """The function that finds those fields of a record that are there."""
+    named = [(field.name, field.key, field.spell) for field in fields if field.key is not None]
+    others = [(field.name, field.get, field.spell) for field in fields if field.key is None]
+
+    def gather(tree: Any) -> dict[str, Any]:
+        found = {}
+        if isinstance(tree, dict):
+            for name, key, spell in named:
+                if (value := tree.get(key)) is not None and (value := spell(value)) is not None:
+                    found[name] = value
+        for name, get, spell in others:
+            if (value := get(tree)) is not None and (value := spell(value)) is not None:
+                found[name] = value
+        return found
+
+    return gather
+
+
+def value_of(field: Field | None) -> Get:
+    """The function that finds one field."""
+    return (lambda tree: field.spell(field.get(tree))) if field else lambda _: None
 
 
 def text(value: Any) -> Any:
@@ -104,22 +147,32 @@ def written(value: Decimal) -> str:
     return f"{value:f}"
 
 
-def sum_of(paths: Sequence[str], spell: Spell) -> Get:
+def sum_of(name: str, paths: Sequence[str], spell: Spell) -> Field:
     """The exact sum of the values, each a number or a list of numbers; one behind `-` is subtracted.
 
     What is no number is given back as it is, for its fault to be named.
     """
+    amount = _amount(spell)
     if len(paths) == 1 and not paths[0].startswith("-"):
-        get = compiled(paths[0])
-        return lambda tree: (
-            _summed([(1, found)], spell) if isinstance(found := get(tree), list) else _single(found, spell)
-        )
+        return Field(name, _only_name(paths), compiled(paths[0]), amount)
     parts = [(-1 if path.startswith("-") else 1, compiled(path.removeprefix("-"))) for path in paths]
-    return lambda tree: _summed([(sign, get(tree)) for sign, get in parts], spell)
+    return Field(name, None, lambda tree: _summed([(sign, get(tree)) for sign, get in parts], spell), same)
 
 
-def _single(value: Any, spell: Spell) -> Any:
-    return None if value in ("", None) or value is False else spell(value)
+def same(value: Any) -> Any:
+    """The value as it is."""
+    return value
+
+
+def _amount(spell: Spell) -> Spell:
+    """A number, or the sum of a list of numbers."""
+
+    def amount(value: Any) -> Any:
+        if isinstance(value, list):
+            return _summed([(1, value)], spell)
+        return None if value == "" or value is False else spell(value)
+
+    return amount
 
 
 def _summed(parts: Sequence[tuple[int, Any]], spell: Spell) -> Any:

@@ -6,10 +6,19 @@ from typing import Any, TypeAlias
 from multimarket_async.domains.orders.formats import values
 from multimarket_async.domains.orders.formats.declared import Format, LineFields, OrderFields, RefundFields
 from multimarket_async.domains.orders.formats.paths import Get, compiled
-from multimarket_async.domains.orders.formats.values import Spell, first_of, number, sum_of, written
+from multimarket_async.domains.orders.formats.values import (
+    Field,
+    Spell,
+    first_of,
+    gathered,
+    number,
+    same,
+    sum_of,
+    value_of,
+    written,
+)
 
 Order: TypeAlias = dict[str, Any]
-Fields: TypeAlias = list[tuple[str, Get]]
 AMOUNTS = ("remise", "taxes", "frais_livraison", "frais", "total_livre")
 OF_LINE = ("ligne_id", "produit_id", "nom")
 
@@ -24,7 +33,7 @@ def mapping(form: Format, decimals: Callable[[str], int]) -> Callable[[Any], Ord
     with_tax = compiled(form.order.taxes_comprises[0]) if form.order.taxes_comprises else None
 
     def mapped(tree: Any) -> Order:
-        order = {name: found for name, get in of_order if (found := get(tree)) is not None}
+        order = of_order(tree)
         tax = bool(with_tax and with_tax(tree) is True)
         order["produits"] = lines_of(tree, tax)
         if refunds := refunds_of(tree, tax, order):
@@ -41,68 +50,67 @@ def mapping(form: Format, decimals: Callable[[str], int]) -> Callable[[Any], Ord
 
 
 def _numeral(form: Format) -> Spell:
-    return values.pointed if form.decimal == "," else lambda value: value
+    return values.pointed if form.decimal == "," else same
 
 
 def _name(form: Format) -> Spell:
     return values.unescaped if form.html else values.text
 
 
-def _order(form: Format) -> Fields:
+def _order(form: Format) -> Callable[[Any], Order]:
     fields, numeral, date = form.order, _numeral(form), values.date_in(form.dates, form.zone)
-    found: dict[str, Get | None] = {
-        "order_id": first_of(fields.order_id, values.identifier),
-        "client_id": _maybe(fields.client_id, values.client_in(form.no_client)),
-        "date_commande": first_of(fields.date_commande, date),
-        "maj_le": _maybe(fields.maj_le, date),
-        "canal": _maybe(fields.canal, values.word_in(form.words.canal)),
-        "statut_commande": _word(fields.statut_commande, form.words.statut_commande, form.default.statut_commande),
-        "devise": _word(fields.devise, form.words.devise, form.default.devise),
-        "avoir_de": _maybe(fields.avoir_de, values.identifier),
-        "livraison": _address(fields, _name(form)),
-        **{name: _sum(getattr(fields, name), numeral) for name in AMOUNTS},
-    }
-    return [(name, get) for name, get in found.items() if get]
+    found = [
+        first_of("order_id", fields.order_id, values.identifier),
+        first_of("date_commande", fields.date_commande, date),
+        _maybe("client_id", fields.client_id, values.client_in(form.no_client)),
+        _maybe("maj_le", fields.maj_le, date),
+        _maybe("canal", fields.canal, values.word_in(form.words.canal)),
+        _maybe("statut_commande", fields.statut_commande, values.word_in(form.words.statut_commande)),
+        _maybe("devise", fields.devise, values.word_in(form.words.devise)),
+        _maybe("avoir_de", fields.avoir_de, values.identifier),
+        *(_sum(name, getattr(fields, name), numeral) for name in AMOUNTS),
+    ]
+    gather, address = gathered(list(filter(None, found))), _address(fields, _name(form))
+    defaults = {name: word for name, word in form.default if word}
+
+    def order(tree: Any) -> Order:
+        made = {**defaults, **gather(tree)}
+        if place := address(tree):
+            made["livraison"] = place
+        return made
+
+    return order
 
 
-def _maybe(paths: tuple[str, ...] | None, spell: Spell) -> Get | None:
-    return first_of(paths, spell) if paths else None
+def _maybe(name: str, paths: tuple[str, ...] | None, spell: Spell) -> Field | None:
+    return first_of(name, paths, spell) if paths else None
 
 
-def _sum(paths: tuple[str, ...] | None, spell: Spell) -> Get | None:
-    return sum_of(paths, spell) if paths else None
+def _sum(name: str, paths: tuple[str, ...] | None, spell: Spell) -> Field | None:
+    return sum_of(name, paths, spell) if paths else None
 
 
-def _word(paths: tuple[str, ...] | None, words: dict[str, str], default: str) -> Get | None:
-    get = _maybe(paths, values.word_in(words))
-    if not default:
-        return get
-    return (lambda tree: default if (found := get(tree)) is None else found) if get else lambda _: default
-
-
-def _address(fields: OrderFields, name: Spell) -> Get | None:
-    if not (fields.livraison.adresse or fields.livraison.ville):
-        return None
-    parts = {part: _maybe(getattr(fields.livraison, part), name) for part in ("adresse", "ville")}
-    getters = [(part, get) for part, get in parts.items() if get]
+def _address(fields: OrderFields, name: Spell) -> Get:
+    parts = [_maybe(part, getattr(fields.livraison, part), name) for part in ("adresse", "ville")]
+    gather = gathered(list(filter(None, parts)))
 
     def address(tree: Any) -> dict[str, Any] | None:
-        found = {part: value for part, get in getters if (value := get(tree)) is not None}
+        found = gather(tree)
         return {"adresse": "", "ville": "", **found} if found else None
 
-    return address
+    return address if any(parts) else lambda _: None
 
 
 def _lines(form: Format) -> Callable[[Any, bool], list[Any]]:
-    each, getters = compiled(form.lines.each[0]) if form.lines.each else None, _line_fields(form.lines, form)
+    each, line = compiled(form.lines.each[0]) if form.lines.each else None, _line_fields(form.lines, form)
     taxed = _taxed(form)
 
     def lines(tree: Any, with_tax: bool) -> list[Any]:
         rows = each(tree) if each else tree[ROWS]
         if not isinstance(rows, list):
             return []
-        made = [{name: found for name, get in getters if (found := get(row)) is not None} for row in rows]
-        return [taxed(line, row) for line, row in zip(made, rows, strict=True)] if with_tax else made
+        made = list(map(line, rows))
+        return [taxed(found, row) for found, row in zip(made, rows, strict=True)] if with_tax else made
 
     return lines
 
@@ -110,21 +118,21 @@ def _lines(form: Format) -> Callable[[Any, bool], list[Any]]:
 ROWS = "rows"  # of an order in a CSV file, beside the columns of its first one
 
 
-def _line_fields(fields: LineFields, form: Format) -> Fields:
+def _line_fields(fields: LineFields, form: Format) -> Callable[[Any], Order]:
     numeral = _numeral(form)
-    found: dict[str, Get | None] = {
-        "ligne_id": _maybe(fields.ligne_id, values.identifier),
-        "produit_id": _maybe(fields.produit_id, values.identifier),
-        "nom": first_of(fields.nom, _name(form)),
-        "quantite": sum_of(fields.quantite, numeral),
-        **{name: _sum(getattr(fields, name), numeral) for name in ("prix_unitaire", "montant", "remise")},
-    }
-    return [(name, get) for name, get in found.items() if get]
+    found = [
+        _maybe("ligne_id", fields.ligne_id, values.identifier),
+        _maybe("produit_id", fields.produit_id, values.identifier),
+        first_of("nom", fields.nom, _name(form)),
+        sum_of("quantite", fields.quantite, numeral),
+        *(_sum(name, getattr(fields, name), numeral) for name in ("prix_unitaire", "montant", "remise")),
+    ]
+    return gathered(list(filter(None, found)))
 
 
 def _taxed(form: Format) -> Callable[[Order, Any], Order]:
     """The line without the tax that is in its price."""
-    tax = sum_of(form.lines.taxe, _numeral(form)) if form.lines.taxe else lambda _: None
+    tax = value_of(_sum("taxe", form.lines.taxe, _numeral(form)))
 
     def without_tax(line: Order, row: Any) -> Order:
         amount, taxed = amount_of(line), number(tax(row))
@@ -150,7 +158,7 @@ def _refunds(form: Format) -> Callable[[Any, bool, Order], list[Order]]:
     fields = form.refunds
     if not fields:
         return lambda *_: []
-    each, getters, lines_of = compiled(fields.each[0]), _refund_fields(fields, form), _refund_lines(fields, form)
+    each, fields_of, lines_of = compiled(fields.each[0]), _refund_fields(fields, form), _refund_lines(fields, form)
 
     def refunds(tree: Any, with_tax: bool, order: Order) -> list[Order]:
         rows = each(tree)
@@ -158,9 +166,8 @@ def _refunds(form: Format) -> Callable[[Any, bool, Order], list[Order]]:
             return []
         found = []
         for row in rows:
-            refund = {name: value for name, get in getters if (value := get(row)) is not None}
-            refund.setdefault("date_remboursement", _last_date(order))
-            found.append({**refund, "lignes": lines_of(row, with_tax)})
+            refund = {"date_remboursement": _last_date(order), **fields_of(row), "lignes": lines_of(row, with_tax)}
+            found.append(_unsigned(refund, "montant"))
         return found
 
     return refunds
@@ -171,39 +178,42 @@ def _last_date(order: Order) -> Any:
     return changed if isinstance(changed, str) else order.get("date_commande")
 
 
-def _refund_fields(fields: RefundFields, form: Format) -> Fields:
-    found: dict[str, Get | None] = {
-        "remboursement_id": _maybe(fields.remboursement_id, values.identifier),
-        "date_remboursement": _maybe(fields.date_remboursement, values.date_in(form.dates, form.zone)),
-        "montant": _unsigned(_sum(fields.montant, _numeral(form))),
-    }
-    return [(name, get) for name, get in found.items() if get]
+def _unsigned(part: Order, *names: str) -> Order:
+    for name in names:
+        if name in part:
+            part[name] = values.unsigned(part[name])
+    return part
 
 
-def _unsigned(get: Get | None) -> Get | None:
-    return (lambda tree: values.unsigned(get(tree))) if get else None
+def _refund_fields(fields: RefundFields, form: Format) -> Callable[[Any], Order]:
+    found = [
+        _maybe("remboursement_id", fields.remboursement_id, values.identifier),
+        _maybe("date_remboursement", fields.date_remboursement, values.date_in(form.dates, form.zone)),
+        _sum("montant", fields.montant, _numeral(form)),
+    ]
+    return gathered(list(filter(None, found)))
 
 
 def _refund_lines(fields: RefundFields, form: Format) -> Callable[[Any, bool], list[Order]]:
     lines, numeral = fields.lines, _numeral(form)
     if not lines:
         return lambda *_: []
-    found: dict[str, Get | None] = {
-        "ligne_id": _maybe(lines.ligne_id, values.identifier),
-        "nom": _maybe(lines.nom, _name(form)),
-        "quantite": _unsigned(_sum(lines.quantite, numeral)),
-        "montant": _unsigned(_sum(lines.montant, numeral)),
-    }
-    each, getters = compiled(lines.each[0]), [(name, get) for name, get in found.items() if get]
-    tax = _unsigned(_sum(lines.taxe, numeral))
+    found = [
+        _maybe("ligne_id", lines.ligne_id, values.identifier),
+        _maybe("nom", lines.nom, _name(form)),
+        _sum("quantite", lines.quantite, numeral),
+        _sum("montant", lines.montant, numeral),
+    ]
+    each, fields_of = compiled(lines.each[0]), gathered(list(filter(None, found)))
+    tax = value_of(_sum("taxe", lines.taxe, numeral))
 
     def refund_lines(tree: Any, with_tax: bool) -> list[Order]:
         rows = each(tree)
         made = []
         for row in rows if isinstance(rows, list) else ():
-            line = {name: value for name, get in getters if (value := get(row)) is not None}
-            amount, taxed = number(line.get("montant")), number(tax(row)) if with_tax and tax else None
-            made.append(line if amount is None or taxed is None else {**line, "montant": written(amount - taxed)})
+            line = _unsigned(fields_of(row), "quantite", "montant")
+            amount, taxed = number(line.get("montant")), number(tax(row)) if with_tax else None
+            made.append(line if amount is None or taxed is None else {**line, "montant": written(amount - abs(taxed))})
         return made
 
     return refund_lines
