@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from multimarket_async import generations
 from multimarket_async.events import subscribed
-from multimarket_async.readers import page
+from multimarket_async.readers import documents, page
 from multimarket_async.readers.http import health, kpis, listings, lookups, status, stream
 from multimarket_async.readers.http.cache import Fresh
 from multimarket_async.readers.http.delivery import delivered
@@ -54,6 +54,7 @@ class Api:
         app.include_router(status.routes(sources, self._flow))
         app.include_router(stream.routes(sources))
         app.include_router(health.routes(sources, self._flow))
+        app.include_router(documents.routes())
         app.include_router(page.routes(sources.domains, sources.settings))
         app.mount("/", page.files(), name="page")
         return app
