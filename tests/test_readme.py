@@ -9,45 +9,32 @@ import tomllib
 from pathlib import Path
 
 import click
+import pytest
 import typer.main
-from pydantic_core import to_json
 
 from multimarket_async.cli import app
-from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.order import parser
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.readers.doctor.database import LOWEST
 from multimarket_async.settings import Settings, fields, load
 from multimarket_async.store import role
+from tests.written import DOCUMENTS, MODELS, ROOT, TABLES, architecture, between
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = {path.stem: path.read_text("utf-8") for path in sorted((ROOT / "multimarket_async" / "docs").glob("*.md"))}
+PAGES = {path.stem: path.read_text("utf-8") for path in sorted(DOCUMENTS.glob("*.md"))}
 WRITTEN = "\n".join([README, *PAGES.values()])
-MODELS = {"orders": OrderSettings}  # other domains are described by themselves: `config show`, `kpi list`
 
 
-def settings_table() -> str:
-    """The table between the two marks, as the declarations have it."""
-    rows = ["| setting | default | meaning |", "|---|---|---|"]
-    for name, field in fields(MODELS).items():
-        value = [*map(str, field.default)] if isinstance(field.default, tuple) else field.default
-        default = "" if value is None else to_json(value).decode().strip('"')
-        rows.append(f"| `{name}` | {f'`{default}`' if default else ''} | {field.description} |")
-    return "\n".join(rows)
+@pytest.mark.parametrize("name", TABLES)
+def test_what_is_written_is_what_the_code_declares(name: str) -> None:
+    """`python -m tests.written` writes it anew."""
+    page, table = TABLES[name]
+    assert between(name, PAGES[page]) == table()
 
 
-def kpi_table() -> str:
-    """The table of the KPIs of orders, from their declarations."""
-    kpis = ORDERS.under(load(MODELS, {}, {}, Path("none.toml"))).kpis
-    return "\n".join(["| name | rows |", "|---|---|", *(f"| `{kpi.name}` | {kpi.definition} |" for kpi in kpis)])
-
-
-def test_the_settings_table_is_that_of_the_code() -> None:
-    """Name, default and meaning of every setting."""
-    between = re.search(r"<!-- settings: begin -->\n(.*)\n<!-- settings: end -->", PAGES["reference"], re.DOTALL)
-    assert between is not None
-    assert between[1] == settings_table()
+def test_the_picture_of_the_layers_is_that_of_the_contract() -> None:
+    """`python -m tests.written` draws it anew."""
+    assert (DOCUMENTS / "architecture.svg").read_text("utf-8") == architecture()
 
 
 def test_version_and_rights_are_those_that_doctor_checks() -> None:
@@ -162,13 +149,6 @@ def test_make_finds_all_that_a_measure_imports() -> None:
     assert "There is no measure nothing" in told.stderr
 
 
-def test_the_table_of_kpis_is_that_of_the_declarations() -> None:
-    """Name and definition of every KPI, under default settings."""
-    between = re.search(r"<!-- kpis: begin -->\n(.*)\n<!-- kpis: end -->", PAGES["kpis"], re.DOTALL)
-    assert between is not None
-    assert between[1] == kpi_table()
-
-
 def test_the_readme_is_short_and_leads_to_every_page() -> None:
     """At most 10 KB."""
     assert len(README.encode()) <= 10_000
@@ -180,6 +160,6 @@ def test_the_readme_is_short_and_leads_to_every_page() -> None:
 
 def test_links_lead_somewhere() -> None:
     """From the README and from each page, to a file there is."""
-    for folder, text in [(ROOT, README), *((ROOT / "multimarket_async" / "docs", page) for page in PAGES.values())]:
+    for folder, text in [(ROOT, README), *((DOCUMENTS, page) for page in PAGES.values())]:
         for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", text):
             assert (folder / link).exists(), link

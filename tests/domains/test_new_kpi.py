@@ -32,7 +32,7 @@ def kpi(settings):
         french={"Orders by cancellation": "Commandes par annulation", "Cancelled": "Annulée"},
     )
 '''
-TABLE = "import test_readme; print(test_readme.kpi_table())"
+TABLE = "import written; print(written.kpi_table())"
 PAGE = """
 from multimarket_async.discovery import declared, settings_models
 from multimarket_async.settings import load
