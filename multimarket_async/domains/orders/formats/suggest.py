@@ -21,6 +21,7 @@ from multimarket_async.strict_json import BOM, loads
 LOOKED_AT, DEPTH, SHOWN = 500, 5, 40
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
+WITH_COMMA = re.compile(r"-?[\d\s.]*\d,\d{1,4}")
 CODE = re.compile(r"[A-Z]{3}")
 PATTERNS = [
     f"{day}{time}"
@@ -31,12 +32,12 @@ PATTERNS = [
 ORDER = {
     "order_id": "order_id id_commande commande_id increment_id order_number order_no numero_commande num_commande"
     " no_commande bestellnummer invoice_no invoice_number facture no_facture ticket_id ticket reference ref numero"
-    " number id uuid",
+    " number ticket_no bon no id uuid",
     "client_id": "customer_id client_id id_client id_customer compte_client customer client user_id buyer_id account_id"
     " member_id customer_number no_client code_client kunde",
     "date_commande": "date_commande order_date created_at date_created_gmt date_created created_on created date_add"
     " invoice_date ordered_at placed_at purchase_date processed_at date_achat date_vente sale_date date horodatage"
-    " timestamp",
+    " timestamp le",
     "maj_le": "updated_at date_modified_gmt date_modified date_upd modified_at last_modified last_update maj_le updated"
     " version",
     "statut_commande": "financial_status payment_status statut_commande order_status statut status state etat"
@@ -58,7 +59,8 @@ LINE = {
     "quantite": "quantity quantite qty qte qty_ordered product_quantity nb units nombre count menge cantidad",
     "prix_unitaire": "unit_price prix_unitaire price prix pu unit_price_tax_excl unit_price_ht price_each unit_cost"
     " unit_amount preis",
-    "montant": "line_total row_total total_ligne montant_ligne prix_total total_price montant amount total subtotal",
+    "montant": "line_total row_total total_ligne montant_ligne prix_total total_price montant montant_ht"
+    " amount total subtotal",
     "remise": "total_discount discount_amount remise discount reduction",
 }
 REFUND = {
@@ -102,6 +104,8 @@ def _of_json(file: IncomingFile) -> Iterator[str]:
     if not orders:
         raise Rejected("not_an_object", "The file has no order, which would be an object.")
     lines_at, lines = _list_in(orders, _is_line)
+    if comma := _has_commas(dict(_scalars(lines)).values()):
+        orders, lines = _pointed(orders), _pointed(lines)
     fields = dict(_scalars(orders))
     found = _guessed(ORDER, fields)
     yield f"# A start, guessed from {file.name}: correct it, and see `check --format` with the same file."
@@ -109,6 +113,8 @@ def _of_json(file: IncomingFile) -> Iterator[str]:
         yield f"orders = {_toml(where)}"
     if b"&amp;" in file.content or b"&#" in file.content:
         yield "html = true"
+    if comma:
+        yield 'decimal = ","'
     yield from _dates(found)
     if str(found.get("client_id", _Found("", None)).value) in ("0", "-1"):
         yield f"no_client = [{found['client_id'].value}]"
@@ -153,7 +159,7 @@ def _is_order(value: Any) -> bool:
 def _is_line(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
-    found = _guessed(LINE, dict(_scalars([value])))
+    found = _guessed(LINE, dict(_scalars([_pointed(value)])))
     return "nom" in found and "quantite" in found
 
 
@@ -210,6 +216,19 @@ def _refund_lines(refunds: list[Any]) -> Iterator[str]:
     yield from ("", "[refunds.lines]", f"each = {_toml(lines_at)}", *_section(kept, ()))
 
 
+def _has_commas(values: Iterable[Any]) -> bool:
+    return any(isinstance(value, str) and WITH_COMMA.fullmatch(value) for value in values)
+
+
+def _pointed(tree: Any) -> Any:
+    """The same with decimal points."""
+    if isinstance(tree, dict):
+        return {key: _pointed(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [_pointed(value) for value in tree]
+    return pointed(tree) if isinstance(tree, str) and WITH_COMMA.fullmatch(tree) else tree
+
+
 def _values(orders: list[Any], found: dict[str, _Found]) -> Iterator[Any]:
     """The statuses of the orders."""
     if at := found.get("statut_commande"):
@@ -232,12 +251,8 @@ def _of_csv(file: IncomingFile) -> Iterator[str]:
         for key, value in row.items()
         if key and isinstance(value, str) and value
     }
-    comma = any(re.fullmatch(r"-?[\d\s.]*\d,\d{1,4}", value) for value in fields.values())
-    if comma:
-        fields = {
-            path: pointed(value) if re.fullmatch(r"-?[\d\s.]*\d,\d+", value) else value
-            for path, value in fields.items()
-        }
+    if comma := _has_commas(fields.values()):
+        fields = _pointed(fields)
     lines = _guessed(LINE, fields)
     taken = {each.path for name, each in lines.items() if name != "ligne_id"}
     found = _guessed(ORDER, {path: value for path, value in fields.items() if path not in taken})
