@@ -78,7 +78,7 @@ def _views(domains: Sequence[LoadedDomain]) -> Iterator[str]:
 def _tables(domain: LoadedDomain) -> Iterator[str]:
     """Tables that are declared in two ways, or in a way that has no meaning."""
     for table, other in combinations({id(feed.table): feed.table for feed in domain.feeds}.values(), 2):
-        if table.name == other.name and _meaning(table) != _meaning(other):
+        if table.name == other.name and not _agree(table, other):
             yield f"The table {table.name} of {domain.name} is declared in two ways: give its feeds the same Table."
     feeds = Counter(feed.table.name for feed in domain.feeds)
     tables: dict[str, Table] = {feed.table.name: feed.table for feed in domain.feeds}
@@ -90,6 +90,13 @@ def _tables(domain: LoadedDomain) -> Iterator[str]:
             )
         if table.lifecycle and table.mode != "insert":
             yield f"The table {table.name} of {domain.name} has a lifecycle, and its mode is {table.mode}, not insert."
+
+
+def _agree(table: Table, other: Table) -> bool:
+    """True if both mean the same, but for documents with versions beside those that never change."""
+    if "insert" in (table.mode, other.mode) and any(each.mode == "upsert" and each.version for each in (table, other)):
+        return table.person == other.person
+    return _meaning(table) == _meaning(other)
 
 
 def _meaning(table: Table) -> tuple[object, ...]:

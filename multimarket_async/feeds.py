@@ -117,6 +117,7 @@ class Table:
         upsert: the newer version replaces the older one, in any order of arrival; an older one is superseded.
         replace: a file is the whole table; rows that a newer file lacks end, and an older file is superseded.
     version: of a document in an upsert table, of a type that MongoDB orders; None: the time of its file, then its line.
+        A document without one, None, never changes: it is stored as in an insert table, until one with a version comes.
     lifecycle: the effect of follow-ups; None where there are none. Of insert tables only.
     dated: the field that says when it happened, an instant, where that cannot be long after now: see `max_ahead_days`.
         With a lifecycle it is the document's own time.
@@ -134,6 +135,10 @@ class Table:
     dated: str = ""
     computed: tuple[str, ...] = ()
     pseudonyms: Pseudonyms | None = None
+
+    def keeps_first(self, version: Any, stored: Any) -> bool:
+        """True where of two contents under a key, of these versions, the stored one stays, and the other conflicts."""
+        return self.mode == "insert" or (self.mode == "upsert" and version is None and stored is None)
 
     def check_date(self, record: "Document | FollowUp", latest: datetime) -> None:
         """Refuse a document of a later time: it would be the newest of all for years. Raises Rejected.

@@ -135,6 +135,7 @@ def test_a_table_declared_in_two_ways() -> None:
     assert clash(domain("doors", *ways)) == expected
     assert clash(domain("doors", Table("doors"), Table("doors", lifecycle=LIFECYCLE))) == expected
     check([domain("doors", Table("doors"), Table("doors"))])
+    check([domain("doors", Table("doors"), Table("doors", "upsert", version=lambda document: document.get("at")))])
 
 
 def test_a_table_that_two_feeds_replace() -> None:

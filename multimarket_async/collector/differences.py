@@ -18,7 +18,11 @@ async def with_differences(
     """The outcomes; those of other content under a stored key name its fields. Only these are looked up."""
     described, clashes = list(outcomes), dict[Any, list[tuple[int, Encoded, Exists]]]()
     for index, (document, outcome) in enumerate(zip(documents, outcomes, strict=True)):
-        if isinstance(outcome, Exists) and outcome.sha256 != document.sha256:
+        if (
+            isinstance(outcome, Exists)
+            and outcome.sha256 != document.sha256
+            and table.keeps_first(document.version, outcome.version)
+        ):
             clashes.setdefault(document.key, []).append((index, document, outcome))
     if not clashes:
         return described

@@ -59,7 +59,10 @@ def record_disposition(table: Table, document: Encoded | EncodedFollowUp, outcom
         case Exists(sha256) if sha256 == document.sha256:
             return DUPLICATE
         case Exists():
-            return conflict(document, outcome.sha256, outcome.differs) if table.mode == "insert" else SUPERSEDED
+            version = document.version if isinstance(document, Encoded) else None
+            if table.keeps_first(version, outcome.version):
+                return conflict(document, outcome.sha256, outcome.differs)
+            return SUPERSEDED
     raise AssertionError("a placeholder is joined by the writer")
 
 

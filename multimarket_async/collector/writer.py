@@ -18,6 +18,7 @@ from multimarket_async.store import (
     Partition,
     Partitions,
     Placeholder,
+    Refused,
     Replaced,
     Store,
     compared_by,
@@ -41,7 +42,8 @@ class Writer:
         """One outcome for each, in order. Documents are stored before follow-ups of the same batch."""
         documents = [document for document in batch if isinstance(document, Encoded)]
         if feed.table.mode != "insert":
-            return await self._upsert(feed.table, documents)
+            outcomes = await self._upsert(feed.table, documents)
+            return await with_differences(self._store, feed.table, documents, outcomes)
         outcomes = await self._insert(feed.table, documents)
         outcomes = await with_differences(self._store, feed.table, documents, outcomes)
         if len(documents) == len(batch):
@@ -121,7 +123,10 @@ class Writer:
         async with self._partitions.around(table.name, {document.partition for document in documents}) as changed:
             outcomes = await self._insert_absent(table.name, documents)
             placeholders = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Placeholder)]
-            if placeholders:
+            if placeholders and table.lifecycle is None:
+                for index in placeholders:
+                    outcomes[index] = Refused("follow-ups of other documents are stored under this key")
+            elif placeholders:
                 joins = await self._join(table, [documents[index] for index in placeholders], changed)
                 for index, outcome in zip(placeholders, joins, strict=True):
                     outcomes[index] = outcome

@@ -201,7 +201,10 @@ def _is_rejected(table: Table, document: Document, stored: Any) -> bool:
     """True if it contradicts the stored document, or none is stored: documents are removed after their files."""
     if stored is None:
         return table.mode != "replace"
-    return table.mode == "insert" and isinstance(stored, Exists) and not digest_of(document).startswith(stored.sha256)
+    if not isinstance(stored, Exists) or digest_of(document).startswith(stored.sha256):
+        return False
+    version = table.version(document) if table.version else stored.version
+    return table.keeps_first(version, stored.version)
 
 
 def _as_received(feed: Feed, path: Path) -> Path:

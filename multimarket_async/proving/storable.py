@@ -48,7 +48,7 @@ def _document(table: Table, document: Document) -> Iterator[str]:
     if not isinstance(document.get("_id"), KEYS):
         yield f"{document.get('_id')!r:.50} is no key"
     yield from _encoding(document)
-    if table.version is not None:
+    if table.version is not None and table.version(document) is not None:
         yield from _version(table.version(document))
 
 

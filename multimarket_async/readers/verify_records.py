@@ -168,9 +168,10 @@ class RecordVerifier:
         mode = self._feed.table.mode
         if found is None and (mode != "replace" or version == self._newest):
             yield f"{name} is archived, but {document.key} is not stored"
-        elif found and mode == "insert" and found.sha256 != document.sha256:
-            yield f"{name} differs from what is stored as {document.key}"
-        elif found and mode != "insert" and is_newer(document, found):
+        elif found and self._feed.table.keeps_first(document.version, found.version):
+            if found.sha256 != document.sha256:
+                yield f"{name} differs from what is stored as {document.key}"
+        elif found and is_newer(document, found):
             yield f"{name} is newer than what is stored as {document.key}"
 
     def _differs(self, sentence: str) -> None:

@@ -153,6 +153,8 @@ def is_newer(document: Encoded, stored: Exists) -> bool:
 
     So every order of arrival has the same end. The same content of a newer version makes the stored one newer.
     """
+    if document.version is None:
+        return False
     try:
         return bool((document.version, document.sha256) > (stored.version, stored.sha256))
     except TypeError:  # a document of before its table had versions

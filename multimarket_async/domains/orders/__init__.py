@@ -10,11 +10,12 @@ from multimarket_async.domains.orders.channels import CONTRACT, Channel
 from multimarket_async.domains.orders.columns import FRENCH
 from multimarket_async.domains.orders.dashboard import DASHBOARD
 from multimarket_async.domains.orders.dashboard import FRENCH as IN_DASHBOARD
+from multimarket_async.domains.orders.exported import version
 from multimarket_async.domains.orders.fields import FRENCH as IN_REASONS
 from multimarket_async.domains.orders.followup import lifecycle
 from multimarket_async.domains.orders.formats import FRENCH as IN_FORMATS
 from multimarket_async.domains.orders.formats.catalogue import formats
-from multimarket_async.domains.orders.formats.feeds import declared_feed
+from multimarket_async.domains.orders.formats.feeds import declared_feed, in_our_words
 from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.order import reader
 from multimarket_async.domains.orders.received import documents, tables
@@ -30,7 +31,8 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
     """A directory for each channel; `canal` is the channel's name in its orders."""
     table = Table(COLLECTION, lifecycle=lifecycle(settings), computed=COMPUTED, person="client_id")
     table = replace(table, pseudonyms=settings.pseudonyms)
-    return [_feed(channel, table, settings) for channel in settings.channels]
+    exports = replace(table, mode="upsert", version=version, lifecycle=None, dated="date_commande")
+    return [_feed(channel, table if channel.format == CONTRACT else exports, settings) for channel in settings.channels]
 
 
 def _feed(channel: Channel, table: Table, settings: OrderSettings) -> Feed:
@@ -55,7 +57,7 @@ def declare(settings: OrderSettings) -> LoadedDomain:
         "orders",
         tuple(_feeds(settings)),
         measured,
-        Received(tables(settings), documents(settings)),
+        Received(tables(settings), documents(settings), utf8=in_our_words(settings)),
         listings(settings),
         french,
         (DASHBOARD,),

@@ -1,31 +1,48 @@
-"""Currencies of ISO 4217: the number of decimals of each; of most it is 2."""
+"""Exact numbers of exported orders: decimals as they were written, amounts in minor units of their currency."""
 
-from collections.abc import Iterator
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from typing import Any
 
-# https://www.six-group.com/en/products-services/financial-information/data-standards.html (list one, "Mnr unt")
-_NONE = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-_THREE = "BHD IQD JOD KWD LYD OMR TND"
-_FOUR = "CLF UYW"
-USUAL = 2
-# Wide enough for the largest amount times the largest quantity.
-_EXACT = Context(prec=400, rounding=ROUND_HALF_UP)
+from multimarket_async.columns import EXPONENTS
 
-
-def _exponents() -> Iterator[tuple[str, int]]:
-    for codes, exponent in ((_NONE, 0), (_THREE, 3), (_FOUR, 4)):
-        for code in codes.split():
-            yield code, exponent
-
-
-EXPONENTS = dict(_exponents())
+# No number of an order has more digits before its point, or behind it.
+MOST_DIGITS = 20
+EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
+MICRO = 6  # decimals of a measured quantity, such as a weight
 
 
 def exponent(currency: str) -> int:
-    """The decimals of amounts in a currency."""
-    return EXPONENTS.get(currency, USUAL)
+    """The decimals of a currency, by ISO 4217."""
+    return EXPONENTS.get(currency, 2)
 
 
-def minor_units(amount: Decimal, currency: str) -> int:
-    """An amount in the smallest unit of its currency, such as cents, rounded half-up."""
-    return int(amount.scaleb(exponent(currency), _EXACT).to_integral_value(context=_EXACT))
+def number(value: Any) -> Decimal | None:
+    """The decimal that was written, as a number or as text; None if it is none.
+
+    A float means the shortest decimal that reads back as it.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = Decimal(value if isinstance(value, int) else str(value).strip())
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() and _is_short(found) else None
+
+
+def _is_short(value: Decimal) -> bool:
+    """True if all its digits can be written out: 1e999999 cannot."""
+    if value.is_zero():
+        return True
+    exponent = value.as_tuple().exponent
+    return value.adjusted() < MOST_DIGITS and isinstance(exponent, int) and exponent >= -2 * MOST_DIGITS
+
+
+def minor_units(amount: Decimal, decimals: int) -> int:
+    """An amount in units of its last decimal, rounded half-up."""
+    return int(amount.scaleb(decimals, EXACT).to_integral_value(ROUND_HALF_UP))
+
+
+def share(amount: int, part: Decimal, whole: Decimal) -> int:
+    """A part of an amount in minor units, rounded half-up."""
+    return int(EXACT.divide(amount * part, whole).to_integral_value(ROUND_HALF_UP))

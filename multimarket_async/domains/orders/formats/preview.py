@@ -96,7 +96,7 @@ def _refunded(refund: Order) -> Decimal:
 
 
 def _money(amount: Decimal, currency: str) -> str:
-    return f"{Decimal(minor_units(amount, currency)).scaleb(-exponent(currency)):f}"
+    return f"{Decimal(minor_units(amount, exponent(currency))).scaleb(-exponent(currency)):f}"
 
 
 def _compared(order: Order, currency: str) -> tuple[tuple[str, ...], bool]:
@@ -111,7 +111,7 @@ def _compared(order: Order, currency: str) -> tuple[tuple[str, ...], bool]:
     total = number(order.get("total_livre"))
     if total is None:
         return (sums,), True
-    same = minor_units(total, currency) == minor_units(goods, currency)
+    same = minor_units(total, exponent(currency)) == minor_units(goods, exponent(currency))
     compared = (
         "The sender's own total is the same." if same else f"The sender's own total is {_money(total, currency)}."
     )
