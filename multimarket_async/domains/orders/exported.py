@@ -117,7 +117,7 @@ class _Reading:
             if credit:
                 return self._first_status
             faults.missing(WHOLE, "statut_commande")
-        return state  # type: ignore[no-any-return]
+        return state
 
     def _address(self, order: Fields, faults: Faults) -> Document:
         given = order.get("livraison")

@@ -101,7 +101,7 @@ def refunds(
     order: Fields, decimals: int, sold: list[Line], instant: Callable[..., Any], faults: Faults
 ) -> list[Document]:
     """The refunded lines, each with the number and the date of its refund."""
-    by_id = {line.ligne_id: line for line in sold if line.ligne_id}
+    by_id: dict[str | None, Line] = {line.ligne_id: line for line in sold if line.ligne_id}
     found = []
     for item, place in items(order, "remboursements", Place(), faults):
         head = {
