@@ -29,7 +29,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def run(folder: Path, page: str) -> list[str]:
-    """What each block of commands of a document prints. Fails where a command does."""
+    """Output of each block of commands of a document. Fails where a command does."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "COLUMNS": "300"}
     printed = []
     for block in blocks(page, "console"):

@@ -80,7 +80,9 @@ def command_of(words: str) -> click.Command:
     """The command that these words call."""
     command = typer.main.get_command(app)
     for word in re.match(r"[a-z ]*", words)[0].split():  # type: ignore[index]
-        command = command.commands[word]  # type: ignore[attr-defined]
+        if not hasattr(command, "commands"):
+            break  # the rest are its arguments
+        command = command.commands[word]
     return command
 
 

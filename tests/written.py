@@ -1,4 +1,4 @@
-"""What the code declares, as the documents have it: `python -m tests.written` writes it into them."""
+"""Declarations of the code, as the documents have them: `python -m tests.written` writes them there."""
 
 import ast
 import asyncio
