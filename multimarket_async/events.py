@@ -15,7 +15,14 @@ from typing import Any
 from structlog.typing import EventDict
 
 PUBLISHED = frozenset(
-    {"batch.collected", "file.collected", "file.delivered", "file.quarantined", "generation.published"}
+    {
+        "batch.collected",
+        "file.collected",
+        "file.delivered",
+        "file.quarantined",
+        "files.quarantined",
+        "generation.published",
+    }
 )
 LOST = "events.lost"
 MAX_QUEUED = 1000

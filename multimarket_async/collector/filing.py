@@ -1,5 +1,6 @@
 """The last step: each file goes to the archive or to the quarantine, and is counted."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -32,6 +33,7 @@ from multimarket_async.store import (
 log = structlog.get_logger()
 
 MOST_NAMES = 3  # of fields in a sentence
+MOST_ALIKE = 10  # files of a batch, bad for the same reason, that have a line of the log each
 BREACHES_EVERY_S = 10.0
 RETRY_MIN_S, RETRY_MAX_S = 2.0, 60.0  # of a file that cannot be moved
 
@@ -98,6 +100,13 @@ def _listed(names: Sequence[str]) -> str:
     )
 
 
+def _log_quarantined(feed: str, bad: RejectedFile, deliveries: int) -> None:
+    why = bad.rejected
+    place = {"pointer": why.pointer, "line": why.line, "column": why.column}
+    again = {"deliveries": deliveries} if deliveries > 1 else {}
+    log.warning("file.quarantined", feed=feed, file=bad.file.name, code=why.code, **place, **again)
+
+
 class Filing:
     """Moves files out of the landing directories, and counts them. One thread at a time may use it."""
 
@@ -134,14 +143,29 @@ class Filing:
         return moved
 
     def quarantine(self, batch: Batch, rejected: Iterable[RejectedFile]) -> None:
-        """Move bad files to the quarantine; defer those whose writers may not be done yet."""
-        for bad in rejected:
-            self._quarantine(batch, bad)
+        """Move bad files to the quarantine; defer those whose writers may not be done yet.
 
-    def _quarantine(self, batch: Batch, bad: RejectedFile) -> None:
+        Many of a batch that are bad for the same reason are one warning: they look like another format.
+        """
+        rejected = list(rejected)
+        alike = Counter((bad.rejected.code, bad.rejected.pointer) for bad in rejected)
+        many = {place: 0 for place, files in alike.items() if files > MOST_ALIKE}
+        for bad in rejected:
+            place = bad.rejected.code, bad.rejected.pointer
+            deliveries = self._quarantine(batch, bad)
+            if deliveries and place in many:
+                many[place] += 1
+            elif deliveries:
+                _log_quarantined(batch.backlog.feed.name, bad, deliveries)
+        for (code, pointer), files in many.items():
+            feed, advice = batch.backlog.feed.name, "they look like another format: try `formats suggest`"
+            log.warning("files.quarantined", feed=feed, files=files, code=code, pointer=pointer, advice=advice)
+
+    def _quarantine(self, batch: Batch, bad: RejectedFile) -> int:
+        """Move a bad file; the number of times that it was delivered, 0 if it stays."""
         feed, file, why = batch.backlog.feed.name, bad.file, bad.rejected
         if why.unfinished and batch.backlog.defer(file, self._quiet_period_s, why.code) < self._quiet_period_s:
-            return
+            return 0
         judged = {"feed": feed, "bytes": file.bytes, "changed_ns": file.changed_ns, "sha256": bad.sha256}
         done_at = self._clock.monotonic()
         try:
@@ -149,11 +173,9 @@ class Filing:
             deliveries = batch.backlog.landing.reject(file, why, facts)
         except OSError as error:
             self._not_moved(batch.backlog, file, error)
-            return
+            return 0
         self._count(batch, why.code, [file], done_at)
-        place = {"pointer": why.pointer, "line": why.line, "column": why.column}
-        again = {"deliveries": deliveries} if deliveries > 1 else {}
-        log.warning("file.quarantined", feed=feed, file=file.name, code=why.code, **place, **again)
+        return deliveries
 
     def _count(self, batch: Batch, outcome: str, files: Sequence[WaitingFile], done_at: float) -> None:
         if files:

@@ -13,6 +13,7 @@ from multimarket_async.clock import Clock
 from multimarket_async.collector.backlog import Backlog
 from multimarket_async.collector.filing import Filing, record_disposition
 from multimarket_async.collector.reader import Batch, RejectedFile
+from multimarket_async.collector.stats import by_outcome, files_of
 from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Rejected
@@ -121,9 +122,9 @@ class Together:
         for outcome, files in filed.items():
             self._filing.archive(found.batch, outcome, files, now)
         self._filing.report()
-        facts = {outcome: len(files) for outcome, files in filed.items()}
+        gained = Counter({(found.batch.backlog.feed.name, outcome): len(files) for outcome, files in filed.items()})
         seconds = round(now - found.batch.began, 3)
-        log.info("batch.collected", seconds=seconds, feed=found.batch.backlog.feed.name, **facts)
+        log.info("batch.collected", seconds=seconds, **by_outcome(gained), files=files_of(gained))
 
 
 def _counts(feed: Feed, chunk: Chunk, outcomes: Sequence[Outcome]) -> RecordCounts | None:

@@ -151,23 +151,27 @@ class Quarantine:
         return []
 
     def codes(self) -> Counter[str]:
-        """The number of deliveries by code of the reason. A reason, once read, is not read again.
+        """The number of deliveries by code of the reason."""
+        return codes_of(self.places())
+
+    def places(self) -> Counter[tuple[str, str]]:
+        """The same by code and pointer of the reason. A reason, once read, is not read again.
 
         Of a file that was replayed, they are those that it stood for besides itself.
         """
         if not self.folder.exists():
             return Counter()
-        entries, codes = list(os.scandir(self.folder)), Counter[str]()
+        entries, places = list(os.scandir(self.folder)), Counter[tuple[str, str]]()
         files = {entry.name for entry in entries if is_content(entry.name)}
         reasons = self._reasons(entries)
         pending = any(entry.name.endswith(repeats.AGAIN) for entry in entries)
         for name in files:
             reason = reasons.pop(f"{name}{REASON}", UNKNOWN)
-            codes[reason["code"]] += repeats.deliveries(self._pending(reason) if pending else reason)
+            places[_place(reason)] += repeats.deliveries(self._pending(reason) if pending else reason)
         for name, reason in reasons.items():
             if name.removeprefix(".").removesuffix(REASON) not in files:
-                codes[reason["code"]] += repeats.deliveries(reason) - 1
-        return +codes
+                places[_place(reason)] += repeats.deliveries(reason) - 1
+        return +places
 
     def replayed(self) -> Iterator[dict[str, Any]]:
         """The reasons of files that were replayed, each as often as it was delivered besides."""
@@ -300,6 +304,18 @@ def report_changed(quarantines: Iterable["Quarantine"]) -> None:
 def is_content(name: str) -> bool:
     """True if this is the name of a quarantined file, and not of what lies beside it."""
     return not name.endswith((REASON, REJECTS)) and not name.startswith(".")
+
+
+def codes_of(places: Counter[tuple[str, str]]) -> Counter[str]:
+    """Numbers by code, from those by code and pointer."""
+    codes = Counter[str]()
+    for (code, _), number in places.items():
+        codes[code] += number
+    return codes
+
+
+def _place(reason: dict[str, Any]) -> tuple[str, str]:
+    return reason["code"], str(reason.get("pointer") or "")
 
 
 def _since(entry: os.DirEntry[str]) -> int:

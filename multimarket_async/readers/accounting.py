@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from multimarket_async.accepted import stored_files
 from multimarket_async.domains import Feed, Lifecycle, Stage
 from multimarket_async.landing import Landing, UnknownFiles
+from multimarket_async.landing.quarantine import codes_of
 from multimarket_async.landing.waiting import is_hidden, printable
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
 from multimarket_async.store import PLACEHOLDER_PARTITION, Expirations, Receipts, RecordCounts, Store
@@ -24,6 +25,7 @@ class FeedFiles:
     stored, duplicate, superseded: accepted files, as the database knows them.
     elsewhere: accepted files that went to the archives of other data folders.
     expired_documents: documents that retention removed; their files count as accepted.
+    refused: the quarantined files by code and JSON pointer of their reason.
     early: follow-ups, among those stored, whose document has not come.
     unknown: other entries of its landing directory, which stay there.
     rejects: rejected records of archived files that are listed in quarantine, by code.
@@ -45,6 +47,7 @@ class FeedFiles:
     elsewhere: int = 0
     expired_documents: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     early: int = 0
     unknown: UnknownFiles = field(default_factory=UnknownFiles)
     rejects: Counter[str] = field(default_factory=Counter)
@@ -97,6 +100,7 @@ def on_disk(landing: Landing, accepted: Accepted = Accepted(), archived_before: 
     """The files of one feed, counted."""
     expired, expired_quarantined = landing.expired_files()
     waiting = waiting_in(landing)  # before the archive: a file that is moved meanwhile counts twice rather than never
+    refused = landing.quarantine.places()
     counted = replace(
         waiting,
         archived=landing.archived_files(),
@@ -104,7 +108,8 @@ def on_disk(landing: Landing, accepted: Accepted = Accepted(), archived_before: 
         expired=expired,
         expired_quarantined=expired_quarantined,
         late_writes=landing.late_writes(),
-        quarantined=landing.quarantine.codes(),
+        quarantined=codes_of(refused),
+        refused=refused,
         early=early,
         rejects=landing.quarantine.records_rejected(),
     )

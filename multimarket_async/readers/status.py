@@ -17,6 +17,7 @@ from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import FeedFiles, counted, without_feed
 from multimarket_async.readers.freshness import KpiFreshness, freshness
 from multimarket_async.readers.polls import PolledSource, polled_sources
+from multimarket_async.readers.refusals import Refusal, refusal
 from multimarket_async.readers.sinks import SinkStatus, sink_statuses
 from multimarket_async.schedules import rests
 from multimarket_async.settings import Settings
@@ -77,6 +78,7 @@ class FeedStatus(BaseModel):
     elsewhere: int = Field(description="accepted files that other data folders archived; in none of the other counts")
     quarantined: int
     by_reason: dict[str, int]
+    refusal: Refusal | None = Field(default=None, description="the reason that most files are refused for, if so")
     rejects: dict[str, int] = Field(
         description="rejected records of files that were accepted without them, listed in quarantine, by code"
     )
@@ -305,6 +307,7 @@ def feed_status(
         elsewhere=files.elsewhere,
         quarantined=files.quarantined.total(),
         by_reason=dict(files.quarantined.most_common()),
+        refusal=refusal(files.refused, max(files.accepted, files.archived)),
         rejects=dict(files.rejects.most_common()),
         early=files.early,
         unknown=files.unknown.files,

@@ -101,6 +101,7 @@ def status_screen(status: StatusResponse, *, live: bool = False) -> Group:
         Text(f"{count:,} documents of others in the tables of {name}: no figure counts them.")
         for name, count in status.kpi.foreign.items()
     ]
+    lines += [Text(escape_control_chars(sentence), "bold red") for sentence in refusal_lines(status.feeds)]
     lines += [Text(escape_control_chars(sentence), "bold red") for sentence in status.failures()]
     if status.mongo.why:
         why = f"{status.mongo.why}. Stored and KPIs are as they were last known."
@@ -191,6 +192,11 @@ def sink_differences(sinks: Mapping[str, tuple[int, Sequence[str]]]) -> Iterator
 def early_lines(feeds: Iterable[FeedStatus]) -> Iterator[str]:
     """The feeds with follow-ups that were stored before their document."""
     return (f"{feed.feed}: {feed.early:,} follow-ups wait for their document." for feed in feeds if feed.early)
+
+
+def refusal_lines(feeds: Iterable[FeedStatus]) -> Iterator[str]:
+    """The feeds most of whose files are refused alike."""
+    return (f"{feed.feed}: {feed.refusal.sentence()}" for feed in feeds if feed.refusal)
 
 
 def records_lines(feeds: Iterable[FeedStatus]) -> Iterator[str]:

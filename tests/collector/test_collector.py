@@ -195,6 +195,24 @@ async def test_a_bad_file_is_quarantined_with_the_reason(site: Site) -> None:
     assert (line["feed"], line["file"], line["code"], line["pointer"]) == ("north", "bad.json", "missing", "/1/key")
 
 
+async def test_many_files_that_are_bad_alike_are_one_line_of_the_log(site: Site) -> None:
+    """With what to do; another fault has its own line. Delivered again, each is counted with the first one."""
+    for number in range(12):
+        site.put(f"{number}.json", {"other": number})
+    site.put("odd.json", [{"key": 1}, {"no": "key"}])
+    with capture_logs() as logs:
+        await site.collector().sweep()
+    lines = [entry for entry in logs if entry["log_level"] == "warning"]
+    found = [(line["event"], line.get("files"), line["pointer"]) for line in lines]
+    assert found == [("file.quarantined", None, "/1/key"), ("files.quarantined", 12, "/0/key")]
+    assert "formats suggest" in lines[1]["advice"]
+    for number in range(12):
+        site.put(f"again-{number}.json", {"other": number})
+    await site.collector().sweep()
+    quarantine = site.landings["north"].quarantine
+    assert (quarantine.count(), quarantine.codes()["missing"]) == (13, 25)
+
+
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/etc/hostname")])
 async def test_what_is_no_file_blocks_nobody(site: Site, make: Callable[[Path], object]) -> None:
     """A directory, a pipe nobody writes to, a link: quarantined immediately."""

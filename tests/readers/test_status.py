@@ -1,5 +1,7 @@
 """The status: the files of each feed, and the age of the newest generation."""
 
+import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ from pymongo.database import Database
 from multimarket_async.domains import Answer, Feed, Http, Poll, Table
 from multimarket_async.landing import Landing
 from multimarket_async.polling import PollState, poll_file
+from multimarket_async.readers.refusals import refusal
 from multimarket_async.readers.status import StatusResponse, read_status
 from multimarket_async.settings import Settings
 from multimarket_async.store import GENERATIONS, Store
@@ -109,3 +112,23 @@ async def test_files_of_another_kind_are_no_part_of_the_sum(read: Any, tmp_path:
     status = await read(AS_OF, (feed, landing))
     [found] = status.feeds
     assert (found.received, found.waiting, found.unknown, found.unknown_example) == (1, 1, 2, "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("places", "stored", "said"),
+    [
+        ({("missing_field", "/order_id"): 449}, 0, "449 of 449 files lack order_id"),
+        ({("missing_field", "/order_id"): 12, ("conflict", ""): 3}, 5, "12 of 20 files lack order_id"),
+        ({("wrong_type", "/produits"): 10}, 2, r"10 of 12 files are refused alike \(wrong_type at /produits\)"),
+        ({("truncated", ""): 10}, 0, r"10 of 10 files are refused alike \(truncated\)"),
+    ],
+)
+def test_most_files_refused_alike_are_one_sentence(places: Any, stored: int, said: str) -> None:
+    found = refusal(Counter(places), stored)
+    assert found is not None
+    assert re.fullmatch(rf"{said}: they look like another format; try `formats suggest`\.", found.sentence())
+
+
+@pytest.mark.parametrize(("files", "stored"), [(9, 0), (10, 10), (0, 0)])
+def test_few_files_refused_alike_are_no_sentence(files: int, stored: int) -> None:
+    assert refusal(Counter({("missing_field", "/order_id"): files}), stored) is None

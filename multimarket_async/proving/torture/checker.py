@@ -20,8 +20,8 @@ from multimarket_async.readers.verify import verify
 MOST_LINES = 60
 ANEW = "computed anew from the documents, it differs"
 ONE_PER_OUTCOME = frozenset({
-    "file.quarantined", "file.collected", "batch.collected", "latency.breached", "generation.published",
-    "format.found", "sink.written",
+    "file.quarantined", "files.quarantined", "file.collected", "batch.collected", "latency.breached",
+    "generation.published", "format.found", "sink.written",
 })  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from multimarket_async.errors import CannotContinue
 from multimarket_async.landing import Landing, compiled
 from multimarket_async.readers.doctor.findings import FAULT, OK, WARNING, Finding
 from multimarket_async.readers.http.address import http_address, listening
+from multimarket_async.readers.refusals import refusal
 from multimarket_async.settings import FILE, Settings
 from multimarket_async.store import LEAST_OPEN_FILES, find_mongod, is_of_wheel
 
@@ -39,11 +40,19 @@ def examine_machine(settings: Settings, landings: Sequence[Landing], unusable: S
         Finding("time zone", OK, zones),
         _writable(settings.data_dir),
         *(Finding(landing.feed, FAULT, why) for landing in landings for why in landing.obstacles()),
+        *_refusals(landings),
         *_file_systems(landings),
         *_free(places),
         _open_files(settings),
         *_open_to_others(settings, landings),
     ]
+
+
+def _refusals(landings: Sequence[Landing]) -> Iterator[Finding]:
+    """Feeds most of whose files are refused alike."""
+    for landing in landings:
+        if found := refusal(landing.quarantine.places(), landing.archived_files()):
+            yield Finding(landing.feed, WARNING, found.sentence())
 
 
 def _folders(landing: Landing) -> tuple[Path, Path, Path]:

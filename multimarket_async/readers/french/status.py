@@ -77,4 +77,18 @@ STATUS = {
     "Sink {} holds generation {}": "La destination {} a la génération {}",
     "{}, {} behind since {}": "{}, {} de retard depuis le {}",
     "{}; failing since {}: {}": "{} ; en échec depuis le {} : {}",
+    "{}: {} of {} files lack {}: they look like another format; try `formats suggest`": (
+        "{} : {} des {} fichiers n'ont pas {} : ils semblent d'un autre format ; essayez `formats suggest`"
+    ),
+    "{}: {} of {} files are refused alike ({}): they look like another format; try `formats suggest`": (
+        "{} : {} des {} fichiers sont refusés pour la même raison ({}) : ils semblent d'un autre format ; essayez"
+        " `formats suggest`"
+    ),
+    "{} of {} files lack {}: they look like another format; try `formats suggest`": (
+        "{} des {} fichiers n'ont pas {} : ils semblent d'un autre format ; essayez `formats suggest`"
+    ),
+    "{} of {} files are refused alike ({}): they look like another format; try `formats suggest`": (
+        "{} des {} fichiers sont refusés pour la même raison ({}) : ils semblent d'un autre format ; essayez"
+        " `formats suggest`"
+    ),
 }

@@ -1,6 +1,6 @@
 // The connection: server-sent events and requests, repeated while the process does not answer.
 
-const EVENTS = ["generation.published", "batch.collected", "file.collected", "file.delivered", "file.quarantined", "events.lost"];
+const EVENTS = ["generation.published", "batch.collected", "file.collected", "file.delivered", "file.quarantined", "files.quarantined", "events.lost"];
 const POLL_S = 5;
 const AT_MOST_EVERY_S = 1;
 const TIMEOUT_S = 8;

@@ -102,6 +102,9 @@ function notices() {
     mongo?.ok && kpi.stale && ["noted", say("notice_stale", facts)],
     kpi?.drift && ["noted", say("notice_drift", { count: number(kpi.drift) })],
     ...Object.entries(kpi?.foreign ?? {}).map(([name, count]) => ["noted", say("notice_foreign", { name, count: number(count) })]),
+    ...(feeds ?? []).filter(({ refusal }) => refusal).map(({ feed, refusal: { files, of, code, pointer } }) => ["bad", say("notice_refused", {
+      count: number(files), of: number(of), feed: title(feed), why: [code, pointer].filter(Boolean).join(" "),
+    })]),
     ...(feeds ?? []).filter(({ unknown }) => unknown).map((feed) => ["noted", say("notice_unknown", {
       count: number(feed.unknown), feed: title(feed.feed), example: feed.unknown_example,
     })]),
