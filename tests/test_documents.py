@@ -60,3 +60,25 @@ def test_the_two_hours_with_a_class(tmp_path: Path) -> None:
     assert "17,000.00" in cancelled
     assert "Right: " in shop
     assert "Right" in broken or "as it must" in broken
+
+
+@pytest.mark.slow
+def test_a_backup_is_restored_and_a_lost_database_is_made_from_the_archive(tmp_path: Path) -> None:
+    """The restored folder is verified as right, and the KPI from the archive is the same, byte for byte."""
+    installed(tmp_path)
+    demo = [tmp_path / ".venv/bin/multimarket-async", "demo", "--orders-per-channel", "50", "--follow-ups"]
+    subprocess.run(demo, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=True)
+    backup, _, doctor = run(tmp_path, "operation")
+    assert "Right: every file is accounted for" in backup
+    assert "database multi_market" in doctor
+
+
+def test_messages_of_the_troubleshooting_are_those_of_the_code() -> None:
+    """As they are written there."""
+    page = (DOCUMENTS / "operation.md").read_text("utf-8")
+    source = " ".join(file.read_text("utf-8") for file in (ROOT / "multimarket_async").rglob("*.py"))
+    messages = re.findall(r"^\| `([A-Za-z][^`]* [^`]*)`", page[page.index("| message |") :], re.MULTILINE)
+    assert len(messages) > 8
+    for message in messages:
+        words = message.replace("the embedded", "")  # its name is put in after it
+        assert words.strip() in source, message
