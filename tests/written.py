@@ -160,7 +160,15 @@ def _box(part: str, left: float, top: float, width: float) -> str:
     )
 
 
+def contents() -> str:
+    """The tables of the README that lead to all pages."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    tables = re.findall(r"^\|.*\n(?:\|.*\n|\n(?=\|))+", text[text.index("## Documents") :], re.MULTILINE)
+    return "".join(tables).strip().replace("](multimarket_async/docs/", "](")
+
+
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
+    "contents": ("index", contents),
     "settings": ("reference", settings_table),
     "addresses": ("reference", addresses_table),
     "kpis": ("kpis", kpi_table),
