@@ -17,10 +17,10 @@ async def accepted(store: Store, feed: Feed, digests: Sequence[str]) -> set[str]
 
 
 def sources(lifecycle: Lifecycle | None) -> list[Stage]:
-    """A row for each file of documents: its feed and its archive."""
+    """A row for each file of a single record: its feed and its archive. Others have receipts."""
     return [
         *_deliveries(lifecycle),
-        {"$match": {"source.feed": {"$type": "string"}}},
+        {"$match": {"source.feed": {"$type": "string"}, "source.receipt": {"$exists": False}}},
         {"$group": {"_id": {name: f"$source.{name}" for name in ("feed", "sha256", "archive")}}},
         {"$project": {"feed": "$_id.feed", "archive": "$_id.archive"}},
     ]

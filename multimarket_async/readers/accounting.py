@@ -158,8 +158,10 @@ async def counted(feeds: Iterable[tuple[Feed, Landing]], store: Store) -> list[F
     listed = list(feeds)
     before = {feed.name: landing.archived_files() for feed, landing in listed}
     accepted, early = await accepted_files(listed, store), Counter[str]()
-    for table in {feed.table.name: feed.table for feed, _ in listed}.values():
-        early += await _by_feed(store, table.name, _early(table.lifecycle)) if table.lifecycle else Counter()
+    for name, lifecycle in {
+        feed.table.name: feed.table.lifecycle for feed, _ in listed if feed.table.lifecycle
+    }.items():
+        early += await _by_feed(store, name, _early(lifecycle))
     return [on_disk(landing, accepted, before[feed.name], early[feed.name]) for feed, landing in listed]
 
 

@@ -148,3 +148,19 @@ async def test_documents_of_another_hand_are_nobodys(tmp_path: Path, store: Stor
     database["sales"].insert_one({"_id": "typed in"})
     [one] = await counted([web], store)
     assert one.stored == 0
+
+
+async def test_a_collection_of_both_kinds_of_feeds_counts_each_file_once(
+    store: Store, database: "Database[Any]", tmp_path: Path
+) -> None:
+    """Files of a feed with receipts are those of its receipts, and not also its documents."""
+    single, _ = channel(tmp_path, "web")
+    landing = Landing(tmp_path, "shop")
+    landing.prepare()
+    several = Feed("shop", Table("sales", "upsert"), lambda _: [], records="many")
+    store_documents(database, "web", b"1", "web:1")
+    source = {"feed": "shop", "receipt": "r", "record": 1}
+    database["sales"].insert_many([{"_id": f"shop:{n}", "ingestion": {**source, "record": n}} for n in (1, 2)])
+    database[RECEIPTS].insert_one({"_id": "r", "feed": "shop", "outcome": "stored", "stored": 2, "records": 2})
+    found = await counted([(single, Landing(tmp_path, "web")), (several, landing)], store)
+    assert {files.feed: files.stored for files in found} == {"web": 1, "shop": 1}
