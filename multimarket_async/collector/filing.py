@@ -157,7 +157,7 @@ class Filing:
                 many[place] += 1
             elif deliveries:
                 _log_quarantined(batch.backlog.feed.name, bad, deliveries)
-        for (code, pointer), files in many.items():
+        for (code, pointer), files in ((place, files) for place, files in many.items() if files):
             feed, advice = batch.backlog.feed.name, "they look like another format: try `formats suggest`"
             log.warning("files.quarantined", feed=feed, files=files, code=code, pointer=pointer, advice=advice)
 
