@@ -18,7 +18,7 @@ from multimarket_async.collector.writer import Writer
 from multimarket_async.domains import Feed
 from multimarket_async.errors import Rejected
 from multimarket_async.landing import WaitingFile
-from multimarket_async.records import Chunk, Identity, RecordFile
+from multimarket_async.records import Chunk, Identity, RecordFile, whole_file
 from multimarket_async.settings import Settings
 from multimarket_async.simulation import DUPLICATE, STORED, SUPERSEDED
 from multimarket_async.store import Filling, Outcome, Receipt, Receipts, RecordCounts, Replaced
@@ -91,6 +91,8 @@ class Together:
         records = RecordFile(feed, identity, lambda: BytesIO(content), now, self._settings.latest_date(now))
         try:
             chunk = records.whole(self._filling)
+            if chunk.rejected and not chunk.documents:
+                raise whole_file(chunk.rejected)
         except Rejected as rejected:
             found.batch.rejected.append(RejectedFile(file, rejected, sha256))
             return

@@ -602,6 +602,7 @@ async def test_small_files_are_stored_together_each_with_its_receipt(site: Site)
     put(site, "bad.json", "20 c", "?", at=5)
     put(site, "contradicts.json", "1 other", at=6)
     put(site, "unreadable.json", "boom", at=7)
+    put(site, "nothing.json", "?", at=8)
     site.store.batches.clear()
     collector = site.collector(reader=lines, declared=KEEP)
     await collector.sweep()
@@ -610,7 +611,11 @@ async def test_small_files_are_stored_together_each_with_its_receipt(site: Site)
         **{f"{number}.json": {"records": 2, "stored": 2} for number in range(4)},
         "bad.json": {"records": 2, "stored": 1, "rejected": 1},
     }
-    assert site.quarantined() == {"contradicts.json": "conflict", "unreadable.json": "parser_failed"}
+    assert site.quarantined() == {
+        "contradicts.json": "conflict",
+        "unreadable.json": "parser_failed",
+        "nothing.json": "no_value",
+    }
     assert site.archived() == ["0.json", "1.json", "2.json", "3.json", "bad.json"]
 
 

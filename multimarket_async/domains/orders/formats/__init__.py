@@ -4,6 +4,7 @@ They are `built_in/<name>.toml` and the user's `config/formats/<name>.toml`. `re
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from jmespath.exceptions import JMESPathError
@@ -45,9 +46,19 @@ def make_of(mapped: Callable[[Any], Order], check: Check) -> Make:
             order = mapped(tree)
         except JMESPathError as error:
             raise Rejected("expression_failed", f"An expression of the format fails on it: {error}.") from None
-        return check(order)
+        try:
+            return check(order)
+        except Rejected as why:
+            raise _first_missing(why) from None
 
     return make
+
+
+def _first_missing(why: Rejected) -> Rejected:
+    """The same faults, first those of the order that it lacks: of a file of another format they say most."""
+    faults = [replace(why, also=()), *why.also]
+    first, *others = sorted(faults, key=lambda fault: (fault.code != "missing_field", fault.pointer.count("/")))
+    return replace(first, also=tuple(others))
 
 
 def records_of(form: Format, make: Make) -> Callable[[IncomingFile], Iterator[Record]]:
