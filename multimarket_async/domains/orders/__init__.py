@@ -17,7 +17,10 @@ from multimarket_async.domains.orders.formats import FRENCH as IN_FORMATS
 from multimarket_async.domains.orders.formats.catalogue import formats
 from multimarket_async.domains.orders.formats.feeds import declared_feed, in_our_words
 from multimarket_async.domains.orders.listings import listings
+from multimarket_async.domains.orders.money import RATES
 from multimarket_async.domains.orders.order import reader
+from multimarket_async.domains.orders.rates import COLUMNS, rates_feed
+from multimarket_async.domains.orders.rates import FRENCH as IN_RATES
 from multimarket_async.domains.orders.received import documents, tables
 from multimarket_async.domains.orders.rollups import COLLECTION
 from multimarket_async.domains.orders.settings import OrderSettings
@@ -32,7 +35,10 @@ def _feeds(settings: OrderSettings) -> list[Feed]:
     table = Table(COLLECTION, lifecycle=lifecycle(settings), computed=COMPUTED, person="client_id")
     table = replace(table, pseudonyms=settings.pseudonyms)
     exports = replace(table, mode="upsert", version=version, lifecycle=None, dated="date_commande")
-    return [_feed(channel, table if channel.format == CONTRACT else exports, settings) for channel in settings.channels]
+    feeds = [
+        _feed(channel, table if channel.format == CONTRACT else exports, settings) for channel in settings.channels
+    ]
+    return [*feeds, rates_feed()] if settings.declared else feeds
 
 
 def _feed(channel: Channel, table: Table, settings: OrderSettings) -> Feed:
@@ -49,15 +55,19 @@ def _feed(channel: Channel, table: Table, settings: OrderSettings) -> Feed:
     )
 
 
+def _rates(settings: OrderSettings) -> dict[str, tuple[str, ...]]:
+    return {RATES: COLUMNS} if settings.declared else {}
+
+
 def declare(settings: OrderSettings) -> LoadedDomain:
     """Every declaration of the domain."""
     measured = kpis_in(kpis, settings)
-    french = french_of(measured, FRENCH, IN_DASHBOARD, IN_REASONS, IN_FORMATS)
+    french = french_of(measured, FRENCH, IN_DASHBOARD, IN_REASONS, IN_FORMATS, IN_RATES)
     return LoadedDomain(
         "orders",
         tuple(_feeds(settings)),
         measured,
-        Received(tables(settings), documents(settings), utf8=in_our_words(settings)),
+        Received(tables(settings), documents(settings), csv=_rates(settings), utf8=in_our_words(settings)),
         listings(settings),
         french,
         (DASHBOARD,),

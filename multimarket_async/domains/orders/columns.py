@@ -8,17 +8,23 @@ CHANNEL = Column("channel", "string", "Channel")
 ALL_ORDERS = Column("orders", "integer", "Orders, cancelled included")
 CANCELLED_ORDERS = Column("cancelled_orders", "integer", "Cancelled orders")
 ORDERS = Column("orders", "integer", "Orders, without cancelled")
+UNCONVERTED = Column("unconverted", "integer", "Orders without an exchange rate")
 BY_CHANNEL = (CHANNEL, ALL_ORDERS, CANCELLED_ORDERS)
 RANK = Column("rank", "integer", "Rank", role="other")
 SOLD = (RANK, Column("product", "string", "Product"), Column("quantity", "integer", "Quantity", "pieces"))
-RATIOS_IN_SQL = """count(*) FILTER (NOT cancelled) AS kept_orders,
-  half_up(sum(revenue_minor), kept_orders) AS average_order_value_minor,
+RATIOS_IN_SQL = """count(*) FILTER (NOT cancelled AND factor IS NOT NULL) AS kept_orders,
+  half_up(reported(sum(revenue_minor * factor)), kept_orders) AS average_order_value_minor,
   percent(count(*) FILTER (cancelled), count(*)) AS cancellation_rate_pct"""
 FRENCH = {
     "Cancelled orders": "Commandes annulées",
     "Channel": "Canal",
     "Day": "Jour",
     "Month": "Mois",
+    "Net quantity": "Quantité nette",
+    "Net revenue": "Chiffre d'affaires net",
+    "Orders without an exchange rate": "Commandes sans taux de change",
+    "Refunds": "Remboursements",
+    "Weight or measure": "Poids ou mesure",
     "Orders, cancelled included": "Commandes, annulées comprises",
     "Orders, without cancelled": "Commandes, hors annulées",
     "Product": "Produit",
@@ -43,13 +49,22 @@ def period(unit: str) -> tuple[Column, Column]:
 
 
 def amount(name: str, title: str, currency: str, *, hidden: bool = False) -> Column:
-    """An amount in hundredths, as orders keep it whatever their currency."""
-    return Column(name, "money", title, currency, decimals=2, hidden=hidden)
+    """An amount in minor units of its currency."""
+    return Column(name, "money", title, currency, hidden=hidden)
 
 
 def revenue(currency: str, name: str = "revenue", title: str = "Revenue") -> tuple[Column, Column]:
     """A double, and the exact integer beside it."""
     return Column(name, "double", title, currency, exact=f"{name}_minor"), amount(f"{name}_minor", title, currency)
+
+
+def net(currency: str) -> tuple[Column, ...]:
+    """Pieces and revenue without what was refunded, and quantities of goods that are weighed or measured."""
+    return (
+        Column("net_quantity", "integer", "Net quantity", "pieces"),
+        *revenue(currency, "net_revenue", "Net revenue"),
+        Column("measured_quantity", "double", "Weight or measure"),
+    )
 
 
 def ratios(currency: str) -> tuple[Column, ...]:

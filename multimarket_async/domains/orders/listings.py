@@ -6,15 +6,25 @@ from multimarket_async.domains.orders.rollups import COLLECTION
 from multimarket_async.domains.orders.settings import OrderSettings
 
 
+def _total(settings: OrderSettings) -> Column:
+    """The total of an order; each may have a currency of its own, where there are exports of other systems."""
+    if settings.declared:
+        return Column("total", "double", "Total in its currency", decimals=4)
+    return Column("total", "double", "Total", settings.currency, exact="total_minor")
+
+
 def listings(settings: OrderSettings) -> tuple[Listing, ...]:
     """The listing of the orders domain."""
-    total = Column("total", "double", "Total", settings.currency, exact="total_minor")
+    total = _total(settings)
+    exact = (Attribute(amount("total_minor", "Total", settings.currency), "montant_centimes"),)
+    if settings.declared:
+        exact = (Attribute(Column("currency", "string", "Currency", nullable=True), "devise", filtered=True),)
     attributes = (
         Attribute(Column("order_id", "string", "Number in its channel"), "order_id"),
         Attribute(Column("channel", "string", "Channel"), "canal", filtered=True),
         Attribute(Column("status", "string", "Status"), "statut_commande", filtered=True),
         Attribute(total, "montant_total"),
-        Attribute(amount("total_minor", "Total", settings.currency), "montant_centimes"),
+        *exact,
         Attribute(Column("city", "string", "City of delivery", nullable=True), "livraison.ville", filtered=True),
         Attribute(Column("ingested_at", "date", "Stored at"), "ingestion.ingested_at"),
         Attribute(Column("client_id", "string", "Customer"), "client_id", personal=True),

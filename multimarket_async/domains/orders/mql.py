@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from multimarket_async.domains import Column, Expression, Stage
+from multimarket_async.domains.orders.currencies import exponent
 
 
 def share(part: Expression, whole: Expression) -> Expression:
@@ -13,6 +14,11 @@ def share(part: Expression, whole: Expression) -> Expression:
 def hundredths(numerator: Expression, denominator: Expression) -> Expression:
     """The quotient, rounded half-up to 2 decimals; null over nothing."""
     return as_double(quotient(numerator, denominator))
+
+
+def average(numerator: Expression, denominator: Expression, currency: str) -> Expression:
+    """The quotient of an amount in minor units, rounded half-up to these, in whole units; null over nothing."""
+    return as_double(quotient(numerator, denominator), exponent(currency))
 
 
 def quotient(numerator: Expression, denominator: Expression) -> Expression:
@@ -26,10 +32,10 @@ def quotient(numerator: Expression, denominator: Expression) -> Expression:
     return {"$cond": [{"$eq": [denominator, 0]}, None, {"$floor": half_up}]}
 
 
-def as_double(minor: Expression) -> Expression:
-    """Major units of an amount in minor units."""
+def as_double(minor: Expression, decimals: int = 2) -> Expression:
+    """Whole units of a number of units of its last decimal."""
     # Divided as decimals: the one rounding is the last, so the double is the nearest there is.
-    return {"$toDouble": {"$divide": [{"$toDecimal": minor}, 100]}}
+    return {"$toDouble": {"$divide": [{"$toDecimal": minor}, 10**decimals]}}
 
 
 def table(columns: Iterable[Column], *order: str, **computed: Expression) -> tuple[Stage, Stage]:
@@ -44,7 +50,7 @@ def table(columns: Iterable[Column], *order: str, **computed: Expression) -> tup
 def _field(column: Column) -> Expression:
     if column.type in ("integer", "money"):
         return {"$toLong": f"${column.name}"}
-    return as_double(f"${column.exact}") if column.exact else f"${column.name}"
+    return as_double(f"${column.exact}", exponent(column.unit)) if column.exact else f"${column.name}"
 
 
 def sums(by: Mapping[str, Expression], *names: str) -> tuple[Stage, Stage]:
@@ -61,9 +67,7 @@ def first(most_of: Expression, name: Expression, most: int) -> list[Stage]:
     return [order, {"$setWindowFields": numbered}, {"$match": {"rank": {"$lte": most}}}]
 
 
-KEPT_ORDERS = {"$subtract": ["$orders", "$cancelled_orders"]}
 RATIOS = {
-    "kept_orders": {"$toLong": KEPT_ORDERS},
-    "average_order_value_minor": {"$toLong": quotient("$revenue_minor", KEPT_ORDERS)},
+    "average_order_value_minor": {"$toLong": quotient("$revenue_minor", "$kept_orders")},
     "cancellation_rate_pct": share("$cancelled_orders", "$orders"),
 }

@@ -3,8 +3,7 @@
 It shares nothing with the order contract or the pipelines: an error in these shows as a difference.
 """
 
-from collections.abc import Iterable
-
+from multimarket_async.domains.orders.received_exports import exports, helpers, texts
 from multimarket_async.domains.orders.settings import OrderSettings
 
 BLANKS = r"[\x09-\x0d\x1c-\x20\x85\p{Z}]+"
@@ -12,7 +11,7 @@ BLANKS = r"[\x09-\x0d\x1c-\x20\x85\p{Z}]+"
 
 def tables(settings: OrderSettings) -> str:
     """Statements for `commandes` and its `lines`, one row an order and a line, without duplicates."""
-    return f"""
+    return f"""{helpers(settings)}
 CREATE MACRO composed(words) AS array_to_string(
   list_transform(string_split(words, chr(0)), lambda part: nfc_normalize(part)), chr(0));  -- it ends at a NUL
 CREATE MACRO person(id) AS {settings.pseudonyms.in_sql if settings.pseudonyms else "id"};
@@ -22,16 +21,16 @@ CREATE MACRO among(given, accepted) AS coalesce(
   list_extract(list_filter(accepted, lambda word: lower(plain(word)) = lower(plain(given))), 1),
   given);  -- accepted by earlier settings
 CREATE MACRO ranked(moment, state) AS
-  {{'moment': moment, 'rank': coalesce(list_position({_texts(settings.followup_statuses)}, state), 0), 'state': state}};
+  {{'moment': moment, 'rank': coalesce(list_position({texts(settings.followup_statuses)}, state), 0), 'state': state}};
 CREATE TABLE deliveries AS
 WITH read AS (
-  SELECT number, feed, content::JSON AS file, among(file->>'canal', {_texts(settings.canals)}) AS channel,
+  SELECT number, feed, content::JSON AS file, among(file->>'canal', {texts(settings.canals)}) AS channel,
     channel || ':' || (file->>'order_id') AS key, json_exists(file, '$.produits') AS is_order,
     coalesce(file->>'$.suivi.date_etat', file->>'date_commande') AS written
   FROM received)
 SELECT number, feed, file, channel, key, is_order, wall(written) - coalesce(written_shift(written), shift) AS moment,
-  ranked(moment, CASE WHEN is_order THEN among(file->>'statut_commande', {_texts(settings.order_statuses)})
-    ELSE among(file->>'$.suivi.etat', {_texts(settings.followup_statuses)}) END) AS state
+  ranked(moment, CASE WHEN is_order THEN among(file->>'statut_commande', {texts(settings.order_statuses)})
+    ELSE among(file->>'$.suivi.etat', {texts(settings.followup_statuses)}) END) AS state
 FROM read ASOF JOIN zone ON wall(written) >= wall_from;
 CREATE VIEW records AS SELECT feed, CASE WHEN is_order THEN key ELSE concat_ws(chr(0), key, state) END AS record
 FROM deliveries;
@@ -39,7 +38,7 @@ CREATE TABLE histories AS
 SELECT key, list(DISTINCT state) AS states FROM deliveries WHERE NOT is_order GROUP BY key;
 CREATE TABLE lines AS
 SELECT number, line, plain(json->>'nom') AS product, (json->>'quantite')::BIGINT AS quantity,
-  cents(quantity, json->>'prix_unitaire') AS minor
+  cents(quantity, json->>'prix_unitaire') AS minor, 0::BIGINT AS micro
 FROM (
   SELECT number, unnest((file->'produits')::JSON[]) AS json, generate_subscripts((file->'produits')::JSON[], 1) AS line
   FROM deliveries WHERE number IN (SELECT min(number) FROM deliveries WHERE is_order GROUP BY key));
@@ -49,10 +48,11 @@ SELECT number, key, channel, person(file->>'client_id') AS customer, plain(file-
   moment + shift AS local, strftime(local, '%Y-%m') AS month, strftime(local, '%Y-%m-%d') AS day, pieces, minor,
   CASE WHEN states IS NOT NULL THEN list_append(states, state) END AS history,
   list_max(coalesce(history, [state])).state AS status,
-  status IN {_texts(settings.cancelled_statuses)} AS cancelled,
-  CASE WHEN cancelled THEN 0 ELSE minor END AS revenue_minor
+  status IN {texts(settings.cancelled_statuses)} AS cancelled,
+  CASE WHEN cancelled THEN 0 ELSE minor END AS revenue_minor, moment AS ordered_at, '{settings.currency}' AS currency,
+  2 AS decimals, 100000000000000::HUGEINT AS factor
 FROM deliveries JOIN sums USING (number) LEFT JOIN histories USING (key) ASOF JOIN zone ON moment >= utc_from;
-"""
+{exports(settings)}"""
 
 
 LINE_OF_NO_PERSON = "json_object('quantite', line->'quantite', 'prix_unitaire', line->'prix_unitaire')"
@@ -75,9 +75,3 @@ def documents(settings: OrderSettings) -> str:
     """A query for the documents that must be stored: as delivered, or with pseudonyms the fields of the contract."""
     file, line = ("'{}'::JSON", LINE_OF_NO_PERSON) if settings.pseudonyms else ("file", "line")
     return DOCUMENTS.replace("$file", file).replace("$line", line)
-
-
-def _texts(words: Iterable[str]) -> str:
-    """A list of texts in SQL."""
-    quoted = ("'" + word.replace("'", "''") + "'" for word in words)
-    return f"[{', '.join(quoted)}]::VARCHAR[]"

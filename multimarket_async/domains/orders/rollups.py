@@ -1,67 +1,145 @@
 """The facts of orders, and the rollups by month, day and channel that more than one KPI reads."""
 
 from multimarket_async.domains import Facts, Rollup, Value
+from multimarket_async.domains.orders import money, names
+from multimarket_async.domains.orders.money import MONEY, text
 from multimarket_async.domains.orders.settings import OrderSettings
 
 COLLECTION = "commandes"
-# Rows of few sums, of which MongoDB makes the headline KPIs.
-MONTHLY = """
-SELECT period AS month, start_of(period || '-01') AS period_start, channel, sum(orders)::BIGINT AS orders,
-  sum(cancelled_orders)::BIGINT AS cancelled_orders, sum(revenue_minor)::BIGINT AS revenue_minor,
-  sum(gross_revenue_minor)::BIGINT AS gross_revenue_minor
-FROM orders GROUP BY ALL
+# Rows of few sums, of which MongoDB makes the headline KPIs: by month and channel, or by channel.
+SUMS = """
+SELECT {keys}, sum(orders)::BIGINT AS orders, sum(cancelled_orders)::BIGINT AS cancelled_orders,
+  {valued_orders}::BIGINT AS valued_orders, {kept_orders}::BIGINT AS kept_orders,
+  {revenue} AS revenue_minor, {gross} AS gross_revenue_minor
+FROM orders_valued GROUP BY ALL
+"""
+# Of all products: those sold, and those refunded, in any order of the two.
+NET = """{valued},
+named AS (SELECT product, first_at FROM products UNION ALL SELECT product, first_at FROM refunds),
+shown AS (SELECT {form} AS form, {first} AS product FROM named WHERE product IS NOT NULL GROUP BY {form}),
+sold AS (
+  SELECT {sold}{form} AS form, sum(quantity)::BIGINT AS quantity, sum(gross_quantity)::BIGINT AS gross_quantity,
+    {revenue} AS revenue_minor, sum(micro) * 0.000001::DECIMAL(7, 6) AS measured_quantity
+  FROM products_valued GROUP BY ALL),
+returned AS (
+  SELECT {returned}{form} AS form, sum(quantity)::BIGINT AS returned_quantity, {refunds} AS returned_minor
+  FROM refunds_valued WHERE product IS NOT NULL GROUP BY ALL)
+SELECT {month}product, coalesce(quantity, 0) AS quantity, coalesce(gross_quantity, 0) AS gross_quantity,
+  coalesce(revenue_minor, 0) AS revenue_minor, coalesce(quantity, 0) - coalesce(returned_quantity, 0) AS net_quantity,
+  coalesce(revenue_minor, 0) - coalesce(returned_minor, 0) AS net_revenue_minor,
+  coalesce(measured_quantity, 0) AS measured_quantity
+FROM sold FULL JOIN returned USING ({by}) JOIN shown USING (form)
 """
 
 
 def facts(settings: OrderSettings) -> Facts:
-    """An order; its period is the calendar month in the business time zone."""
-    cancelled = ", ".join(_text(status) for status in settings.cancelled_statuses)
+    """An order, or a credit note; its period is the calendar month in the business time zone.
+
+    Amounts are in minor units of its own currency. Orders of the contract have no `decimales`: theirs are hundredths of
+    the reporting currency, and their fields that bear names of exported orders mean nothing.
+    rate_day: the day of the exchange rate, "" for the reporting currency.
+    """
+    cancelled = ", ".join(text(status) for status in settings.cancelled_statuses)
     fields = {
         "channel": Value("canal", "VARCHAR"),
         "ordered_at": Value("date_commande", "TIMESTAMP"),
         "status": Value("statut_commande", "VARCHAR"),
-        "customer": Value("client_id", "VARCHAR"),
+        "customer": Value("client_id", "VARCHAR", nullable=True),
         "city": Value("livraison.ville", "VARCHAR", nullable=True),
         "minor": Value("montant_centimes", "BIGINT"),
         "products": Value("produits.nom", "VARCHAR[]"),
         "quantities": Value("produits.quantite", "BIGINT[]"),
         "lines_minor": Value("lignes_centimes", "BIGINT[]"),
+        "own_decimals": Value("decimales", "BIGINT", nullable=True),
+        "own_currency": Value("devise", "VARCHAR", nullable=True),
+        "is_credit": Value("avoir", "BOOLEAN", nullable=True),
+        "measures_micro": Value("mesures_micro", "BIGINT[]", nullable=True),
+        "refunded_at": Value("remboursements.date_remboursement", "VARCHAR[]", nullable=True),
+        "refunded_products": Value("remboursements.nom", "VARCHAR[]", nullable=True),
+        "refunded_quantities": Value("remboursements.quantite", "BIGINT[]", nullable=True),
+        "refunds_minor": Value("remboursements.montant_centimes", "BIGINT[]", nullable=True),
     }
-    columns = {"cancelled": f"status IN ({cancelled})" if cancelled else "false"}
+    reporting = text(settings.currency)
+    columns = {
+        "cancelled": f"status IN ({cancelled})" if cancelled else "false",
+        "credit": "own_decimals IS NOT NULL AND coalesce(is_credit, false)",
+        "decimals": "coalesce(own_decimals, 2)",
+        "currency": f"CASE WHEN own_decimals IS NULL THEN {reporting} ELSE coalesce(own_currency, {reporting}) END",
+        "rate_day": f"CASE WHEN currency = {reporting} THEN '' ELSE strftime(local, '%Y-%m-%d') END",
+    }
     return Facts("facts", COLLECTION, fields, columns, event="ordered_at", period="strftime(local, '%Y-%m')")
 
 
 def orders(settings: OrderSettings) -> Rollup:
-    """Orders and revenue by day and channel."""
-    query = """
-SELECT period, strftime(local, '%Y-%m-%d') AS day, channel, count(*) AS orders,
+    """Orders and revenue by day, channel and currency."""
+    query = f"""
+SELECT period, strftime(local, '%Y-%m-%d') AS day, channel, {MONEY}, count(*) AS orders,
   count(*) FILTER (cancelled) AS cancelled_orders, coalesce(sum(minor) FILTER (NOT cancelled), 0) AS revenue_minor,
   sum(minor) AS gross_revenue_minor
-FROM facts GROUP BY ALL
+FROM facts WHERE NOT credit GROUP BY ALL
 """
     return Rollup("orders", facts(settings), query)
 
 
 def products(settings: OrderSettings) -> Rollup:
-    """Pieces and revenue by product, with those of cancelled orders beside."""
-    query = """
-SELECT period, product, coalesce(sum(quantity) FILTER (NOT cancelled), 0) AS quantity, sum(quantity) AS gross_quantity,
-  coalesce(sum(minor) FILTER (NOT cancelled), 0) AS revenue_minor
-FROM (SELECT period, cancelled, unnest(products) AS product, unnest(quantities) AS quantity,
-    unnest(lines_minor) AS minor FROM facts)
+    """Pieces and revenue by product and currency, with those of cancelled orders beside; and when it was first sold."""
+    query = f"""
+SELECT period, product, {MONEY}, coalesce(sum(quantity) FILTER (NOT cancelled), 0) AS quantity,
+  sum(quantity) AS gross_quantity, coalesce(sum(minor) FILTER (NOT cancelled), 0) AS revenue_minor,
+  coalesce(sum(micro) FILTER (NOT cancelled), 0) AS micro, min(ordered_at) AS first_at
+FROM (SELECT period, cancelled, {MONEY}, ordered_at, unnest(products) AS product, unnest(quantities) AS quantity,
+    unnest(lines_minor) AS minor, unnest(measures_micro) AS micro FROM facts)
 GROUP BY ALL
 """
     return Rollup("products", facts(settings), query)
 
 
+def refunds(settings: OrderSettings) -> Rollup:
+    """Refunds by their own day, by channel, product and currency, without those of cancelled orders."""
+    query = f"""
+SELECT period, strftime(happened + shift, '%Y-%m-%d') AS day, channel, product, currency, decimals,
+  CASE WHEN rate_day = '' THEN '' ELSE strftime(happened + shift, '%Y-%m-%d') END AS rate_day,
+  sum(quantity) AS quantity, sum(minor) AS refunds_minor, min(ordered_at) AS first_at
+FROM (SELECT period, channel, {MONEY}, ordered_at, unnest(refunded_at)::TIMESTAMP AS happened,
+    unnest(refunded_products) AS product, unnest(refunded_quantities) AS quantity, unnest(refunds_minor) AS minor
+  FROM facts WHERE own_decimals IS NOT NULL AND NOT cancelled) ASOF JOIN zone ON happened >= utc_from
+GROUP BY ALL
+"""
+    return Rollup("refunds", facts(settings), query)
+
+
 def kept(settings: OrderSettings, name: str, *keys: str, where: str = "true") -> Rollup:
     """Orders and revenue by these keys, expressions `... AS name`, without cancelled orders."""
     query = f"""
-SELECT period, {", ".join(keys)}, count(*) AS orders, sum(minor) AS revenue_minor
-FROM facts WHERE NOT cancelled AND {where} GROUP BY ALL
+SELECT period, {", ".join(keys)}, {MONEY}, count(*) AS orders, sum(minor) AS revenue_minor, min(ordered_at) AS first_at
+FROM facts WHERE NOT cancelled AND NOT credit AND {where} GROUP BY ALL
 """
     return Rollup(name, facts(settings), query)
 
 
-def _text(word: str) -> str:
-    return "'" + word.replace("'", "''") + "'"
+def sums(settings: OrderSettings, *keys: str) -> str:
+    """A query for orders and amounts by these keys, expressions `... AS name`."""
+    return money.valued(settings, "orders") + SUMS.format(
+        keys=", ".join(keys),
+        valued_orders=money.counted("orders"),
+        kept_orders=money.counted("orders - cancelled_orders"),
+        revenue=money.reported(settings, "revenue_minor"),
+        gross=money.reported(settings, "gross_revenue_minor"),
+    )
+
+
+def net_products(settings: OrderSettings, *, month: bool = False) -> str:
+    """A query for products, maybe by month: what was sold, and what is left of it behind refunds."""
+    by = "month, form" if month else "form"
+    sold, returned = ("period AS month, ", "left(day, 7) AS month, ") if month else ("", "")
+    return NET.format(
+        valued=money.valued(settings, "products", "refunds"),
+        by=by,
+        sold=sold,
+        returned=returned,
+        month="month, " if month else "",
+        form=names.form("product"),
+        first=names.first_seen("product"),
+        revenue=money.reported(settings, "revenue_minor"),
+        refunds=money.reported(settings, "refunds_minor"),
+    )

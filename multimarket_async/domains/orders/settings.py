@@ -57,6 +57,11 @@ class OrderSettings(Business):
         """The names of the channels, each once."""
         return tuple(dict.fromkeys(channel.canal for channel in self.channels))
 
+    @property
+    def declared(self) -> bool:
+        """True if there are channels of other formats than the contract: their orders may be in other currencies."""
+        return any(channel.format != CONTRACT for channel in self.channels)
+
     def contract(self, canal: str) -> Channel:
         """The channel of this name whose files are orders of the contract."""
         named = (each for each in self.channels if (each.canal, each.format) == (canal, CONTRACT))

@@ -4,33 +4,44 @@ from multimarket_async.domains import Facts, Rollup, StarTable
 from multimarket_async.domains.orders.rollups import facts
 from multimarket_async.domains.orders.settings import OrderSettings
 
-AMOUNT = "numeric(20, 2)"
+# Amounts are in the currency of their order, whose decimals are at most 4.
+AMOUNT = "numeric(24, 4)"
 ORDER = """
 SELECT period, _id AS order_key, channel, local::DATE AS day, ordered_at, status, cancelled,
-  len(products) AS lines, list_sum(quantities)::BIGINT AS quantity, minor AS total_minor
-FROM facts
+  len(products) AS lines, list_sum(quantities)::BIGINT AS quantity, minor AS total_minor, currency, decimals
+FROM facts WHERE NOT credit
 """
 LINE = """
 SELECT period, _id AS order_key, unnest(range(1, len(products) + 1)) AS line, channel, local::DATE AS day, cancelled,
-  unnest(products) AS product, unnest(quantities) AS quantity, unnest(lines_minor) AS amount_minor
-FROM facts
+  unnest(products) AS product, unnest(quantities) AS quantity, unnest(lines_minor) AS amount_minor, currency, decimals
+FROM facts WHERE NOT credit
 """
+REFUND = """
+SELECT period, document_key, line, channel, (happened + shift)::DATE AS day, cancelled, product, quantity, amount_minor,
+  currency, decimals
+FROM (SELECT period, _id AS document_key, unnest(range(1, len(refunds_minor) + 1)) AS line, channel, cancelled,
+    unnest(refunded_at)::TIMESTAMP AS happened, unnest(refunded_products) AS product,
+    unnest(refunded_quantities) AS quantity, unnest(refunds_minor) AS amount_minor, currency, decimals
+  FROM facts WHERE own_decimals IS NOT NULL) ASOF JOIN zone ON happened >= utc_from
+"""
+
 DATES = """
 SELECT day, year(day)::INT AS year, quarter(day)::INT AS quarter, month(day)::INT AS month,
   strftime(day, '%Y-%m') AS year_month, isodow(day)::INT AS weekday
-FROM (SELECT DISTINCT day FROM star_orders)
+FROM (SELECT day FROM star_orders UNION SELECT day FROM star_refunds)
 """
 
 
 def star(settings: OrderSettings) -> tuple[StarTable, ...]:
-    """Three dimensions and two facts."""
+    """Three dimensions and three facts."""
     of: Facts = facts(settings)
     orders, lines = Rollup("star_orders", of, ORDER), Rollup("star_lines", of, LINE)
+    refunds = Rollup("star_refunds", of, REFUND)
     return (
         StarTable(
             "dim_day",
-            "Days with orders, in the business time zone; 1 is Monday.",
-            (orders,),
+            "Days with orders or refunds, in the business time zone; 1 is Monday.",
+            (orders, refunds),
             DATES,
             {
                 "day": "date",
@@ -43,24 +54,24 @@ def star(settings: OrderSettings) -> tuple[StarTable, ...]:
         StarTable(
             "dim_channel",
             "Channels.",
-            (orders,),
-            "SELECT DISTINCT channel FROM star_orders",
+            (orders, refunds),
+            "SELECT channel FROM star_orders UNION SELECT channel FROM star_refunds",
             {"channel": "text"},
             ("channel",),
         ),
         StarTable(
             "dim_product",
             "Products, by name.",
-            (lines,),
-            "SELECT DISTINCT product FROM star_lines",
+            (lines, refunds),
+            "SELECT product FROM star_lines UNION SELECT product FROM star_refunds WHERE product IS NOT NULL",
             {"product": "text"},
             ("product",),
         ),
         StarTable(
             "fact_orders",
-            f"A row an order; amounts in {settings.currency}.",
+            "A row an order; amounts in its own currency.",
             (orders,),
-            "SELECT * EXCLUDE (period), amount(total_minor) AS total FROM star_orders",
+            f"SELECT * EXCLUDE (period, decimals), {_units('total_minor', 'total')} FROM star_orders",
             {
                 "order_key": "text",
                 "channel": "text",
@@ -72,15 +83,16 @@ def star(settings: OrderSettings) -> tuple[StarTable, ...]:
                 "quantity": "bigint",
                 "total_minor": "bigint",
                 "total": AMOUNT,
+                "currency": "text",
             },
             ("order_key",),
             {"channel": "dim_channel", "day": "dim_day"},
         ),
         StarTable(
             "fact_order_lines",
-            f"A row a line of an order; amounts in {settings.currency}.",
+            "A row a line of an order; amounts in its own currency.",
             (lines,),
-            "SELECT * EXCLUDE (period), amount(amount_minor) AS amount FROM star_lines",
+            f"SELECT * EXCLUDE (period, decimals), {_units('amount_minor', 'amount')} FROM star_lines",
             {
                 "order_key": "text",
                 "line": "bigint",
@@ -91,8 +103,33 @@ def star(settings: OrderSettings) -> tuple[StarTable, ...]:
                 "quantity": "bigint",
                 "amount_minor": "bigint",
                 "amount": AMOUNT,
+                "currency": "text",
             },
             ("order_key", "line"),
             {"order_key": "fact_orders", "product": "dim_product", "channel": "dim_channel", "day": "dim_day"},
         ),
+        StarTable(
+            "fact_refunds",
+            "A row a refunded line of an order or a credit note, on its own day; amounts in its currency.",
+            (refunds,),
+            f"SELECT * EXCLUDE (period, decimals), {_units('amount_minor', 'amount')} FROM star_refunds",
+            {
+                "document_key": "text",
+                "line": "bigint",
+                "channel": "text",
+                "day": "date",
+                "cancelled": "boolean",
+                "product": "text",
+                "quantity": "bigint",
+                "amount_minor": "bigint",
+                "amount": AMOUNT,
+                "currency": "text",
+            },
+            ("document_key", "line"),
+            {"product": "dim_product", "channel": "dim_channel", "day": "dim_day"},
+        ),
     )
+
+
+def _units(minor: str, name: str) -> str:
+    return f"{minor} * (10 ** (4 - decimals))::BIGINT * 0.0001::DECIMAL(5, 4) AS {name}"

@@ -3,12 +3,13 @@
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.fields import FRENCH as SENTENCES
 from multimarket_async.domains.orders.formats import FRENCH as OF_FORMATS
+from multimarket_async.domains.orders.rates import FRENCH as OF_RATES
 from multimarket_async.domains.orders.settings import OrderSettings
 
 SETTINGS = OrderSettings(timezone="Africa/Casablanca")
 DOMAIN = ORDERS.declare(SETTINGS)
 KPIS = DOMAIN.kpis
-REASONS = {"unknown_channel", "unknown_status", "delivery_missing", "delivery_not_allowed"}
+REASONS = {"unknown_channel", "unknown_status", "unknown_currency", "delivery_missing", "delivery_not_allowed"}
 SAME_IN_BOTH = {"", "%", SETTINGS.currency}
 
 
@@ -20,7 +21,16 @@ def test_every_title_unit_and_definition_is_said_in_french() -> None:
     [dashboard] = DOMAIN.dashboards
     parts = [dashboard, *dashboard.charts]
     page = {part.title for part in parts} | {tile.note for tile in dashboard.tiles}
-    used = titles | labels | page | REASONS | SENTENCES.keys() | OF_FORMATS.keys() | (units - SAME_IN_BOTH)
+    used = (
+        titles
+        | labels
+        | page
+        | REASONS
+        | SENTENCES.keys()
+        | OF_FORMATS.keys()
+        | OF_RATES.keys()
+        | (units - SAME_IN_BOTH)
+    )
     assert set(DOMAIN.french) == (used | {kpi.name for kpi in KPIS}) - {""}
 
 

@@ -17,7 +17,9 @@ from multimarket_async.domains.orders.formats.json_orders import json_reader
 from multimarket_async.domains.orders.formats.wide import Order, mapping
 from multimarket_async.errors import Rejected
 from multimarket_async.formats.records import Make
+from multimarket_async.store import digest_of
 
+DIGEST = "empreinte"
 JSON_SUFFIXES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl.gz")
 CSV_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".xlsx")
 
@@ -67,11 +69,10 @@ def records_of(form: Format, make: Make) -> Callable[[IncomingFile], Iterator[Re
 
 
 def orders(form: Format, decimals: Callable[[str], int], check: Check) -> Callable[[IncomingFile], Iterator[Order]]:
-    """The orders in our words, of those that are good."""
+    """The orders in our words, of those that are good, with the digest that decides between equal versions."""
 
     def checked(order: Order) -> Document:
-        check(order)
-        return order
+        return {**order, DIGEST: digest_of(check(order))}
 
     read = reader(form, decimals, checked)
     return lambda file: (record.record for record in read(file) if isinstance(record, Located))  # type: ignore[misc]

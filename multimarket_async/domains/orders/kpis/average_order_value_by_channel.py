@@ -1,15 +1,20 @@
 """Average order value by channel."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders import columns, mql, rollups
+from multimarket_async.domains.orders import columns, money, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
+SUMS = ("orders", "cancelled_orders", "kept_orders", "valued_orders", "revenue_minor", "gross_revenue_minor")
 CHECK = """
-SELECT channel, count(*) FILTER (NOT cancelled) AS orders,
-  amount(half_up(sum(revenue_minor), orders)) AS average_order_value, count(*) AS gross_orders,
-  amount(half_up(sum(minor), gross_orders)) AS gross_average_order_value,
-  sum(revenue_minor) AS revenue_minor, sum(minor) AS gross_revenue_minor
-FROM commandes GROUP BY channel ORDER BY channel
+SELECT channel, orders, major(half_up(revenue_minor, kept_orders)) AS average_order_value, gross_orders,
+  major(half_up(gross_revenue_minor, valued_orders)) AS gross_average_order_value, revenue_minor, gross_revenue_minor,
+  kept_orders, valued_orders
+FROM (SELECT channel, count(*) FILTER (NOT cancelled) AS orders, count(*) AS gross_orders,
+    reported(sum(revenue_minor * factor)) AS revenue_minor, reported(sum(minor * factor)) AS gross_revenue_minor,
+    count(*) FILTER (NOT cancelled AND factor IS NOT NULL) AS kept_orders,
+    count(*) FILTER (factor IS NOT NULL) AS valued_orders
+  FROM commandes GROUP BY channel)
+ORDER BY channel
 """
 FRENCH = {
     "Average order value by channel": "Panier moyen par canal",
@@ -26,16 +31,18 @@ def kpi(settings: OrderSettings) -> Kpi:
     shown = (
         columns.CHANNEL,
         columns.ORDERS,
-        _average("average_order_value", "Average order value", settings, of=("revenue_minor", "orders")),
+        _average("average_order_value", "Average order value", settings, of=("revenue_minor", "kept_orders")),
         Column("gross_orders", "integer", columns.ALL_ORDERS.title),
         _average(
             "gross_average_order_value",
             "Gross average order value",
             settings,
-            of=("gross_revenue_minor", "gross_orders"),
+            of=("gross_revenue_minor", "valued_orders"),
         ),
         columns.amount("revenue_minor", "Revenue", settings.currency, hidden=True),
         columns.amount("gross_revenue_minor", "Gross revenue", settings.currency, hidden=True),
+        Column("kept_orders", "integer", columns.ORDERS.title, hidden=True),
+        Column("valued_orders", "integer", columns.ALL_ORDERS.title, hidden=True),
     )
     return Kpi(
         name="average_order_value_by_channel",
@@ -45,17 +52,17 @@ def kpi(settings: OrderSettings) -> Kpi:
             "Revenue of the channel divided by its orders, both without cancelled orders, rounded half-up to 2 "
             "decimals; empty where all were cancelled. The gross figures count every order."
         ),
-        reads=(rollups.orders(settings),),
+        reads=(rollups.orders(settings), *money.rates(settings)),
         columns=shown,
-        query=rollups.MONTHLY,
+        query=rollups.sums(settings, "channel"),
         pipeline=(
-            *mql.sums({"channel": "$channel"}, "orders", "cancelled_orders", "revenue_minor", "gross_revenue_minor"),
+            *mql.sums({"channel": "$channel"}, *SUMS),
             {"$set": {"gross_orders": "$orders", "orders": {"$subtract": ["$orders", "$cancelled_orders"]}}},
             *mql.table(
                 shown,
                 "channel",
-                average_order_value=mql.hundredths("$revenue_minor", "$orders"),
-                gross_average_order_value=mql.hundredths("$gross_revenue_minor", "$gross_orders"),
+                average_order_value=mql.average("$revenue_minor", "$kept_orders", settings.currency),
+                gross_average_order_value=mql.average("$gross_revenue_minor", "$valued_orders", settings.currency),
             ),
         ),
         check=CHECK,

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders import columns, rollups
+from multimarket_async.domains.orders import columns, money, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 # Smallest number of pieces in each class of baskets, and the names of the classes.
@@ -13,13 +13,13 @@ LOWEST = f"list_last(list_filter({FROM}, lambda low: low <= list_sum(quantities)
 QUERY = f"""
 SELECT {NAMES}[list_position({FROM}, pieces_from)] AS basket, pieces_from, sum(orders) AS orders,
   percent(sum(orders), sum(sum(orders)) OVER ()) AS orders_share_pct,
-  amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
-FROM baskets GROUP BY pieces_from ORDER BY pieces_from
+  {{revenue}} AS revenue, {{minor}} AS revenue_minor
+FROM baskets_valued GROUP BY pieces_from ORDER BY pieces_from
 """
 CHECK = f"""
 SELECT basket, pieces_from, count(*) AS orders,
   percent(count(*), sum(count(*)) OVER ()) AS orders_share_pct,
-  amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
+  major(reported(sum(revenue_minor * factor))) AS revenue, reported(sum(revenue_minor * factor)) AS revenue_minor
 FROM commandes ASOF JOIN (SELECT unnest({NAMES}) AS basket, unnest({FROM}) AS pieces_from)
   ON pieces >= pieces_from
 WHERE NOT cancelled GROUP BY basket, pieces_from ORDER BY pieces_from
@@ -33,6 +33,11 @@ FRENCH = {
         "dans le total."
     ),
 }
+
+
+def _query(settings: OrderSettings) -> str:
+    minor = money.reported(settings, "revenue_minor")
+    return money.valued(settings, "baskets") + QUERY.format(minor=minor, revenue=money.major(settings, minor))
 
 
 def kpi(settings: OrderSettings) -> Kpi:
@@ -51,9 +56,9 @@ def kpi(settings: OrderSettings) -> Kpi:
         definition=(
             "Orders by how many pieces they hold, all lines together, without cancelled orders; their share of all."
         ),
-        reads=(rollups.kept(settings, "baskets", f"{LOWEST} AS pieces_from"),),
+        reads=(rollups.kept(settings, "baskets", f"{LOWEST} AS pieces_from"), *money.rates(settings)),
         columns=shown,
-        query=QUERY,
+        query=_query(settings),
         check=CHECK,
         french=FRENCH,
         place=8,

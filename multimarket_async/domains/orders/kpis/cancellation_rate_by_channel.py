@@ -1,7 +1,7 @@
 """Cancellation rate by channel."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders import columns, mql, rollups
+from multimarket_async.domains.orders import columns, money, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 CHECK = """
@@ -21,9 +21,9 @@ def kpi(settings: OrderSettings) -> Kpi:
         title="Cancellation rate by channel",
         unit="%",
         definition="Cancelled orders out of all orders of the channel, in percent, rounded half-up to 2 decimals.",
-        reads=(rollups.orders(settings),),
+        reads=(rollups.orders(settings), *money.rates(settings)),
         columns=shown,
-        query=rollups.MONTHLY,
+        query=rollups.sums(settings, "channel"),
         pipeline=(
             *mql.sums({"channel": "$channel"}, "orders", "cancelled_orders"),
             *mql.table(shown, "channel", cancellation_rate_pct=mql.share("$cancelled_orders", "$orders")),

@@ -1,21 +1,20 @@
 """Orders by day and channel."""
 
 from multimarket_async.domains import Kpi
-from multimarket_async.domains.orders import columns, rollups
+from multimarket_async.domains.orders import columns, money, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 DAYS = 92
 QUERY = f"""
-SELECT day, start_of(day) AS period_start, channel, orders, cancelled_orders, amount(revenue_minor) AS revenue,
-  revenue_minor, orders - cancelled_orders AS kept_orders,
-  half_up(revenue_minor, kept_orders) AS average_order_value_minor,
+SELECT day, start_of(day) AS period_start, channel, orders, cancelled_orders, {{revenue}} AS revenue,
+  revenue_minor, kept_orders, half_up(revenue_minor, kept_orders) AS average_order_value_minor,
   percent(cancelled_orders, orders) AS cancellation_rate_pct
-FROM orders WHERE day IN (SELECT DISTINCT day FROM orders ORDER BY day DESC LIMIT {DAYS}) ORDER BY day, channel
+FROM ({{sums}}) WHERE day IN (SELECT DISTINCT day FROM orders ORDER BY day DESC LIMIT {DAYS}) ORDER BY day, channel
 """
 CHECK = f"""
 SELECT day, start_of(day) AS period_start, channel, count(*) AS orders,
-  count(*) FILTER (cancelled) AS cancelled_orders, amount(sum(revenue_minor)) AS revenue,
-  sum(revenue_minor) AS revenue_minor, {columns.RATIOS_IN_SQL}
+  count(*) FILTER (cancelled) AS cancelled_orders, major(reported(sum(revenue_minor * factor))) AS revenue,
+  reported(sum(revenue_minor * factor)) AS revenue_minor, {columns.RATIOS_IN_SQL}
 FROM commandes WHERE day IN (SELECT DISTINCT day FROM commandes ORDER BY day DESC LIMIT {DAYS})
 GROUP BY day, channel ORDER BY day, channel
 """
@@ -37,9 +36,11 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"Orders, cancelled orders and revenue without them of each channel and day ({settings.timezone}), "
             f"for the {DAYS} latest days that have orders."
         ),
-        reads=(rollups.orders(settings),),
+        reads=(rollups.orders(settings), *money.rates(settings)),
         columns=shown,
-        query=QUERY,
+        query=QUERY.format(
+            sums=rollups.sums(settings, "day", "channel"), revenue=money.major(settings, "revenue_minor")
+        ),
         check=CHECK,
         french={
             "Orders by day and channel": "Commandes par jour et par canal",

@@ -1,22 +1,27 @@
 """Orders by weekday and hour."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders import columns, rollups
+from multimarket_async.domains.orders import columns, money, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 QUERY = """
-SELECT weekday, hour, sum(orders) AS orders, amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
-FROM hours GROUP BY ALL ORDER BY weekday, hour
+SELECT weekday, hour, sum(orders) AS orders, {revenue} AS revenue, {minor} AS revenue_minor
+FROM hours_valued GROUP BY ALL ORDER BY weekday, hour
 """
 CHECK = """
 SELECT isodow(local) AS weekday, hour(local) AS hour, count(*) AS orders,
-  amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor
+  major(reported(sum(revenue_minor * factor))) AS revenue, reported(sum(revenue_minor * factor)) AS revenue_minor
 FROM commandes WHERE NOT cancelled GROUP BY ALL ORDER BY weekday, hour
 """
 WEEKDAYS = {
     "Monday": "lundi", "Tuesday": "mardi", "Wednesday": "mercredi", "Thursday": "jeudi", "Friday": "vendredi",
     "Saturday": "samedi", "Sunday": "dimanche",
 }  # fmt: skip
+
+
+def _query(settings: OrderSettings) -> str:
+    minor = money.reported(settings, "revenue_minor")
+    return money.valued(settings, "hours") + QUERY.format(minor=minor, revenue=money.major(settings, minor))
 
 
 def kpi(settings: OrderSettings) -> Kpi:
@@ -35,9 +40,12 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"Orders and revenue by day of the week (1 is Monday) and hour of the day ({settings.timezone}), "
             "without cancelled orders, over all time."
         ),
-        reads=(rollups.kept(settings, "hours", "isodow(local) AS weekday", "hour(local) AS hour"),),
+        reads=(
+            rollups.kept(settings, "hours", "isodow(local) AS weekday", "hour(local) AS hour"),
+            *money.rates(settings),
+        ),
         columns=shown,
-        query=QUERY,
+        query=_query(settings),
         check=CHECK,
         french={
             "Orders by weekday and hour": "Commandes par jour de la semaine et par heure",

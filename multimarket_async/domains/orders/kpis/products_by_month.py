@@ -1,33 +1,53 @@
 """Products by month."""
 
 from multimarket_async.domains import Kpi
-from multimarket_async.domains.orders import columns, rollups
+from multimarket_async.domains.orders import columns, money, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 MONTHS, PRODUCTS = 13, 20
 QUERY = f"""
-SELECT period AS month, start_of(period || '-01') AS period_start,
-  row_number() OVER (PARTITION BY period ORDER BY quantity DESC, product) AS rank,
-  product, quantity, amount(revenue_minor) AS revenue, revenue_minor
-FROM products WHERE quantity > 0 AND period IN
-  (SELECT DISTINCT period FROM products WHERE quantity > 0 ORDER BY period DESC LIMIT {MONTHS})
+WITH moved AS (SELECT * FROM ({{net}}) WHERE quantity > 0 OR net_quantity <> 0 OR net_revenue_minor <> 0)
+SELECT month, start_of(month || '-01') AS period_start,
+  row_number() OVER (PARTITION BY month ORDER BY quantity DESC, product) AS rank,
+  product, quantity, {{revenue}} AS revenue, revenue_minor, net_quantity, {{net_revenue}} AS net_revenue,
+  net_revenue_minor, measured_quantity
+FROM moved WHERE month IN (SELECT DISTINCT month FROM moved ORDER BY month DESC LIMIT {MONTHS})
 QUALIFY rank <= {PRODUCTS} ORDER BY month, rank
 """
 CHECK = f"""
-WITH sold AS (
-  SELECT month, product, sum(l.quantity) AS quantity, sum(l.minor) AS revenue_minor
-  FROM lines l JOIN commandes USING (number) WHERE NOT cancelled GROUP BY month, product)
+WITH sums AS (
+  SELECT month, form, sum(quantity) AS quantity, sum(quantity) - sum(given_back) AS net_quantity,
+    reported(sum(minor * factor)) AS revenue_minor, reported(sum(refunds_minor * factor)) AS refunds_minor,
+    sum(micro) * 0.000001::DECIMAL(7, 6) AS measured_quantity
+  FROM sold_and_refunded GROUP BY month, form),
+moved AS (
+  SELECT *, revenue_minor - refunds_minor AS net_revenue_minor FROM sums JOIN product_names USING (form)
+  WHERE quantity > 0 OR net_quantity <> 0 OR net_revenue_minor <> 0)
 SELECT month, start_of(month || '-01') AS period_start,
   row_number() OVER (PARTITION BY month ORDER BY quantity DESC, product) AS rank,
-  product, quantity, amount(revenue_minor) AS revenue, revenue_minor
-FROM sold WHERE month IN (SELECT DISTINCT month FROM sold ORDER BY month DESC LIMIT {MONTHS})
+  product, quantity, major(revenue_minor) AS revenue, revenue_minor, net_quantity,
+  major(net_revenue_minor) AS net_revenue, net_revenue_minor, measured_quantity
+FROM moved WHERE month IN (SELECT DISTINCT month FROM moved ORDER BY month DESC LIMIT {MONTHS})
 QUALIFY rank <= {PRODUCTS} ORDER BY month, rank
 """
+
+
+def _query(settings: OrderSettings) -> str:
+    return QUERY.format(
+        net=rollups.net_products(settings, month=True),
+        revenue=money.major(settings, "revenue_minor"),
+        net_revenue=money.major(settings, "net_revenue_minor"),
+    )
 
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a month and product."""
-    shown = (*columns.period("month"), *columns.SOLD, *columns.revenue(settings.currency))
+    shown = (
+        *columns.period("month"),
+        *columns.SOLD,
+        *columns.revenue(settings.currency),
+        *columns.net(settings.currency),
+    )
     return Kpi(
         name="products_by_month",
         title="Products by month",
@@ -35,18 +55,20 @@ def kpi(settings: OrderSettings) -> Kpi:
         definition=(
             f"Pieces sold and revenue of the {PRODUCTS} products, by name, of which most pieces were sold in "
             f"each calendar month ({settings.timezone}), without cancelled orders; equal quantities rank by name. "
-            f"The {MONTHS} latest months in which something was sold."
+            f"The {MONTHS} latest months in which something was sold or refunded; "
+            "net figures are without what was refunded in that month."
         ),
-        reads=(rollups.products(settings),),
+        reads=(rollups.products(settings), rollups.refunds(settings), *money.rates(settings)),
         columns=shown,
-        query=QUERY,
+        query=_query(settings),
         check=CHECK,
         french={
             "Products by month": "Produits par mois",
             "products_by_month": (
                 f"Articles vendus et chiffre d'affaires des {PRODUCTS} produits, par nom, les plus vendus du mois "
                 f"({settings.timezone}), hors commandes annulées ; à quantité égale, par ordre de nom. Les {MONTHS} "
-                "derniers mois avec des ventes."
+                "derniers mois avec des ventes ou remboursements ; les valeurs nettes sont diminuées des "
+                "remboursements du mois."
             ),
         },
         place=6,

@@ -7,7 +7,9 @@ from multimarket_async.domains.orders.settings import OrderSettings
 # A month keeps the number of its customers, not their names.
 CUSTOMERS = """
 SELECT period, count(*) AS customers, count(*) FILTER (orders > 1) AS repeat_customers
-FROM (SELECT period, customer, count(*) AS orders FROM facts WHERE NOT cancelled GROUP BY ALL) GROUP BY period
+FROM (SELECT period, customer, count(*) AS orders FROM facts WHERE NOT cancelled AND NOT credit AND customer IS NOT NULL
+  GROUP BY ALL)
+GROUP BY period
 """
 QUERY = """
 SELECT period AS month, start_of(period || '-01') AS period_start, customers, repeat_customers,
@@ -17,7 +19,8 @@ FROM customers ORDER BY month
 CHECK = """
 SELECT month, start_of(month || '-01') AS period_start, count(*) AS customers,
   count(*) FILTER (orders > 1) AS repeat_customers, percent(repeat_customers, customers) AS repeat_rate_pct
-FROM (SELECT month, customer, count(*) AS orders FROM commandes WHERE NOT cancelled GROUP BY ALL)
+FROM (SELECT month, customer, count(*) AS orders FROM commandes WHERE NOT cancelled AND customer IS NOT NULL
+  GROUP BY ALL)
 GROUP BY month ORDER BY month
 """
 
@@ -35,7 +38,8 @@ def kpi(settings: OrderSettings) -> Kpi:
         title="Repeat customers by month",
         unit="customers",
         definition=(
-            f"Customers of each calendar month ({settings.timezone}), over all channels, without cancelled orders; "
+            f"Customers of each calendar month ({settings.timezone}), over all channels, without cancelled orders and "
+            "without guests; "
             "those who ordered twice or more in that month; and these in percent of all."
         ),
         reads=(Rollup("customers", rollups.facts(settings), CUSTOMERS),),
@@ -48,8 +52,9 @@ def kpi(settings: OrderSettings) -> Kpi:
             "Repeat customers": "Clients fidèles",
             "Repeat rate": "Taux de fidélité",
             "repeat_customers_by_month": (
-                f"Clients de chaque mois ({settings.timezone}), tous canaux confondus, hors commandes annulées ; ceux "
-                "qui ont commandé au moins deux fois dans le mois ; et leur part en pour cent."
+                f"Clients de chaque mois ({settings.timezone}), tous canaux confondus, hors commandes annulées et "
+                "clients de passage ; ceux qui ont commandé au moins deux fois dans le mois ; et leur part en "
+                "pour cent."
             ),
         },
         place=10,

@@ -1,22 +1,20 @@
 """Share of each channel."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders import columns, rollups
+from multimarket_async.domains.orders import columns, money, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 QUERY = """
-WITH kept AS (
-  SELECT channel, sum(orders - cancelled_orders) AS number, sum(revenue_minor) AS minor FROM orders GROUP BY channel)
-SELECT channel, number AS orders, percent(number, sum(number) OVER ()) AS orders_share_pct,
-  amount(minor) AS revenue, minor AS revenue_minor, percent(minor, sum(minor) OVER ()) AS revenue_share_pct
-FROM kept ORDER BY channel
+SELECT channel, orders - cancelled_orders AS orders,
+  percent(orders - cancelled_orders, sum(orders - cancelled_orders) OVER ()) AS orders_share_pct, {revenue} AS revenue,
+  revenue_minor, percent(revenue_minor, sum(revenue_minor) OVER ()) AS revenue_share_pct
+FROM ({sums}) ORDER BY channel
 """
 CHECK = """
-SELECT channel, count(*) FILTER (NOT cancelled) AS orders,
-  percent(orders, sum(count(*) FILTER (NOT cancelled)) OVER ()) AS orders_share_pct,
-  amount(sum(revenue_minor)) AS revenue, sum(revenue_minor) AS revenue_minor,
-  percent(sum(revenue_minor), sum(sum(revenue_minor)) OVER ()) AS revenue_share_pct
-FROM commandes GROUP BY channel ORDER BY channel
+SELECT channel, kept AS orders, percent(kept, sum(kept) OVER ()) AS orders_share_pct,
+  major(minor) AS revenue, minor AS revenue_minor, percent(minor, sum(minor) OVER ()) AS revenue_share_pct
+FROM (SELECT channel, reported(sum(revenue_minor * factor)) AS minor, count(*) FILTER (NOT cancelled) AS kept
+  FROM commandes GROUP BY channel) ORDER BY channel
 """
 FRENCH = {
     "Share of each channel": "Part de chaque canal",
@@ -45,9 +43,9 @@ def kpi(settings: OrderSettings) -> Kpi:
             "Orders and revenue of each channel out of those of all channels, in percent, without cancelled orders; "
             "empty where there are none."
         ),
-        reads=(rollups.orders(settings),),
+        reads=(rollups.orders(settings), *money.rates(settings)),
         columns=shown,
-        query=QUERY,
+        query=QUERY.format(sums=rollups.sums(settings, "channel"), revenue=money.major(settings, "revenue_minor")),
         check=CHECK,
         french=FRENCH,
         place=7,
