@@ -51,7 +51,8 @@ class Dashboard:
     time: the column by which periods are chosen. filters: keys of which values are chosen.
     finer: a KPI with the same sums by shorter times, from which parts of a period are computed, as far as it has rows.
     count: the sum that says how much was chosen, in its unit, or the word for the domain's documents.
-    compared: tiles have their change against the period before the chosen one, and against the same a year before.
+    earlier: a KPI with the columns of `finer`, and a date as text, for the times before those of it: the page asks for
+        these rows where a chosen or compared period needs them.
     covers: KPIs that need no card of their own, as everything in them is shown here; those of `kpi` and of charts are.
     """
 
@@ -63,5 +64,5 @@ class Dashboard:
     charts: tuple[Chart, ...] = ()
     finer: str = ""
     count: str = ""
-    compared: bool = False
+    earlier: str = ""
     covers: tuple[str, ...] = ()

@@ -36,7 +36,7 @@ def _columns(kpi: Kpi) -> Iterator[str]:
 
 
 def _dashboard(dashboard: Dashboard, kpis: dict[str, Kpi]) -> Iterator[str]:
-    named = [dashboard.kpi, dashboard.finer, *dashboard.covers]
+    named = [dashboard.kpi, dashboard.finer, dashboard.earlier, *dashboard.covers]
     named += [name for chart in dashboard.charts for name in (chart.kpi, chart.by_period)]
     unknown = [name for name in dict.fromkeys(named) if name and name not in kpis]
     for name in unknown:
@@ -67,6 +67,8 @@ def _finer(dashboard: Dashboard, kpis: dict[str, Kpi]) -> Iterator[str]:
     yield from _of_role(finer, dashboard.filters, ("key",), dashboard.finer)
     if not any(column.role == "time" for column in finer.values()):
         yield f"has in {dashboard.finer} no column that is a time"
+    if dashboard.earlier and _by_name(kpis[dashboard.earlier]) != finer:
+        yield f"has in {dashboard.earlier} other columns than in {dashboard.finer}"
 
 
 def _chart(chart: Chart, kpi: Kpi) -> Iterator[str]:

@@ -27,6 +27,7 @@ WRONG: dict[str, dict[str, Any]] = {
     },
     "has a chart of top_products without a column": {"charts": (Chart((), x="product", kpi="top_products"),)},
     "names the column channel, which top_products does not have": {"finer": "top_products"},
+    "has in top_products other columns than in orders_by_day_and_channel": {"earlier": "top_products"},
 }
 
 

@@ -42,17 +42,20 @@ async def test_the_keyboard_reaches_every_control_and_shows_where_it_is(page: Pa
     await expect(page.locator(".skip")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.locator("#figures")).to_be_focused()
+    for name in ("today", "yesterday", "this_week", "this_month"):
+        await page.keyboard.press("Tab")
+        await expect(page.locator(f"[data-glance={name}]")).to_be_focused()
     await page.keyboard.press("Tab")
     await expect(page.locator("#part-orders-period")).to_be_focused()
     assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("q")
     await expect(page.locator("#part-orders-which")).to_be_visible()
 
 
 async def test_what_changes_by_itself_is_not_read_aloud_over_and_over(page: Page) -> None:
-    """Only notices and the scope of the filters are live, and a text that stays is not written again."""
+    """Only notices and what was chosen are live, and a text that stays is not written again."""
     live = await page.evaluate("[...document.querySelectorAll('[role=status], [aria-live]')].map((one) => one.id)")
-    assert live == ["notices", "part-orders-scope"]
+    assert live == ["notices", "announced"]
     await page.evaluate("""() => {
       window.changes = 0;
       const seen = new MutationObserver((all) => { window.changes += all.length; });

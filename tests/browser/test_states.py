@@ -159,7 +159,7 @@ async def test_a_kpi_is_shown_without_those_of_the_orders(window: Open, shop: Sh
             await page.route(f"**/api/kpis/{name}?*", without_rows)
 
     page = await window(shop.url, before=before)
-    await expect(page.locator("#kpi-revenue_by_city h3")).to_be_visible()
+    await expect(page.locator("#kpi-repeat_customers_by_month h3")).to_be_visible()
     await expect(page.locator("#part-orders")).to_be_hidden()
     await expect(page.locator("#kpi-orders_by_day_and_channel")).to_contain_text("Nothing to show")
     await page.unroute_all(behavior="wait")

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from multimarket_async.discovery import declared, settings_models
+from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import page
 from multimarket_async.readers.french import REASONS
 from multimarket_async.readers.page.page import Library, about
@@ -26,6 +27,28 @@ def test_the_page_knows_how_each_kpi_is_drawn_and_what_it_is_called_in_french() 
     assert declarations["drawings"]["top_products"] == {
         "kind": "bars", "x": "product", "y": "quantity", "series": None, "added_up": False,
     }  # fmt: skip
+
+
+TARGETS = {
+    "[orders.revenue_minor]\nmonth = 50000": "",
+    "[other.revenue]\nmonth = 5": "",  # of a domain that is off
+    "[orders.revenue]\nmonth = 5": "no column revenue in the dashboards of orders. Did you mean revenue_minor?",
+    "[orders.revenue_minor]\nmoon = 5": "orders.revenue_minor.moon is not as in",
+    "[orders.revenue_minor]\nmonth = 'many'": "orders.revenue_minor.month is not as in",
+    "[orders": "is not valid TOML",
+}
+
+
+@pytest.mark.parametrize("text", TARGETS)
+def test_targets_name_columns_and_periods(text: str, tmp_path: Path) -> None:
+    loaded = load(settings_models(), {}, {}, Path("/nowhere"))
+    (file := tmp_path / "targets.toml").write_text(text)
+    if why := TARGETS[text]:
+        with pytest.raises(WrongSettings, match=re.escape(why)):
+            about(declared(loaded), loaded.of(Settings), file)
+    else:
+        [dashboard] = about(declared(loaded), loaded.of(Settings), file)["dashboards"]
+        assert dashboard["targets"] == ({"revenue_minor": {"month": 50000}} if "orders" in text else {})
 
 
 def request(etag: str = "") -> Request:
@@ -92,7 +115,7 @@ def test_the_page_names_no_domain_no_kpi_and_no_column() -> None:
     loaded = load(settings_models(), {}, {}, Path("/nowhere"))
     kpis = [kpi for domain in declared(loaded) for kpi in domain.kpis]
     names = {kpi.name for kpi in kpis} | {column.name for kpi in kpis for column in kpi.columns}
-    names -= {"month", "day", "hour", "quantity", "amount", "currency"}  # words of time, number and money
+    names -= {"month", "day", "hour", "weekday", "quantity", "amount", "currency"}  # words of time, number and money
     text = "\n".join(file.read_text("utf-8") for file in STATIC.iterdir() if file.suffix in {".js", ".html", ".css"})
-    used = {name for name in names | {"commandes", "channel", "weekday"} if re.search(rf"\b{name}\b", text)}
+    used = {name for name in names | {"commandes", "channel"} if re.search(rf"\b{name}\b", text)}
     assert used == set()

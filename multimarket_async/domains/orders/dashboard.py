@@ -18,10 +18,12 @@ DASHBOARD = Dashboard(
     charts=(
         Chart(("revenue_minor", "orders", "cancelled_orders"), x="month", series="channel", wide=True),
         Chart(("quantity", "revenue_minor"), x="product", kpi="top_products", by_period="products_by_month"),
+        Chart(("revenue_minor", "orders"), x="city", kpi="revenue_by_city"),
         Chart((*SUMS, *RATIOS), x="channel", title="Channels compared", drawn=False, wide=True),
         Chart(("orders", "unconverted", "revenue_minor"), x="currency", kpi="amounts_by_currency", drawn=False),
     ),
     finer="orders_by_day_and_channel",
+    earlier="orders_by_earlier_day",
     count="orders",
     covers=("cancellation_rate_by_channel", "average_order_value_by_channel"),
 )

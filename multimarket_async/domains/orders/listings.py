@@ -27,6 +27,8 @@ def listings(settings: OrderSettings) -> tuple[Listing, ...]:
         *exact,
         Attribute(Column("city", "string", "City of delivery", nullable=True), "livraison.ville", filtered=True),
         Attribute(Column("ingested_at", "date", "Stored at"), "ingestion.ingested_at"),
+        Attribute(Column("feed", "string", "Feed"), "ingestion.feed"),
+        Attribute(Column("file", "string", "File, as in the archive"), "ingestion.file"),
         Attribute(Column("client_id", "string", "Customer"), "client_id", personal=True),
         Attribute(Column("address", "string", "Address", nullable=True), "livraison.adresse", personal=True),
     )

@@ -9,7 +9,6 @@ DASHBOARD = Dashboard(
     time="period",
     filters=("store_name",),
     finer="store_days",
-    compared=True,
     tiles=(
         Tile("total_visitors", note="{imputed_hours} hours imputed"),
         Tile("total_transactions"),

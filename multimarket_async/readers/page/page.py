@@ -13,12 +13,15 @@ from fastapi import APIRouter, Request, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from multimarket_async.domains import Kpi, LoadedDomain
+from multimarket_async.domains import Kpi, Listing, LoadedDomain
 from multimarket_async.files_io import atomic_write, private_folder
 from multimarket_async.readers.charts import drawing
 from multimarket_async.readers.french import REASONS, SENTENCES
 from multimarket_async.readers.http.cache import not_modified
-from multimarket_async.settings import Settings
+from multimarket_async.readers.page.targets import Targets, targets
+from multimarket_async.settings import FILE, Settings
+
+TARGETS = FILE.with_name("targets.toml")
 
 # Revalidated each time (304 if unchanged): else a browser would mix files of two versions.
 NO_CACHE = {"Cache-Control": "no-cache"}
@@ -96,24 +99,45 @@ async def _bundled() -> bytes:
     return script
 
 
-def about(domains: Sequence[LoadedDomain], settings: Settings) -> dict[str, Any]:
-    """Declarations for the page besides /api/kpis: time zone, landing directories, dashboards, charts, French words."""
+def about(domains: Sequence[LoadedDomain], settings: Settings, file: Path = TARGETS) -> dict[str, Any]:
+    """Declarations for the page besides /api/kpis: time zone, landing directories, dashboards, charts, French words.
+
+    file: of the targets. Raises WrongSettings.
+    """
+    wanted = targets(file, domains)
     return {
         "timezone": settings.timezone,
         "landing": str(settings.data_dir / "sources"),
-        "dashboards": [dashboard for domain in domains for dashboard in _dashboards(domain)],
+        "dashboards": [dashboard for domain in domains for dashboard in _dashboards(domain, wanted)],
         "drawings": {kpi.name: _drawing(kpi) for domain in domains for kpi in domain.kpis},
         "french": REASONS | SENTENCES | {text: word for domain in domains for text, word in domain.french.items()},
     }
 
 
-def _dashboards(domain: LoadedDomain) -> list[dict[str, Any]]:
+def _dashboards(domain: LoadedDomain, targets: Targets) -> list[dict[str, Any]]:
     """Its dashboards as declared, each with its domain and an id for its elements."""
     numbered = enumerate(domain.dashboards, start=1)
     return [
-        {"id": f"part-{domain.name}" + (f"-{number}" if number > 1 else ""), "domain": domain.name, **asdict(dashboard)}
+        {
+            "id": f"part-{domain.name}" + (f"-{number}" if number > 1 else ""),
+            "domain": domain.name,
+            **asdict(dashboard),
+            "targets": targets.get(domain.name, {}),
+            "listing": _listing(domain.listings[0]) if domain.listings else None,
+        }
         for number, dashboard in numbered
     ]
+
+
+def _listing(listing: Listing) -> dict[str, Any]:
+    """The columns of a list of documents, and those by which it can be filtered."""
+    public = listing.public()
+    return {
+        "name": listing.name,
+        "title": listing.title,
+        "columns": [{**asdict(attribute.column), "digits": attribute.column.digits} for attribute in public],
+        "filters": [attribute.column.name for attribute in public if attribute.filtered],
+    }
 
 
 def _drawing(kpi: Kpi) -> dict[str, Any] | None:

@@ -1,33 +1,54 @@
 """Orders by day and channel."""
 
-from multimarket_async.domains import Kpi
+from multimarket_async.domains import Column, Kpi, Source
 from multimarket_async.domains.orders import columns, money, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 DAYS = 92
-QUERY = f"""
-SELECT day, start_of(day) AS period_start, channel, orders, cancelled_orders, {{revenue}} AS revenue,
+LATEST = f"day IN (SELECT DISTINCT day FROM {{table}} ORDER BY day DESC LIMIT {DAYS})"
+QUERY = """
+SELECT day, start_of(day) AS period_start, channel, orders, cancelled_orders, {revenue} AS revenue,
   revenue_minor, kept_orders, half_up(revenue_minor, kept_orders) AS average_order_value_minor,
   percent(cancelled_orders, orders) AS cancellation_rate_pct
-FROM ({{sums}}) WHERE day IN (SELECT DISTINCT day FROM orders ORDER BY day DESC LIMIT {DAYS}) ORDER BY day, channel
+FROM ({sums}) WHERE {which} ORDER BY day, channel
 """
-CHECK = f"""
+CHECK = """
 SELECT day, start_of(day) AS period_start, channel, count(*) AS orders,
   count(*) FILTER (cancelled) AS cancelled_orders, major(reported(sum(revenue_minor * factor))) AS revenue,
-  reported(sum(revenue_minor * factor)) AS revenue_minor, {columns.RATIOS_IN_SQL}
-FROM commandes WHERE day IN (SELECT DISTINCT day FROM commandes ORDER BY day DESC LIMIT {DAYS})
+  reported(sum(revenue_minor * factor)) AS revenue_minor, {ratios}
+FROM commandes WHERE {which}
 GROUP BY day, channel ORDER BY day, channel
 """
 
 
-def kpi(settings: OrderSettings) -> Kpi:
-    """One row a day and channel."""
-    shown = (
+def reads(settings: OrderSettings) -> tuple[Source, ...]:
+    """The rollup of days, and the rates of its currencies."""
+    return rollups.orders(settings), *money.rates(settings)
+
+
+def columns_of(settings: OrderSettings) -> tuple[Column, ...]:
+    """The columns of days and channels."""
+    return (
         *columns.period("day"),
         *columns.BY_CHANNEL,
         *columns.revenue(settings.currency),
         *columns.ratios(settings.currency),
     )
+
+
+def query(settings: OrderSettings, which: str) -> str:
+    """The rows of these days."""
+    sums, revenue = rollups.sums(settings, "day", "channel"), money.major(settings, "revenue_minor")
+    return QUERY.format(sums=sums, revenue=revenue, which=which)
+
+
+def check(which: str) -> str:
+    """The same in SQL over the received files."""
+    return CHECK.format(ratios=columns.RATIOS_IN_SQL, which=which)
+
+
+def kpi(settings: OrderSettings) -> Kpi:
+    """One row a day and channel."""
     return Kpi(
         name="orders_by_day_and_channel",
         title="Orders by day and channel",
@@ -36,12 +57,10 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"Orders, cancelled orders and revenue without them of each channel and day ({settings.timezone}), "
             f"for the {DAYS} latest days that have orders."
         ),
-        reads=(rollups.orders(settings), *money.rates(settings)),
-        columns=shown,
-        query=QUERY.format(
-            sums=rollups.sums(settings, "day", "channel"), revenue=money.major(settings, "revenue_minor")
-        ),
-        check=CHECK,
+        reads=reads(settings),
+        columns=columns_of(settings),
+        query=query(settings, LATEST.format(table="orders")),
+        check=check(LATEST.format(table="commandes")),
         french={
             "Orders by day and channel": "Commandes par jour et par canal",
             "orders_by_day_and_channel": (

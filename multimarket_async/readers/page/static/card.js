@@ -5,6 +5,7 @@ import { element, table, tell } from "./elements.js";
 import { number, say, spoken } from "./words.js";
 
 const PAGE = 500; // rows of a table that are made together
+const SEARCHED = 12; // rows, of more than which one searches
 
 export class Card {
   /** open: the table is shown immediately, not on demand. */
@@ -18,10 +19,14 @@ export class Card {
     this.summary = element("summary");
     this.save = element("button", { type: "button", class: "save" });
     this.save.addEventListener("click", () => save(this.name, this.csv()));
-    this.book = element("a", { class: "save", download: "", hidden: true });
-    this.folded = open ? this.rows : element("details", {}, this.summary, this.rows);
+    this.books = ["xlsx", "parquet"].map((format) => ({ format, link: element("a", { class: "save", download: "", hidden: true }) }));
+    this.picture = element("button", { type: "button", class: "save", hidden: true });
+    this.picture.addEventListener("click", async () => saved(`${this.name}.png`, await this.chart.picture()));
+    this.search = element("input", { type: "search", class: "search", hidden: true });
+    this.search.addEventListener("input", () => this.fill());
+    this.folded = open ? element("div", {}, this.search, this.rows) : element("details", {}, this.summary, this.search, this.rows);
     this.folded.addEventListener("toggle", () => this.fill());
-    host.replaceChildren(element("div", { class: "head" }, this.heading, element("span", {}, this.save, " ", this.book)), this.note, ...(chart ? [this.plot] : []), this.folded);
+    host.replaceChildren(element("div", { class: "head" }, this.heading, element("span", {}, this.save, ...this.books.map(({ link }) => link), this.picture)), this.note, ...(chart ? [this.plot] : []), this.folded);
   }
 
   /**
@@ -35,12 +40,20 @@ export class Card {
     tell(this.save, say("csv"));
     this.save.setAttribute("aria-label", `${say("download")}: ${title}`);
     this.save.hidden = this.folded.hidden = !rows.length;
-    this.book.hidden = !book || !rows.length;
-    this.book.href = book ?? "";
-    tell(this.book, say("xlsx"));
-    this.book.setAttribute("aria-label", `${say("download_book")}: ${title}`);
+    for (const { format, link } of this.books) {
+      link.hidden = !book || !rows.length;
+      link.href = (book ?? "").replace(".xlsx", `.${format}`);
+      tell(link, say(format));
+      link.setAttribute("aria-label", `${say(`download_${format}`)}: ${title}`);
+    }
+    tell(this.picture, say("png"));
+    this.picture.setAttribute("aria-label", `${say("download_png")}: ${title}`);
+    this.picture.hidden = !values?.length;
+    this.search.setAttribute("aria-label", say("search"));
+    this.search.placeholder = say("search");
+    this.search.hidden = rows.length <= SEARCHED;
     this.rows.setAttribute("aria-label", title);
-    this.content = () => pages(title, columns, rows);
+    this.content = () => this.pages(title, columns, rows);
     this.fill();
     if (this.chart) {
       this.plot.hidden = !values.length;
@@ -52,9 +65,45 @@ export class Card {
   fill() {
     this.rows.replaceChildren(...(this.folded.open === false ? [] : this.content()));
   }
+
+  /** The rows that are searched for, in the chosen order; headings sort, first names filter. */
+  pages(title, columns, rows) {
+    const [made, more] = pages(title, columns, this.arranged(columns, rows));
+    if (rows.length > 1) [...made.tHead.rows[0].cells].forEach((cell, place) => this.sortable(cell, columns[place]));
+    return [made, more];
+  }
+
+  arranged(columns, rows) {
+    const text = this.search.hidden ? "" : this.search.value.toLocaleLowerCase();
+    const found = text ? rows.filter((row) => columns.some((column) => !column.numeric && column.shown(row).toLocaleLowerCase().includes(text))) : rows;
+    const by = columns.find(({ name }) => name === this.order?.name);
+    return by ? [...found].sort((one, other) => this.order.way * ordered(by.value(one), by.value(other))) : found;
+  }
+
+  /** A heading sorts by its column: numbers from the largest on, texts from A; and then the other way round. */
+  sortable(cell, { name, numeric, title }) {
+    const way = this.order?.name === name ? this.order.way : 0;
+    const button = element("button", { type: "button", class: "sort", text: title });
+    if (way) cell.setAttribute("aria-sort", way > 0 ? "ascending" : "descending");
+    button.addEventListener("click", () => {
+      this.order = { name, way: way ? -way : numeric ? -1 : 1 };
+      this.fill();
+      this.rows.querySelectorAll("thead button")[cell.cellIndex].focus();
+    });
+    cell.replaceChildren(button);
+  }
+}
+
+/** Numbers by size, texts by name; what is not known is the least. */
+function ordered(one, other) {
+  const numbers = [one, other].map((value) => (value === null || value === undefined || value === "" ? NaN : Number(value)));
+  if (numbers.every(Number.isFinite)) return numbers[0] - numbers[1];
+  if (numbers.some(Number.isFinite)) return Number.isFinite(numbers[0]) ? 1 : -1;
+  return String(one ?? "").localeCompare(String(other ?? ""));
 }
 
 /** A table, and a button for the rows that it lacks. */
+
 function pages(title, columns, rows) {
   const made = table(title, columns, rows.slice(0, PAGE));
   const more = element("button", { type: "button", class: "save" });
@@ -91,7 +140,11 @@ const quoted = (value, delimiter) =>
   (/["\r\n]/.test(value) || String(value).includes(delimiter) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
 
 function save(name, text) {
-  const address = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
-  element("a", { href: address, download: `${name}.csv` }).click();
+  saved(`${name}.csv`, new Blob([text], { type: "text/csv;charset=utf-8" }));
+}
+
+function saved(file, content) {
+  const address = URL.createObjectURL(content);
+  element("a", { href: address, download: file }).click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

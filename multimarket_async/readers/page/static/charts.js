@@ -41,6 +41,19 @@ function loaded() {
   return library;
 }
 
+const FINGER = window.matchMedia("(pointer: coarse)");
+
+/** Text with the values of colours in place of their names, which a canvas does not know. */
+function resolved(text) {
+  const probe = document.body.appendChild(element("i", { hidden: true }));
+  const found = text.replace(/var\((--[\w-]+)\)/g, (name) => {
+    probe.style.color = name;
+    return getComputedStyle(probe).color;
+  });
+  probe.remove();
+  return found;
+}
+
 const NEAR = { rootMargin: "300px" };
 const seen = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) target.dispatchEvent(new CustomEvent("seen", { detail: isIntersecting }));
@@ -71,6 +84,27 @@ export class Chart {
     this.catchUp();
   }
 
+  /** Tell the page what a mark stands for. A finger asks for its value first, and chooses it with a second tap. */
+  pick(datum) {
+    const known = this.tapped === datum?.tip;
+    this.tapped = datum?.tip;
+    if (!datum?.picks || (FINGER.matches && !known)) return;
+    this.host.dispatchEvent(new CustomEvent("pick", { detail: datum.picks, bubbles: true }));
+  }
+
+  /** The chart as a picture, in the colours of now. */
+  async picture() {
+    const embed = await loaded();
+    const host = element("div", { class: "hidden" });
+    document.body.append(host);
+    const spec = JSON.parse(resolved(JSON.stringify({ ...this.spec, width: Math.max(this.host.clientWidth, 600), autosize: "pad" })));
+    const { view, finalize } = await embed(host, spec, { ...OPTIONS, renderer: "canvas", config: JSON.parse(resolved(JSON.stringify({ ...CONFIG, background: "var(--card)" }))) });
+    const canvas = await view.toCanvas(2);
+    finalize();
+    host.remove();
+    return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  }
+
   catchUp() {
     if (!this.visible || !this.wanted) return;
     const wanted = this.wanted;
@@ -80,12 +114,14 @@ export class Chart {
 
   async draw(form, values, heading) {
     this.series = [...new Set([...this.series, ...series(values)])].sort();
-    const spec = { ...FULL, ...FORMS[form](values, this.series, this.host.clientWidth), title: heading };
+    const spec = { ...FULL, ...compared(form, FORMS[form](values, this.series, this.host.clientWidth), values), title: heading };
+    this.spec = { ...spec, data: { name: "rows", values } };
     const kind = `${document.documentElement.lang} ${JSON.stringify(spec)}`;
     if (kind !== this.kind) {
       const embed = await loaded();
       this.result?.finalize();
       this.result = await embed(this.host, { ...spec, data: { name: "rows", values } }, OPTIONS);
+      this.result.view.addEventListener("click", (_, item) => this.pick(item?.datum));
       this.kind = kind;
     } else {
       await this.result.view.data("rows", values).runAsync();
@@ -93,18 +129,39 @@ export class Chart {
   }
 }
 
+/** With what it is compared with: a dashed line over time, a mark at each bar. */
+function compared(form, { height, mark, encoding, ...spec }, values) {
+  const cursor = values.some(({ picks }) => picks) ? { cursor: "pointer" } : {};
+  if (!mark) return { height, encoding, ...spec };
+  const own = { mark: { ...mark, ...cursor }, encoding };
+  if (!values.some(({ before }) => Number.isFinite(before)) || !(form in BEFORE)) return { height, ...own, ...spec };
+  const { side, look } = BEFORE[form];
+  const { color, ...others } = encoding;
+  const before = { mark: look, encoding: { ...others, [side]: { ...encoding[side], field: "before" } } };
+  const [now, then] = ["y", "before"].map((name) => [{ filter: `isValid(datum.${name})` }]);
+  return { height, ...spec, layer: [{ ...own, transform: now }, { ...before, transform: then }] };
+}
+
+const DASHED = { type: "line", strokeDash: [5, 4], strokeWidth: 2, color: "var(--ink)", point: { filled: true, size: 25, color: "var(--ink)" } };
+const BEFORE = {
+  time: { side: "y", look: DASHED },
+  lines: { side: "y", look: DASHED },
+  bars: { side: "x", look: { type: "tick", thickness: 3, color: "var(--ink)" } },
+};
+
 function failed(error) {
   console.warn(error.message);
   document.dispatchEvent(new CustomEvent("charts-failed"));
 }
 
-const series = (values) => [...new Set(values.map((one) => one.series))];
+const series = (values) => [...new Set(values.filter((one) => "y" in one).map((one) => one.series))];
 
 /** Of too many series, those of the newest period; of many bars, the first. */
 function few(form, values, measure) {
   if (["time", "lines"].includes(form) && series(values).length > MOST_SERIES) {
-    const newest = values.map((one) => one.x).sort().at(-1);
-    const latest = values.filter((one) => one.x === newest).map((one) => ({ ...one, x: one.series, series: undefined }));
+    const drawn = values.filter((one) => "y" in one);
+    const newest = drawn.map((one) => one.x).sort().at(-1);
+    const latest = drawn.filter((one) => one.x === newest).map((one) => ({ ...one, x: one.series, series: undefined }));
     return ["bars", latest.slice(0, MOST_BARS), [measure, period(newest)].filter(Boolean).join(", ")];
   }
   return [form, form === "bars" ? values.slice(0, MOST_BARS) : values, measure];

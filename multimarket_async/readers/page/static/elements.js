@@ -18,15 +18,22 @@ export function tell(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** columns: [{title, numeric, shown(row)}]; the first one names the row. */
+/** columns: [{title, numeric, shown(row), pick(row)}]; the first one names the row. */
 export function table(caption, columns, rows) {
   const heading = ({ title, numeric }) => element("th", { scope: "col", text: title, class: numeric && "number" });
-  const cell = (row) => ({ numeric, shown }, index) =>
-    element(index ? "td" : "th", { text: shown(row), class: numeric && "number", scope: index ? undefined : "row" });
+  const cell = (row) => ({ numeric, shown, pick }, index) =>
+    element(index ? "td" : "th", { text: pick ? "" : shown(row), class: numeric && "number", scope: index ? undefined : "row" }, ...(pick ? [picked(shown(row), pick(row))] : []));
   return element(
     "table", {},
     element("caption", { text: caption, class: "hidden" }),
     element("thead", {}, element("tr", {}, ...columns.map(heading))),
     element("tbody", {}, ...rows.map((row) => element("tr", {}, ...columns.map(cell(row))))),
   );
+}
+
+/** A name that the page is filtered by when it is clicked on; `pick` says by what. */
+function picked(text, pick) {
+  const button = element("button", { type: "button", class: "link", text });
+  button.addEventListener("click", () => button.dispatchEvent(new CustomEvent("pick", { detail: pick, bubbles: true })));
+  return button;
 }

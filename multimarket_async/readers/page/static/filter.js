@@ -2,15 +2,19 @@
 
 import { heading, shown } from "./cells.js";
 import { element, tell } from "./elements.js";
-import { days, grainOf } from "./periods.js";
+import { days, grainOf, PERIOD_OF, PRESETS } from "./periods.js";
+import { asked } from "./views.js";
 import { local, period as inWords, say } from "./words.js";
 
-const PERIOD_OF = {
-  year: (day) => day.slice(0, 4),
-  quarter: (day) => `${day.slice(0, 4)}-Q${Math.ceil(day.slice(5, 7) / 3)}`,
-  month: (day) => day.slice(0, 7),
+const OF_DAYS = ["today", "yesterday", "this_week", "last_7", "this_month", "last_month", "last_30", "this_year"];
+const KINDS_OF = {
+  year: ["year"], quarter: ["year", "quarter"], month: ["this_month", "last_month", "this_year", "year", "quarter", "month"],
+  day: [...OF_DAYS, "year", "quarter", "month", "day", "range"],
 };
-const KINDS_OF = { year: ["year"], quarter: ["year", "quarter"], month: ["year", "quarter", "month"], day: ["year", "quarter", "month", "day", "range"] };
+const GRAINS = ["day", "week", "month", "quarter", "year"]; // shortest first
+const STALE_DAYS = 8; // what ended longer ago is history: its last day stands for today
+const FIELDS = ["period", "which", "from", "to", "grain", "against"];
+const AT_FIRST = { period: "all", grain: "auto", against: "before" };
 const MOST_BOXES = 12;
 
 export class Filters {
@@ -18,7 +22,7 @@ export class Filters {
   constructor(id, columns, changed) {
     this.columns = columns;
     this.times = [];
-    this.fields = Object.fromEntries(["period", "which", "from", "to"].map((name) => [name, this.field(id, name)]));
+    this.fields = Object.fromEntries(FIELDS.map((name) => [name, this.field(id, name)]));
     this.keys = columns.map((column) => ({ column, values: [], ...keyField(`${id}-filter-${column.name}`) }));
     this.reset = element("button", { type: "reset" });
     const labels = Object.values(this.fields).map(({ label }) => label);
@@ -29,6 +33,31 @@ export class Filters {
     this.form.addEventListener("input", again);
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("reset", () => setTimeout(again));
+    this.again = again;
+    window.addEventListener("popstate", () => {
+      this.asked = new URLSearchParams(location.search);
+      this.restore();
+      this.offer();
+      changed();
+    });
+  }
+
+  /** Choose a period, by its name or one of the presets. */
+  choose(period) {
+    const kind = period in PRESETS || period === "all" ? period : grainOf(period);
+    this.fields.period.input.value = kind === "week" ? "range" : kind;
+    this.offer();
+    if (["year", "quarter", "month"].includes(kind)) this.fields.which.input.value = period;
+    if (kind === "day" || kind === "week") Object.entries(days(period)).forEach(([end, day]) => { this.fields[end].input.value = day; });
+    this.again();
+  }
+
+  /** Choose a value of a column alone, or all values if it already is. */
+  only(name, value) {
+    const key = this.keys.find(({ column }) => column.name === name);
+    const alone = picked(key).length === 1 && picked(key)[0] === value;
+    restoreKey(key, alone ? key.values.map(String) : [String(value)], alone);
+    this.again();
   }
 
   field(id, name) {
@@ -37,9 +66,10 @@ export class Filters {
     return { word, input, label: element("label", {}, word, " ", input) };
   }
 
-  /** Offer the periods and values of these rows, with `at`, and keep the choice. byDay: days can be chosen. */
-  offer(rows, byDay) {
+  /** Offer the periods and values of these rows, with `at`, and keep the choice. byDay: days can be chosen. latest: the last day known. */
+  offer(rows, byDay, latest) {
     if (rows) {
+      this.latest = latest;
       this.times = [...new Set(rows.map(({ at }) => at))].sort().reverse();
       this.grain = byDay ? "day" : this.times.length ? grainOf(this.times[0]) : "year";
       for (const key of this.keys) key.values = [...new Set(rows.map((row) => row[key.column.name]))].sort();
@@ -55,16 +85,16 @@ export class Filters {
   restore() {
     const asked = this.asked;
     this.asked = undefined;
-    for (const name of ["period", "which", "from", "to"]) {
+    for (const name of FIELDS) {
       this.periods();
       const { input } = this.fields[name];
-      const value = asked.get(`${this.name}.${name}`);
-      if (value !== null) input.value = value;
+      const value = asked.get(`${this.name}.${name}`) ?? AT_FIRST[name];
+      if (value !== undefined) input.value = value;
       if (input.value === "" && input.options?.length) input.selectedIndex = 0; // none of those there are
     }
     for (const key of this.keys) {
       const values = asked.getAll(`${this.name}.${key.column.name}`);
-      if (values.length) restoreKey(key, values);
+      restoreKey(key, values.length ? values : key.values.map(String), !values.length);
     }
   }
 
@@ -72,39 +102,52 @@ export class Filters {
   remember() {
     const search = new URLSearchParams(location.search);
     for (const name of [...search.keys()]) if (name.startsWith(`${this.name}.`)) search.delete(name);
-    const kind = this.fields.period.input.value;
-    if (kind && kind !== "all") {
-      for (const [name, { input, label }] of Object.entries(this.fields)) if (!label.hidden) search.set(`${this.name}.${name}`, input.value);
+    for (const [name, { input, label }] of Object.entries(this.fields)) {
+      if (!label.hidden && input.value && input.value !== AT_FIRST[name]) search.set(`${this.name}.${name}`, input.value);
     }
     for (const key of this.keys) {
       const some = picked(key);
       if (some.length < key.values.length) for (const value of some.length ? some : [""]) search.append(`${this.name}.${key.column.name}`, value);
     }
-    history.replaceState(null, "", search.size ? `?${search}` : location.pathname);
+    if (String(search) !== String(new URLSearchParams(location.search))) history.pushState(null, "", search.size ? `?${search}` : location.pathname);
   }
 
   periods() {
-    const { period, which, from, to } = this.fields;
+    const { period, which, from, to, grain, against } = this.fields;
     options(period.input, ["all", ...(KINDS_OF[this.grain] ?? [])].map((kind) => [kind, say(kind)]));
     const kind = period.input.value;
-    const ofKind = PERIOD_OF[kind];
+    const ofKind = ["year", "quarter", "month"].includes(kind) && PERIOD_OF[kind];
     const starts = this.times.map((at) => days(at).from);
     options(which.input, ofKind ? [...new Set(starts.map(ofKind))].map((name) => [name, inWords(name)]) : []);
     which.label.hidden = !ofKind;
     from.label.hidden = kind !== "day" && kind !== "range";
     to.label.hidden = kind !== "range";
-    for (const name of ["period", "which", "to"]) tell(this.fields[name].word, say(name));
+    options(grain.input, ["auto", ...GRAINS.slice(GRAINS.indexOf(this.grain ?? "year"))].map((name) => [name, say(`by_${name}`)]));
+    options(against.input, ["before", "year_before", "nothing"].map((name) => [name, say(`against_${name}`)]));
+    against.label.hidden = kind === "all";
+    for (const name of ["period", "which", "to", "grain", "against"]) tell(this.fields[name].word, say(name));
     tell(from.word, say(kind === "day" ? "day" : "from"));
     this.bound();
-    if (kind === "day" && this.kind !== "day") this.today();
+    if (kind === "day" && this.kind !== "day") this.offerToday();
     this.kind = kind;
   }
 
   /** What a reader who asks for a day sees first. */
-  today() {
+  offerToday() {
     const { min, max } = this.fields.from.input;
     const today = local(new Date());
     if (min <= today && today <= max) this.fields.from.input.value = today;
+  }
+
+  /** The day that presets are counted from: today; of history, its last day. */
+  get day() {
+    const since = (Date.parse(this.today) - Date.parse(this.latest ?? this.today)) / 86_400_000;
+    return since > STALE_DAYS ? this.latest : this.today;
+  }
+
+  /** The day of now, or of the time that the numbers are of. */
+  get today() {
+    return asked().slice(0, 10) || local(new Date());
   }
 
   bound() {
@@ -121,7 +164,7 @@ export class Filters {
     const kind = this.fields.period.input.value || "all";
     const keys = this.keys.map((key) => ({ ...key, picked: picked(key) }));
     return {
-      kind, ...this.span(kind),
+      kind, ...this.span(kind), grain: this.fields.grain.input.value, against: this.fields.against.input.value,
       every: keys.every(({ values, picked: { length } }) => length === values.length),
       accepts: (row) => keys.every(({ column, picked: values }) => !(column.name in row) || values.includes(row[column.name])),
       words: keys.map(inScope),
@@ -133,8 +176,15 @@ export class Filters {
     const [which, from, to] = ["which", "from", "to"].map((name) => this.fields[name].input.value);
     if (kind === "day" && from) return { ...days(from), period: from, name: inWords(from) };
     if (kind === "range" && from && to) return { from, to, period: `${from}_${to}`, name: `${inWords(from)} – ${inWords(to)}` };
-    if (PERIOD_OF[kind] && which) return { ...days(which), period: which, name: inWords(which) };
+    if (kind in PRESETS) return { ...PRESETS[kind](this.day), ...this.preset(kind) };
+    if (kind !== "range" && PERIOD_OF[kind] && which) return { ...days(which), period: which, name: inWords(which) };
     return { from: "0000", to: "9999", period: "all", name: say("all") };
+  }
+
+  preset(kind) {
+    const { from, to } = PRESETS[kind](this.day);
+    const dates = from === to ? inWords(from) : `${inWords(from)} – ${inWords(to)}`;
+    return { period: from === to ? from : `${from}_${to}`, name: `${say(kind)}: ${dates}` };
   }
 }
 
@@ -168,11 +218,11 @@ function offerKey({ column, values, legend, boxes, select }) {
   for (const label of boxes.children) tell(label.lastChild, shown(column, JSON.parse(label.firstChild.value)));
 }
 
-function restoreKey(key, values) {
+function restoreKey(key, values, every) {
   offerKey(key);
-  key.select.value = String(key.values.findIndex((value) => values.includes(String(value))));
+  key.select.value = every ? "" : String(key.values.findIndex((value) => values.includes(String(value))));
   if (key.select.value === "") key.select.selectedIndex = 0;
-  for (const input of key.boxes.querySelectorAll("input")) input.checked = values.includes(String(JSON.parse(input.value)));
+  for (const input of key.boxes.querySelectorAll("input")) input.checked = every || values.includes(String(JSON.parse(input.value)));
 }
 
 function picked({ values, boxes, select }) {

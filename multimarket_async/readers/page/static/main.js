@@ -6,7 +6,8 @@ import { aged, showAges, showFlow } from "./flow.js";
 import { ask, follow } from "./live.js";
 import { showMore } from "./more.js";
 import { showQuarantine } from "./quarantine.js";
-import { declared, duration, learn, moment, number, say, speak, spoken, title, translate } from "./words.js";
+import { asked, offerViews, showViews } from "./views.js";
+import { declared, duration, instant, learn, moment, number, say, sentence, speak, spoken, title, translate } from "./words.js";
 
 const known = { kpis: [], rows: {}, quarantine: { files: [], rejects: [] }, status: null, about: null, parts: [], lost: false, charts: true };
 
@@ -27,15 +28,46 @@ async function refresh() {
 
 /** The KPIs of the dashboards of a generation, where it is a new one; while MongoDB is away, those known before. */
 async function measured() {
-  const newest = known.status.kpi.generation;
+  const newest = await wanted();
   if (!newest || newest === known.generation || !known.status.mongo.ok) return;
   const { kpis } = await ask("kpis");
   const names = [...new Set(known.about.dashboards.flatMap(sources))];
-  const tables = await Promise.all(names.map((name) => ask(`kpis/${name}?generation=${newest}`)));
+  const tables = await Promise.all(names.map((name) => rowsOf(name, newest)));
+  await Promise.all(known.parts.map((part) => part.load(newest)));
   known.kpis = kpis;
   known.rows = Object.fromEntries(tables.map(({ name, rows }) => [name, rows]));
   known.generation = newest;
-  known.as_of = tables[0]?.as_of ?? known.status.kpi.as_of;
+  known.as_of = tables.find(({ as_of: at }) => at)?.as_of ?? known.status.kpi.as_of;
+}
+
+/** The rows of a KPI; none where it was not yet measured in that generation. */
+async function rowsOf(name, generation) {
+  try {
+    return await ask(`kpis/${name}?generation=${generation}`);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    return { name, rows: [] };
+  }
+}
+
+/** The newest generation, or that of the time which the reader has chosen. */
+async function wanted() {
+  const at = asked();
+  const { generation } = known.status.kpi;
+  if (!at || !generation) {
+    known.then = undefined;
+    return generation;
+  }
+  if (known.then?.at !== at) known.then = { at, ...(await kept(instant(at))) };
+  return known.then.generation ?? known.generation ?? generation;
+}
+
+/** The generation of a time, without its rows; or why there is none. */
+async function kept(at) {
+  const [{ name }] = (await ask("kpis")).kpis;
+  const answer = await fetch(`api/kpis/${name}?${new URLSearchParams({ at, by: "" })}`);
+  const { generation, detail } = await answer.json();
+  return { generation, why: answer.ok ? undefined : detail };
 }
 
 async function quarantined() {
@@ -46,6 +78,8 @@ async function quarantined() {
 }
 
 function show() {
+  showViews();
+  attention();
   freshness();
   notices();
   if (!known.status) return;
@@ -90,12 +124,27 @@ function freshness() {
   byId("as-of").dateTime = known.as_of ?? "";
 }
 
+/** What needs somebody, in one line; notices say more. */
+function attention() {
+  if (!known.status) return;
+  const { conservation: { sum }, kpi, polls, sinks, overload, mongo, failing } = known.status;
+  const away = [...polls, ...sinks].filter(({ state }) => ["failing", "overdue"].includes(state)).map(({ feed, sink }) => title(feed ?? sink));
+  const needs = [
+    !mongo.ok && say("down"), overload.late && say("needs_late"), kpi.stale && say("stale"), kpi.drift && say("needs_drift"),
+    sum.quarantined && say("needs_quarantined", { count: number(sum.quarantined) }),
+    away.length && say("needs_away", { names: away.join(", ") }), failing.length && say("needs_task", { count: number(failing.length) }),
+  ].filter(Boolean);
+  byId("attention").dataset.state = needs.length ? "noted" : "well";
+  tell(byId("attention"), needs.length ? say("needs", { what: needs.join(" · ") }) : say("needs_nothing"));
+}
+
 /** Notices of unusual states; an unchanged notice is not announced again. */
 function notices() {
   const { mongo, kpi, overload, conservation, feeds } = known.status ?? {};
   const facts = { moment: moment(known.as_of) };
   const from = known.as_of ? ` ${say("numbers_from", facts)}` : "";
   const sentences = [
+    known.then && ["noted", known.then.why ? say("notice_not_kept", { why: sentence(known.then.why) }) : say("notice_then", { moment: moment(known.as_of), generation: number(known.generation) })],
     known.lost && ["bad", say("notice_lost") + since(known.status?.at) + from],
     mongo && !mongo.ok && ["bad", say("notice_down", { why: mongo.why.replace(/\.$/, "") }) + since(mongo.answered_at) + from],
     mongo?.ok && overload.late && ["bad", say("notice_overload", { budget: duration(overload.budget_s) })],
@@ -162,5 +211,5 @@ function theme() {
 language(localStorage.getItem("language") ?? undefined);
 choices();
 theme();
-follow(refresh);
+offerViews(follow(refresh));
 setInterval(() => known.status && showAges(present()), 1000);

@@ -24,7 +24,7 @@ const ENGLISH = {
   widened: "Days before {day} are no longer kept one by one: the period was widened to whole ones.",
   whole_periods: "The period was widened to whole ones.",
   wider: "These do not follow every choice: they are of {period}, with everything in it.",
-  more: "More KPIs", more_rows: "{count} rows more", as_table: "As a table", csv: "↓ CSV", download: "Download as CSV", xlsx: "↓ Excel", download_book: "Download as a workbook", rows: "{count} rows",
+  more: "More KPIs", more_rows: "{count} rows more", as_table: "As a table", csv: "↓ CSV", download: "Download as CSV", xlsx: "↓ Excel", download_xlsx: "Download as a workbook", rows: "{count} rows",
   changed: "{change} on {name}", points: "{count} points",
   chart_of: "Chart: {title}. The numbers are in the table below it.",
   reasons: "By reason", reason: "Reason", explanation: "Explanation", files: "Quarantined files", file: "File", count: "Files", when: "When",
@@ -52,6 +52,18 @@ const ENGLISH = {
   notice_kpi_stale: "“{title}” could not be computed and is stale: its figures are those of {moment}; all others are right. Reason: {why}",
   notice_task: "Degraded: {task} failing since {moment}: {why}",
   notice_charts: "The charts could not be drawn; the tables hold the same numbers.",
+  glance: "At a glance", today: "Today", yesterday: "Yesterday", this_week: "This week", last_7: "Last 7 days", last_30: "Last 30 days",
+  this_month: "This month", last_month: "Last month", this_year: "This year", grain: "By", against: "Compared with",
+  by_auto: "Automatic", by_day: "Day", by_week: "Week", by_month: "Month", by_quarter: "Quarter", by_year: "Year",
+  against_before: "Before", against_year_before: "A year before", against_nothing: "Nothing", grain_week: "week", week_of: "Week {week}, {year}",
+  so_far: "{share} of {name} so far", of_target: "{share} of the target of {target}", dashed: "Dashed: {name}.", marked: "Marks at the bars: {name}.",
+  change_on: "{measure}, change on {name}", best: "best {name}", worst: "last of {count} {name}", lost_most: "lost most {name}",
+  behind: "The {documents} behind these numbers ({period})", behind_private: "Names and addresses are shown by MongoDB alone.", behind_wider: "These do not follow all filters.",
+  search: "Search", parquet: "↓ Parquet", download_parquet: "Download as Parquet", png: "↓ PNG", download_png: "Download as a picture",
+  tools: "Views", views: "Saved views", choose_view: "Choose …", view_name: "Save this view as", save_view: "Save", delete_view: "Delete", view_kept: "Saved: {name}.",
+  as_it_was: "Numbers as of", now: "Now", notice_then: "Numbers as they were at {moment} (generation {generation}); the flow is that of now.", notice_not_kept: "Not the numbers of the chosen time: {why}",
+  needs: "Needs attention: {what}", needs_nothing: "Nothing needs attention.", needs_late: "files are late", needs_drift: "a full recompute differed",
+  needs_quarantined: "{count} files in quarantine", needs_away: "away: {names}", needs_task: "{count} tasks fail",
   none: "–",
 };
 
@@ -79,7 +91,7 @@ const FRENCH = {
   widened: "Avant le {day}, les jours ne sont plus conservés un à un : la période est élargie à des périodes entières.",
   whole_periods: "La période est élargie à des périodes entières.",
   wider: "Ceci ne suit pas tous les choix : ces chiffres sont de la période « {period} », tout compris.",
-  more: "Autres indicateurs", more_rows: "{count} lignes de plus", as_table: "En tableau", csv: "↓ CSV", download: "Télécharger en CSV", xlsx: "↓ Excel", download_book: "Télécharger en classeur", rows: "{count} lignes",
+  more: "Autres indicateurs", more_rows: "{count} lignes de plus", as_table: "En tableau", csv: "↓ CSV", download: "Télécharger en CSV", xlsx: "↓ Excel", download_xlsx: "Télécharger en classeur", rows: "{count} lignes",
   changed: "{change} sur {name}", points: "{count} points",
   chart_of: "Graphique : {title}. Les nombres sont dans le tableau qui suit.",
   reasons: "Par motif", reason: "Motif", explanation: "Explication", files: "Fichiers en quarantaine", file: "Fichier", count: "Fichiers", when: "Quand",
@@ -107,6 +119,18 @@ const FRENCH = {
   notice_kpi_stale: "« {title} » n'a pas pu être calculé et date du {moment} ; tous les autres chiffres sont justes. Motif : {why}",
   notice_task: "Fonctionnement dégradé : {task} en échec depuis le {moment} : {why}",
   notice_charts: "Les graphiques n'ont pas pu être dessinés ; les tableaux contiennent les mêmes nombres.",
+  glance: "En un coup d'œil", today: "Aujourd'hui", yesterday: "Hier", this_week: "Cette semaine", last_7: "7 derniers jours", last_30: "30 derniers jours",
+  this_month: "Ce mois-ci", last_month: "Le mois dernier", this_year: "Cette année", grain: "Par", against: "Comparé à",
+  by_auto: "Automatique", by_day: "Jour", by_week: "Semaine", by_month: "Mois", by_quarter: "Trimestre", by_year: "Année",
+  against_before: "Avant", against_year_before: "Un an avant", against_nothing: "Rien", grain_week: "semaine", week_of: "Semaine {week} de {year}",
+  so_far: "{share} de {name} pour l'instant", of_target: "{share} de l'objectif de {target}", dashed: "En pointillé : {name}.", marked: "Repères sur les barres : {name}.",
+  change_on: "{measure}, évolution sur {name}", best: "premier {name}", worst: "dernier sur {count} {name}", lost_most: "plus forte baisse {name}",
+  behind: "Les {documents} derrière ces chiffres ({period})", behind_private: "Seul MongoDB montre les noms et les adresses.", behind_wider: "Ceux-ci ne suivent pas tous les filtres.",
+  search: "Chercher", parquet: "↓ Parquet", download_parquet: "Télécharger en Parquet", png: "↓ PNG", download_png: "Télécharger l'image",
+  tools: "Vues", views: "Vues gardées", choose_view: "Choisir …", view_name: "Garder cette vue sous", save_view: "Garder", delete_view: "Supprimer", view_kept: "Vue gardée : {name}.",
+  as_it_was: "Chiffres au", now: "Maintenant", notice_then: "Chiffres tels qu'ils étaient le {moment} (génération {generation}) ; le flux est celui de maintenant.", notice_not_kept: "Ce ne sont pas les chiffres du moment choisi : {why}",
+  needs: "À surveiller : {what}", needs_nothing: "Rien à signaler.", needs_late: "des fichiers sont en retard", needs_drift: "un recalcul complet différait",
+  needs_quarantined: "{count} fichiers en quarantaine", needs_away: "ne répond pas : {names}", needs_task: "{count} tâches en échec",
   none: "–",
 };
 
@@ -201,16 +225,32 @@ export function duration(seconds) {
 
 export const moment = (text) => (text ? format("DateTimeFormat", { ...MOMENT, timeZone: timezone }).format(new Date(text)) : say("none"));
 
-/** "2026", "2026-Q2", "2026-05" or "2026-05-12" in words. */
+/** "2026", "2026-Q2", "2026-05", "2026-W20" or "2026-05-12" in words. */
 export function period(text, style = "long") {
+  if (/^\d{4}-W\d\d$/.test(text)) return style === "long" ? say("week_of", { week: Number(text.slice(6)), year: text.slice(0, 4) }) : `${language === "fr" ? "S" : "W"}${text.slice(6)} ${text.slice(0, 4)}`;
   if (/^\d{4}-Q\d$/.test(text)) return `${language === "fr" ? "T" : "Q"}${text[6]} ${text.slice(0, 4)}`;
   const parts = { 4: {}, 7: { month: style }, 10: { month: style, day: "numeric" } }[text.length];
   if (!parts || Number.isNaN(Date.parse(text))) return text;
   return format("DateTimeFormat", { year: "numeric", ...parts, timeZone: "UTC" }).format(new Date(text));
 }
 
+const WITHIN_YEAR = { month: "short", day: "numeric", timeZone: "UTC" };
+
+/** Days in short, a single one with its weekday; with their year where it is not that of `now`. */
+export function dates({ from, to }, now) {
+  const options = { ...WITHIN_YEAR, ...(from === to && { weekday: "short" }), ...(from.slice(0, 4) !== now.slice(0, 4) && { year: "numeric" }) };
+  return format("DateTimeFormat", options).formatRange(new Date(from), new Date(to));
+}
+
 /** The day of an instant in the business time zone: 2026-05-12. */
 export const local = (text) => new Date(text).toLocaleDateString("sv-SE", { timeZone: timezone });
+
+/** The instant of a local time, such as 2026-05-12 or 2026-05-12T10:00, in the business time zone; in ISO 8601. */
+export function instant(text) {
+  const wanted = Date.parse(text.length === 10 ? `${text}T00:00Z` : `${text}Z`);
+  const offset = (at) => Date.parse(`${new Date(at).toLocaleString("sv-SE", { timeZone: timezone }).replace(" ", "T")}Z`) - at;
+  return new Date(wanted - offset(wanted - offset(wanted))).toISOString();
+}
 
 export const lower = (text) => text.charAt(0).toLocaleLowerCase(language) + text.slice(1);
 export const upper = (text) => text.charAt(0).toLocaleUpperCase(language) + text.slice(1);
