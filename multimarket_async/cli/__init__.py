@@ -12,6 +12,7 @@ import typer
 
 from multimarket_async.cli import (
     archive,
+    bi,
     changes,
     check,
     erase,
@@ -62,7 +63,7 @@ READING: Needs = {
     **dict.fromkeys((health.verify, health.status, top.top), ("files", "database")),
     erase.erase: ("files", "database"),
     kpi.report: ("database",),
-    **dict.fromkeys((check.check_files, health.doctor, kpi.bi, logs.logs_of), ()),
+    **dict.fromkeys((check.check_files, health.doctor, bi.bi, logs.logs_of), ()),
 }
 for reading, needs in READING.items():
     command(app, reading, reads=needs)

@@ -1,4 +1,4 @@
-"""kpi list, refresh, rebuild, show; report and bi: KPIs in files and at addresses for other programs."""
+"""kpi list, refresh, rebuild, show; report: KPIs in a file."""
 
 import sys
 from collections.abc import Mapping
@@ -18,26 +18,19 @@ from multimarket_async.cli import options
 from multimarket_async.cli.found import check_found
 from multimarket_async.cli.language import spoken, tell
 from multimarket_async.cli.options import FOUND_WRONG, Format, GenerationNumber, OutputFormat, connected
-from multimarket_async.cli.output import put
+from multimarket_async.cli.output import put, write_file
 from multimarket_async.discovery import declared
 from multimarket_async.domains import Kpi, LoadedDomain
 from multimarket_async.errors import CannotContinue, Unavailable, WrongSettings, did_you_mean
 from multimarket_async.logs import escape_control_chars
 from multimarket_async.readers import report as writing
 from multimarket_async.readers import streams, tables
-from multimarket_async.readers.bi import kit
 from multimarket_async.readers.exports import FOR, Export, For
-from multimarket_async.readers.http.address import http_address, listening
 from multimarket_async.readers.terminal import progress
 from multimarket_async.settings import Loaded, Settings
-from multimarket_async.sinks import chosen
 from multimarket_async.snapshots import Generation
 
 MOST_SHOWN = 2_500  # rows of a table on a terminal; more are for other programs
-OWN_MONGODB = (
-    "mongo_uri is set: in your MongoDB, create a user for BI tools whose role may `find` in the views kpi_* and list_*,"
-    " and in nothing else: the role read shows the names and addresses in the orders."
-)
 
 
 def list_all(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
@@ -159,53 +152,8 @@ def report(
     if str(out) == "-":
         put(text.encode())
         return
-    _write(out, text, "--out")
+    write_file(out, text, "--out")
     tell(f"{out}: {len(text.encode()) / 1000:,.0f} kB.")
-
-
-def _write(file: Path, text: str, option: str, *, create_folder: bool = False) -> None:
-    """Write a file that an option names. Raises WrongSettings."""
-    try:
-        if create_folder:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-    except OSError as error:
-        raise WrongSettings(f"{option} {file}: {error.strerror}. Name another one.") from error
-
-
-def bi(
-    loaded: Loaded,
-    write: Annotated[
-        Path | None, typer.Option(help="Write files for BI tools into this folder instead.", show_default=False)
-    ] = None,
-) -> None:
-    """Print the read-only addresses for BI tools.
-
-    The connection string of MongoDB, the address of the HTTP API, and those of the sinks that are on, with a guide for
-    each tool; all of them work while `run` does.
-    """
-    address = http_address(loaded.of(Settings))
-    if write:
-        for name, text in kit(declared(loaded), address).items():
-            _write(write / name, text, "--write", create_folder=True)
-            typer.echo(str(write / name))
-        return
-    check_found(loaded.of(Settings), "database")
-    kinds = chosen(loaded.of(Settings))
-    uri = connected(loaded, _reader_uri)
-    tell(uri or OWN_MONGODB, err=not uri)
-    typer.echo(f"{address}/api/kpis")
-    for kind in kinds:
-        access = options.finish(kind.access(loaded.of(Settings)))
-        if access.address:
-            typer.echo(access.address)
-        typer.echo(access.guide, err=True)
-    if not listening(loaded.of(Settings)):
-        tell("Nothing answers there yet: the addresses above work while `run` does.", err=True)
-
-
-async def _reader_uri(application: Application) -> str | None:
-    return application.server.reader_uri if application.server else None
 
 
 def _failed_now(loaded: Loaded) -> dict[str, str]:

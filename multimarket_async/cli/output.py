@@ -4,6 +4,9 @@ import codecs
 import io
 import os
 import sys
+from pathlib import Path
+
+from multimarket_async.errors import WrongSettings
 
 ESCAPED = "multimarket.escaped"
 
@@ -36,3 +39,13 @@ def put(data: bytes) -> None:
         binary.flush()
     else:
         sys.stdout.write(data.decode())
+
+
+def write_file(file: Path, text: str, option: str, *, create_folder: bool = False) -> None:
+    """Write a file that an option names. Raises WrongSettings."""
+    try:
+        if create_folder:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise WrongSettings(f"{option} {file}: {error.strerror}. Name another one.") from error

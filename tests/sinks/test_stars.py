@@ -1,6 +1,7 @@
 """Star schemas in the warehouse hold what MongoDB holds, by keys, and only what changed is written."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from multimarket_async.cli import erase
 from multimarket_async.domains import StarTable
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
+from multimarket_async.readers.bi.power_bi import Warehouse, project
 from tests.sinks.conftest import HASTE, loaded, measured
 from tests.sinks.test_warehouse import ask
 
@@ -50,6 +52,28 @@ def stored(database: "Database[Any]") -> tuple[int, int, int]:
     return len(orders), sum(order["montant_centimes"] for order in orders), cancelled
 
 
+async def types(postgres_uri: str) -> dict[tuple[str, str], str]:
+    """Columns of the tables for BI tools, with the types that Power BI reads them as."""
+    known = {"text": "string", "bigint": "int64", "integer": "int64", "numeric": "decimal", "date": "dateTime"}
+    known |= {"timestamp with time zone": "dateTime", "double precision": "double", "boolean": "boolean"}
+    query = (
+        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'multimarket'"
+    )
+    return {(table, column): known.get(type_, type_) for table, column, type_ in await ask(postgres_uri, query)}
+
+
+def model() -> dict[tuple[str, str], str]:
+    """The same of the model in TMDL."""
+    tables = [text for name, text in project(DOMAIN, Warehouse()).items() if "/tables/" in name]
+    return {
+        (re.search('Item = "(.*?)"', text)[1], name): type_  # type: ignore[index]
+        for text in tables
+        for type_, name in re.findall(
+            r"dataType: (\w+)\n(?:\t\tisHidden\n)?\t\tsummarizeBy: none\n\t\tsourceColumn: (\w+)", text
+        )
+    }
+
+
 async def test_facts_and_dimensions_are_those_of_the_documents(
     settings: dict[str, Any], database: "Database[Any]", postgres_uri: str
 ) -> None:
@@ -62,6 +86,9 @@ async def test_facts_and_dimensions_are_those_of_the_documents(
         joined = """SELECT count(*) FROM fact_order_lines l JOIN fact_orders o USING (order_key)
             JOIN dim_product USING (product) JOIN dim_day d ON d.day = o.day
             JOIN dim_channel c ON c.channel = o.channel"""
+        for panel in DOMAIN.panels:
+            assert await ask(postgres_uri, panel.query)
+        assert model().items() <= (await types(postgres_uri)).items()
         assert await ask(postgres_uri, joined) == await ask(postgres_uri, "SELECT count(*) FROM fact_order_lines")
         [order] = database["commandes"].find({"statut_commande": "payée"}).limit(1)
         rows = "SELECT order_key, xmin::text FROM fact_orders"

@@ -16,6 +16,7 @@ from multimarket_async.domains.orders.followup import lifecycle
 from multimarket_async.domains.orders.formats import FRENCH as IN_FORMATS
 from multimarket_async.domains.orders.formats.catalogue import formats
 from multimarket_async.domains.orders.formats.feeds import declared_feed, in_our_words
+from multimarket_async.domains.orders.grafana import panels
 from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.money import RATES
 from multimarket_async.domains.orders.order import reader
@@ -73,6 +74,7 @@ def declare(settings: OrderSettings) -> LoadedDomain:
         (DASHBOARD,),
         settings.timezone,
         star(settings),
+        panels=panels(settings),
         formats=formats(settings),
     )
 
