@@ -495,15 +495,19 @@ def test_kpi_show_as_csv_agrees_with_json(shop: Shell) -> None:
     """A header and as many lines as rows."""
     rows = json.loads(shop.seen("kpi", "show", "top_products", "--format", "json"))["rows"]
     lines = shop.seen("kpi", "show", "top_products", "--format", "csv").splitlines()
-    assert lines[0] == "rank,product,quantity,gross_quantity,revenue,revenue_minor"
+    assert (
+        lines[0]
+        == "rank,product,quantity,gross_quantity,revenue,revenue_minor,net_quantity,net_revenue,net_revenue_minor,"
+        "measured_quantity"
+    )
     assert [line.split(",")[0] for line in lines[1:]] == [str(row["rank"]) for row in rows]
 
 
 def test_kpi_show_for_a_french_spreadsheet(shop: Shell) -> None:
     """The bytes that it opens, and nothing else; only CSV has such kinds."""
     text = shop.seen("kpi", "show", "top_products", "--format", "csv", "--for", "excel-fr")
-    assert text.splitlines()[0] == "\ufeffrank;product;quantity;gross_quantity;revenue"
-    assert re.fullmatch(r"1;[^;]+;\d+;\d+;\d+,\d\d", text.splitlines()[1])
+    assert text.splitlines()[0] == "\ufeffrank;product;quantity;gross_quantity;revenue;net_quantity;net_revenue"
+    assert re.fullmatch(r"1;[^;]+;\d+;\d+;\d+,\d\d;\d+;\d+,\d\d", text.splitlines()[1])
     refused = shop.look("kpi", "show", "top_products", "--for", "excel-fr")
     assert (refused.returncode, refused.stderr.strip()) == (
         2,

@@ -8,7 +8,7 @@ from multimarket_async.domains.orders import kpis
 from multimarket_async.domains.orders.amounts import COMPUTED
 from multimarket_async.domains.orders.channels import CONTRACT, Channel
 from multimarket_async.domains.orders.columns import FRENCH
-from multimarket_async.domains.orders.dashboard import DASHBOARD
+from multimarket_async.domains.orders.dashboard import BY_CURRENCY, dashboard
 from multimarket_async.domains.orders.dashboard import FRENCH as IN_DASHBOARD
 from multimarket_async.domains.orders.exported import version
 from multimarket_async.domains.orders.fields import FRENCH as IN_REASONS
@@ -62,7 +62,7 @@ def _rates(settings: OrderSettings) -> dict[str, tuple[str, ...]]:
 
 def declare(settings: OrderSettings) -> LoadedDomain:
     """Every declaration of the domain."""
-    measured = kpis_in(kpis, settings)
+    measured = tuple(kpi for kpi in kpis_in(kpis, settings) if kpi.name != BY_CURRENCY or settings.declared)
     french = french_of(measured, FRENCH, IN_DASHBOARD, IN_REASONS, IN_FORMATS, IN_RATES)
     return LoadedDomain(
         "orders",
@@ -71,7 +71,7 @@ def declare(settings: OrderSettings) -> LoadedDomain:
         Received(tables(settings), documents(settings), csv=_rates(settings), utf8=in_our_words(settings)),
         listings(settings),
         french,
-        (DASHBOARD,),
+        (dashboard(settings),),
         settings.timezone,
         star(settings),
         panels=panels(settings),

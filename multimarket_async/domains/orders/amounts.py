@@ -18,14 +18,28 @@ SURELY_SHORTEST = 10**13
 EXACT = Context(prec=400, rounding=ROUND_HALF_UP)
 
 
-def amounts(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The fields that hold an order's money, for its `produits`. Raises Rejected."""
-    lines_cents = [line_cents(line["quantite"], line["prix_unitaire"]) for line in lines]
+def amounts(lines: Iterable[Mapping[str, Any]], decimals: int = 2) -> dict[str, Any]:
+    """The fields that hold an order's money, for its `produits`. Raises Rejected.
+
+    decimals: of the currency. Where they are not 2, a field says so, and the amounts are in minor units of that one.
+    """
+    if decimals == 2:  # noqa: PLR2004 - cents, as of most currencies
+        return _amounts([line_cents(line["quantite"], line["prix_unitaire"]) for line in lines], 100)
+    units = [_line_units(line["quantite"], line["prix_unitaire"], decimals) for line in lines]
+    return {**_amounts(units, 10**decimals), "decimales": decimals}
+
+
+def _amounts(lines_cents: list[int], whole: int) -> dict[str, Any]:
     total = sum(lines_cents)
     if total > LARGEST_TOTAL_CENTS:
         sentence = f"The order comes to {shown(total)} cents; at most {LARGEST_TOTAL_CENTS} are taken."
         raise Rejected("amount_too_large", sentence, "/produits")
-    return dict(zip(COMPUTED, (total / 100, Int64(total), [Int64(cents) for cents in lines_cents]), strict=True))
+    return dict(zip(COMPUTED, (total / whole, Int64(total), [Int64(cents) for cents in lines_cents]), strict=True))
+
+
+def _line_units(quantite: int, prix_unitaire: float, decimals: int) -> int:
+    exact = EXACT.multiply(Decimal(repr(prix_unitaire)), Decimal(10**decimals * quantite))
+    return int(exact.to_integral_value(context=EXACT))
 
 
 def line_cents(quantite: int, prix_unitaire: float) -> int:

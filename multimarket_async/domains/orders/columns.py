@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from multimarket_async.domains import Column
+from multimarket_async.domains.orders.settings import OrderSettings
 
 CHANNEL = Column("channel", "string", "Channel")
 ALL_ORDERS = Column("orders", "integer", "Orders, cancelled included")
@@ -58,12 +59,12 @@ def revenue(currency: str, name: str = "revenue", title: str = "Revenue") -> tup
     return Column(name, "double", title, currency, exact=f"{name}_minor"), amount(f"{name}_minor", title, currency)
 
 
-def net(currency: str) -> tuple[Column, ...]:
+def net(settings: OrderSettings) -> tuple[Column, ...]:
     """Pieces and revenue without what was refunded, and quantities of goods that are weighed or measured."""
     return (
         Column("net_quantity", "integer", "Net quantity", "pieces"),
-        *revenue(currency, "net_revenue", "Net revenue"),
-        Column("measured_quantity", "double", "Weight or measure"),
+        *revenue(settings.currency, "net_revenue", "Net revenue"),
+        Column("measured_quantity", "double", "Weight or measure", hidden=not settings.declared),
     )
 
 

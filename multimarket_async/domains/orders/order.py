@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from multimarket_async.domains import Document, FollowUp, IncomingFile
 from multimarket_async.domains.orders.amounts import COMPUTED, amounts
+from multimarket_async.domains.orders.currencies import exponent
 from multimarket_async.domains.orders.fields import (
     AS_DELIVERED,
     LARGEST_QUANTITY,
@@ -28,7 +29,7 @@ from multimarket_async.pseudonyms import Pseudonyms
 from multimarket_async.strict_json import loads, shown
 
 OF_NO_PERSON = ("order_id", "date_commande", "canal", "statut_commande")
-OWN_FIELDS = frozenset({"_id", *COMPUTED, "ingestion", "champs_livres", SUIVI})
+OWN_FIELDS = frozenset({"_id", *COMPUTED, "decimales", "ingestion", "champs_livres", SUIVI})
 
 
 def reader(canal: str, settings: OrderSettings) -> Callable[[IncomingFile], list[Document | FollowUp]]:
@@ -41,7 +42,7 @@ def reader(canal: str, settings: OrderSettings) -> Callable[[IncomingFile], list
 def parser(canal: str, settings: OrderSettings) -> Callable[[bytes], list[Document | FollowUp]]:
     """The parser of the content of one channel's files. It raises Rejected."""
     validate, follow_up = _adapter(canal, settings).validator.validate_python, follow_up_parser(canal, settings)
-    pseudonyms = settings.pseudonyms
+    pseudonyms, decimals = settings.pseudonyms, exponent(settings.currency)
 
     def parse(content: bytes) -> list[Document | FollowUp]:
         tree = loads(content)
@@ -50,13 +51,17 @@ def parser(canal: str, settings: OrderSettings) -> Callable[[bytes], list[Docume
         # No order is without lines, so nothing that was an order before there were follow-ups is taken for one.
         if SUIVI in tree and "produits" not in tree:
             return [follow_up(tree)]
-        return [_document(tree, canal, validate, pseudonyms)]
+        return [_document(tree, canal, validate, pseudonyms, decimals)]
 
     return parse
 
 
 def _document(
-    tree: dict[str, Any], canal: str, validate: Callable[[Any], dict[str, Any]], pseudonyms: Pseudonyms | None
+    tree: dict[str, Any],
+    canal: str,
+    validate: Callable[[Any], dict[str, Any]],
+    pseudonyms: Pseudonyms | None,
+    decimals: int,
 ) -> Document:
     """Fields as delivered, the unknown ones too, but a few in one form.
 
@@ -72,7 +77,7 @@ def _document(
     _make_plain(order)
     if pseudonyms:
         order, own = _without_person(order, pseudonyms), {}
-    return {"_id": f"{canal}:{order['order_id']}", **order, **amounts(order["produits"]), **own}
+    return {"_id": f"{canal}:{order['order_id']}", **order, **amounts(order["produits"], decimals), **own}
 
 
 def _without_person(order: dict[str, Any], pseudonyms: Pseudonyms) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 It shares nothing with the order contract or the pipelines: an error in these shows as a difference.
 """
 
+from multimarket_async.domains.orders.currencies import exponent
 from multimarket_async.domains.orders.received_exports import exports, helpers, texts
 from multimarket_async.domains.orders.settings import OrderSettings
 
@@ -38,7 +39,7 @@ CREATE TABLE histories AS
 SELECT key, list(DISTINCT state) AS states FROM deliveries WHERE NOT is_order GROUP BY key;
 CREATE TABLE lines AS
 SELECT number, line, plain(json->>'nom') AS product, (json->>'quantite')::BIGINT AS quantity,
-  cents(quantity, json->>'prix_unitaire') AS minor, 0::BIGINT AS micro
+  units(quantity, json->>'prix_unitaire') AS minor, 0::BIGINT AS micro
 FROM (
   SELECT number, unnest((file->'produits')::JSON[]) AS json, generate_subscripts((file->'produits')::JSON[], 1) AS line
   FROM deliveries WHERE number IN (SELECT min(number) FROM deliveries WHERE is_order GROUP BY key));
@@ -50,7 +51,7 @@ SELECT number, key, channel, person(file->>'client_id') AS customer, plain(file-
   list_max(coalesce(history, [state])).state AS status,
   status IN {texts(settings.cancelled_statuses)} AS cancelled,
   CASE WHEN cancelled THEN 0 ELSE minor END AS revenue_minor, moment AS ordered_at, '{settings.currency}' AS currency,
-  2 AS decimals, 100000000000000::HUGEINT AS factor
+  {exponent(settings.currency)} AS decimals, power_of_10(16 - decimals) AS factor
 FROM deliveries JOIN sums USING (number) LEFT JOIN histories USING (key) ASOF JOIN zone ON moment >= utc_from;
 {exports(settings)}"""
 
@@ -62,8 +63,8 @@ SELECT json_merge_patch($file,
       list_transform((file->'produits')::JSON[], lambda line: json_merge_patch($line,
         json_object('produit_id', line->>'produit_id', 'nom', plain(line->>'nom'))))),
     CASE WHEN city IS NULL THEN '{}' ELSE json_object('livraison', json_object('ville', city)) END) AS file,
-  moment AS date_commande, status AS statut_commande, amount(minor) AS montant_total, minor AS montant_centimes,
-  cents AS lignes_centimes,
+  moment AS date_commande, status AS statut_commande, major(minor) AS montant_total, minor AS montant_centimes,
+  cents AS lignes_centimes, $decimals AS decimales,
   list_transform(list_sort(history), lambda event: {'etat': event.state, 'date_etat': event.moment}) AS suivi
 FROM commandes JOIN deliveries USING (number, key, channel)
   JOIN (SELECT number, list(minor ORDER BY line) AS cents FROM lines GROUP BY number) USING (number)
@@ -74,4 +75,6 @@ ORDER BY key
 def documents(settings: OrderSettings) -> str:
     """A query for the documents that must be stored: as delivered, or with pseudonyms the fields of the contract."""
     file, line = ("'{}'::JSON", LINE_OF_NO_PERSON) if settings.pseudonyms else ("file", "line")
-    return DOCUMENTS.replace("$file", file).replace("$line", line)
+    decimals = exponent(settings.currency)
+    own = "NULL" if decimals == exponent("EUR") else str(decimals)
+    return DOCUMENTS.replace("$file", file).replace("$line", line).replace("$decimals", own)

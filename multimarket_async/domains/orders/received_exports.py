@@ -21,6 +21,9 @@ CREATE MACRO line_minor(quantity, price, discount, exponent) AS scaled(
     - digits_behind(price), 0)) - digits(discount) * power_of_10(greatest(digits_behind(quantity)
     + digits_behind(price) - digits_behind(discount), 0)),
   greatest(digits_behind(quantity) + digits_behind(price), digits_behind(discount)) - exponent);
+CREATE MACRO units(quantity, price) AS
+  scaled(quantity * replace(split_part(price::DOUBLE::VARCHAR, 'e', 1), '.', '')::HUGEINT,
+    decimals(price::DOUBLE::VARCHAR) - {exponent});
 CREATE MACRO given(value) AS nullif(trim(value), '');
 CREATE TABLE iso AS SELECT unnest({currencies}) AS currency, unnest({exponents}) AS exponent;
 CREATE TABLE rates AS SELECT '{currency}' AS currency, '' AS since, 1000000000000::HUGEINT AS rate;

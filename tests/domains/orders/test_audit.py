@@ -311,3 +311,18 @@ def test_documents_are_those_of_the_contract(timezone: str) -> None:
         assert not isinstance(document, FollowUp)
         expected[document["_id"]] = document
     assert documents(*contents, timezone=timezone) == expected
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "minor", "total"), [("TND", 1.2345, 2469, 2.469), ("JPY", 150.5, 301, 301.0)]
+)
+def test_amounts_have_the_decimals_of_the_reporting_currency(
+    currency: str, price: float, minor: int, total: float
+) -> None:
+    """Dinars have three, yen none; the document says so, in both ways."""
+    content = delivered("web", ("Lampe", 2, price))
+    content = json.dumps(json.loads(content) | {"livraison": PLACE}).encode()
+    [document] = parser("web", OrderSettings(currency=currency))(content)
+    assert documents(content, currency=currency) == {document["_id"]: document}
+    [row] = audited(content, currency=currency)["revenue_by_month_and_channel"]
+    assert (row["revenue"], row["revenue_minor"]) == (total, minor)

@@ -58,7 +58,7 @@ async def outcome_of(domain: LoadedDomain, files: list[tuple[str, str, bytes]], 
         return await trial.outcome(load)
 
 
-FIRST = shopify(1, ("Lampe", 2, "10.00"))
+FIRST = shopify(1, ("Lampe", 2, "10.00"), shipping_address={"address1": "1 rue", "city": "Lyon"})
 LATER = {
     **FIRST,
     "updated_at": "2026-06-03T09:00:00+02:00",
@@ -141,6 +141,12 @@ def test_products_by_a_common_form_of_their_name_net_of_refunds(outcome: Outcome
         ("Tomates", 1, 1, 8.99, 8.99, 0.75),
     ]
     assert rows(outcome, "products_by_month", "month", *columns)[-1:] == [("2026-06", "Lampe", 0, -2, 0.0, -19.99, 0.0)]
+
+
+def test_currencies_are_shown_where_there_may_be_several() -> None:
+    """And are no table of a shop that has the contract alone."""
+    assert "amounts_by_currency" in {chart.kpi for board in declared().dashboards for chart in board.charts}
+    assert "amounts_by_currency" not in {kpi.name for kpi in ORDERS.declare(OrderSettings()).kpis}
 
 
 def test_guests_are_not_one_customer(outcome: Outcome) -> None:

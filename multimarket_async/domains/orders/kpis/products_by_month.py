@@ -42,12 +42,7 @@ def _query(settings: OrderSettings) -> str:
 
 def kpi(settings: OrderSettings) -> Kpi:
     """One row a month and product."""
-    shown = (
-        *columns.period("month"),
-        *columns.SOLD,
-        *columns.revenue(settings.currency),
-        *columns.net(settings.currency),
-    )
+    shown = (*columns.period("month"), *columns.SOLD, *columns.revenue(settings.currency), *columns.net(settings))
     return Kpi(
         name="products_by_month",
         title="Products by month",

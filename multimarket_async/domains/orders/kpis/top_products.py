@@ -39,7 +39,7 @@ def kpi(settings: OrderSettings) -> Kpi:
         *columns.SOLD,
         Column("gross_quantity", "integer", "Quantity, cancelled included", "pieces"),
         *columns.revenue(settings.currency),
-        *columns.net(settings.currency),
+        *columns.net(settings),
     )
     return Kpi(
         name="top_products",
