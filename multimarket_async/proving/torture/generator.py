@@ -33,6 +33,7 @@ NUMBERS_PER_ROUND = 100
 REUSED_NAME = "ticket"
 FAULTS = "duplicate=0.15, torn=0.1, late=0.02, skew=0.02"  # of any feed
 INVALID, CONTRADICTED = ", bad=0.16", ", conflict=0.1"  # of one with corruptions; if its documents cannot change
+MOST_LARGE_BYTES = 64 << 20
 TOO_LARGE, NOT_A_FILE = "file_too_large", "not_a_regular_file"
 APPENDED = b"#"
 LINK_TO = b"link to "  # with its target, what stands for the content of a link; see `content_digest`
@@ -144,7 +145,7 @@ def _written(rng: Random, planned: Planned) -> Planned:
         return replace(planned, writing=Writing.KEPT)
     chance += _KEPT
     if chance > 1 - _REUSED:
-        name = _named(planned.feed, REUSED_NAME)
+        name = f"{REUSED_NAME}{_suffix(planned.feed, planned.delivery.name)}"
         return replace(planned, writing=Writing.REUSED, delivery=replace(planned.delivery, name=name))
     appended = chance + _REUSED > 1 - _APPENDED and not planned.feed.has_receipts
     return replace(planned, writing=Writing.APPENDED) if appended else planned
@@ -154,15 +155,21 @@ def _named(feed: Feed, stem: str) -> str:
     return f"{stem}{feed.suffixes[0]}"
 
 
+def _suffix(feed: Feed, name: str) -> str:
+    """The longest suffix of the feed that the name has: the form of the content may follow from it."""
+    return max((suffix for suffix in feed.suffixes if name.lower().endswith(suffix)), key=len)
+
+
 def _odd(rng: Random, feed: Feed, sample: Delivery) -> Iterator[Planned]:
-    """Files that no collector reads: a link, a pipe, one that is too large."""
-    too_large = sample.content + b" " * int(feed.max_file_bytes or HASTE["max_file_bytes"])
+    """Files that no collector reads: a link, a pipe, one that is too large, where that is not a gigabyte."""
+    limit = int(feed.max_file_bytes or HASTE["max_file_bytes"])
+    too_large = sample.content + b" " * limit if limit <= MOST_LARGE_BYTES else b""
     for writing, stem, content, code in (
         (Writing.LINK, "link", LINK_TO + b"/etc/hostname", NOT_A_FILE),
         (Writing.PIPE, "pipe", b"pipe", NOT_A_FILE),
         (Writing.WHOLE, "large", too_large, TOO_LARGE),
     ):
-        if rng.random() < _ODD:
+        if rng.random() < _ODD and content:
             yield Planned(
                 feed, Delivery(_named(feed, stem), content, expected=code), rng.uniform(0, _WITHIN_S), writing
             )

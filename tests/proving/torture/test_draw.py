@@ -68,3 +68,19 @@ def test_every_kind_of_file_is_drawn_sooner_or_later() -> None:
     documents = {planned.delivery.name for planned in load}
     follow_ups = [planned.delivery for planned in load if planned.delivery.follows]
     assert {delivery.follows in documents for delivery in follow_ups} == {True, False}
+
+
+def test_a_reused_name_says_the_form_of_its_content() -> None:
+    """A CSV file is never named .json: it would be refused, and rightly."""
+    small = {"SIMULATED_SHARE": "0.01", "SIMULATED_STORES": "5", "SIMULATED_CLIENTS": "9"}
+    environ = {f"MULTIMARKET_RETAIL_{name}": value for name, value in small.items()}
+    retail = declared(load(settings_models(), {"domains": ("retail",)}, environ))
+    feeds = [feed for domain in retail for feed in domain.feeds if feed.simulate]
+    reused = [
+        planned.delivery
+        for number in range(40)
+        for planned in generator.draw(Random(number), feeds, 1, number)
+        if planned.writing is Writing.REUSED
+    ]
+    assert {delivery.name.removeprefix(generator.REUSED_NAME) for delivery in reused} >= {".json", ".csv"}
+    assert all(delivery.content.startswith((b"[", b"{")) != (delivery.name.endswith(".csv")) for delivery in reused)
