@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,28 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-NEW = '''
-"""Orders by cancellation."""
-
-from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders import columns, rollups
-
-
-def kpi(settings):
-    """Two rows."""
-    shown = (Column("cancelled", "string", "Cancelled"), columns.ALL_ORDERS)
-    return Kpi(
-        name="orders_by_cancellation",
-        title="Orders by cancellation",
-        unit="orders",
-        definition="Orders that are cancelled, and orders that are not.",
-        reads=(rollups.facts(settings),),
-        columns=shown,
-        query="SELECT cancelled::VARCHAR AS cancelled, count(*) AS orders FROM facts GROUP BY ALL ORDER BY 1",
-        check="SELECT cancelled::VARCHAR AS cancelled, count(*) AS orders FROM commandes GROUP BY ALL ORDER BY 1",
-        french={"Orders by cancellation": "Commandes par annulation", "Cancelled": "Annulée"},
-    )
-'''
+WRITTEN = (ROOT / "multimarket_async" / "docs" / "extend.md").read_text("utf-8")
+[NEW] = re.findall(r"```py\n(\"\"\"Orders by cancellation.*?)```", WRITTEN, re.DOTALL)
 TABLE = "import written; print(written.kpi_table())"
 PAGE = """
 from multimarket_async.discovery import declared, settings_models
