@@ -13,6 +13,14 @@ SELECT {keys}, sum(orders)::BIGINT AS orders, sum(cancelled_orders)::BIGINT AS c
   {revenue} AS revenue_minor, {gross} AS gross_revenue_minor
 FROM orders_valued GROUP BY ALL
 """
+# Lists of exported orders; where no channel has such orders, they take no time to read.
+EXPORTED = {
+    "measures_micro": Value("mesures_micro", "BIGINT[]", nullable=True),
+    "refunded_at": Value("remboursements.date_remboursement", "VARCHAR[]", nullable=True),
+    "refunded_products": Value("remboursements.nom", "VARCHAR[]", nullable=True),
+    "refunded_quantities": Value("remboursements.quantite", "BIGINT[]", nullable=True),
+    "refunds_minor": Value("remboursements.montant_centimes", "BIGINT[]", nullable=True),
+}
 # Of all products: those sold, and those refunded, in any order of the two.
 NET = """{valued},
 named AS (SELECT product, first_at FROM products UNION ALL SELECT product, first_at FROM refunds),
@@ -53,14 +61,12 @@ def facts(settings: OrderSettings) -> Facts:
         "own_decimals": Value("decimales", "BIGINT", nullable=True),
         "own_currency": Value("devise", "VARCHAR", nullable=True),
         "is_credit": Value("avoir", "BOOLEAN", nullable=True),
-        "measures_micro": Value("mesures_micro", "BIGINT[]", nullable=True),
-        "refunded_at": Value("remboursements.date_remboursement", "VARCHAR[]", nullable=True),
-        "refunded_products": Value("remboursements.nom", "VARCHAR[]", nullable=True),
-        "refunded_quantities": Value("remboursements.quantite", "BIGINT[]", nullable=True),
-        "refunds_minor": Value("remboursements.montant_centimes", "BIGINT[]", nullable=True),
+        **(EXPORTED if settings.declared else {}),
     }
     reporting = text(settings.currency)
+    lacking = {} if settings.declared else {name: f"NULL::{value.type}" for name, value in EXPORTED.items()}
     columns = {
+        **lacking,
         "cancelled": f"status IN ({cancelled})" if cancelled else "false",
         "credit": "own_decimals IS NOT NULL AND coalesce(is_credit, false)",
         "decimals": "coalesce(own_decimals, 2)",
