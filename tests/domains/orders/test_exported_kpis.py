@@ -188,3 +188,21 @@ def test_net_revenue_is_sales_less_credits_for_every_product_and_month(mongo_uri
     assert dict(rows(found, "revenue_by_month_and_channel", "month", "net_revenue_minor")) == net
     notes = [document for document in found.documents["commandes"].values() if document.get("avoir")]
     assert len(notes) == INVOICES // 8
+
+
+def test_an_order_without_versions_conflicts_with_another_content(mongo_uri: str, tmp_path: Path) -> None:
+    """The reason names the field; and with pseudonyms, neither client nor address is stored."""
+    changed = WEIGHED.replace(b",9.99,", b",8.99,")
+    files = [("caisse", "first.csv", HEADER + WEIGHED), ("caisse", "second.csv", HEADER + changed)]
+    settings = {"channels": CHANNELS, "pseudonym_key": "0123456789abcdef"}
+    domain = ORDERS.declare(OrderSettings.model_validate(settings))
+    found = asyncio.run(
+        outcome_of(domain, [*files, ("boutique_shopify", "1.json", encoded(FIRST))], mongo_uri, tmp_path)
+    )
+    assert found.quarantined["caisse"] == {"conflict": 1}
+    [reason] = tmp_path.rglob("*.reason.json")
+    assert "prix_unitaire" in reason.read_text("utf-8")
+    assert found.report.differences == []
+    order = found.documents["commandes"]["shopify:s1:1"]
+    assert order["client_id"].startswith("p")
+    assert "adresse" not in order["livraison"]
