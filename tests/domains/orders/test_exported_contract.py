@@ -7,14 +7,16 @@ import pytest
 from multimarket_async.domains.contract import DomainContract
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.proving.trial import Samples
-from tests.domains.orders.test_exported_kpis import CHANNELS, FILES
+from tests.domains.orders.test_exported_kpis import CHANNELS, FILES, encoded, shopify
+
+EARLIER = encoded(shopify(9, ("Lampe", 1, "8.00"), created_at="2026-04-01T10:00:00Z"))
+SAMPLES: dict[str, dict[str, bytes]] = {"boutique_shopify": {"9.json": EARLIER}}
+for feed, name, content in FILES:
+    SAMPLES.setdefault(feed, {})[name] = content
 
 
 @pytest.mark.slow
 class TestExportedOrders(DomainContract):
     domain = ORDERS
     settings: ClassVar[dict[str, Any]] = {"channels": CHANNELS}
-    samples: ClassVar[Samples] = {
-        feed: {name: content for of, name, content in FILES if of == feed}
-        for feed in dict.fromkeys(of for of, *_ in FILES)
-    }
+    samples: ClassVar[Samples] = SAMPLES
