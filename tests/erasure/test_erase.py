@@ -163,7 +163,8 @@ async def test_a_person_is_erased_everywhere(shop: Place) -> None:
     log = [json.loads(line) for line in (shop.folder / "logs" / "multimarket.jsonl").read_text().splitlines()]
     assert [entry["event"] for entry in log] == ["line.erased", "file.quarantined", "line.erased", "task.failed"]
     *earlier, newest = shop.database["kpi_snapshots"].find().sort("_id")
-    assert [entry["rows"] for generation in earlier for entry in generation["kpis"].values()] == [[]] * 11
+    rows = [entry["rows"] for generation in earlier for entry in generation["kpis"].values()]
+    assert rows == [[]] * len(rows) != []
     assert [row["orders"] for row in newest["kpis"]["average_order_value_by_channel"]["rows"]] == [1]
 
 

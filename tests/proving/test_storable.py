@@ -38,9 +38,8 @@ def test_each_fault_is_said(record: Any, sentence: str) -> None:
     assert sentence in fault
 
 
-@pytest.mark.parametrize(
-    ("fields", "sentence"), [({"v": None}, "None is no version"), ({"v": float("nan")}, "nan is no version")]
-)
-def test_versions_are_in_an_order(fields: dict[str, Any], sentence: str) -> None:
-    [fault] = unstorable(UPSERT, {"_id": 1, **fields})
-    assert fault.startswith(sentence)
+def test_versions_are_in_an_order() -> None:
+    """A document without one is inserted."""
+    [fault] = unstorable(UPSERT, {"_id": 1, "v": float("nan")})
+    assert fault.startswith("nan is no version")
+    assert not [*unstorable(UPSERT, {"_id": 1, "v": None})]

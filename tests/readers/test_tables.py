@@ -232,8 +232,9 @@ def of_a_large_shop(kpi: Kpi) -> dict[str, Any]:
 def test_no_amount_of_a_large_shop_is_cut(width: int) -> None:
     """Revenue by month: two amounts, two counts, and headings that are longer than both."""
     revenue = ORDERS.declare(OrderSettings()).kpis[0]
-    text = plain_text(drawn(tables.as_table(revenue, [of_a_large_shop(revenue)]), width))
-    assert text.count("987,654,321.99") == 2
+    out = io.StringIO()
+    tables.show(Console(file=out, width=width), revenue, [of_a_large_shop(revenue)])
+    assert out.getvalue().count("987,654,321.99") == sum(bool(column.exact) for column in revenue.columns)
 
 
 @pytest.mark.parametrize("kpi", ORDERS.declare(OrderSettings()).kpis[1:], ids=lambda kpi: kpi.name)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from multimarket_async.domains import IncomingFile, Located, RejectedRecord
+from multimarket_async.domains import Feed, IncomingFile, Located, RejectedRecord
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.formats import json_orders
 from multimarket_async.domains.orders.formats.declared import parsed
@@ -146,13 +146,18 @@ def test_a_channel_of_an_unknown_format_stops_at_the_start(tmp_path: Path, monke
         ORDERS.declare(settings)
     (tmp_path / "config/formats").mkdir(parents=True)
     (tmp_path / "config/formats/mine.toml").write_text(SHORT, "utf-8")
-    assert ORDERS.declare(settings).feeds[-1].suffixes[0] == ".json"
+    assert kiosk(settings).suffixes[0] == ".json"
+
+
+def kiosk(settings: OrderSettings) -> Feed:
+    """The channel's feed."""
+    return next(feed for feed in ORDERS.declare(settings).feeds if feed.name == "kiosk")
 
 
 def test_of_a_file_of_another_format_the_first_fault_is_what_the_order_lacks() -> None:
     """By this most files of a channel are one warning."""
     settings = OrderSettings.model_validate({"channels": {"kiosk": {"format": "shopify"}}})
-    [bad] = ORDERS.declare(settings).feeds[-1].read(IncomingFile("kiosk", "a.json", datetime.now(UTC), b'{"a": 1}'))
+    [bad] = kiosk(settings).read(IncomingFile("kiosk", "a.json", datetime.now(UTC), b'{"a": 1}'))
     assert isinstance(bad, RejectedRecord)
     assert (bad.reasons[0].code, bad.reasons[0].pointer) == ("missing_field", "/order_id")
     assert len(bad.reasons) > 2
