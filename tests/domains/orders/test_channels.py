@@ -46,7 +46,11 @@ def test_a_table_changes_of_a_built_in_channel_what_it_names() -> None:
 
 
 def test_the_address_follows_the_channel_then_the_lists_and_these_only_in_the_contract() -> None:
-    own = {"site_web": {"delivery": "either"}, "shopify": {"canal": "web", "format": "shopify"}, "kiosk": {}}
+    own = {
+        "site_web": {"delivery": "either"},
+        "shopify": {"canal": "web", "format": "shopify", "shop": "fr"},
+        "kiosk": {},
+    }
     settings = OrderSettings.model_validate({"channels": own})
     rules = {channel.directory: settings.delivery(channel) for channel in settings.channels}
     assert rules == {
@@ -69,6 +73,10 @@ def test_the_address_follows_the_channel_then_the_lists_and_these_only_in_the_co
         ({"kiosk": {"format": "x", "currency": "euro"}}, "kiosk: currency must be three letters of ISO 4217"),
         ({"kiosk": {"shop": "a"}}, "kiosk: shop and currency are of other formats than contract"),
         ({"kiosk": {"canal": "web"}}, "web is the canal of two directories of the format contract; give each its own"),
+        (
+            {"kiosk": {"canal": "web", "format": "shopify"}},
+            "web is .* of the format contract, too; give the other one a",
+        ),
     ],
 )
 def test_a_wrong_table_is_refused_with_its_name_and_key(tables: dict[str, Any], sentence: str, tmp_path: Path) -> None:

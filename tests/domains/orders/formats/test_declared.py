@@ -77,7 +77,7 @@ def test_an_order_to_be_collected_has_no_client_and_no_address() -> None:
         {"order": short(1)},
         {"data": {"orders": [short(1)]}},
         [short(1)],
-        gzip.compress(json.dumps([short(1)]).encode()),
+        gzip.compress(json.dumps([short(1)]).encode(), mtime=0),
         b"\xef\xbb\xbf" + json.dumps(short(1)).encode(),
         json.dumps(short(1), indent=1).encode(),
     ],
