@@ -107,8 +107,10 @@ class OrderSettings(Business):
         twice = {canal for canal in contract if contract.count(canal) > 1}
         _none(twice, "channels: {} is the canal of two directories of the format contract; give each its own")
         alike = {channel.canal for channel in self.channels if channel.format != CONTRACT and not channel.shop}
-        _none(alike & {*contract}, "channels: {} is the canal of a directory of the format contract, too; give the other"
-              " one a shop, as their orders may have the same numbers")  # fmt: skip
+        too = (
+            "channels: {} is the canal of a directory of the format contract, too; give the other one a shop, as their"
+        )
+        _none(alike & {*contract}, f"{too} orders may have the same numbers")
         return self
 
 
