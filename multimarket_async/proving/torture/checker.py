@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from multimarket_async.app import Application
+from multimarket_async.generations import rows_by_kpi
 from multimarket_async.landing import Landing
 from multimarket_async.proving import checker
 from multimarket_async.proving.checker import content_digest
@@ -61,9 +62,11 @@ async def outdated(application: Application, generation: dict[str, Any], foreign
 
     foreign: the number of documents of another hand in the tables of domains.
     """
+    before = await rows_by_kpi(application.store, generation)
     rebuilt = await application.snapshotter().rebuild()
+    after = await rows_by_kpi(application.store, rebuilt)
     counted = sum(rebuilt.get("foreign", {}).get(domain.name, 0) for domain in application.domains)
-    different = [name for name, kpi in generation["kpis"].items() if rebuilt["kpis"][name] != kpi]
+    different = [name for name, rows in before.items() if after[name] != rows]
     wrong = [f"{counted} documents are called foreign, and {foreign} are"] if counted != foreign else []
     return wrong + [f"{name}: its rollups are out of date; {ANEW}" for name in different]
 
