@@ -27,18 +27,22 @@ def rates(settings: OrderSettings) -> tuple[Facts, ...]:
 def valued(settings: OrderSettings, *rollups: str) -> str:
     """`WITH` of a query: the rows of each rollup as `<rollup>_valued`, with the factor that makes its amounts sums.
 
-    The factor is null without a rate.
+    The factor is null without a rate. Without declared formats there are no rates.
     """
+    scale = f"(10 ** ({MOST_DECIMALS} - decimals))::HUGEINT"
+    if not settings.declared:
+        own = f"CASE WHEN rate_day = '' THEN {10**RATE_DECIMALS}::HUGEINT * {scale} END"
+        return (
+            "WITH " + ", ".join(f"{name}_valued AS (SELECT *, {own} AS factor FROM {name})" for name in rollups) + " "
+        )
     own = f"SELECT {text(settings.currency)} AS currency, '' AS since, {10**RATE_DECIMALS}::HUGEINT AS rate"
-    others = (
-        f" UNION ALL SELECT currency, since, rate::HUGEINT FROM {RATES} WHERE currency <> {text(settings.currency)}"
-    )
+    others = f"SELECT currency, since, rate::HUGEINT FROM {RATES} WHERE currency <> {text(settings.currency)}"
     named = ", ".join(
-        f"{name}_valued AS (SELECT {name}.*, rate * (10 ** ({MOST_DECIMALS} - decimals))::HUGEINT AS factor FROM {name}"
+        f"{name}_valued AS (SELECT {name}.*, rate * {scale} AS factor FROM {name}"
         f" ASOF LEFT JOIN rates ON {name}.currency = rates.currency AND rate_day >= since)"
         for name in rollups
     )
-    return f"WITH rates AS ({own}{others if settings.declared else ''}), {named} "
+    return f"WITH rates AS ({own} UNION ALL {others}), {named} "
 
 
 def reported(settings: OrderSettings, amount: str) -> str:

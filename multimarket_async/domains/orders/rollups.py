@@ -23,14 +23,14 @@ EXPORTED = {
 }
 # Of all products: those sold, and those refunded, in any order of the two.
 NET = """{valued},
-named AS (SELECT product, first_at FROM products UNION ALL SELECT product, first_at FROM refunds),
-shown AS (SELECT {form} AS form, {first} AS product FROM named WHERE product IS NOT NULL GROUP BY {form}),
+named AS (SELECT form, product, first_at FROM products UNION ALL SELECT form, product, first_at FROM refunds),
+shown AS (SELECT form, {first} AS product FROM named WHERE product IS NOT NULL GROUP BY form),
 sold AS (
-  SELECT {sold}{form} AS form, sum(quantity)::BIGINT AS quantity, sum(gross_quantity)::BIGINT AS gross_quantity,
+  SELECT {sold}form, sum(quantity)::BIGINT AS quantity, sum(gross_quantity)::BIGINT AS gross_quantity,
     {revenue} AS revenue_minor, sum(micro) * 0.000001::DECIMAL(7, 6) AS measured_quantity
   FROM products_valued GROUP BY ALL),
 returned AS (
-  SELECT {returned}{form} AS form, sum(quantity)::BIGINT AS returned_quantity, {refunds} AS returned_minor
+  SELECT {returned}form, sum(quantity)::BIGINT AS returned_quantity, {refunds} AS returned_minor
   FROM refunds_valued WHERE product IS NOT NULL GROUP BY ALL)
 SELECT {month}product, coalesce(quantity, 0) AS quantity, coalesce(gross_quantity, 0) AS gross_quantity,
   coalesce(revenue_minor, 0) AS revenue_minor, coalesce(quantity, 0) - coalesce(returned_quantity, 0) AS net_quantity,
@@ -90,8 +90,9 @@ FROM facts WHERE NOT credit GROUP BY ALL
 def products(settings: OrderSettings) -> Rollup:
     """Pieces and revenue by product and currency, with those of cancelled orders beside; and when it was first sold."""
     query = f"""
-SELECT period, product, {MONEY}, coalesce(sum(quantity) FILTER (NOT cancelled), 0) AS quantity,
-  sum(quantity) AS gross_quantity, coalesce(sum(minor) FILTER (NOT cancelled), 0) AS revenue_minor,
+SELECT period, product, {names.form("product")} AS form, {MONEY},
+  coalesce(sum(quantity) FILTER (NOT cancelled), 0) AS quantity, sum(quantity) AS gross_quantity,
+  coalesce(sum(minor) FILTER (NOT cancelled), 0) AS revenue_minor,
   coalesce(sum(micro) FILTER (NOT cancelled), 0) AS micro, min(ordered_at) AS first_at
 FROM (SELECT period, cancelled, {MONEY}, ordered_at, unnest(products) AS product, unnest(quantities) AS quantity,
     unnest(lines_minor) AS minor, unnest(measures_micro) AS micro FROM facts)
@@ -103,7 +104,8 @@ GROUP BY ALL
 def refunds(settings: OrderSettings) -> Rollup:
     """Refunds by their own day, by channel, product and currency, without those of cancelled orders."""
     query = f"""
-SELECT period, strftime(happened + shift, '%Y-%m-%d') AS day, channel, product, currency, decimals,
+SELECT period, strftime(happened + shift, '%Y-%m-%d') AS day, channel, product,
+  {names.form("product")} AS form, currency, decimals,
   CASE WHEN rate_day = '' THEN '' ELSE strftime(happened + shift, '%Y-%m-%d') END AS rate_day,
   sum(quantity) AS quantity, sum(minor) AS refunds_minor, min(ordered_at) AS first_at
 FROM (SELECT period, channel, {MONEY}, ordered_at, unnest(refunded_at)::TIMESTAMP AS happened,
@@ -144,7 +146,6 @@ def net_products(settings: OrderSettings, *, month: bool = False) -> str:
         sold=sold,
         returned=returned,
         month="month, " if month else "",
-        form=names.form("product"),
         first=names.first_seen("product"),
         revenue=money.reported(settings, "revenue_minor"),
         refunds=money.reported(settings, "refunds_minor"),
