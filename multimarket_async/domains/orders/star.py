@@ -6,6 +6,20 @@ from multimarket_async.domains.orders.settings import OrderSettings
 
 # Amounts are in the currency of their order, whose decimals are at most 4.
 AMOUNT = "numeric(24, 4)"
+# The columns of a line behind its key, sold or refunded.
+OF_LINE = {
+    "line": "bigint", "channel": "text", "day": "date", "cancelled": "boolean", "product": "text",
+    "quantity": "bigint", "amount_minor": "bigint", "amount": AMOUNT, "currency": "text",
+}  # fmt: skip
+OF_ORDER = {
+    "order_key": "text", "channel": "text", "day": "date", "ordered_at": "timestamptz", "status": "text",
+    "cancelled": "boolean", "lines": "bigint", "quantity": "bigint", "total_minor": "bigint", "total": AMOUNT,
+    "currency": "text",
+}  # fmt: skip
+OF_DAY = {
+    "day": "date", "year": "int", "quarter": "int", "month": "int", "year_month": "text", "weekday": "int",
+}  # fmt: skip
+BY_CHANNEL_AND_DAY = {"channel": "dim_channel", "day": "dim_day"}
 ORDER = """
 SELECT period, _id AS order_key, channel, local::DATE AS day, ordered_at, status, cancelled,
   len(products) AS lines, list_sum(quantities)::BIGINT AS quantity, minor AS total_minor, currency, decimals
@@ -37,99 +51,53 @@ def star(settings: OrderSettings) -> tuple[StarTable, ...]:
     of: Facts = facts(settings)
     orders, lines = Rollup("star_orders", of, ORDER), Rollup("star_lines", of, LINE)
     refunds = Rollup("star_refunds", of, REFUND)
+    return (*_dimensions(orders, lines, refunds), *_facts(orders, lines, refunds))
+
+
+def _dimensions(orders: Rollup, lines: Rollup, refunds: Rollup) -> tuple[StarTable, ...]:
+    days = "Days with orders or refunds, in the business time zone; 1 is Monday."
+    channels = "SELECT channel FROM star_orders UNION SELECT channel FROM star_refunds"
+    products = "SELECT product FROM star_lines UNION SELECT product FROM star_refunds WHERE product IS NOT NULL"
     return (
-        StarTable(
-            "dim_day",
-            "Days with orders or refunds, in the business time zone; 1 is Monday.",
-            (orders, refunds),
-            DATES,
-            {
-                "day": "date",
-                **dict.fromkeys(("year", "quarter", "month"), "int"),
-                "year_month": "text",
-                "weekday": "int",
-            },
-            ("day",),
-        ),
-        StarTable(
-            "dim_channel",
-            "Channels.",
-            (orders, refunds),
-            "SELECT channel FROM star_orders UNION SELECT channel FROM star_refunds",
-            {"channel": "text"},
-            ("channel",),
-        ),
-        StarTable(
-            "dim_product",
-            "Products, by name.",
-            (lines, refunds),
-            "SELECT product FROM star_lines UNION SELECT product FROM star_refunds WHERE product IS NOT NULL",
-            {"product": "text"},
-            ("product",),
-        ),
+        StarTable("dim_day", days, (orders, refunds), DATES, OF_DAY, ("day",)),
+        StarTable("dim_channel", "Channels.", (orders, refunds), channels, {"channel": "text"}, ("channel",)),
+        StarTable("dim_product", "Products, by name.", (lines, refunds), products, {"product": "text"}, ("product",)),
+    )
+
+
+def _facts(orders: Rollup, lines: Rollup, refunds: Rollup) -> tuple[StarTable, ...]:
+    return (
         StarTable(
             "fact_orders",
             "A row an order; amounts in its own currency.",
             (orders,),
-            f"SELECT * EXCLUDE (period, decimals), {_units('total_minor', 'total')} FROM star_orders",
-            {
-                "order_key": "text",
-                "channel": "text",
-                "day": "date",
-                "ordered_at": "timestamptz",
-                "status": "text",
-                "cancelled": "boolean",
-                "lines": "bigint",
-                "quantity": "bigint",
-                "total_minor": "bigint",
-                "total": AMOUNT,
-                "currency": "text",
-            },
+            _with_units("total_minor", "total", orders),
+            OF_ORDER,
             ("order_key",),
-            {"channel": "dim_channel", "day": "dim_day"},
+            BY_CHANNEL_AND_DAY,
         ),
         StarTable(
             "fact_order_lines",
             "A row a line of an order; amounts in its own currency.",
             (lines,),
-            f"SELECT * EXCLUDE (period, decimals), {_units('amount_minor', 'amount')} FROM star_lines",
-            {
-                "order_key": "text",
-                "line": "bigint",
-                "channel": "text",
-                "day": "date",
-                "cancelled": "boolean",
-                "product": "text",
-                "quantity": "bigint",
-                "amount_minor": "bigint",
-                "amount": AMOUNT,
-                "currency": "text",
-            },
+            _with_units("amount_minor", "amount", lines),
+            {"order_key": "text", **OF_LINE},
             ("order_key", "line"),
-            {"order_key": "fact_orders", "product": "dim_product", "channel": "dim_channel", "day": "dim_day"},
+            {"order_key": "fact_orders", "product": "dim_product", **BY_CHANNEL_AND_DAY},
         ),
         StarTable(
             "fact_refunds",
             "A row a refunded line of an order or a credit note, on its own day; amounts in its currency.",
             (refunds,),
-            f"SELECT * EXCLUDE (period, decimals), {_units('amount_minor', 'amount')} FROM star_refunds",
-            {
-                "document_key": "text",
-                "line": "bigint",
-                "channel": "text",
-                "day": "date",
-                "cancelled": "boolean",
-                "product": "text",
-                "quantity": "bigint",
-                "amount_minor": "bigint",
-                "amount": AMOUNT,
-                "currency": "text",
-            },
+            _with_units("amount_minor", "amount", refunds),
+            {"document_key": "text", **OF_LINE},
             ("document_key", "line"),
-            {"product": "dim_product", "channel": "dim_channel", "day": "dim_day"},
+            {"product": "dim_product", **BY_CHANNEL_AND_DAY},
         ),
     )
 
 
-def _units(minor: str, name: str) -> str:
-    return f"{minor} * (10 ** (4 - decimals))::BIGINT * 0.0001::DECIMAL(5, 4) AS {name}"
+def _with_units(minor: str, name: str, of: Rollup) -> str:
+    """The rows of a rollup with an amount in whole units of its currency."""
+    units = f"{minor} * (10 ** (4 - decimals))::BIGINT * 0.0001::DECIMAL(5, 4) AS {name}"
+    return f"SELECT * EXCLUDE (period, decimals), {units} FROM {of.name}"
