@@ -350,12 +350,14 @@ class Lookup:
     """An immediate answer, at /api/<domain>/<name>, from documents whose keys follow from what is asked.
 
     parameters: of the query, each a text, with their descriptions. answer: rows of the columns.
+    reads: the fields that it needs of documents, by collection: these are held in memory.
     """
 
     name: str
     title: str
     parameters: Mapping[str, str]
     columns: tuple[Column, ...]
+    reads: Mapping[str, tuple[str, ...]]
     answer: Callable[[Find, Mapping[str, str]], Awaitable[list[Row]]]
 
 

@@ -188,6 +188,13 @@ class Store:
             async for batch in self._collection(collection).find_raw_batches(condition, batch_size=size):
                 yield batch
 
+    async def chunks(self, collection: str, fields: Sequence[str], size: int) -> AsyncIterator[list[Document]]:
+        """Yield all documents with these fields, so many at a time: decoding a chunk keeps others waiting."""
+        with translated():
+            cursor = self._collection(collection).find({}, dict.fromkeys(fields, 1), batch_size=size)
+            while chunk := await cursor.to_list(size):
+                yield chunk
+
     async def count(self, collection: str) -> int:
         """About how many documents there are, from the collection's metadata."""
         with translated():

@@ -10,6 +10,7 @@ import idle
 import kpis
 import large
 import latency
+import recommendations
 import records
 import scale
 import simulator
@@ -21,7 +22,21 @@ from rich.console import Console
 
 MEASURES = {
     module.MEASURE: module.measure
-    for module in (simulator, burst, records, large, kpis, sinks, drivers, latency, flood, scale, idle, start)
+    for module in (
+        simulator,
+        burst,
+        records,
+        large,
+        kpis,
+        sinks,
+        drivers,
+        latency,
+        flood,
+        recommendations,
+        scale,
+        idle,
+        start,
+    )
 }
 
 

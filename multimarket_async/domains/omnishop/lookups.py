@@ -43,6 +43,10 @@ LOOKUPS = (
             Column("score", "double", "Score", role="other"),
             Column("reason", "string", "Reason"),
         ),
+        {
+            RECOMMENDATIONS.name: ("client", "product", "strength", "reason"),
+            AFFINITY.name: ("product", "other", "strength"),
+        },
         recommended,
     ),
 )

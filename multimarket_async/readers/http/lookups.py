@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
+from starlette.responses import JSONResponse
 
 from multimarket_async.domains import Document, LoadedDomain, Lookup
 from multimarket_async.readers.http import filters
+from multimarket_async.readers.http.held import Held
 from multimarket_async.readers.http.problems import responses
 from multimarket_async.readers.http.sources import Sources
-from multimarket_async.store import Store
+from multimarket_async.store import Partitions
 
 LONGEST, MOST_KEYS = 500, 1000
-WITHIN_S = 2.0
 ERRORS = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -23,11 +24,11 @@ def routes(sources: Sources) -> APIRouter:
     router = APIRouter(tags=["Lookups"])
     for domain in sources.domains:
         for lookup in domain.lookups:
-            _add(router, domain, lookup, sources.store)
+            _add(router, domain, lookup, sources)
     return router
 
 
-def _add(router: APIRouter, domain: LoadedDomain, lookup: Lookup, store: Store) -> None:
+def _add(router: APIRouter, domain: LoadedDomain, lookup: Lookup, sources: Sources) -> None:
     asked = {
         name: (str, Field("", max_length=LONGEST, description=text, json_schema_extra={"default": ""}))
         for name, text in lookup.parameters.items()
@@ -35,13 +36,15 @@ def _add(router: APIRouter, domain: LoadedDomain, lookup: Lookup, store: Store) 
     name = f"{domain.name}_{lookup.name}"
     model = filters.query_model(f"{name}_query", (), asked, ranges=False)
 
-    async def find(collection: str, keys: Sequence[str]) -> list[Document]:
-        stages = [{"$match": {"_id": {"$in": list(keys)[:MOST_KEYS]}}}]
-        return [document async for document in store.aggregate(collection, stages, within_s=WITHIN_S)]
+    partitions = Partitions(sources.store, sources.clock)
+    held = {name: Held(sources.store, partitions, name, fields) for name, fields in lookup.reads.items()}
 
-    async def answer(query: Annotated[model, Query()]) -> dict[str, Any]:  # type: ignore[valid-type]
-        given = query.model_dump()  # type: ignore[attr-defined]
-        return {"name": lookup.name, "rows": await lookup.answer(find, given)}
+    async def find(collection: str, keys: Sequence[str]) -> list[Document]:
+        return await held[collection].find(keys[:MOST_KEYS])
+
+    async def answer(query: Annotated[model, Query()]) -> JSONResponse:  # type: ignore[valid-type]
+        rows = await lookup.answer(find, query.model_dump())  # type: ignore[attr-defined]
+        return JSONResponse({"name": lookup.name, "rows": rows})  # the columns are known: nothing is to be converted
 
     head = {"name": (Literal[lookup.name], ...)}
     ok = {"description": "The rows.", "model": filters.rows_model(name, lookup.columns, head)}

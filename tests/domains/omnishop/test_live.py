@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from multimarket_async.domains.omnishop import OMNISHOP
 from multimarket_async.domains.omnishop.fraud import FEATURES, INTERCEPT, THRESHOLD
 from multimarket_async.generations import rows_by_kpi
 from multimarket_async.meters import Meters
-from multimarket_async.readers.http import Sources
+from multimarket_async.readers.http import Sources, held
 from multimarket_async.readers.http.api import Api
 from multimarket_async.results import Result
 from multimarket_async.settings import Settings
@@ -29,6 +29,7 @@ from tests.erasure.test_erase import Place
 HER, HIM, HER_NAME, HER_STREET = "C-Zelda", "C-Zel", "Zelda Unique", "7 rue de la Fuite"
 DOMAIN = OMNISHOP.declare(OMNISHOP.settings(shoppers=40))
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
+ADDRESS, PATIENCE_S = "/api/omnishop/recommendations", 60
 
 
 @pytest.fixture
@@ -93,6 +94,36 @@ async def test_recommendations_follow_client_and_basket(place: Place) -> None:
         recommendations=result(*recommended(HER, "GR01", "TO01"), *recommended("(anybody)", "HY01")),
         omni_affinity=result(AFFINITY),
     )
+    async with api(place) as site:
+        assert await products(site, client=HER) == ["GR01", "TO01"]
+        assert await products(site, client=HER, basket="TO01") == ["TO02", "GR01"]
+        assert await products(site, client="C-nobody") == await products(site) == ["HY01"]
+        assert (await site.get(f"{ADDRESS}?kind=x")).status_code == 422
+
+
+async def test_answers_in_memory_follow_what_is_stored(place: Place) -> None:
+    """A newer result, and what is left when a client is erased, within seconds."""
+    await deliver(place, recommendations=result(*recommended(HER, "GR01"), *recommended("(anybody)", "HY01")))
+    async with api(place) as site:
+        assert await products(site, client=HER) == ["GR01"]
+        newer = result(*recommended(HER, "TO01"), *recommended("(anybody)", "HY01"))
+        await place.landing("recommendations").deliver("newer.csv", newer)
+        await place.collect()
+        await answered(site, ["TO01"], client=HER)
+        await place.erase(HER)
+        await answered(site, ["HY01"], client=HER)
+
+
+async def test_of_a_large_table_each_document_is_found(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held, "MOST_DOCUMENTS", 1)
+    await deliver(place, recommendations=result(*recommended(HER, "GR01", "TO01")))
+    async with api(place) as site:
+        assert await products(site, client=HER) == ["GR01", "TO01"]
+
+
+@asynccontextmanager
+async def api(place: Place) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API."""
     clock = Clock()
     sources = Sources(
         [DOMAIN], place.feeds, place.store, place.settings, clock, Meters(), Tasks(clock),
@@ -100,15 +131,20 @@ async def test_recommendations_follow_client_and_basket(place: Place) -> None:
     )  # fmt: skip
     transport = httpx.ASGITransport(Api(sources).asgi)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        yield client
 
-        async def asked(**query: str) -> list[str]:
-            answer = await client.get("/api/omnishop/recommendations", params=query)
-            return [row["product"] for row in answer.json()["rows"]]
 
-        assert await asked(client=HER) == ["GR01", "TO01"]
-        assert await asked(client=HER, basket="TO01") == ["TO02", "GR01"]
-        assert await asked(client="C-nobody") == await asked() == ["HY01"]
-        assert (await client.get("/api/omnishop/recommendations?kind=x")).status_code == 422
+async def products(site: httpx.AsyncClient, **query: str) -> list[str]:
+    """The recommended ones."""
+    answer = await site.get(ADDRESS, params=query)
+    return [row["product"] for row in answer.json()["rows"]]
+
+
+async def answered(site: httpx.AsyncClient, expected: list[str], **query: str) -> None:
+    """Ask until these are recommended."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await products(site, **query) != expected:  # noqa: ASYNC110 - what changes is in the database
+            await asyncio.sleep(0.1)
 
 
 async def test_a_client_is_erased_from_every_source_and_result(place: Place) -> None:
