@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection as Database
 
 DAY_S, LAST_S = 86_400, 230 * 365 * 86_400  # the table of offsets ends in 2199
+BATCH_ROWS = 1_000
+PLAIN = {"VARCHAR", "BIGINT", "INTEGER", "HUGEINT", "DOUBLE", "BOOLEAN"}  # types of values that are published as read
 ZONE = """
 CREATE OR REPLACE TABLE zone AS
 SELECT unnest(?::TIMESTAMP[]) AS utc_from, unnest(?::TIMESTAMP[]) AS wall_from, unnest(?::INTERVAL[]) AS shift
 """
+START_OF = "CREATE OR REPLACE MACRO start_of(day) AS day::TIMESTAMP - "
+CLOCKS_CHANGE = "(SELECT max_by(shift, wall_from) FROM zone WHERE wall_from <= day::TIMESTAMP)"
 MACROS = """
-CREATE OR REPLACE MACRO start_of(day) AS
-  day::TIMESTAMP - (SELECT max_by(shift, wall_from) FROM zone WHERE wall_from <= day::TIMESTAMP);
 CREATE OR REPLACE MACRO amount(minor) AS minor * 0.01::DECIMAL(3, 2);
-CREATE OR REPLACE MACRO floored(n, d) AS n // d - CASE WHEN n % d < 0 THEN 1 ELSE 0 END;  -- d > 0; // truncates
-CREATE OR REPLACE MACRO half_up(n, d) AS CASE
-  WHEN d > 0 THEN floored(2 * n::HUGEINT + d::HUGEINT, 2 * nullif(d::HUGEINT, 0))
-  WHEN d < 0 THEN floored(-2 * n::HUGEINT - d::HUGEINT, -2 * nullif(d::HUGEINT, 0)) END;
+CREATE OR REPLACE MACRO floored(n, d) AS n // d - (n % d * sign(d) < 0)::TINYINT;  -- // truncates
+CREATE OR REPLACE MACRO half_up(n, d) AS floored(2 * n::HUGEINT + d, 2 * nullif(d, 0)::HUGEINT);
 CREATE OR REPLACE MACRO percent(part, whole) AS amount(half_up(10000 * part::HUGEINT, whole));
 """
 
@@ -46,7 +46,10 @@ def opened(path: Path, memory_limit: str, threads: int = 2) -> "Database":
 
 def define(database: "Database", timezone: str) -> None:
     """Create the table `zone`, and the macros, in the current schema."""
-    database.execute(ZONE, [list(column) for column in zip(*_offsets(timezone), strict=True)])
+    offsets = _offsets(timezone)
+    database.execute(ZONE, [list(column) for column in zip(*offsets, strict=True)])
+    always = f"INTERVAL '{offsets[0][2].total_seconds():.0f} seconds'"  # planned in a tenth of the time
+    database.execute(START_OF + (CLOCKS_CHANGE if len(offsets) > 1 else always))
     database.execute(MACROS)
 
 
@@ -59,6 +62,16 @@ def failing(subject: str) -> Iterator[None]:
         yield
     except (duckdb.Error, OSError) as error:
         raise OperationFailed(f"{subject}: {' '.join(str(error).split())}") from error
+
+
+def rows(result: "Database") -> Iterator[dict[str, Any]]:
+    """The rows of a query; their values as `plain` gives them."""
+    columns = result.description or ()
+    names, as_they_are = [column[0] for column in columns], [str(column[1]) in PLAIN for column in columns]
+    while batch := result.fetchmany(BATCH_ROWS):
+        values = zip(as_they_are, zip(*batch, strict=True), strict=True)
+        converted = [column if is_plain else map(plain, column) for is_plain, column in values]
+        yield from (dict(zip(names, row, strict=True)) for row in zip(*converted, strict=True))
 
 
 def plain(value: Any) -> Any:

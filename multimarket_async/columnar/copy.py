@@ -20,6 +20,7 @@ from multimarket_async.columnar.statements import (
     add,
     digest_of,
     following,
+    is_among,
     nothing,
     quoted,
     reading,
@@ -175,8 +176,8 @@ class Columnar:
             self._execute(f"DELETE FROM {table} WHERE rowid IN (SELECT row FROM old)")
             self._execute(f"INSERT INTO {table} BY NAME SELECT * FROM {fresh}")
             self._execute(f"DROP TABLE {fresh}")
-            for rolled in self._rolled(facts):
-                self._execute("INSERT INTO main.outdated SELECT ?, period FROM changed", [rolled])
+            rolled = self._rolled(facts)
+            self._execute("INSERT INTO main.outdated SELECT unnest(?::VARCHAR[]), period FROM changed", [rolled])
             self._remember(facts, versions)
 
     def _leave_equal(self, table: str, fresh: str) -> None:
@@ -201,11 +202,17 @@ class Columnar:
 
     def roll_up(self, facts: Facts) -> dict[str, str]:
         """Bring the rollups of these facts up to date; the reasons of those that fail, by their key."""
-        rollups = self._of(facts)
-        if not self._try(facts, rollups):
+        rollups = self._outdated(facts)
+        if not rollups or not self._try(facts, rollups):
             return {}
         tried = {rollup.key: self._try(facts, [rollup]) for rollup in rollups}
         return {key: why for key, why in tried.items() if why}
+
+    def _outdated(self, facts: Facts) -> list[Rollup]:
+        """The rollups of these facts that are new, or that have outdated periods."""
+        there = {name for (name,) in self._rows("SELECT table_name FROM duckdb_tables()")}
+        behind = {name for (name,) in self._rows("SELECT DISTINCT rollup FROM main.outdated")}
+        return [rollup for rollup in self._of(facts) if rollup.key not in there - behind]
 
     def _try(self, facts: Facts, rollups: Sequence[Rollup]) -> str | None:
         """Bring all of these up to date or none; the reason of a failure."""
@@ -213,6 +220,8 @@ class Columnar:
             with self._transaction(facts):
                 for rollup in rollups:
                     self._recompute(rollup)
+                keys = [rollup.key for rollup in rollups]
+                self._execute("DELETE FROM main.outdated WHERE rollup IN (SELECT unnest(?::VARCHAR[]))", [keys])
         except OperationFailed as why:
             return str(why)
         return None
@@ -270,9 +279,7 @@ WHERE held.content IS DISTINCT FROM fresh.content AND NOT $equal"""
         self.follow(kpi.reads)
         self._execute(f"USE {quoted(domain.name)}")
         with self._failing(f"the query of {kpi.name}"):
-            result = self._database.execute(reading(kpi.reads, kpi.query))
-            names = [column[0] for column in result.description or ()]
-            return [dict(zip(names, map(sql.plain, row), strict=True)) for row in result.fetchall()]
+            return list(sql.rows(self._database.execute(reading(kpi.reads, kpi.query))))
 
     def follow(self, reads: Iterable[Source]) -> None:
         """Bring the series among these up to date, from facts and rollups that are. Raises OperationFailed."""
@@ -316,13 +323,15 @@ WHERE held.content IS DISTINCT FROM fresh.content AND NOT $equal"""
 
     def _recompute(self, rollup: Rollup) -> None:
         """Compute the rows of the outdated periods; of all where the rollup is new."""
-        name, outdated = quoted(rollup.key), [rollup.key]
+        name = quoted(rollup.key)
         if not self._has(rollup.key):
             self._execute(f"CREATE TABLE {name} AS {rolled_up(rollup)}")
-        among = "period IN (SELECT period FROM main.outdated WHERE rollup = $1)"
-        self._execute(f"DELETE FROM {name} WHERE {among}", outdated)
-        self._execute(f"INSERT INTO {name} BY NAME {rolled_up(rollup, among)}", outdated)
-        self._execute("DELETE FROM main.outdated WHERE rollup = ?", outdated)
+            return
+        query = "SELECT DISTINCT period FROM main.outdated WHERE rollup = ? AND period IS NOT NULL"
+        outdated = self._rows(query, rollup.key)
+        among = is_among("period", (period for (period,) in outdated))
+        self._execute(f"DELETE FROM {name} WHERE {among}")
+        self._execute(f"INSERT INTO {name} BY NAME {rolled_up(rollup, among)}")
 
     def _remember(self, facts: Facts, versions: Mapping[Partition, int | None]) -> None:
         gone = "DELETE FROM main.versions WHERE facts = ? AND coalesce(partition, '') IN (SELECT unnest(?::VARCHAR[]))"

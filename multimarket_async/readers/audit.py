@@ -141,10 +141,7 @@ class Audit:
         if not self._loaded:
             self.load()
         with sql.failing("its SQL fails on the archived files"):
-            result = self._database.cursor().execute(select)
-            names = [column[0] for column in result.description or ()]
-            while rows := result.fetchmany(1000):
-                yield from (dict(zip(names, map(sql.plain, row), strict=True)) for row in rows)
+            yield from sql.rows(self._database.cursor().execute(select))
 
     def _load_files(self) -> None:
         """A variable and a table for each feed with receipts; see `Received`."""

@@ -32,6 +32,8 @@ def valued(settings: OrderSettings, *rollups: str) -> str:
     scale = f"(10 ** ({MOST_DECIMALS} - decimals))::HUGEINT"
     if not settings.declared:
         own = f"CASE WHEN rate_day = '' THEN {10**RATE_DECIMALS}::HUGEINT * {scale} END"
+        if _is_in_cents(settings):
+            own = "CASE WHEN rate_day = '' AND decimals = 2 THEN 1 END"
         return (
             "WITH " + ", ".join(f"{name}_valued AS (SELECT *, {own} AS factor FROM {name})" for name in rollups) + " "
         )
@@ -47,8 +49,15 @@ def valued(settings: OrderSettings, *rollups: str) -> str:
 
 def reported(settings: OrderSettings, amount: str) -> str:
     """The sum of amounts in minor units of the reporting currency."""
+    if _is_in_cents(settings):
+        return f"coalesce(sum({amount}) FILTER (factor IS NOT NULL), 0)::BIGINT"
     whole = 10 ** (RATE_DECIMALS + MOST_DECIMALS - exponent(settings.currency))
     return f"coalesce(half_up(sum(({amount})::HUGEINT * factor), {whole}), 0)::BIGINT"
+
+
+def _is_in_cents(settings: OrderSettings) -> bool:
+    """All amounts are cents of the reporting currency, as in orders of the contract: nothing is converted."""
+    return not settings.declared and exponent(settings.currency) == 2  # noqa: PLR2004 - cents
 
 
 def counted(number: str) -> str:

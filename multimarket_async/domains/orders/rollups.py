@@ -21,6 +21,14 @@ EXPORTED = {
     "refunded_quantities": Value("remboursements.quantite", "BIGINT[]", nullable=True),
     "refunds_minor": Value("remboursements.montant_centimes", "BIGINT[]", nullable=True),
 }
+# Of all products: those sold, where nothing can be refunded.
+SOLD = """{valued},
+shown AS (SELECT form, {first} AS product FROM products GROUP BY form)
+SELECT {sold}shown.product, sum(quantity)::BIGINT AS quantity, sum(gross_quantity)::BIGINT AS gross_quantity,
+  {revenue} AS revenue_minor, sum(quantity)::BIGINT AS net_quantity, {revenue} AS net_revenue_minor,
+  0::DECIMAL(7, 6) AS measured_quantity
+FROM products_valued JOIN shown USING (form) GROUP BY ALL
+"""
 # Of all products: those sold, and those refunded, in any order of the two.
 NET = """{valued},
 named AS (SELECT form, product, first_at FROM products UNION ALL SELECT form, product, first_at FROM refunds),
@@ -116,6 +124,11 @@ GROUP BY ALL
     return Rollup("refunds", facts(settings), query)
 
 
+def refunded(settings: OrderSettings, *sold: Rollup) -> tuple[Rollup, ...]:
+    """What was sold, and refunds, where there can be any: orders of the contract have none."""
+    return (*sold, refunds(settings)) if settings.declared else sold
+
+
 def kept(settings: OrderSettings, name: str, *keys: str, where: str = "true") -> Rollup:
     """Orders and revenue by these keys, expressions `... AS name`, without cancelled orders."""
     query = f"""
@@ -140,8 +153,9 @@ def net_products(settings: OrderSettings, *, month: bool = False) -> str:
     """A query for products, maybe by month: what was sold, and what is left of it behind refunds."""
     by = "month, form" if month else "form"
     sold, returned = ("period AS month, ", "left(day, 7) AS month, ") if month else ("", "")
-    return NET.format(
-        valued=money.valued(settings, "products", "refunds"),
+    read = [source.name for source in refunded(settings, products(settings))]
+    return (NET if settings.declared else SOLD).format(
+        valued=money.valued(settings, *read),
         by=by,
         sold=sold,
         returned=returned,

@@ -1,9 +1,13 @@
 """Cancellation rate by channel."""
 
 from multimarket_async.domains import Column, Kpi
-from multimarket_async.domains.orders import columns, money, mql, rollups
+from multimarket_async.domains.orders import columns, mql, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
+QUERY = """
+SELECT channel, sum(orders)::BIGINT AS orders, sum(cancelled_orders)::BIGINT AS cancelled_orders
+FROM orders GROUP BY channel
+"""
 CHECK = """
 SELECT channel, count(*) AS orders, count(*) FILTER (cancelled) AS cancelled_orders,
   percent(cancelled_orders, orders) AS cancellation_rate_pct
@@ -21,9 +25,9 @@ def kpi(settings: OrderSettings) -> Kpi:
         title="Cancellation rate by channel",
         unit="%",
         definition="Cancelled orders out of all orders of the channel, in percent, rounded half-up to 2 decimals.",
-        reads=(rollups.orders(settings), *money.rates(settings)),
+        reads=(rollups.orders(settings),),
         columns=shown,
-        query=rollups.sums(settings, "channel"),
+        query=QUERY,
         pipeline=(
             *mql.sums({"channel": "$channel"}, "orders", "cancelled_orders"),
             *mql.table(shown, "channel", cancellation_rate_pct=mql.share("$cancelled_orders", "$orders")),

@@ -53,7 +53,7 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"The {MONTHS} latest months in which something was sold or refunded; "
             "net figures are without what was refunded in that month."
         ),
-        reads=(rollups.products(settings), rollups.refunds(settings), *money.rates(settings)),
+        reads=(*rollups.refunded(settings, rollups.products(settings)), *money.rates(settings)),
         columns=shown,
         query=_query(settings),
         check=CHECK,

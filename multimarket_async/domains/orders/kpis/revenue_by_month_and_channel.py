@@ -12,7 +12,7 @@ SELECT month, start_of(month || '-01') AS period_start, channel, coalesce(orders
   coalesce(orders - valued_orders, 0)::BIGINT AS unconverted, coalesce(revenue_minor, 0) AS revenue_minor,
   coalesce(gross_revenue_minor, 0) AS gross_revenue_minor, coalesce(refunds, 0) AS refunds_minor,
   coalesce(revenue_minor, 0) - coalesce(refunds, 0) AS net_revenue_minor
-FROM ({sold}) FULL JOIN ({refunded}) USING (month, channel)
+FROM {amounts}
 """
 MONTH = "left(day, 7) AS month"
 CHECK = f"""
@@ -56,7 +56,7 @@ def kpi(settings: OrderSettings) -> Kpi:
             "orders. The gross figures count every order. Refunds count in their own month, without those of cancelled "
             "orders, and net revenue is what is left. Orders in a currency without a rate are in no amount."
         ),
-        reads=(rollups.orders(settings), rollups.refunds(settings), *money.rates(settings)),
+        reads=(*rollups.refunded(settings, rollups.orders(settings)), *money.rates(settings)),
         columns=shown,
         query=_query(settings),
         pipeline=(
@@ -71,11 +71,13 @@ def kpi(settings: OrderSettings) -> Kpi:
 
 
 def _query(settings: OrderSettings) -> str:
+    sold = rollups.sums(settings, MONTH, "channel")
+    if not settings.declared:
+        return QUERY.format(amounts=f"(SELECT *, 0::BIGINT AS refunds FROM ({sold}))")
     minor = money.reported(settings, "refunds_minor")
     given_back = f"SELECT {MONTH}, channel, {minor} AS refunds FROM refunds_valued GROUP BY ALL"
-    return QUERY.format(
-        sold=rollups.sums(settings, MONTH, "channel"), refunded=money.valued(settings, "refunds") + given_back
-    )
+    refunded = money.valued(settings, "refunds") + given_back
+    return QUERY.format(amounts=f"({sold}) FULL JOIN ({refunded}) USING (month, channel)")
 
 
 def _french(timezone: str) -> dict[str, str]:

@@ -51,7 +51,7 @@ def kpi(settings: OrderSettings) -> Kpi:
             "orders only sold nothing and is not ranked. "
             "Net figures are without what was refunded."
         ),
-        reads=(rollups.products(settings), rollups.refunds(settings), *money.rates(settings)),
+        reads=(*rollups.refunded(settings, rollups.products(settings)), *money.rates(settings)),
         columns=shown,
         query=QUERY.format(net=rollups.net_products(settings)),
         pipeline=(
