@@ -373,6 +373,8 @@ class Received:
         text, `version`, which sorts its files by time, and `row`, which numbers its rows. Rows that are rejected, and
         other versions of a row, are among them. delimiters: where they are not commas.
     utf8: of feeds with receipts whose files SQL cannot read as they are, or not always: what it reads in their place.
+    lines: of feeds with receipts: the records of a file as JSON, one a line. Such a feed is a table of its name:
+        `json`, and the `version` of its file. Its files are not in `files`.
 
     Files of feeds with receipts are not in `received` but in `files (feed, path, version)`; and the variable of the
     feed's name is the list of their paths, as in `read_json_objects(getvariable('measurements'))`. Where a feed takes
@@ -384,6 +386,7 @@ class Received:
     csv: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     delimiters: Mapping[str, str] = field(default_factory=dict)
     utf8: Mapping[str, Callable[[IncomingFile], Iterable[bytes]]] = field(default_factory=dict)
+    lines: Mapping[str, Callable[[IncomingFile], Iterable[bytes]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Receipts: a document for each file of many records, with what became of them."""
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -135,9 +135,18 @@ class Receipts:
 
     async def of_content(self, feed: str, content: str) -> list[dict[str, Any]]:
         """The receipts of the files whose content is now of this digest."""
-        as_received = {"sha256": content, "contents": {"$exists": False}}
-        stages: list[Stage] = [{"$match": {"feed": feed, "$or": [as_received, {"contents.sha256": content}]}}]
-        return [receipt async for receipt in self._store.aggregate(RECEIPTS, stages)]
+        return (await self.of_contents(feed, [content])).get(content, [])
+
+    async def of_contents(self, feed: str, contents: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+        """The same for each of these digests; no index finds them, so many are looked for in one pass."""
+        found = defaultdict[str, list[dict[str, Any]]](list)
+        wanted: Stage = {"$in": list(contents)}
+        as_received: Stage = {"sha256": wanted, "contents": {"$exists": False}}
+        stages: list[Stage] = [{"$match": {"feed": feed, "$or": [as_received, {"contents.sha256": wanted}]}}]
+        async for receipt in self._store.aggregate(RECEIPTS, stages):
+            for content in {each["sha256"] for each in receipt.get("contents", [receipt])}:
+                found[content].append(receipt)
+        return found
 
     async def of_files(self, feed: str, names: Collection[str]) -> list[dict[str, Any]]:
         """The receipts of accepted files that were received under one of these names."""

@@ -354,3 +354,33 @@ async def test_a_bug_of_what_is_computed_step_by_step_is_found_and_mended(world:
 def without_some(rollup: Rollup, among: str, **more: Any) -> str:
     """An order is left out where only some periods are computed."""
     return rolled_up(rollup, among if among == "true" else f"{among} AND NOT contains(_id, '4711')", **more)
+
+
+async def test_files_of_a_declared_format_are_compared_many_at_a_time(
+    mongo_uri: str, database: "Database[Any]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The questions to the server, and the files that SQL reads, do not grow with the number of files."""
+    heard = Heard()
+    monkeypatch.setitem(CLIENTS, "motor", partial(CLIENTS["motor"], event_listeners=[heard]))
+    async with aclosing(Store(mongo_uri, database.name)) as store:
+        world = empty_world(store, tmp_path, **{"orders.channels": {"shop": {"format": "shopify"}}})
+        landings = {feed.name: landing for feed, landing in world.channels}
+        for number in range(30):
+            await landings["shop"].deliver(f"{number}.json", _exported(number))
+        await landings["shop"].deliver("again.json", _exported(0))
+        await world.collect()
+        await Snapshotter([world.domain], store, Clock()).refresh()
+        heard.commands.clear()
+        assert (await world.verify()).differences == []
+        assert len([command for command in heard.commands if "shop" in str(command)]) < 10
+        database["commandes"].delete_one({"_id": "shop:7"})
+        database[RECEIPTS].delete_one({"file": "8.json"})
+        differences = (await world.verify()).differences
+    assert "shop: 7.json is archived, but shop:7 is not stored; its receipt says 0 rejected" in differences
+    assert "shop: 8.json is archived, and has no receipt" in differences
+
+
+def _exported(number: int) -> bytes:
+    line = {"id": 1, "name": "Lampe", "quantity": 1, "price": "5.00"}
+    order = {"id": number, "created_at": "2026-03-28T18:04:11Z", "financial_status": "paid", "line_items": [line]}
+    return json.dumps(order).encode()

@@ -41,9 +41,7 @@ OBSERVATIONS = r"""
 CREATE TABLE answered AS
 SELECT (json->>'polled')::TIMESTAMP AS polled, (json->>'n')::BIGINT AS n, json->'record' AS r, version,
   (json->>'same_as')::TIMESTAMP AS same_as
-FROM read_json_objects(getvariable('mobility_statuses'), format='newline_delimited', filename=true,
-  maximum_object_size=8388608) JOIN files ON path = filename
-WHERE json IS NOT NULL;
+FROM mobility_statuses;
 CREATE TABLE answer AS
 SELECT polled + shift AS local_poll, * EXCLUDE (utc_from, wall_from, shift)
 FROM (SELECT *, a_text(r->'id_pdc') AS point FROM answered) ASOF JOIN zone ON polled >= utc_from
@@ -126,8 +124,7 @@ WHERE status <> before;
 SLOTS = r"""
 CREATE TABLE answer_of_weather AS
 SELECT (json->>'fetched')::TIMESTAMP AS fetched, date_trunc('hour', fetched) AS hour, json->'answer' AS a
-FROM read_json_objects(getvariable('mobility_weather'), format='newline_delimited', maximum_object_size=8388608)
-WHERE json IS NOT NULL;
+FROM mobility_weather;
 CREATE TABLE given AS
 WITH local AS (
   SELECT fetched, a, key, value AS v, city(key) AS moment
@@ -193,7 +190,7 @@ def received(settings: MobilitySettings) -> Received:
         for number, record in enumerate(points.trees(file)):
             yield to_json({"polled": polled, "n": number, "record": record}) + b"\n"
 
-    return Received(tables, utf8={"mobility_statuses": statuses, "mobility_weather": _answer})
+    return Received(tables, lines={"mobility_statuses": statuses, "mobility_weather": _answer})
 
 
 def _answer(file: IncomingFile) -> Iterator[bytes]:

@@ -68,7 +68,7 @@ def declare(settings: OrderSettings) -> LoadedDomain:
         "orders",
         tuple(_feeds(settings)),
         measured,
-        Received(tables(settings), documents(settings), csv=_rates(settings), utf8=in_our_words(settings)),
+        Received(tables(settings), documents(settings), csv=_rates(settings), lines=in_our_words(settings)),
         listings(settings),
         french,
         (dashboard(settings),),

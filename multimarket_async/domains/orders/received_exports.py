@@ -33,8 +33,7 @@ CREATE TABLE exports (feed VARCHAR, canal VARCHAR, shop VARCHAR, usual VARCHAR, 
 """
 EXPORTS_OF = """
 INSERT INTO exports SELECT {feed}, {canal}, {shop}, {currency}, json, version, row_number() OVER ()
-FROM read_json_objects(getvariable({feed}), filename=true, format='newline_delimited', maximum_object_size=67108864)
-  JOIN files ON path = filename;
+FROM "{directory}";
 """
 RATES = """
 INSERT INTO rates
@@ -161,7 +160,7 @@ def exports(settings: OrderSettings) -> str:
 def _exports_of(channel: Channel, settings: OrderSettings) -> str:
     currency = channel.currency or settings.currency
     words = {"feed": channel.directory, "canal": channel.canal, "shop": channel.shop, "currency": currency}
-    return EXPORTS_OF.format(**{name: quoted(word) for name, word in words.items()})
+    return EXPORTS_OF.format(directory=channel.directory, **{name: quoted(word) for name, word in words.items()})
 
 
 def texts(words: "list[str] | tuple[str, ...]") -> str:
