@@ -32,7 +32,7 @@ MAX_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit; one larger document wo
 MAX_DEPTH = 180  # a message nested over 200 levels is refused whole; the message itself adds some
 DIGEST_CHARS = 32  # of a record's SHA-256: 128 bits, as there may be millions of them
 MIN_BYTES_PER_LEVEL = 8  # type, a name of one character, two zero bytes, the length
-REMEMBERED_PARTITIONS = 4096
+REMEMBERED_ELEMENTS = 4096
 # Starts of BSON elements, each its type and its name: https://bsonspec.org/spec.html
 _INGESTION, _INT32_RECORD, INT32 = b"\x03ingestion\0", b"\x10record\0", 1 << 31
 _new = tuple.__new__  # Encoded(...) takes twice the time
@@ -119,12 +119,13 @@ class RecordEncoder:
 
     def __init__(self, feed: str, receipt: str, ingested_at: datetime) -> None:
         self._receipt = receipt
-        self._start = _elements({"feed": feed, "receipt": receipt, "ingested_at": ingested_at})
-        self._partitions = lru_cache(REMEMBERED_PARTITIONS)(lambda name: _elements({"partition": name}))
+        self._start = (
+            _remembered("feed", feed) + _elements({"receipt": receipt}) + _remembered("ingested_at", ingested_at)
+        )
 
     def encoded(self, document: Document, number: int, partition: str, version: Any = None) -> Encoded:
         """A document with its source. number: of the record in its file. Raises Rejected where BSON cannot hold it."""
-        behind = self._partitions(partition)
+        behind = _remembered("partition", partition)
         if version is not None:
             behind += _elements({"version": version})
         in_c = _record.record(document, self._start, number, behind) if _record and number < INT32 else None
@@ -146,6 +147,12 @@ class RecordEncoder:
 def _elements(document: Document) -> bytes:
     """The elements of a BSON document, which is its length (4 bytes), its elements, and a zero byte."""
     return bson.encode(document)[4:-1]
+
+
+@lru_cache(REMEMBERED_ELEMENTS)
+def _remembered(name: str, value: Any) -> bytes:
+    """An element that many records have alike."""
+    return _elements({name: value})
 
 
 def is_newer(document: Encoded, stored: Exists) -> bool:

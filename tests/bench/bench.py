@@ -6,6 +6,7 @@ import sys
 import burst
 import drivers
 import flood
+import formats
 import idle
 import kpis
 import large
@@ -25,6 +26,7 @@ MEASURES = {
     for module in (
         simulator,
         burst,
+        formats,
         records,
         large,
         kpis,

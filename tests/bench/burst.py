@@ -38,10 +38,11 @@ def measure(found: Ground, *, quick: bool) -> list[Row]:
     return _rows({name: runs[name] for name in (COLLECTOR, FLOOR, PATHWAY) if runs[name]})
 
 
-def collector_run(found: Ground, data_dir: Path, database: str) -> Run:
-    """Files waiting in this folder, collected into this database."""
+def collector_run(found: Ground, data_dir: Path, database: str, settings: dict[str, str] | None = None) -> Run:
+    """Files waiting in this folder, collected into this database. settings: others than the usual ones."""
     files = sum(1 for _ in data_dir.glob("sources/*/*.json"))
-    return timed(ours("collecting.py", data_dir, found.uri, database, files), files)
+    environment = {f"MULTIMARKET_{name}": value for name, value in (settings or {}).items()}
+    return timed(ours("collecting.py", data_dir, found.uri, database, files), files, environment=environment)
 
 
 def _floor_run(found: Ground, pair: int, per_channel: int) -> Run:

@@ -23,13 +23,18 @@ class Run:
     cpu_us: float
 
 
-def timed(words: list[object], number: int, counted_in: Collection[Any] | None = None) -> Run:
+def timed(
+    words: list[object],
+    number: int,
+    counted_in: Collection[Any] | None = None,
+    environment: dict[str, str] | None = None,
+) -> Run:
     """A script of this folder at work on so many files or records.
 
     It says when it was done, or is done as soon as so many documents are in `counted_in`.
     """
     program, script, *arguments = map(str, words)
-    with process([program, str(HERE / script), *arguments]) as child:
+    with process([program, str(HERE / script), *arguments], environment) as child:
         assert child.stdin
         assert child.stdout
         assert child.stdout.readline() == "ready\n", f"{script} did not get ready"

@@ -1,12 +1,15 @@
 """Exact numbers of exported orders: decimals as they were written, amounts in minor units of their currency."""
 
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from multimarket_async.columns import EXPONENTS
 
 # No number of an order has more digits before its point, or behind it.
 MOST_DIGITS = 20
+REMEMBERED_NUMBERS = 4096  # quantities and prices come again and again
+NUMERALS = (str, int, float)  # exactly: True is no number
 EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 MICRO = 6  # decimals of a measured quantity, such as a weight
 
@@ -21,13 +24,21 @@ def number(value: Any) -> Decimal | None:
 
     A float means the shortest decimal that reads back as it.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if type(value) not in NUMERALS:
         return None
+    text = str(value)
+    return _remembered(text) if len(text) <= MOST_DIGITS else _read(text)
+
+
+def _read(text: str) -> Decimal | None:
     try:
-        found = Decimal(value if isinstance(value, int) else str(value).strip())
+        found = Decimal(text.strip())
     except InvalidOperation:
         return None
     return found if found.is_finite() and _is_short(found) else None
+
+
+_remembered = lru_cache(REMEMBERED_NUMBERS)(_read)
 
 
 def _is_short(value: Decimal) -> bool:

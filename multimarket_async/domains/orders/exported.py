@@ -28,7 +28,7 @@ from multimarket_async.errors import Rejected
 from multimarket_async.store import Int64
 from multimarket_async.strict_json import shown
 
-WHOLE = Place()
+WHOLE: Place = ()
 EXTRA = ("remise", "taxes", "frais_livraison", "frais")
 Read = Callable[[Fields, str, Place, Faults], Any]
 
@@ -132,7 +132,7 @@ class _Reading:
         if not isinstance(given, dict):
             faults.add("wrong_type", "must be an object", WHOLE, "livraison", given)
             return {}
-        place = Place(("livraison",))
+        place = ("livraison",)
         city, address = (text(given, name, place, faults) for name in ("ville", "adresse"))
         return {"livraison": {"ville": city} if self._pseudonyms else {"adresse": address or "", "ville": city}}
 
@@ -150,17 +150,14 @@ def _version(order: Fields, instant: Read, faults: Faults) -> Document:
     given = order.get("maj_le")
     if given is None or given == "":
         return {}
-    count = number(given)
-    if count is None:
+    if (count := None if ":" in str(given) else number(given)) is None:
         return {"maj_le": instant(order, "maj_le", WHOLE, faults)}
     return {"maj_le": Int64(int(count)) if count == count.to_integral_value() else float(count)}
 
 
 def _extra(order: Fields, decimals: int, faults: Faults) -> Document:
-    given = {name: amount(order, name, WHOLE, faults, signed=True) for name in EXTRA}
-    return {
-        f"{name}_centimes": Int64(minor_units(value, decimals)) for name, value in given.items() if value is not None
-    }
+    given = [(name, amount(order, name, WHOLE, faults, signed=True)) for name in EXTRA if name in order]
+    return {f"{name}_centimes": Int64(minor_units(value, decimals)) for name, value in given if value is not None}
 
 
 def _credit(order: Fields, faults: Faults) -> Document:

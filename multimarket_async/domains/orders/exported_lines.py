@@ -42,7 +42,7 @@ NO_PIECES = Quantity(NOTHING, 0, 0)
 
 def lines(order: Fields, decimals: int, faults: Faults) -> list[Line]:
     """The lines that were sold."""
-    return [_line(item, place, decimals, faults) for item, place in items(order, "produits", Place(), faults)]
+    return [_line(item, place, decimals, faults) for item, place in items(order, "produits", (), faults)]
 
 
 def _line(item: Fields, place: Place, decimals: int, faults: Faults) -> Line:
@@ -103,7 +103,7 @@ def refunds(
     """The refunded lines, each with the number and the date of its refund."""
     by_id: dict[str | None, Line] = {line.ligne_id: line for line in sold if line.ligne_id}
     found = []
-    for item, place in items(order, "remboursements", Place(), faults):
+    for item, place in items(order, "remboursements", (), faults):
         head = {
             "remboursement_id": identifier(item, "remboursement_id", place, faults),
             "date_remboursement": instant(item, "date_remboursement", place, faults),

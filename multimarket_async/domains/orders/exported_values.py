@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from pydantic_core import PydanticCustomError
 
@@ -15,22 +15,15 @@ from multimarket_async.strict_json import pointer_to, shown
 
 Fields: TypeAlias = Mapping[str, Any]
 Instant: TypeAlias = Callable[[Any], datetime]
+# The steps to an object in an order: none to the order itself, `produits`, 0 to its first line.
+Place: TypeAlias = tuple[str | int, ...]
 MOST_FAULTS = 100
 
 
-class Place(NamedTuple):
-    """An object in an order: the order itself, an item of a list of it, or an item of a list of that."""
-
-    steps: tuple[str | int, ...] = ()
-
-    def item(self, name: str, index: int) -> "Place":
-        """An item of a list in it."""
-        return Place((*self.steps, name, index))
-
-    def named(self, field: str) -> str:
-        """A field of it, for people: quantite of item 1 of produits."""
-        *above, index = self.steps or ("", "")
-        return f"{field} of item {int(index) + 1} of {above[-1]}" if above[-1] else field
+def _named(place: Place, field: str) -> str:
+    """A field for people: quantite of item 1 of produits."""
+    *above, index = place or ("", "")
+    return f"{field} of item {int(index) + 1} of {above[-1]}" if above[-1] else field
 
 
 class Faults:
@@ -43,8 +36,8 @@ class Faults:
         """Note one, such as: nom must not be empty, and is ''."""
         if len(self._found) < MOST_FAULTS:
             behind = "" if given is None else f", and is {shown(given)}"
-            pointer = pointer_to(*place.steps, field)
-            self._found.append(Rejected(code, f"{place.named(field)} {demand}{behind}.", pointer))
+            pointer = pointer_to(*place, field)
+            self._found.append(Rejected(code, f"{_named(place, field)} {demand}{behind}.", pointer))
 
     def missing(self, place: Place, field: str) -> None:
         """Note that a field is missing."""
@@ -60,7 +53,7 @@ class Faults:
 def identifier(order: Fields, field: str, place: Place, faults: Faults, *, required: bool = False) -> str | None:
     """A text that is not blank, or a whole number as text."""
     value = order.get(field)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:
         return str(value)
     if isinstance(value, str) and (found := value.strip()):
         if len(found) <= ID_CHARS and "\0" not in found:
@@ -97,8 +90,7 @@ def amount(order: Fields, field: str, place: Place, faults: Faults, *, signed: b
     value = order.get(field)
     if value is None or value == "":
         return None
-    found = number(value)
-    if found is None:
+    if (found := number(value)) is None:
         faults.add("wrong_type", "must be a number", place, field, value)
     elif found < 0 and not signed:
         faults.add("out_of_range", "must be 0 or more", place, field, value)
@@ -113,12 +105,13 @@ def items(order: Fields, field: str, place: Place, faults: Faults) -> list[tuple
     if not isinstance(value, list):
         faults.add("wrong_type", "must be a list", place, field, value)
         return []
-    found = []
+    found = list[tuple[Fields, Place]]()
     for index, item in enumerate(value):
-        if isinstance(item, Mapping):
-            found.append((item, place.item(field, index)))
+        inner = (*place, field, index)
+        if isinstance(item, dict):
+            found.append((item, inner))
         else:
-            faults.add("wrong_type", "must be an object", place.item(field, index), field, item)
+            faults.add("wrong_type", "must be an object", inner, field, item)
     return found
 
 
@@ -147,8 +140,8 @@ def among(words: Iterable[str], code: str) -> Callable[[Fields, str, Place, Faul
 
     def word(order: Fields, field: str, place: Place, faults: Faults) -> str | None:
         value = order.get(field)
-        if value is None:
-            return None
+        if value is None or value in accepted:
+            return value
         found = by_form.get(folded(value)) if isinstance(value, str) else None
         if found is None:
             faults.add(code, f"must be one of {listed(accepted)}", place, field, value)

@@ -180,6 +180,11 @@ class Format(_Part):
             raise ValueError("orders and lines.each are of JSON files: in a CSV file each row is a line")
         return self
 
+    @property
+    def uncompared(self) -> "Format":
+        """The same without the sender's own total, which only `check` compares."""
+        return self.model_copy(update={"order": self.order.model_copy(update={"total_livre": None})})
+
 
 def names() -> list[str]:
     """All formats, the user's own included."""

@@ -20,7 +20,7 @@ def declared_feed(channel: Channel, table: Table, settings: OrderSettings) -> Fe
     return Feed(
         name=channel.directory,
         table=table,
-        read=reader(form, exponent, exported(channel, settings)),
+        read=reader(form.uncompared, exponent, exported(channel, settings)),
         suffixes=suffixes(form),
         records="many",
         on_bad_record="keep_rest",

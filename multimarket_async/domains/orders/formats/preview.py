@@ -5,10 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from multimarket_async.domains import IncomingFile, Located, Preview, RejectedRecord
-from multimarket_async.domains.orders.currencies import exponent, minor_units
+from multimarket_async.domains.orders.currencies import exponent, minor_units, number
 from multimarket_async.domains.orders.formats import Check, make_of, records_of
 from multimarket_async.domains.orders.formats.declared import Format
-from multimarket_async.domains.orders.formats.values import number
 from multimarket_async.domains.orders.formats.wide import Order, amount_of, mapping
 from multimarket_async.errors import Rejected
 

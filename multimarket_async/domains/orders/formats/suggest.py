@@ -11,7 +11,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from multimarket_async.domains import IncomingFile
-from multimarket_async.domains.orders.formats.values import number, pointed
+from multimarket_async.domains.orders.currencies import number
+from multimarket_async.domains.orders.formats.values import pointed
 from multimarket_async.errors import Rejected
 from multimarket_async.formats import Json
 from multimarket_async.formats.found import DELIMITERS, encoding_of

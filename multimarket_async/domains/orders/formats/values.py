@@ -4,10 +4,11 @@ import html
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
+from multimarket_async.domains.orders.currencies import number
 from multimarket_async.domains.orders.fields import plain
 from multimarket_async.domains.orders.formats.paths import Get, compiled, steps
 
@@ -129,17 +130,6 @@ def _folded(word: Any) -> str:
 def pointed(value: Any) -> Any:
     """A number with a decimal comma, as one with a point."""
     return GROUPS.sub("", value).replace(".", "").replace(",", ".") if isinstance(value, str) else value
-
-
-def number(value: Any) -> Decimal | None:
-    """The exact number that was written, None if it is none. A float is the shortest decimal that reads as it."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
-    try:
-        found = Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() else None
 
 
 def written(value: Decimal) -> str:

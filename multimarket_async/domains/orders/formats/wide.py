@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from multimarket_async.domains.orders.currencies import number
 from multimarket_async.domains.orders.formats import values
 from multimarket_async.domains.orders.formats.declared import Format, LineFields, OrderFields, RefundFields
 from multimarket_async.domains.orders.formats.paths import Get, compiled
@@ -11,7 +12,6 @@ from multimarket_async.domains.orders.formats.values import (
     Spell,
     first_of,
     gathered,
-    number,
     same,
     sum_of,
     value_of,
