@@ -97,7 +97,8 @@ class Settings(Business):
         None, description="your own MongoDB; empty: an embedded server under the data folder"
     )
     sinks: Words = Field(
-        (), description="systems that KPI generations are also written to: warehouse (PostgreSQL), lake (Delta)"
+        (),
+        description="systems that KPI generations are also written to: warehouse (PostgreSQL), lake (Delta), cassandra",
     )
     postgres_uri: SecretStr | None = Field(
         None, description="your own PostgreSQL; empty: an embedded server under the data folder"
@@ -109,6 +110,14 @@ class Settings(Business):
         "multimarket", pattern="^[a-z_][a-z0-9_]{0,62}$", description="schema in PostgreSQL that the tables are in"
     )
     lake_url: str = Field("", description="folder or s3://bucket/prefix of the lake; empty: lake under the data folder")
+    cassandra_hosts: Words = Field(
+        ("127.0.0.1",), min_length=1, description="hosts of your Cassandra, with their port where it is not 9042"
+    )
+    cassandra_user: str = Field("", description="user in Cassandra; empty: it asks for none")
+    cassandra_password: SecretStr | None = Field(None, description="the password of that user")
+    cassandra_keyspace: str = Field(
+        "multimarket", pattern="^[a-z][a-z0-9_]{0,47}$", description="keyspace in Cassandra; made if there is none"
+    )
     mongo_driver: MongoDriver = Field("motor", description="MongoDB driver: motor, or pymongo, its successor")
     mongo_database: str = Field("multi_market", min_length=1, description="database name")
     mongo_port: int = Field(0, ge=0, le=65535, description="port of the embedded MongoDB; 0: a free one, then kept")
@@ -216,7 +225,7 @@ class Settings(Business):
         """Days to keep the documents of tables. Raises ValueError."""
         return dict(map(_days, self.keep_documents))
 
-    @field_validator("mongo_uri", "postgres_uri", "http_token", mode="before")
+    @field_validator("mongo_uri", "postgres_uri", "cassandra_password", "http_token", mode="before")
     @classmethod
     def _empty_is_none(cls, secret: Any) -> Any:
         return secret or None

@@ -53,6 +53,7 @@ class Kind:
 _ALL = (
     Kind("warehouse", ("asyncpg",), f"{__package__}.warehouse"),
     Kind("lake", ("deltalake", "obstore"), f"{__package__}.lake"),
+    Kind("cassandra", ("acsylla",), f"{__package__}.cassandra"),
 )
 _EXPORTS = Kind(EXPORTS, (), f"{__package__}.export")
 KINDS = {kind.name: kind for kind in _ALL}

@@ -25,7 +25,7 @@ from multimarket_async.generations import rows
 from multimarket_async.settings import load
 from multimarket_async.sinks import Held, Source
 from multimarket_async.sinks.lake import Lake, opened
-from multimarket_async.sinks.lake.documents import Room, tables_of
+from multimarket_async.sinks.room import Room, tables_of
 from tests.sinks.conftest import loaded, measured
 from tests.sinks.s3 import Bucket, bucket, careless_store
 

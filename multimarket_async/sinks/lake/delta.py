@@ -11,6 +11,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from multimarket_async.errors import Unavailable
 from multimarket_async.sinks.lake.place import Place
+from multimarket_async.sinks.room import DAY
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation as Relation
@@ -23,7 +24,6 @@ PROPERTIES = {
     "delta.deletedFileRetentionDuration": "interval 1 days",
     "delta.checkpointInterval": "20",
 }
-DAY = "event_date"
 DAMAGED = "If it is damaged, `lake rebuild` writes all tables anew."
 
 

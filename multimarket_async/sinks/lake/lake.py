@@ -12,8 +12,9 @@ from multimarket_async.kpi_rows import opened as table_of
 from multimarket_async.settings import Settings
 from multimarket_async.sinks.lake import delta
 from multimarket_async.sinks.lake.delta import Tables
-from multimarket_async.sinks.lake.documents import Documents, tables_of
+from multimarket_async.sinks.lake.documents import Documents
 from multimarket_async.sinks.lake.place import Place, place_of
+from multimarket_async.sinks.room import tables_of
 from multimarket_async.sinks.sink import Access, Generation, Held, Source
 
 GENERATIONS = "generations"

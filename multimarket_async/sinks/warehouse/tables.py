@@ -8,7 +8,7 @@ kpi_<name>_versions  behind both: a row that does not change is there once
 from collections.abc import Sequence
 
 from multimarket_async.domains import Kpi, digest
-from multimarket_async.sinks.warehouse.columns import Cell, cells
+from multimarket_async.sinks.columns import Cell, cells
 from multimarket_async.sinks.warehouse.connection import literal, quoted
 
 FORMAT = 1  # of all tables; one of another format is made anew

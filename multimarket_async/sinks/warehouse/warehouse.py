@@ -1,15 +1,14 @@
 """The warehouse: a generation is one transaction, in which only what has changed is written."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from multimarket_async.domains import Kpi, Row
+from multimarket_async.domains import Kpi
+from multimarket_async.sinks.columns import cells, differences, key_of
 from multimarket_async.sinks.sink import Generation, Held, Source
 from multimarket_async.sinks.warehouse import tables
-from multimarket_async.sinks.warehouse.columns import cells, key_of
 from multimarket_async.sinks.warehouse.connection import Postgres, copy, quoted
 from multimarket_async.sinks.warehouse.server import EmbeddedPostgres
 from multimarket_async.sinks.warehouse.stars import Stars
@@ -68,7 +67,7 @@ class Warehouse:
             columns = ", ".join(quoted(cell.name) for cell in cells(kpi))
             found = await self._postgres.fetch(f"SELECT {columns} FROM {quoted(tables.named(kpi.name))}")
             expected = [row async for rows in generation.chunks(kpi) for row in rows]
-            for sentence in _differences(kpi, expected, map(tuple, found)):
+            for sentence in differences(kpi, expected, map(tuple, found)):
                 yield sentence
 
         if self._stars and await self._source.place() == generation.place:
@@ -194,14 +193,3 @@ def _upsert(table: str, columns: Sequence[str], key: str) -> str:
     values = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
     changed = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns if name != key)
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) ON CONFLICT ({key}) DO UPDATE SET {changed}"
-
-
-def _differences(kpi: Kpi, expected: Iterable[Row], found: Iterable[tuple[Any, ...]]) -> Iterator[str]:
-    """Rows of the one that the other lacks, whatever their order."""
-    columns, left = cells(kpi), Counter(found)
-    for row in expected:
-        values = tuple(cell.value(row) for cell in columns)
-        left[values] -= 1
-        if left[values] < 0:
-            yield f"{kpi.name}: it lacks the row {values!r}"
-    yield from (f"{kpi.name}: it has the row {values!r}, which is not of that generation" for values in +left)

@@ -1,7 +1,8 @@
-"""Columns of KPIs as those of PostgreSQL: money exact, instants with their zone, texts that PostgreSQL can hold."""
+"""Columns of KPIs in SQL: money exact, instants with their zone, texts that PostgreSQL can hold."""
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -41,6 +42,17 @@ def _cell(column: Column, exact: Column | None) -> Cell:
 def key_of(kpi: Kpi, row: Row) -> str:
     """The subject of a row as a text that is the same in every generation."""
     return json.dumps(kpi.row_key(row), default=str, ensure_ascii=True)
+
+
+def differences(kpi: Kpi, expected: Iterable[Row], found: Iterable[tuple[Any, ...]]) -> Iterator[str]:
+    """Rows of the one that the other lacks, whatever their order."""
+    columns, left = cells(kpi), Counter(found)
+    for row in expected:
+        values = tuple(cell.value(row) for cell in columns)
+        left[values] -= 1
+        if left[values] < 0:
+            yield f"{kpi.name}: it lacks the row {values!r}"
+    yield from (f"{kpi.name}: it has the row {values!r}, which is not of that generation" for values in +left)
 
 
 def _units(minor: int | None, digits: int) -> Decimal | None:
