@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from math import inf
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
 
 from multimarket_async import generations
 from multimarket_async.events import subscribed
@@ -14,8 +16,10 @@ from multimarket_async.readers.http import health, kpis, listings, lookups, stat
 from multimarket_async.readers.http.cache import Fresh
 from multimarket_async.readers.http.delivery import delivered
 from multimarket_async.readers.http.flow import Flow
-from multimarket_async.readers.http.guard import Guard
+from multimarket_async.readers.http.guard import Guard, busy
 from multimarket_async.readers.http.problems import described, handle_problems
+from multimarket_async.readers.http.share import Share
+from multimarket_async.readers.http.shared import Shared
 from multimarket_async.readers.http.sources import Sources
 
 NEWEST_EVERY_S = 1.0  # another process may publish: its events are not heard here
@@ -34,20 +38,27 @@ class Api:
         settings = sources.settings
         token = settings.http_token.get_secret_value() if settings.http_token else None
         hosts = (settings.http_host, *settings.http_allowed_hosts)
-        self.asgi = Guard(delivered(self._application(sources)), token, hosts)
+        self._shared = Shared(delivered(self._application(sources)))
+        self.asgi = Share(Guard(self._shared, token, hosts), busy)
 
     def _application(self, sources: Sources) -> FastAPI:
         app = FastAPI(
             title="MultiMarket",
             version="1",
             description=DESCRIPTION,
-            openapi_url="/api/openapi.json",
+            openapi_url=None,  # FastAPI would make the document in the event loop, which takes seconds
             docs_url=None,  # it would load scripts from a CDN
             redoc_url=None,
             redirect_slashes=False,
         )
         handle_problems(app)
         app.openapi = cache(lambda: described(FastAPI.openapi(app)))  # type: ignore[method-assign]
+        document = Fresh(lambda: asyncio.to_thread(lambda: JSONResponse(app.openapi())), inf)
+
+        @app.get("/api/openapi.json", include_in_schema=False)
+        async def openapi() -> Response:
+            return await document.get()
+
         app.include_router(kpis.routes(sources, self._newest))
         app.include_router(listings.routes(sources))
         app.include_router(lookups.routes(sources))
@@ -68,9 +79,14 @@ class Api:
             for task in tasks:
                 task.cancel()
 
+    def expire(self) -> None:
+        """Answer with what is stored now."""
+        self._newest.expire()
+        self._shared.expire()
+
     async def _follow(self) -> None:
         """Read the newest generation anew as soon as this process has published one."""
         with subscribed() as events:
             async for event in events:
                 if event.name == "generation.published":
-                    self._newest.expire()
+                    self.expire()

@@ -20,30 +20,29 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from multimarket_async.readers.http.occurrences import Occurrences
 from multimarket_async.readers.http.problems import MEDIA_TYPE, body
+from multimarket_async.readers.http.share import WATCHED
 
 log = structlog.get_logger()
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 ALLOWED = (("Allow", ", ".join(METHODS)),)
-RETRY = (("Retry-After", "2"),)
 MAX_URL_BYTES, MAX_PATH = 4096, 200
 COOKIE = "multimarket"
 OPEN = ("/livez",)  # says no more than the open port does
 MOST_REQUESTS = 200
-WATCHED = ("/livez", "/readyz")  # answered also when there are more
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-SECURITY = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
+SECURITY = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,14 @@ class Refused(Exception):
     status: HTTPStatus
     detail: str
     headers: tuple[tuple[str, str], ...] = ()
+
+
+BUSY = (HTTPStatus.SERVICE_UNAVAILABLE, "Too many requests are being answered.", (("Retry-After", "2"),))
+
+
+async def busy(_: Scope, __: Receive, send: Send) -> None:
+    """Refuse a request, whatever it asks for."""
+    await _refuse(_with_security(send), Refused(*BUSY))
 
 
 class Guard:
@@ -73,7 +80,7 @@ class Guard:
         try:
             granted = self._admit(scope)
         except Refused as refused:
-            await _respond(guarded, refused.status, body(refused.status, refused.detail), refused.headers)
+            await _refuse(guarded, refused)
             return
         if granted:
             await _respond(guarded, HTTPStatus.SEE_OTHER, b"", granted)
@@ -101,7 +108,7 @@ class Guard:
         self._check_host(headers)
         granted = self._check_token(scope, headers)
         if self._in_flight >= MOST_REQUESTS and scope["path"] not in WATCHED:
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "Too many requests are being answered.", RETRY)
+            raise Refused(*BUSY)
         return granted
 
     def _check_shape(self, scope: Scope, headers: Headers) -> None:
@@ -161,10 +168,7 @@ class Guard:
 def _with_security(send: Send) -> Send:
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
-            given = list(message.get("headers", []))
-            names = {name.lower() for name, _ in given}
-            own = [(name.lower().encode(), text.encode()) for name, text in SECURITY.items()]
-            message = {**message, "headers": [*given, *(header for header in own if header[0] not in names)]}
+            message = {**message, "headers": [*message.get("headers", ()), *SECURITY]}
         await send(message)
 
     return guarded
@@ -177,6 +181,10 @@ def _without_body(send: Send) -> Send:
             await send({"type": "http.response.body", "body": b""})
 
     return headers_only
+
+
+async def _refuse(send: Send, refused: Refused) -> None:
+    await _respond(send, refused.status, body(refused.status, refused.detail), refused.headers)
 
 
 async def _respond(send: Send, status: HTTPStatus, content: bytes, headers: Iterable[tuple[str, str]]) -> None:

@@ -9,11 +9,13 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
+from math import isfinite
 from typing import Annotated, Any, Literal
 
 import structlog
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
+from starlette.responses import JSONResponse
 
 from multimarket_async.domains import Attribute, Document, Listing, Stage
 from multimarket_async.readers.http import filters
@@ -24,6 +26,7 @@ from multimarket_async.readers.http.sources import Sources
 log = structlog.get_logger()
 
 MAX_ROWS = 500
+NO_STORE = {"Cache-Control": "no-store"}  # each reading is logged
 LOGGED_EVERY_S = 1.0  # of each address and listing: who reads page after page fills no log
 WITHIN_S = 5.0  # a page by index takes milliseconds; a filter that matches nothing reads until then
 SHOWN: Mapping[str, tuple[type, ...]] = {
@@ -56,13 +59,13 @@ def _add(router: APIRouter, listing: Listing, sources: Sources, reads: Occurrenc
     filtered = [attribute.column for attribute in listing.public() if attribute.filtered]
     model = filters.query_model(f"{listing.name}_query", filtered, others, ranges=False)
 
-    async def page(request: Request, query: Annotated[model, Query()]) -> dict[str, Any]:  # type: ignore[valid-type]
+    async def page(request: Request, query: Annotated[model, Query()]) -> Response:  # type: ignore[valid-type]
         given = query.model_dump(exclude_unset=True)  # type: ignore[attr-defined]
         answer = await _page(sources, listing, given, query.limit)  # type: ignore[attr-defined]
         address = request.client.host if request.client else "unknown"
         if requests := reads.count((address, listing.name)):
             _log(listing, address, given, len(answer["rows"]), requests)
-        return answer
+        return JSONResponse(answer, headers=NO_STORE)
 
     columns = [attribute.column for attribute in listing.public()]
     head = {"name": (Literal[listing.name], ...), "next": (str | None, ...)}
@@ -155,4 +158,6 @@ def _shown(attribute: Attribute, value: Any) -> Any:
     kind = attribute.column.type
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z") if kind == "date" else None
+    if isinstance(value, bool) != (kind == "boolean") or (isinstance(value, float) and not isfinite(value)):
+        return None
     return value if isinstance(value, SHOWN[kind]) else None

@@ -57,6 +57,7 @@ class Shop:
 
     def client(self, **headers: str) -> httpx.AsyncClient:
         api = self.api or Api(self.sources)
+        api.expire()  # what an earlier test was answered
         return httpx.AsyncClient(transport=httpx.ASGITransport(api.asgi), base_url=HERE, headers=headers)
 
 

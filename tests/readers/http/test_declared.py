@@ -1,9 +1,13 @@
 """A subject area that nobody thought of: declared, it is everywhere, without a touch to any reader."""
 
 import json
+from asyncio import gather
 from dataclasses import replace
 from datetime import datetime
+from threading import get_ident
 from typing import Any
+
+from fastapi import FastAPI
 
 from multimarket_async.domains import (
     Attribute,
@@ -86,6 +90,17 @@ async def test_a_new_kpi_is_everywhere(open_shop: Any) -> None:
         first = (await client.get("/api/kpis/cancellation_rate_by_channel")).json()["rows"]
         assert (await client.get("/api/kpis/another_rate")).json()["rows"] == first
         assert [kpi["title"] for kpi in (await client.get("/api/kpis")).json()["kpis"]][-1] == "Another rate"
+
+
+async def test_the_openapi_document_is_made_beside_the_event_loop(open_shop: Any, monkeypatch: Any) -> None:
+    """And once for all: it takes seconds."""
+    made, described = [], FastAPI.openapi
+    monkeypatch.setattr(FastAPI, "openapi", lambda app: made.append(get_ident()) or described(app))
+    async with (await open_shop()).client() as client:
+        answers = await gather(*(client.get("/api/openapi.json") for _ in range(3)))
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert len(made) == 1
+    assert get_ident() not in made
 
 
 async def test_every_operation_is_described(open_shop: Any) -> None:

@@ -211,7 +211,8 @@ async def test_quarantine_is_newest_first(shop: Any, client: httpx.AsyncClient) 
 
 async def test_rejected_records_are_listed_beside_the_files(shop: Any, client: httpx.AsyncClient) -> None:
     """The number of each file, by code, newest first; the status counts them for each feed."""
-    assert (await client.get("/api/quarantine")).json() == {"files": [], "rejects": []}
+    async with shop.client() as before:
+        assert (await before.get("/api/quarantine")).json() == {"files": [], "rejects": []}
     record = RejectedRecord((Rejected("bad_price", "It is bad."), Rejected("also", "It is.")), 2, b"{}")
     for index, name in ((0, "a.json"), (1, os.fsdecode(b"\xff.json"))):
         with shop.sources.feeds[index][1].quarantine.rejects(name, name) as rejects:
@@ -255,7 +256,7 @@ async def test_the_disk_use_is_that_of_the_last_report(shop: Any, client: httpx.
     assert (await client.get("/api/status")).json()["disk_free_bytes"] is None
     landings, file = [landing for _, landing in shop.sources.feeds], shop.sources.latency_file.with_name("disk.json")
     DiskReporter(landings, 0, file, Clock()).report()
-    status = (await client.get("/api/status")).json()
+    status = await status_of(shop)
     used = next(feed["disk"] for feed in status["feeds"] if feed["feed"] == "site_web")
     assert used == {"waiting": 0, "archive": ANY, "quarantine": 0}
     assert used["archive"] > 0
@@ -263,7 +264,7 @@ async def test_the_disk_use_is_that_of_the_last_report(shop: Any, client: httpx.
     assert f'multimarket_disk_bytes{{feed="site_web",place="archive"}} {float(used["archive"])}' in text
     assert "multimarket_disk_free_bytes " in text
     file.write_bytes(b"{")
-    assert (await client.get("/api/status")).json()["feeds"][0]["disk"] is None
+    assert (await status_of(shop))["feeds"][0]["disk"] is None
 
 
 async def test_metrics_are_those_of_the_collector(shop: Any, client: httpx.AsyncClient) -> None:

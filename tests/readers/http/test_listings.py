@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -78,6 +79,14 @@ async def test_nothing_personal_is_shown(shop: Any, client: httpx.AsyncClient, d
     for item in personal:
         assert item.column.name not in (await client.get("/api/orders?limit=1")).json()["rows"][0]
         assert (await client.get(f"/api/orders?{item.column.name}=7")).status_code == 422
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "1", True])
+async def test_what_is_no_number_is_null(shop: Any, client: httpx.AsyncClient, database: Any, value: Any) -> None:
+    """Somebody else may have written anything: the page is answered still."""
+    database["commandes"].update_many({}, {"$set": {"montant_total": value}})
+    [row] = (await client.get("/api/orders?limit=1")).json()["rows"]
+    assert row["total"] is None
 
 
 async def test_filters(stocked_client: httpx.AsyncClient) -> None:

@@ -12,7 +12,8 @@ export async function ask(path) {
   return answer.json();
 }
 
-/** Call `refresh` now, after each event, and at least every few seconds; never twice concurrently. Gives what calls it. */
+/** Call `refresh` now, after each event, and at least every few seconds; never twice concurrently. Gives what calls it.
+ *  Twice after an event: what is answered to all may be half a second old. */
 export function follow(refresh) {
   let busy = false;
   let again = false;
@@ -29,6 +30,6 @@ export function follow(refresh) {
   setInterval(once, POLL_S * 1000);
   document.addEventListener("visibilitychange", once);
   const events = new EventSource("api/events"); // connects again by itself
-  for (const name of [...EVENTS, "error"]) events.addEventListener(name, once);
+  for (const name of [...EVENTS, "error"]) events.addEventListener(name, () => { once(); again = true; });
   return once;
 }
