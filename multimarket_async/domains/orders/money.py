@@ -10,6 +10,8 @@ from multimarket_async.domains.orders.settings import OrderSettings
 RATES = "exchange_rates"
 # Decimals of a rate, and the most decimals of a currency: a factor is a whole number.
 RATE_DECIMALS, MOST_DECIMALS = 12, 4
+# Rollups of refunds, and of the keys of cancelled orders; without the refunds of these, the first one is `refunds`.
+GIVEN_BACK, CANCELLED = "given_back", "cancelled_orders"
 # What rollups keep of the currency of an amount.
 MONEY = "currency, decimals, rate_day"
 
@@ -44,7 +46,10 @@ def valued(settings: OrderSettings, *rollups: str) -> str:
         f" ASOF LEFT JOIN rates ON {name}.currency = rates.currency AND rate_day >= since)"
         for name in rollups
     )
-    return f"WITH rates AS ({own} UNION ALL {others}), {named} "
+    refunds = (
+        f"refunds AS (FROM {GIVEN_BACK} ANTI JOIN {CANCELLED} USING (order_key)), " if "refunds" in rollups else ""
+    )
+    return f"WITH rates AS ({own} UNION ALL {others}), {refunds}{named} "
 
 
 def reported(settings: OrderSettings, amount: str) -> str:

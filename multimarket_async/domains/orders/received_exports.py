@@ -88,7 +88,9 @@ WHERE NOT credit;
 CREATE TABLE refunded AS
 WITH given_back AS (
   SELECT number, channel, moment, exponent, currency, unnest((file->'remboursements')::JSON[]) AS refund
-  FROM newest WHERE NOT cancelled),
+  FROM newest WHERE NOT cancelled AND NOT coalesce(credit AND given(file->>'avoir_de') IS NOT NULL
+    AND concat_ws(':', canal, of_shop, trim(file->>'avoir_de'))
+      IN (SELECT key FROM newest WHERE cancelled AND NOT credit), false)),
 dated AS (
   SELECT given_back.*, refund->>'date_remboursement' AS written,
     wall(written) - coalesce(written_shift(written), shift) AS happened

@@ -20,6 +20,8 @@ EXPORTED = {
     "refunded_products": Value("remboursements.nom", "VARCHAR[]", nullable=True),
     "refunded_quantities": Value("remboursements.quantite", "BIGINT[]", nullable=True),
     "refunds_minor": Value("remboursements.montant_centimes", "BIGINT[]", nullable=True),
+    "number": Value("order_id", "VARCHAR", nullable=True),
+    "credited": Value("avoir_de", "VARCHAR", nullable=True),
 }
 # Of all products: those sold, where nothing can be refunded.
 SOLD = """{valued},
@@ -53,7 +55,8 @@ def facts(settings: OrderSettings) -> Facts:
 
     Amounts are in minor units of its own currency. Orders of the contract have no `decimales`: theirs are hundredths of
     the reporting currency, and their fields that bear names of exported orders mean nothing.
-    rate_day: the day of the exchange rate, "" for the reporting currency.
+    rate_day: the day of the exchange rate, "" for the reporting currency. order_key: of a credit note, the key of the
+    order that it is of, if it says so.
     """
     cancelled = ", ".join(text(status) for status in settings.cancelled_statuses)
     fields = {
@@ -75,6 +78,7 @@ def facts(settings: OrderSettings) -> Facts:
     lacking = {} if settings.declared else {name: f"NULL::{value.type}" for name, value in EXPORTED.items()}
     columns = {
         **lacking,
+        "order_key": "CASE WHEN credited IS NOT NULL THEN left(_id, len(_id) - len(number)) || credited END",
         "cancelled": f"status IN ({cancelled})" if cancelled else "false",
         "credit": "own_decimals IS NOT NULL AND coalesce(is_credit, false)",
         "decimals": "coalesce(own_decimals, 2)",
@@ -110,23 +114,29 @@ GROUP BY ALL
 
 
 def refunds(settings: OrderSettings) -> Rollup:
-    """Refunds by their own day, by channel, product and currency, without those of cancelled orders."""
+    """Refunds by their own day, by channel, product, currency, and order of a credit note; none of cancelled orders."""
     query = f"""
 SELECT period, strftime(happened + shift, '%Y-%m-%d') AS day, channel, product,
-  {names.form("product")} AS form, currency, decimals,
+  {names.form("product")} AS form, order_key, currency, decimals,
   CASE WHEN rate_day = '' THEN '' ELSE strftime(happened + shift, '%Y-%m-%d') END AS rate_day,
   sum(quantity) AS quantity, sum(minor) AS refunds_minor, min(ordered_at) AS first_at
-FROM (SELECT period, channel, {MONEY}, ordered_at, unnest(refunded_at)::TIMESTAMP AS happened,
+FROM (SELECT period, channel, order_key, {MONEY}, ordered_at, unnest(refunded_at)::TIMESTAMP AS happened,
     unnest(refunded_products) AS product, unnest(refunded_quantities) AS quantity, unnest(refunds_minor) AS minor
   FROM facts WHERE own_decimals IS NOT NULL AND NOT cancelled) ASOF JOIN zone ON happened >= utc_from
 GROUP BY ALL
 """
-    return Rollup("refunds", facts(settings), query)
+    return Rollup(money.GIVEN_BACK, facts(settings), query)
+
+
+def cancelled(settings: OrderSettings) -> Rollup:
+    """The keys of cancelled orders of declared formats: no credit note of theirs counts, as they were never revenue."""
+    query = "SELECT period, _id AS order_key FROM facts WHERE cancelled AND NOT credit AND own_decimals IS NOT NULL"
+    return Rollup(money.CANCELLED, facts(settings), query)
 
 
 def refunded(settings: OrderSettings, *sold: Rollup) -> tuple[Rollup, ...]:
-    """What was sold, and refunds, where there can be any: orders of the contract have none."""
-    return (*sold, refunds(settings)) if settings.declared else sold
+    """What was sold, and `refunds`, where there can be any: orders of the contract have none."""
+    return (*sold, refunds(settings), cancelled(settings)) if settings.declared else sold
 
 
 def kept(settings: OrderSettings, name: str, *keys: str, where: str = "true") -> Rollup:
@@ -153,7 +163,7 @@ def net_products(settings: OrderSettings, *, month: bool = False) -> str:
     """A query for products, maybe by month: what was sold, and what is left of it behind refunds."""
     by = "month, form" if month else "form"
     sold, returned = ("period AS month, ", "left(day, 7) AS month, ") if month else ("", "")
-    read = [source.name for source in refunded(settings, products(settings))]
+    read = ("products", "refunds") if settings.declared else ("products",)
     return (NET if settings.declared else SOLD).format(
         valued=money.valued(settings, *read),
         by=by,

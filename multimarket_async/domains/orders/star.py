@@ -1,7 +1,7 @@
 """The star schema of orders: facts of orders and their lines, by channel, product and day; nothing of customers."""
 
 from multimarket_async.domains import Facts, Rollup, StarTable
-from multimarket_async.domains.orders.rollups import facts
+from multimarket_async.domains.orders.rollups import cancelled, facts
 from multimarket_async.domains.orders.settings import OrderSettings
 
 # Amounts are in the currency of their order, whose decimals are at most 4.
@@ -31,13 +31,15 @@ SELECT period, _id AS order_key, unnest(range(1, len(products) + 1)) AS line, ch
 FROM facts WHERE NOT credit
 """
 REFUND = """
-SELECT period, document_key, line, channel, (happened + shift)::DATE AS day, cancelled, product, quantity, amount_minor,
-  currency, decimals
-FROM (SELECT period, _id AS document_key, unnest(range(1, len(refunds_minor) + 1)) AS line, channel, cancelled,
-    unnest(refunded_at)::TIMESTAMP AS happened, unnest(refunded_products) AS product,
-    unnest(refunded_quantities) AS quantity, unnest(refunds_minor) AS amount_minor, currency, decimals
+SELECT period, document_key, line, channel, (happened + shift)::DATE AS day, cancelled, order_key, product, quantity,
+  amount_minor, currency, decimals
+FROM (SELECT period, _id AS document_key, order_key, channel, cancelled,
+    unnest(range(1, len(refunds_minor) + 1)) AS line, unnest(refunded_at)::TIMESTAMP AS happened,
+    unnest(refunded_products) AS product, unnest(refunded_quantities) AS quantity,
+    unnest(refunds_minor) AS amount_minor, currency, decimals
   FROM facts WHERE own_decimals IS NOT NULL) ASOF JOIN zone ON happened >= utc_from
 """
+OF_CANCELLED = "coalesce(cancelled OR order_key IN (SELECT order_key FROM cancelled_orders), false)"
 
 DATES = """
 SELECT day, year(day)::INT AS year, quarter(day)::INT AS quarter, month(day)::INT AS month,
@@ -51,7 +53,7 @@ def star(settings: OrderSettings) -> tuple[StarTable, ...]:
     of: Facts = facts(settings)
     orders, lines = Rollup("star_orders", of, ORDER), Rollup("star_lines", of, LINE)
     refunds = Rollup("star_refunds", of, REFUND)
-    return (*_dimensions(orders, lines, refunds), *_facts(orders, lines, refunds))
+    return (*_dimensions(orders, lines, refunds), *_facts(orders, lines, refunds, cancelled(settings)))
 
 
 def _dimensions(orders: Rollup, lines: Rollup, refunds: Rollup) -> tuple[StarTable, ...]:
@@ -65,7 +67,7 @@ def _dimensions(orders: Rollup, lines: Rollup, refunds: Rollup) -> tuple[StarTab
     )
 
 
-def _facts(orders: Rollup, lines: Rollup, refunds: Rollup) -> tuple[StarTable, ...]:
+def _facts(orders: Rollup, lines: Rollup, refunds: Rollup, cancelled_orders: Rollup) -> tuple[StarTable, ...]:
     return (
         StarTable(
             "fact_orders",
@@ -88,8 +90,9 @@ def _facts(orders: Rollup, lines: Rollup, refunds: Rollup) -> tuple[StarTable, .
         StarTable(
             "fact_refunds",
             "A row a refunded line of an order or a credit note, on its own day; amounts in its currency.",
-            (refunds,),
-            _with_units("amount_minor", "amount", refunds),
+            (refunds, cancelled_orders),
+            f"SELECT * EXCLUDE (order_key) REPLACE ({OF_CANCELLED} AS cancelled) "
+            f"FROM ({_with_units('amount_minor', 'amount', refunds)})",
             {"document_key": "text", **OF_LINE},
             ("document_key", "line"),
             {"product": "dim_product", **BY_CHANNEL_AND_DAY},

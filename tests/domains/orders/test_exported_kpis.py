@@ -206,3 +206,31 @@ def test_an_order_without_versions_conflicts_with_another_content(mongo_uri: str
     order = found.documents["commandes"]["shopify:s1:1"]
     assert order["client_id"].startswith("p")
     assert "adresse" not in order["livraison"]
+
+
+SQUARE = {"retours": {"canal": "square", "format": "square", "shop": "s2"}}
+
+
+def square(number: str, state: str, **fields: Any) -> dict[str, Any]:
+    """An order of Square, of 12.00 unless it says otherwise."""
+    money = {"amount": 1200, "currency": "EUR"}
+    line = {"uid": "l1", "name": "Café", "quantity": "2", "total_money": money, "total_tax_money": {"amount": 0}}
+    dates = {"created_at": "2026-05-01T10:00:00Z", "updated_at": "2026-05-01T10:00:00Z"}
+    return {"id": number, "state": state, **dates, "line_items": [line], **fields}
+
+
+def test_a_credit_note_of_a_cancelled_order_gives_back_nothing(mongo_uri: str, tmp_path: Path) -> None:
+    """The order was no revenue; whichever of the two comes first. That of an order that is kept counts."""
+    back = {"uid": "r1", "name": "Café", "quantity": "2", "total_money": {"amount": 1200}}
+
+    def note(number: str, of: str) -> dict[str, Any]:
+        returns = [{"source_order_id": of, "return_line_items": [back]}]
+        return square(number, "COMPLETED", line_items=[], returns=returns)
+
+    orders = [note("n1", "a"), square("a", "CANCELED"), square("b", "COMPLETED"), note("n2", "b"), note("n3", "gone")]
+    files = [("retours", f"{order['id']}.json", encoded(order)) for order in orders]
+    found = asyncio.run(outcome_of(declared(**SQUARE), files, mongo_uri, tmp_path))
+    assert found.report.differences == []
+    columns = ("orders", "cancelled_orders", "revenue", "refunds", "net_revenue")
+    assert rows(found, "revenue_by_month_and_channel", *columns) == [(2, 1, 12.0, 24.0, -12.0)]
+    assert rows(found, "top_products", "product", "quantity", "net_quantity") == [("Café", 2, -2)]
