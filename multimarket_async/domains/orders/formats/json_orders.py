@@ -41,7 +41,14 @@ def json_reader(form: Format, make: Make) -> Callable[[IncomingFile], Iterator[R
 def _orders(form: Format) -> Get:
     """The first alternative that is there."""
     getters = [compiled(path) for path in form.orders]
-    return lambda tree: next((found for get in getters if (found := get(tree)) not in (None, False)), None)
+
+    def orders(tree: Any) -> Any:
+        for get in getters:
+            if (found := get(tree)) is not None and found is not False:
+                return found
+        return None
+
+    return orders
 
 
 def _single(found: Any) -> dict[str, Any]:

@@ -89,6 +89,8 @@ def _index(node: Node) -> Get:
 
 
 def _chain(node: Node) -> Get:
+    if names := _names(node):
+        return _of_names(names)
     first, *others = map(_compiled, node["children"])
 
     def chained(value: Any) -> Any:
@@ -98,6 +100,24 @@ def _chain(node: Node) -> Get:
         return found
 
     return chained
+
+
+def _of_names(names: list[str]) -> Get:
+    """A path of names alone, in one step: the most common one."""
+
+    def found(value: Any) -> Any:
+        for name in names:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(name)
+        return value
+
+    return found
+
+
+def _multi_select(node: Node) -> Get:
+    parts = [*map(_compiled, node["children"])]
+    return lambda value: None if value is None else [part(value) for part in parts]
 
 
 def _literal(node: Node) -> Get:
@@ -168,6 +188,7 @@ _MAKERS: dict[str, Callable[[Node], Get]] = {
     "current": lambda _: lambda value: value,
     "identity": lambda _: lambda value: value,
     "literal": _literal,
+    "multi_select_list": _multi_select,
     "or_expression": _or,
     "and_expression": _and,
     "not_expression": _not,

@@ -38,8 +38,13 @@ def first_of(name: str, paths: Sequence[str], spell: Spell) -> Field:
     if not others:
         return Field(name, _only_name(paths), get, spell)
 
+    getters = [get, *others]
+
     def first(tree: Any) -> Any:
-        return next((found for each in (get, *others) if (found := each(tree)) not in NOTHING), None)
+        for each in getters:
+            if (found := each(tree)) not in NOTHING:
+                return found
+        return None
 
     return Field(name, None, first, spell)
 
