@@ -10,7 +10,9 @@ from multimarket_async.errors import WrongSettings
 from multimarket_async.mistakes import mistakes
 
 OWN_COLLECTIONS = re.compile(r"kpi_|system\.|(receipts|erasures)$")  # the engine's and MongoDB's
-OWN_VIEWS = re.compile(r"(snapshots|rows|partition_versions|sinks)$|rollups_")  # the same, of names behind kpi_
+OWN_VIEWS = re.compile(
+    r"(snapshots|rows|partition_versions|sinks|alerts|alert_messages)$|rollups_"
+)  # the same, of names behind kpi_
 OWN_STARS = re.compile(r"kpi_|(held|generations|kpis|stars|star_new|star_gone)$")  # the engine's in the warehouse
 OWN_LISTINGS = frozenset(("kpis", "status", "quarantine", "events"))  # the other operations below /api
 

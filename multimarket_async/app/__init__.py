@@ -1,5 +1,6 @@
 """Composition root: settings -> parts -> one TaskGroup. Real time and places enter here only."""
 
+from multimarket_async.app.alerts import alert, alert_once, try_receivers
 from multimarket_async.app.checks import examined
 from multimarket_async.app.parts import COPY, Application, Workspace, embedded, opened, places, side_task, workspace
 from multimarket_async.app.running import run

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from multimarket_async.app.alerts import examined_alerts
 from multimarket_async.app.parts import Application, Workspace
 from multimarket_async.clock import beats
 from multimarket_async.domains import LoadedDomain
@@ -26,6 +27,7 @@ async def examined(at: Workspace, unusable: Sequence[str] = (), store: Store | N
     landings = [landing for _, landing in at.feeds]
     findings = await examine(at.settings, at.domains, landings, unusable, clock=at.clock, store=store)
     findings += [_examined_jobs(domain) for domain in at.domains if domain.jobs]
+    findings += examined_alerts(at)
     return [*findings, *[await _examined_sink(kind, at.settings) for kind in chosen(at.settings, at.domains)]]
 
 

@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 
+from multimarket_async.app.alerts import alerting, kept_alerts
 from multimarket_async.app.checks import check_start
 from multimarket_async.app.parts import Application
 from multimarket_async.app.periodic import expire, find_late_writes, report_changed_files, report_disk, report_latency
@@ -32,6 +33,7 @@ async def run(
 ) -> None:
     """All stages until stopped; then collect the waiting files and publish a last generation."""
     tasks = application.tasks()
+    alerts = alerting(application, tasks)
     collector, snapshotter = application.collector(tasks), application.snapshotter(tasks, on_schedule=True)
     reporter = application.latency_reporter(collector)
     arrivals = ArrivalProcess.of(application.settings)
@@ -48,6 +50,7 @@ async def run(
                 ),
                 _kept(group, tasks, "collector", partial(collector.run, stop), stop),
                 *kept_sinks(group, tasks, keepers, stop),
+                *kept_alerts(group, tasks, alerts, application.settings.snapshot_every_s, stop),
                 *(
                     _kept(group, tasks, runner.name, partial(runner.run, stop, tasks), stop)
                     for runner in application.runners()

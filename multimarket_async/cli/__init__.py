@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from multimarket_async.cli import (
+    alerts,
     archive,
     bi,
     changes,
@@ -63,7 +64,7 @@ READING: Needs = {
     **dict.fromkeys((health.verify, health.status, top.top), ("files", "database")),
     erase.erase: ("files", "database"),
     kpi.report: ("database",),
-    **dict.fromkeys((check.check_files, health.doctor, bi.bi, logs.logs_of), ()),
+    **dict.fromkeys((check.check_files, health.doctor, bi.bi, logs.logs_of, alerts.alerts), ()),
 }
 for reading, needs in READING.items():
     command(app, reading, reads=needs)

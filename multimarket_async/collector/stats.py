@@ -147,6 +147,7 @@ class _Window:
     seconds: float
     max_s: float
     breaches: int
+    quarantined: int
     sizes: Counter[int]
 
 
@@ -163,6 +164,7 @@ class LatencyReporter:
         self._file = file
         self._clock = clock
         self._reported_at = clock.monotonic()
+        self._quarantined = 0
         self._windows: deque[_Window] = deque()
         self._lock = Lock()  # a stop reports the last waits, maybe while a thread still reports
 
@@ -174,7 +176,9 @@ class LatencyReporter:
         with self._lock:
             waits_s, now = self._tally.waits(), self._clock.monotonic()
             newest, backlog = measured(waits_s, self._tally.latency_budget_s), self._backlog()
-            self._windows.append(_window(waits_s, newest, now, now - self._reported_at))
+            quarantined = self._tally.by_outcome()["quarantined"]
+            lately, self._quarantined = quarantined - self._quarantined, quarantined
+            self._windows.append(_window(waits_s, newest, now, now - self._reported_at, lately))
             self._reported_at = now
             while self._windows[0].ended_at <= now - HOUR_S:
                 self._windows.popleft()
@@ -211,10 +215,12 @@ class LatencyReporter:
             log.warning("latency.report_failed", file=str(self._file), why=error.strerror)
 
 
-def _window(waits_s: Sequence[float], latency: Latency | None, ended_at: float, seconds: float) -> _Window:
+def _window(
+    waits_s: Sequence[float], latency: Latency | None, ended_at: float, seconds: float, quarantined: int
+) -> _Window:
     sizes = Counter(math.ceil(math.log(max(wait_s, SHORTEST_S) / SHORTEST_S, STEP)) for wait_s in waits_s)
     max_s, breaches = (latency.max_s, latency.breaches) if latency else (0.0, 0)
-    return _Window(ended_at, seconds, max_s, breaches, sizes)
+    return _Window(ended_at, seconds, max_s, breaches, quarantined, sizes)
 
 
 def _merged(windows: Iterable[_Window]) -> dict[str, Any] | None:
@@ -231,6 +237,7 @@ def _merged(windows: Iterable[_Window]) -> dict[str, Any] | None:
         "p99_s": min(longest_s, _quantile(sizes, 0.99)),
         "max_s": longest_s,
         "breaches": sum(window.breaches for window in windows),
+        "quarantined": sum(window.quarantined for window in windows),
     }
 
 

@@ -15,6 +15,7 @@ from multimarket_async.domains import Feed
 from multimarket_async.generations import failure
 from multimarket_async.landing import Landing
 from multimarket_async.readers.accounting import FeedFiles, counted, without_feed
+from multimarket_async.readers.alerts import AlertStatus, alert_statuses
 from multimarket_async.readers.freshness import KpiFreshness, freshness
 from multimarket_async.readers.polls import PolledSource, polled_sources
 from multimarket_async.readers.refusals import Refusal, refusal
@@ -164,6 +165,7 @@ class StatusResponse(BaseModel):
     )
     polls: list[PolledSource] = Field(description="the APIs that fill feeds")
     sinks: list[SinkStatus] = Field(description="the systems that generations are written to")
+    alerts: list[AlertStatus] = Field(default=[], description="alerts that go on")
     without_feed: int = Field(description="entries of the folder of all landing directories that no feed collects")
     without_feed_example: str | None = Field(description="the name of one of them; null if there is none")
     unreadable: dict[str, str] = Field(description="feeds whose directory cannot be listed, and why")
@@ -233,7 +235,7 @@ async def read_status(
         files, now, kpi, budget_s=settings.latency_budget_s, budgets_s=budgets(feeds), latency=latency, tasks=tasks
     )
     found.polls = polled_sources((feed for feed, _ in feeds), settings, now)
-    found.sinks = await sink_statuses(store, settings)
+    found.sinks, found.alerts = await sink_statuses(store, settings), await alert_statuses(store)
     found.without_feed, found.without_feed_example = without_feed(feeds)
     return found.with_disk(latency_file.with_name(DISK))
 

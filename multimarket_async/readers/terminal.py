@@ -102,6 +102,7 @@ def status_screen(status: StatusResponse, *, live: bool = False) -> Group:
         for name, count in status.kpi.foreign.items()
     ]
     lines += [Text(escape_control_chars(sentence), "bold red") for sentence in refusal_lines(status.feeds)]
+    lines += [Text(escape_control_chars(alert.said()), "bold red") for alert in status.alerts]
     lines += [Text(escape_control_chars(sentence), "bold red") for sentence in status.failures()]
     if status.mongo.why:
         why = f"{status.mongo.why}. Stored and KPIs are as they were last known."

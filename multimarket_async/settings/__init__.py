@@ -1,13 +1,5 @@
 """Settings: the engine's, and their layers with those of the domains."""
 
-from multimarket_async.settings.engine import (
-    Business,
-    EnvironmentKey,
-    LogFormat,
-    MongoDriver,
-    Pace,
-    Settings,
-    Token,
-    Words,
-)
+from multimarket_async.settings.engine import Business, LogFormat, MongoDriver, Pace, Settings
 from multimarket_async.settings.loading import FILE, Loaded, as_text, fields, load, shown, variable
+from multimarket_async.settings.values import EnvironmentKey, Token, Words

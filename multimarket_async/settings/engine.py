@@ -1,15 +1,17 @@
 """The engine's settings, each declared once: default, limits and meaning."""
 
 import ipaddress
-import json
 import re
 import zoneinfo
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from multimarket_async.settings.receivers import Receivers
+from multimarket_async.settings.values import Token, Words
 
 MongoDriver: TypeAlias = Literal["motor", "pymongo"]
 LogFormat: TypeAlias = Literal["json", "console", "auto"]
@@ -19,27 +21,11 @@ LogFormat: TypeAlias = Literal["json", "console", "auto"]
 zoneinfo.reset_tzpath(())
 
 
-def _split(value: Any) -> Any:
-    """A list as text, in JSON or separated by commas."""
-    if not isinstance(value, str):
-        return value
-    return json.loads(value) if value.startswith("[") else [word.strip() for word in value.split(",") if word.strip()]
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 # Allowed in an Authorization header (RFC 6750, section 2.1), and too long to be guessed.
 TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
 
 MAX_DATABASE_BYTES = 63  # https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
 NOT_IN_DATABASE = frozenset('/\\. "$*<>:|?%\0\t\n\r')  # and what a URI would have to escape
-
-
-class Token(SecretStr):
-    """A secret, of which `config show` prints nothing."""
-
-
-class EnvironmentKey(Token):
-    """A key that is taken from the environment only: a file of settings is copied, and kept in repositories."""
 
 
 def _days(words: str) -> tuple[str, float]:
@@ -84,8 +70,8 @@ class Business(BaseModel):
         return name
 
 
-class Settings(Business):
-    """The engine's settings."""
+class Engine(Business):
+    """Settings of its work."""
 
     domains: Words = Field(
         ("orders",),
@@ -249,7 +235,7 @@ class Settings(Business):
         return token
 
     @model_validator(mode="after")
-    def _consistent(self) -> "Settings":
+    def _consistent(self) -> "Engine":
         if not self.http_token and not _is_loopback(self.http_host):
             raise ValueError(f"http_host = {self.http_host!r} opens HTTP to other machines: set http_token too")
         if self.pause_min_s > self.pause_max_s:
@@ -257,3 +243,7 @@ class Settings(Business):
         if self.keep_documents and not 0 < self.keep_archive_days <= min(self.documents_days.values()) - 1:
             raise ValueError("keep_documents takes keep_archive_days, at least a day less: files go first")
         return self
+
+
+class Settings(Receivers, Engine):
+    """The engine's settings."""

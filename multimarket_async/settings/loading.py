@@ -11,7 +11,8 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from multimarket_async.errors import WrongSettings, did_you_mean
-from multimarket_async.settings.engine import Business, EnvironmentKey, Settings, Token
+from multimarket_async.settings.engine import Business, Settings
+from multimarket_async.settings.values import EnvironmentKey, Token
 
 FILE = Path("config/multimarket.toml")
 PREFIX = "MULTIMARKET_"

@@ -2,6 +2,7 @@
 
 from bson.int64 import Int64
 
+from multimarket_async.store.alerts import AlertMessages, AlertStates
 from multimarket_async.store.documents import (
     NO_ORIGIN,
     PLACEHOLDER_PARTITION,

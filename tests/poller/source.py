@@ -1,6 +1,7 @@
 """An API on a real socket of this machine: its answers are planned, its requests are kept."""
 
 import ssl
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ class Asked:
     path: str
     headers: dict[str, str]
     at: float
+    body: bytes = b""
 
 
 Planned = Reply | Callable[[Asked], Reply]
@@ -60,8 +62,11 @@ def _handler(source: Source) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:
-            reply = source.reply(Asked(self.path, dict(self.headers), time.monotonic()))
+        def do_POST(self) -> None:
+            self.do_GET(self.rfile.read(int(self.headers["Content-Length"])))
+
+        def do_GET(self, body: bytes = b"") -> None:
+            reply = source.reply(Asked(self.path, dict(self.headers), time.monotonic(), body))
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)
@@ -78,6 +83,17 @@ def _handler(source: Source) -> type[BaseHTTPRequestHandler]:
             """Nothing."""
 
     return Handler
+
+
+def certificate(folder: Path) -> Path:
+    """Self-signed, for this machine."""
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    files = ["-keyout", str(key), "-out", str(cert), "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*words, *files], check=True, capture_output=True)
+    both = folder / "both.pem"
+    both.write_bytes(key.read_bytes() + cert.read_bytes())
+    return both
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Keys of APIs: sent to their API, and to be found nowhere else."""
 
 import logging
-import subprocess
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from multimarket_async import logs
 from multimarket_async.domains import Answer, Http
 from multimarket_async.poller.secrets import Secrets
 from tests.poller.conftest import Bench
-from tests.poller.source import Asked, Reply, serving
+from tests.poller.source import Asked, Reply, certificate, serving
 
 KEY = "k3y/with+odd&signs"
 SECRET = SecretStr(KEY)
@@ -129,17 +128,6 @@ def test_contents_without_a_secret_stay_as_they_are() -> None:
     """Whatever their bytes are; short settings hide nothing."""
     content = bytes(range(256))
     assert Secrets().hide(content) == Secrets(["", "abc", "unused-secret"]).hide(content) == content
-
-
-def certificate(folder: Path) -> Path:
-    """Self-signed, for this machine."""
-    key, cert = folder / "key.pem", folder / "cert.pem"
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    files = ["-keyout", str(key), "-out", str(cert), "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*words, *files], check=True, capture_output=True)
-    both = folder / "both.pem"
-    both.write_bytes(key.read_bytes() + cert.read_bytes())
-    return both
 
 
 async def test_an_unknown_certificate_is_refused(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

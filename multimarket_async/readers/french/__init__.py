@@ -4,10 +4,11 @@ In it, `{}` is any value, `{name}` one that stays as it is, and `{code}` the cod
 without the full stop at its end; the values in it are said in French likewise.
 """
 
+from multimarket_async.readers.french.alerts import ALERTS, CONDITIONS
 from multimarket_async.readers.french.commands import COMMANDS
 from multimarket_async.readers.french.doctor import DOCTOR
 from multimarket_async.readers.french.errors import ERRORS
 from multimarket_async.readers.french.reasons import REASONS, SENTENCES
 from multimarket_async.readers.french.status import STATUS
 
-WORDS = REASONS | SENTENCES | STATUS | COMMANDS | DOCTOR | ERRORS
+WORDS = ALERTS | REASONS | SENTENCES | STATUS | COMMANDS | DOCTOR | ERRORS

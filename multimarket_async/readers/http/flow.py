@@ -22,6 +22,7 @@ from multimarket_async.readers.accounting import (
     with_accepted,
     without_feed,
 )
+from multimarket_async.readers.alerts import AlertStatus, alert_statuses
 from multimarket_async.readers.freshness import KpiFreshness, freshness
 from multimarket_async.readers.http.cache import Fresh
 from multimarket_async.readers.http.minutes import Minutes
@@ -55,6 +56,7 @@ class Database:
     kpi: KpiFreshness
     minutes: dict[str, list[Minute]]
     sinks: list[SinkStatus] = field(default_factory=list)
+    alerts: list[AlertStatus] = field(default_factory=list)
     answered_at: datetime | None = None
 
 
@@ -112,7 +114,7 @@ class Flow:
         )
         found.overload.breaches, found.overload.loop_lag_s = sources.meters.breaches, round(self.loop_lag_s, 4)
         found.per_minute, found.unreadable = database.minutes, self.unreadable
-        found.sinks = database.sinks
+        found.sinks, found.alerts = database.sinks, database.alerts
         found.mongo.answered_at = database.answered_at
         feeds = [feed for feed, _ in sources.feeds]
         found.polls = await asyncio.to_thread(polled_sources, feeds, sources.settings, now)
@@ -178,8 +180,8 @@ class Flow:
         try:
             next_runs = await asyncio.to_thread(rests, sources.settings.data_dir)
             kpi = await freshness(sources.store, now, sources.settings.stale_after_s, next_runs)
-            sinks = await sink_statuses(sources.store, sources.settings)
-            self._known = Database(None, kpi, await self._minutes.until(now), sinks, now)
+            sinks, alerts = await sink_statuses(sources.store, sources.settings), await alert_statuses(sources.store)
+            self._known = Database(None, kpi, await self._minutes.until(now), sinks, alerts, now)
         except (Unavailable, CannotContinue) as why:
             self._known = replace(self._known, why=str(why))
         return self._known

@@ -67,7 +67,7 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
         registry = CollectorRegistry()
         failing = len(sources.tasks.everywhere())
         registry.register(_Now(sources.meters, await flow.feeds(), await flow.database(), flow.loop_lag_s, failing))
-        registry.register(_Disk(await flow.status()))
+        registry.register(_Places(await flow.status()))
         body: bytes = encode(registry) if "openmetrics" in media_type else encode(process) + encode(registry)
         return Response(body, media_type=media_type)
 
@@ -109,6 +109,7 @@ class _Now(Collector):
         yield from self._backlog()
         yield from self._kpis()
         yield from self._sinks()
+        yield from self._alerts()
         yield GaugeMetricFamily("multimarket_tasks_failing", "Tasks that fail now.", value=self._failing)
         yield GaugeMetricFamily("multimarket_loop_lag_seconds", "Delay of the event loop.", value=self._loop_lag_s)
 
@@ -157,6 +158,14 @@ class _Now(Collector):
             if kpi.generation is not None and value is not None:
                 yield GaugeMetricFamily(f"multimarket_kpi_{name}", text, value=value)
 
+    def _alerts(self) -> Iterator[Metric]:
+        firing = GaugeMetricFamily(
+            "multimarket_alert", "1 while an alert of config/alerts.toml goes on.", labels=["rule"]
+        )
+        for alert in self._database.alerts:
+            firing.add_metric([alert.rule], 1)
+        yield firing
+
     def _sinks(self) -> Iterator[Metric]:
         """None while no sink is on."""
         gauges = [
@@ -177,13 +186,17 @@ class _Now(Collector):
         yield from (gauge for gauge in gauges if gauge.samples)
 
 
-class _Disk(Collector):
-    """The disk use, as a collecting process has measured it last."""
+class _Places(Collector):
+    """Polled sources, and the disk use, as other processes have noted them last."""
 
     def __init__(self, status: StatusResponse) -> None:
         self._status = status
 
     def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("multimarket_source_up", "1 if a polled source answers.", labels=["feed"])
+        for source in self._status.polls:
+            up.add_metric([source.feed], int(source.state == "ok"))
+        yield up
         used = GaugeMetricFamily("multimarket_disk_bytes", "Disk use of a feed.", labels=["feed", "place"])
         for feed in self._status.feeds:
             for place, size in (feed.disk.model_dump() if feed.disk else {}).items():

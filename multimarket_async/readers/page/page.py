@@ -16,7 +16,7 @@ from starlette.types import Scope
 from multimarket_async.domains import Kpi, Listing, LoadedDomain
 from multimarket_async.files_io import atomic_write, private_folder
 from multimarket_async.readers.charts import drawing
-from multimarket_async.readers.french import REASONS, SENTENCES
+from multimarket_async.readers.french import CONDITIONS, REASONS, SENTENCES
 from multimarket_async.readers.http.cache import not_modified
 from multimarket_async.readers.page.targets import Targets, targets
 from multimarket_async.settings import FILE, Settings
@@ -110,7 +110,10 @@ def about(domains: Sequence[LoadedDomain], settings: Settings, file: Path = TARG
         "landing": str(settings.data_dir / "sources"),
         "dashboards": [dashboard for domain in domains for dashboard in _dashboards(domain, wanted)],
         "drawings": {kpi.name: _drawing(kpi) for domain in domains for kpi in domain.kpis},
-        "french": REASONS | SENTENCES | {text: word for domain in domains for text, word in domain.french.items()},
+        "french": CONDITIONS
+        | REASONS
+        | SENTENCES
+        | {text: word for domain in domains for text, word in domain.french.items()},
     }
 
 

@@ -127,10 +127,10 @@ function freshness() {
 /** What needs somebody, in one line; notices say more. */
 function attention() {
   if (!known.status) return;
-  const { conservation: { sum }, kpi, polls, sinks, overload, mongo, failing } = known.status;
+  const { alerts, conservation: { sum }, kpi, polls, sinks, overload, mongo, failing } = known.status;
   const away = [...polls, ...sinks].filter(({ state }) => ["failing", "overdue"].includes(state)).map(({ feed, sink }) => title(feed ?? sink));
   const needs = [
-    !mongo.ok && say("down"), overload.late && say("needs_late"), kpi.stale && say("stale"), kpi.drift && say("needs_drift"),
+    !mongo.ok && say("down"), ...alerts.map(({ rule }) => say("needs_alert", { rule })), overload.late && say("needs_late"), kpi.stale && say("stale"), kpi.drift && say("needs_drift"),
     sum.quarantined && say("needs_quarantined", { count: number(sum.quarantined) }),
     away.length && say("needs_away", { names: away.join(", ") }), failing.length && say("needs_task", { count: number(failing.length) }),
   ].filter(Boolean);
@@ -148,6 +148,7 @@ function notices() {
     known.lost && ["bad", say("notice_lost") + since(known.status?.at) + from],
     mongo && !mongo.ok && ["bad", say("notice_down", { why: mongo.why.replace(/\.$/, "") }) + since(mongo.answered_at) + from],
     mongo?.ok && overload.late && ["bad", say("notice_overload", { budget: duration(overload.budget_s) })],
+    ...(known.status?.alerts ?? []).map(({ rule, since: at, sentence: text }) => ["noted", say("notice_alert", { rule, moment: moment(at), why: sentence(text) })]),
     mongo?.ok && kpi.stale && ["noted", say("notice_stale", facts)],
     kpi?.drift && ["noted", say("notice_drift", { count: number(kpi.drift) })],
     ...Object.entries(kpi?.foreign ?? {}).map(([name, count]) => ["noted", say("notice_foreign", { name, count: number(count) })]),

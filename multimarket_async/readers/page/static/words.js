@@ -63,6 +63,7 @@ const ENGLISH = {
   tools: "Views", views: "Saved views", choose_view: "Choose …", view_name: "Save this view as", save_view: "Save", delete_view: "Delete", view_kept: "Saved: {name}.",
   as_it_was: "Numbers as of", now: "Now", notice_then: "Numbers as they were at {moment} (generation {generation}); the flow is that of now.", notice_not_kept: "Not the numbers of the chosen time: {why}",
   needs: "Needs attention: {what}", needs_nothing: "Nothing needs attention.", needs_late: "files are late", needs_drift: "a full recompute differed",
+  needs_alert: "alert {rule}", notice_alert: "Alert {rule} since {moment}: {why}.",
   needs_quarantined: "{count} files in quarantine", needs_away: "away: {names}", needs_task: "{count} tasks fail",
   none: "–",
 };
@@ -130,6 +131,7 @@ const FRENCH = {
   tools: "Vues", views: "Vues gardées", choose_view: "Choisir …", view_name: "Garder cette vue sous", save_view: "Garder", delete_view: "Supprimer", view_kept: "Vue gardée : {name}.",
   as_it_was: "Chiffres au", now: "Maintenant", notice_then: "Chiffres tels qu'ils étaient le {moment} (génération {generation}) ; le flux est celui de maintenant.", notice_not_kept: "Ce ne sont pas les chiffres du moment choisi : {why}",
   needs: "À surveiller : {what}", needs_nothing: "Rien à signaler.", needs_late: "des fichiers sont en retard", needs_drift: "un recalcul complet différait",
+  needs_alert: "alerte {rule}", notice_alert: "Alerte {rule} depuis le {moment} : {why}.",
   needs_quarantined: "{count} fichiers en quarantaine", needs_away: "ne répond pas : {names}", needs_task: "{count} tâches en échec",
   none: "–",
 };
