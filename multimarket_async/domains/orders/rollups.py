@@ -135,7 +135,7 @@ def cancelled(settings: OrderSettings) -> Rollup:
 
 
 def refunded(settings: OrderSettings, *sold: Rollup) -> tuple[Rollup, ...]:
-    """What was sold, and `refunds`, where there can be any: orders of the contract have none."""
+    """Sales, and `refunds`, where there can be any: orders of the contract have none."""
     return (*sold, refunds(settings), cancelled(settings)) if settings.declared else sold
 
 
