@@ -35,7 +35,7 @@ def list_all(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
     for name in formats.names():
         place, title = formats.described(name)
         data.append({"name": name, "declared_in": place, "title": title})
-        table.add_row(name, place, title)
+        table.add_row(name, say(place), say(title))
     show(output, data, table)
 
 

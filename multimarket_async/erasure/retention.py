@@ -112,10 +112,11 @@ class Retention:
         return [path for path, found in digests.items() if found in known]
 
     def _table(self, name: str) -> Table:
-        tables = {table.name: table for feed, _ in self._feeds for table in feed.tables}
-        if name not in tables:
-            raise WrongSettings(f"keep_documents names no table: {name}. There are {', '.join(tables)}.")
-        return tables[name]
+        """The table of this name; of several, which have one collection, that with a history, as others have none."""
+        tables = [table for feed, _ in self._feeds for table in feed.tables]
+        if name not in (names := dict.fromkeys(table.name for table in tables)):
+            raise WrongSettings(f"keep_documents names no table: {name}. There are {', '.join(names)}.")
+        return max((table for table in tables if table.name == name), key=lambda table: table.lifecycle is not None)
 
     async def _documents(self, table: Table, before: datetime) -> None:
         """Remove documents that were stored, and changed last, before that, a note of them first."""

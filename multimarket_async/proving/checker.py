@@ -80,7 +80,6 @@ SELECT DISTINCT feed, name, delivered.records AS delivered, receipts.records AS 
 FROM delivered JOIN receipts USING (feed, sha256) WHERE feed IN (SELECT value FROM json_each(?))
 """
 DOCUMENTS = "SELECT count(*) FROM delivered WHERE document AND feed IN (SELECT value FROM json_each(?))"
-COUNT: list[Stage] = [{"$match": {"ingestion.partition": {"$ne": PLACEHOLDER_PARTITION}}}, {"$count": "documents"}]
 
 
 class Checker:
@@ -178,8 +177,14 @@ class Checker:
             compared = await self._compare_documents(audit, tables)
             self._comparison.documents += compared
             [named] = self._rows.execute(DOCUMENTS, (_names(domain),)).fetchone()
+            with_receipts = [feed.name for feed in domain.feeds if feed.has_receipts]
+            own: Stage = {
+                "ingestion.feed": {"$nin": with_receipts},
+                "ingestion.partition": {"$ne": PLACEHOLDER_PARTITION},
+            }
+            stages: list[Stage] = [{"$match": own}, {"$count": "documents"}]
             for name in tables:
-                total = sum([row["documents"] async for row in self._application.store.aggregate(name, COUNT)])
+                total = sum([row["documents"] async for row in self._application.store.aggregate(name, stages)])
                 if (others := total - max(named, compared)) > 0:
                     self._comparison.unnamed[name] += others
             if self._kpis is None or not {kpi.name for kpi in domain.kpis} <= self._kpis.keys():

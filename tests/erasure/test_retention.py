@@ -11,6 +11,8 @@ import pytest
 
 from multimarket_async.clock import Clock
 from multimarket_async.domains import Table
+from multimarket_async.domains.orders import ORDERS
+from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.erasure import Keep, Retention
 from multimarket_async.errors import WrongSettings
 from multimarket_async.landing import expired, pack
@@ -184,6 +186,17 @@ async def test_old_documents_are_removed_after_their_files(shop: Place) -> None:
 
 async def test_a_follow_up_keeps_its_document_young(shop: Place) -> None:
     await fill(shop)
+    shop.database.commandes.update_one({"_id": "web:2"}, {"$set": {"suivi.0.ingestion.ingested_at": later(20).now()}})
+    await expire(shop, DOCUMENTS)
+    assert [document["_id"] for document in shop.database.commandes.find()] == ["web:2"]
+
+
+async def test_a_channel_without_follow_ups_in_the_same_table_changes_nothing_of_that(shop: Place) -> None:
+    await fill(shop)
+    settings = OrderSettings.model_validate({"channels": {"exported": {"format": "shopify"}}})
+    feeds = tuple(feed for feed in ORDERS.declare(settings).feeds if feed.name in ("site_web", "exported"))
+    shop = replace(shop, domain=replace(shop.domain, feeds=feeds))
+    shop.landing("exported").prepare()
     shop.database.commandes.update_one({"_id": "web:2"}, {"$set": {"suivi.0.ingestion.ingested_at": later(20).now()}})
     await expire(shop, DOCUMENTS)
     assert [document["_id"] for document in shop.database.commandes.find()] == ["web:2"]

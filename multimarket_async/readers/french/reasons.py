@@ -146,6 +146,7 @@ SENTENCES = {
     "this follow-up of {}": "ce suivi de {}",
     "no field, only how it is written": "aucun champ, seule l'écriture diffère",
     "MongoDB refuses {}: {}": "MongoDB refuse {} : {}",
+    "follow-ups of other documents are stored under this key": "des suivis d'autres documents ont cette clé",
     "MongoDB cannot hold this document: {}": "MongoDB ne peut pas contenir ce document : {}",
     "the document takes {} bytes in MongoDB; the limit is 16 MiB": (
         "le document prend {} octets dans MongoDB ; la limite est de 16 Mio"

@@ -24,6 +24,9 @@ JSON_SUFFIXES = (".json", ".ndjson", ".jsonl", ".json.gz", ".ndjson.gz", ".jsonl
 CSV_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".txt", ".xlsx")
 
 FRENCH = {
+    "Orders in the words of MultiMarket": "Commandes dans les mots de MultiMarket",
+    "Rows of invoices (CSV)": "Lignes de factures (CSV)",
+    "built in ({}.toml)": "intégré ({}.toml)",
     "An expression of the format fails on it: {}": "Une expression du format échoue dessus : {}",
     "An order is an object, and not {}": "Une commande est un objet, et non {}",
     "The file has no order, which would be an object": "Le fichier n'a pas de commande, qui serait un objet",
