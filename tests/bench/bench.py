@@ -11,6 +11,7 @@ import idle
 import kpis
 import large
 import latency
+import pages
 import recommendations
 import records
 import scale
@@ -34,6 +35,7 @@ MEASURES = {
         drivers,
         latency,
         flood,
+        pages,
         recommendations,
         scale,
         idle,

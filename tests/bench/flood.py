@@ -1,7 +1,8 @@
 """Collecting while HTTP is flooded: 150 orders/s with 2,000 slow clients and 500 requests/s, against the same without.
 
 The slow clients send a letter of an endless head every few seconds, and connect again when they are cut off. Another
-process has both; the way of an order is measured as in `latency`.
+process has both; the way of an order is measured as in `latency`. That process needs a core for itself: so it floods
+another server too, which sends the same bytes to all, and what the orders wait then is not ours.
 """
 
 import asyncio
@@ -10,14 +11,16 @@ import multiprocessing
 import resource
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import latency
+import uvloop
 from alone import alone
-from ground import Ground
+from ground import Ground, cpu_s
 from results import Row, percentile
 
 MEASURE = "flood"
@@ -27,32 +30,62 @@ PATHS = ("/livez", "/api/status", "/api/kpis", "/readyz")
 
 
 def measure(found: Ground, *, quick: bool) -> list[Row]:
-    """The waits of the orders with and without the flood, and what the flood got."""
-    flow_s = 5 if quick else FLOW_S
-    calm, _ = _flow(found, f"{MEASURE}_calm", flow_s, flooded=False)
-    waits, answers = _flow(found, MEASURE, flow_s, flooded=True)
-    shares = {"p50": 0.5, "p99": 0.99, "max": 1.0}
-    rows = [Row(MEASURE, f"{name} without", "ms", [percentile(calm, share)]) for name, share in shares.items()]
-    rows += [Row(MEASURE, f"{name} under flood", "ms", [percentile(waits, share)]) for name, share in shares.items()]
-    rows += [Row(MEASURE, f"answers: {status}", "1/s", [number / flow_s]) for status, number in answers.items()]
-    return rows
+    """The waits of the orders and the processor time of `run`: without the flood, with one elsewhere, with one here."""
+    flow_s, rows = 5 if quick else FLOW_S, list[Row]()
+    for name, flooded in (("without", None), ("flood elsewhere", _elsewhere), ("under flood", _url)):
+        waits, answers, busy = _flow(found, f"{MEASURE}_{name.replace(' ', '_')}", flow_s, flooded)
+        shares = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+        rows += [Row(MEASURE, f"{share} {name}", "ms", [percentile(waits, part)]) for share, part in shares.items()]
+        rows += [Row(MEASURE, f"processor time of `run` {name}", "s/s", [busy])]
+    return rows + [Row(MEASURE, f"answers: {status}", "1/s", [number / flow_s]) for status, number in answers.items()]
 
 
-def _flow(found: Ground, name: str, flow_s: float, *, flooded: bool) -> tuple[list[float], Counter[str]]:
+Flooded: TypeAlias = Callable[[Path], str]
+
+
+def _flow(found: Ground, name: str, flow_s: float, flooded: Flooded | None) -> tuple[list[float], Counter[str], float]:
+    """The waits, the answers by status, and the processor time of `run` in a second."""
     data_dir = found.folder / name
-    with found.running(data_dir, name, "--no-produce", environment={"MULTIMARKET_HTTP_PORT": "0"}):
+    with found.running(data_dir, name, "--no-produce", environment={"MULTIMARKET_HTTP_PORT": "0"}) as running:
         plan, _ = latency._plan(found, data_dir, flow_s, 0)
-        url = _url(data_dir)
         context = multiprocessing.get_context("spawn")
         results, stop = context.SimpleQueue(), context.Event()
-        flood = context.Process(target=_flood, args=(url, stop, results), daemon=True)
         if flooded:
-            flood.start()
+            context.Process(target=_flood, args=(flooded(data_dir), stop, results), daemon=True).start()
             results.get()  # it has begun
+        began, used_s = time.monotonic(), cpu_s(running.pid)
         received, seen = latency._dropped_and_seen(found, plan, name)
+        busy = (cpu_s(running.pid) - used_s) / (time.monotonic() - began)
         stop.set()
         answers = results.get() if flooded else Counter()
-    return [(seen[key] - at) * 1000 for key, at in received.items()], answers
+    return [(seen[key] - at) * 1000 for key, at in received.items()], answers, busy
+
+
+def _elsewhere(_: Path) -> str:
+    """The address of a server of few lines, in a process of its own until the bench ends."""
+    context = multiprocessing.get_context("spawn")
+    port = context.SimpleQueue()
+    context.Process(target=_bare, args=(port,), daemon=True).start()
+    return f"http://127.0.0.1:{port.get()}"
+
+
+def _bare(port: Any) -> None:
+    uvloop.run(_served(port))
+
+
+async def _served(port: Any) -> None:
+    listener = await asyncio.get_running_loop().create_server(_Bare, "127.0.0.1", 0, backlog=1024)
+    port.put(listener.sockets[0].getsockname()[1])
+    await listener.serve_forever()
+
+
+class _Bare(asyncio.Protocol):
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if data.endswith(b"\r\n\r\n"):
+            self.transport.write(b'HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{"alive":true}')
 
 
 def _url(data_dir: Path) -> str:

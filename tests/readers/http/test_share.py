@@ -101,6 +101,7 @@ async def test_turns_come_in_order(clock: Clock, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(share, "sleep", sleep)
     monkeypatch.setattr(share, "SAVED_S", 0.0)
+    monkeypatch.setattr(share, "SHARE", 0.5)
     app = Share(work, busy)
     await asyncio.gather(*(ask(app, path) for path in ("/a", "/b", "/c")))
     assert began == [("/a", 100.0), ("/b", 102.0), ("/c", 104.0)]
