@@ -59,18 +59,23 @@ FINDINGS: dict[str, tuple[str, dict[str, list[str]]]] = {
         },
     ),
     "F8": (
-        "Those who watch are answered under flood; wrong tokens are counted, and logged once a minute.",
+        "Each address has its part of a bounded share; who watches is answered under flood; bad requests fill no log.",
         {
+            "readers/http/test_share.py": [
+                "test_who_has_used_up_its_part_is_refused",
+                "test_addresses_have_equal_parts",
+            ],
+            "readers/http/test_server.py": ["test_no_client_fills_the_log"],
             "readers/http/test_guard.py": [
                 "test_when_too_many_are_answered_those_who_watch_are_answered_still",
                 "test_wrong_tokens_are_logged_once_a_minute_with_their_number",
-            ]
+            ],
         },
     ),
     "F9": (
         "A cursor of half a character is unknown; a fault of ours is logged once a minute.",
         {
-            "readers/http/test_listings.py": ["test_a_forged_cursor_is_refused"],
+            "readers/http/test_listings.py": ["test_a_forged_cursor_is_refused", "test_what_is_no_number_is_null"],
             "readers/http/test_guard.py": ["test_a_mistake_of_ours_is_logged_once_a_minute"],
         },
     ),

@@ -53,7 +53,7 @@ async def serve_simulated(application: Any, host: str, port: int, stop: asyncio.
     except OSError as error:
         raise CannotContinue(f"{host}, port {port}: {error.strerror}.") from error
     config = uvicorn.Config(application, ws="none", lifespan="off", log_config=None, access_log=False)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     server = _Server(config)
     with listener:
         log.info("api.listening", url=url(listener).removesuffix("/"))
@@ -75,7 +75,7 @@ async def serve(sources: Sources, api: Api, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=16 << 10,
     )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # else it logs its start and end
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # its warnings are a line for each bad request
     server = _Server(config)
     async with api.live(), _ended_by(sources.stop, server):
         await server.serve([listener])

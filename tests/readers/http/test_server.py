@@ -157,6 +157,20 @@ async def test_a_body_that_comes_slowly_is_not_waited_for(shop: Any, monkeypatch
         writer.close()
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [b"\0\r\n\r\n", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade, close\r\nUpgrade: x\r\n\r\n"],
+)
+async def test_no_client_fills_the_log(shop: Any, caplog: pytest.LogCaptureFixture, sent: bytes) -> None:
+    """With requests that are none, or ask for another protocol: a line for each would drive out the earlier ones."""
+    async with served(shop) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(sent)
+        assert (await closes(reader)).startswith(b"HTTP/1.1 ")
+        writer.close()
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
 async def test_who_asks_is_served_however_many_only_connect(shop: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(server, "MOST_CONNECTIONS", 3)
     async with served(shop) as url:
