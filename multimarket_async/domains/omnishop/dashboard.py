@@ -19,6 +19,7 @@ SALES = Dashboard(
         Chart(("extra_revenue_minor", "cost_minor"), x="campaign", kpi="campaign_effects", wide=True),
         Chart(("clients", "value_minor"), x="action", kpi="churn_by_action"),
         Chart(("clients",), x="product", kpi="recommended_products", title="Products by clients to recommend them to"),
+        Chart(("gain", "baseline"), x="metric", kpi="model_grades", title="Gain of the models", wide=True),
     ),
     count="quantity",
 )
@@ -26,4 +27,5 @@ DASHBOARDS = (SALES,)
 FRENCH = {
     "OmniShop": "OmniShop", "in {lines} lines": "en {lines} lignes",
     "Products by clients to recommend them to": "Produits par clients à qui les recommander",
+    "Gain of the models": "Gain des modèles",
 }  # fmt: skip

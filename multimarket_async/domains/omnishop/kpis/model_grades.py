@@ -5,9 +5,13 @@ from multimarket_async.domains.omnishop.results import FACTS
 from multimarket_async.domains.omnishop.settings import OmniSettings
 
 QUERY = """
-SELECT job, measure AS metric, data_digest[:8] || '-' || seed AS run, round(value, 4) AS value, against,
-  round(baseline_value, 4) AS baseline, wins AS better
-FROM omni_grades_rows ORDER BY job, measure
+SELECT *, round(100 * advantage / nullif(baseline, 0), 2) AS gain
+FROM (
+  SELECT job, measure AS metric, data_digest[:8] || '-' || seed AS run, round(value, 4) AS value, against,
+    round(baseline_value, 4) AS baseline, wins AS better,
+    round(CASE WHEN wins THEN 1 ELSE -1 END * abs(round(value, 4) - round(baseline_value, 4)), 4) AS advantage
+  FROM omni_grades_rows)
+ORDER BY job, metric
 """
 
 
@@ -27,8 +31,10 @@ def kpi(_: OmniSettings) -> Kpi:
             Column("run", "string", "Run", role="other"),
             Column("value", "double", "Value", role="other"),
             Column("against", "string", "Baseline", role="other"),
-            Column("baseline", "double", "Value of the baseline", role="other"),
+            Column("baseline", "double", "Value of the baseline", role="sum"),
             Column("better", "boolean", "Better than the baseline", role="other"),
+            Column("advantage", "double", "Advantage over the baseline", role="sum", hidden=True),
+            Column("gain", "percent", "Gain over the baseline", nullable=True, of=("advantage", "baseline")),
         ),
         query=QUERY,
         check=QUERY,
@@ -42,6 +48,8 @@ def kpi(_: OmniSettings) -> Kpi:
             "Baseline": "Référence",
             "Value of the baseline": "Valeur de la référence",
             "Better than the baseline": "Meilleur que la référence",
+            "Advantage over the baseline": "Avance sur la référence",
+            "Gain over the baseline": "Gain sur la référence",
             "model_grades": (
                 "Les mesures de chaque modèle à sa dernière exécution, sur des données qu'il n'a pas vues, et celles"
                 " d'une référence."
