@@ -35,6 +35,7 @@ class Column:
     decimals: of an amount that is not kept in the minor units of ISO 4217.
     labels: words for its values. total: the value of a key that stands for all others together: rows with it are left
         out where rows are added up or drawn.
+    sentences: its values are words or sentences of the domain, which people read in their language, by their templates.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Column:
     decimals: int | None = None
     labels: tuple[tuple[str | int | bool, str], ...] = ()
     total: str = ""
+    sentences: bool = False
 
     def __post_init__(self) -> None:
         if not self.role:

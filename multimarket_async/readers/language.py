@@ -103,6 +103,8 @@ class Language:
             return f"{value:{self.moments}}"
         if (word := label(column, value)) is not None:
             return self.say(word)
+        if column.sentences:
+            return self.say(str(value))
         return self.period(str(value)) if column.role == "time" else str(value)
 
     def period(self, text: str) -> str:

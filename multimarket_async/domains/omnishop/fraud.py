@@ -6,7 +6,7 @@ USUAL_MINOR, SMALL_MINOR = 4000, 800
 FEATURES: dict[str, tuple[str, str, float]] = {
     "cards_of_device": ("ln(greatest(cards, 1))", "many cards on one device", 0.6),
     "orders_of_card": ("ln(greatest(paid, 1))", "one order after the other on a card", 0.6),
-    "addresses_of_card": ("ln(greatest(addresses, 1))", "one card, several addresses", 0.6),
+    "addresses_of_card": ("ln(greatest(addresses, 1))", "one card for several addresses", 0.6),
     "new_device": ("(on_device = 1 AND visits > 1)::INT", "a new device", 1.0),
     "amount": ("greatest(0, ln(amount_minor / usual))", "an unusual amount", 1.2),
     "amount_on_new_device": (
@@ -17,6 +17,15 @@ FEATURES: dict[str, tuple[str, str, float]] = {
     "small_amount": (f"greatest(0, ln({SMALL_MINOR} / amount_minor))", "a tiny amount", 1.0),
     "refunds": ("ln(1 + refunds)", "one refund after the other", 1.0),
 }
+TOGETHER = "all together"
+FRENCH = {
+    "{}, {}": "{}, {}", TOGETHER: "tout ensemble", "many cards on one device": "plusieurs cartes sur un appareil",
+    "one order after the other on a card": "commande sur commande avec une carte",
+    "one card for several addresses": "une carte pour plusieurs adresses", "a new device": "un nouvel appareil",
+    "an unusual amount": "un montant inhabituel", "a tiny amount": "un montant infime",
+    "an unusual amount on a new device": "un montant inhabituel sur un nouvel appareil",
+    "one refund after the other": "retour sur retour",
+}  # fmt: skip
 # Of each order, how often in its past and itself: only what came before it, or in the same second, counts.
 COUNTED = """
 WITH recent AS (
@@ -87,6 +96,6 @@ def alerts(form: str, orders: str, model: str, days: int) -> str:
     return f"""{counted(form, orders, days)}, described AS (SELECT *, {features()} FROM counted),
 scored AS (SELECT *, round({terms} + {weight.format(INTERCEPT)}, 4) AS score FROM described)
 SELECT order_id AS "order", strftime("at", '%Y-%m-%dT%H:%M:%SZ') AS ordered_at, kind, channel, amount_minor, score,
-  coalesce(nullif(concat_ws(', ', {reasons}), ''), 'all together') AS reasons
+  coalesce(nullif(concat_ws(', ', {reasons}), ''), '{TOGETHER}') AS reasons
 FROM scored WHERE score >= round({weight.format(THRESHOLD)}, 4) ORDER BY ordered_at DESC, "order"
 """

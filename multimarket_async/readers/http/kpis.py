@@ -66,6 +66,7 @@ class ColumnResponse(BaseModel):
     digits: int = Field(description="decimals for people")
     hidden: bool = Field(description="left out of tables for people")
     labels: list[tuple[str | int | bool, str]] = Field(description="words for its values")
+    sentences: bool = Field(description="true if its values are words or sentences of the domain")
     total: str = Field(description="the value of a key that stands for all others together; empty if there is none")
     title: str
     unit: str = Field(description="empty where the number is a plain count or a name")

@@ -36,6 +36,7 @@ async def test_what_there_is_comes_from_the_declarations(stocked_client: httpx.A
         "hidden": False,
         "labels": [],
         "total": "",
+        "sentences": False,
     }
     assert first["links"] == {name: f"{REVENUE}.{name}" for name in ("json", "csv", "xlsx", "parquet")}
 

@@ -4,6 +4,21 @@ from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.bikes import columns, results
 from multimarket_async.domains.bikes.settings import BikeSettings
 
+SOLD = ("{}% {} ({}% of all), mostly {}", "{} % {} ({} % pour tous), surtout {}")
+FIGURES = ("; {}, {} on average ({}); {}, {} ({})", " ; {}, {} en moyenne ({}) ; {}, {} ({})")
+IN_WORDS = {
+    SOLD[0] + FIGURES[0]: SOLD[1] + FIGURES[1],
+    f"{SOLD[0]} and {{}}{FIGURES[0]}": f"{SOLD[1]} et {{}}{FIGURES[1]}",
+    "{}; no better than chance": "{} ; pas mieux que le hasard",
+    "dearer bikes": "vélos plus chers",
+    "cheaper bikes": "vélos moins chers",
+    "usual prices": "prix habituels",
+    "many bikes a shop": "beaucoup de vélos par magasin",
+    "few bikes a shop": "peu de vélos par magasin",
+    "a usual number of bikes a shop": "un nombre habituel de vélos par magasin",
+    "Road": "route",
+    "Mountain": "montagne",
+}
 GROUPED = """
 SELECT segment, any_value(description) AS description, count(*) AS shops, sum(bikes)::BIGINT AS bikes,
   sum(value_minor)::BIGINT AS value_minor, {price} AS average_price, any_value(silhouettes) AS silhouettes,
@@ -25,7 +40,7 @@ def kpi(settings: BikeSettings) -> Kpi:
         reads=(results.FACTS["bike_segments"],),
         columns=(
             columns.SEGMENT,
-            Column("description", "string", "In words"),
+            Column("description", "string", "In words", sentences=True),
             Column("shops", "integer", "Shops"),
             Column("bikes", "integer", "Bikes sold", "bikes"),
             Column("value_minor", "money", "Value", settings.currency, decimals=2),
@@ -38,6 +53,7 @@ def kpi(settings: BikeSettings) -> Kpi:
         french={
             "Segments of shops": "Segments de magasins",
             "In words": "En mots",
+            **IN_WORDS,
             "Shops": "Magasins",
             "Value": "Valeur",
             "Average price": "Prix moyen",

@@ -25,14 +25,14 @@ def kpi(settings: OmniSettings) -> Kpi:
             columns.CHANNEL,
             columns.money("amount_minor", "Amount", settings.currency),
             Column("score", "double", "Score", role="other"),
-            Column("reasons", "string", "Reasons"),
+            Column("reasons", "string", "Reasons", sentences=True),
         ),
         query=fraud.alerts(fraud.COUNTED, "orders", "fraud_model_rows", settings.alert_days),
         check=fraud.alerts(fraud.CHECKED, "watched", "fraud_model_rows", settings.alert_days),
         french={
             "Suspicious orders": "Commandes suspectes", "Order": "Commande", "Ordered at": "Passée le",
             "Kind": "Sorte", "sale": "vente", "refund": "retour", "Amount": "Montant", "Score": "Score",
-            "Reasons": "Raisons",
+            "Reasons": "Raisons", **fraud.FRENCH,
             "fraud_alerts": (
                 "Commandes récentes qui ressemblent à des fraudes avérées, à partir d'une sur cent, avec les raisons."
                 " Seul compte ce qui précède une commande."

@@ -1,6 +1,6 @@
 // Values of columns, by their type and role: shown to people, drawn, and added up.
 
-import { amount, decimal, declared, moment, number, percent, period, say } from "./words.js";
+import { amount, decimal, declared, moment, number, percent, period, say, sentence } from "./words.js";
 
 export const named = (columns) => Object.fromEntries(columns.map((column) => [column.name, column]));
 
@@ -28,6 +28,7 @@ export function shown(column, value) {
   const label = column.labels.find(([labelled]) => labelled === value);
   if (label) return declared(label[1]);
   if (column.type === "boolean") return say(value ? "yes" : "no");
+  if (column.sentences) return sentence(String(value));
   if (column.role === "time") return isText(value) && column.type === "string" ? period(value) : moment(value);
   return numeric(column) ? quantity(column, value) : String(value);
 }

@@ -161,6 +161,7 @@ export const reason = (code) => declared(code);
 export function sentence(text) {
   if (language !== "fr") return text;
   if (Object.hasOwn(domain, text)) return domain[text];
+  if (/^-?\d{1,3}(,\d{3})*(\.\d+)?$/.test(text)) return number(Number(text.replaceAll(",", "")));
   if (text.endsWith(".")) return `${sentence(text.slice(0, -1))}.`;
   for (const [pattern, french] of templates) {
     const values = pattern.exec(text);
