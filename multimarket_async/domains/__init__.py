@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from multimarket_async.columns import Column
 from multimarket_async.dashboards import Chart, Dashboard, Tile
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 Stage: TypeAlias = dict[str, Any]
 Row: TypeAlias = dict[str, Any]
 Expression: TypeAlias = Any
+Engine: TypeAlias = Literal["local", "spark"]
 S = TypeVar("S", bound=Business)
 
 
@@ -241,6 +242,8 @@ class Job:
         missed are caught up by one, at the next start.
     tables: feeds of further tables of its result. grades: the one among them that lands also where the result does not
         beat its baseline, and then alone; "": all of it lands, and says so.
+    engine: local: the inputs are made here, of the documents. spark: by Spark, of the lake; so their queries are SQL of
+        both, over facts alone, and the module finds the session active.
     """
 
     name: str
@@ -254,6 +257,7 @@ class Job:
     timeout_s: float = 900.0
     tables: tuple[str, ...] = ()
     grades: str = ""
+    engine: Engine = "local"
 
     @property
     def feeds(self) -> tuple[str, ...]:

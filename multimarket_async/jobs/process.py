@@ -10,10 +10,11 @@ from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from multimarket_async.domains import Job
 from multimarket_async.errors import OperationFailed
-from multimarket_async.jobs.child import NOT_ENOUGH, SUFFIX, TASK
+from multimarket_async.jobs.child import NOT_ENOUGH, ORIGIN, SUFFIX, TASK, UNCHANGED
 from multimarket_async.results import NotEnough
 from multimarket_async.supervised import LIBC, die_with, environment
 
@@ -40,11 +41,25 @@ def _code(job: Job) -> Iterator[bytes]:
     yield from (f"{package} {version(package)}".encode() for package in job.packages)
 
 
-async def computed(job: Job, folder: Path, origin: dict[str, str | int]) -> dict[str, bytes]:
-    """The result of a job, as a file a feed, computed in a process of its own. Raises NotEnough, OperationFailed."""
+class Computed(NamedTuple):
+    """The result of a job: a file a feed, and what it was computed from and by."""
+
+    files: dict[str, bytes]
+    origin: dict[str, str | int]
+
+
+def write_task(job: Job, folder: Path, **task: Any) -> None:
+    """Write what the process is to know."""
     declared = {"name": job.name, "tables": job.tables, "grades": job.grades, "module": job.module}
-    task = {**declared, "inputs": [*job.inputs], "origin": origin}
-    (folder / TASK).write_text(json.dumps(task), "utf-8")
+    (folder / TASK).write_text(json.dumps({**declared, "engine": job.engine, **task}), "utf-8")
+
+
+async def computed(job: Job, folder: Path, **task: Any) -> Computed | None:
+    """The result of a job, computed in a process of its own; None of the origin `known`.
+
+    Raises NotEnough, OperationFailed.
+    """
+    write_task(job, folder, **task)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", CHILD, str(folder), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         env=environment() | ALONE, preexec_fn=partial(die_with, os.getpid()) if LIBC else None,
@@ -58,14 +73,17 @@ async def computed(job: Job, folder: Path, origin: dict[str, str | int]) -> dict
         if process.returncode is None:
             process.kill()
             await process.wait()
+    if process.returncode == UNCHANGED:
+        return None
     _check(process.returncode, errors.decode(errors="replace").strip())
-    return await asyncio.to_thread(_files, job, folder)
+    return await asyncio.to_thread(_computed, job, folder)
 
 
-def _files(job: Job, folder: Path) -> dict[str, bytes]:
+def _computed(job: Job, folder: Path) -> Computed:
     """The files by feed, the job's own last."""
     paths = {name: folder / f"{name}{SUFFIX}" for name in (*job.tables, job.name)}
-    return {name: path.read_bytes() for name, path in paths.items() if path.exists()}
+    files = {name: path.read_bytes() for name, path in paths.items() if path.exists()}
+    return Computed(files, json.loads((folder / ORIGIN).read_bytes()))
 
 
 def _check(code: int | None, errors: str) -> None:

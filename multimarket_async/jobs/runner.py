@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -15,7 +15,7 @@ from multimarket_async.domains import Job, LoadedDomain
 from multimarket_async.errors import CannotContinue, Unavailable
 from multimarket_async.extras import install_command, installed
 from multimarket_async.files_io import atomic_write, private_folder
-from multimarket_async.jobs.inputs import write_inputs
+from multimarket_async.jobs.inputs import lake_inputs, write_inputs
 from multimarket_async.jobs.process import code_digest, computed
 from multimarket_async.jobs.state import How, JobState, state_file
 from multimarket_async.landing import Landing
@@ -57,7 +57,7 @@ class Runner:
         self.job, self.name = job, f"job {job.name}"
         self._domain, self._store, self._clock, self._turn = domain, store, clock, turn
         self._landings = {landing.feed: landing for landing in landings}
-        self._seed = settings.seed
+        self._settings, self._seed = settings, settings.seed
         self._file = state_file(settings.data_dir, job.name)
 
     @property
@@ -94,21 +94,25 @@ class Runner:
     async def _ran(self) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="multimarket-job-") as name:
             folder, state = Path(name), JobState.read(self._file)
-            origin = await self._origin(folder)
-            if origin == state.origin:
-                return Outcome(self.job.name, "unchanged", state.file)
-            files = await computed(self.job, folder, origin)
+            task = await self._task(folder)
+            is_known = task["origin"] == state.origin
+            found = None if is_known else await computed(self.job, folder, known=state.origin, **task)
+        if found is None:
+            return Outcome(self.job.name, "unchanged", state.file)
+        files, origin = found
         landed = [await self._land(feed, origin, content) for feed, content in files.items()]
         self._write(JobState.read(self._file).model_copy(update={"origin": origin, "file": landed[-1]}))
         if self.job.name not in files:
             return Outcome(self.job.name, "skipped", why=f"it is no better than its baseline: see {landed[-1]}")
         return Outcome(self.job.name, "landed", landed[-1])
 
-    async def _origin(self, folder: Path) -> dict[str, str | int]:
-        """Write the inputs: digests of the data and of the code, and the seed."""
+    async def _task(self, folder: Path) -> dict[str, Any]:
+        """Write the inputs: digests of the data and of the code, and the seed; on Spark, it has that of the data."""
+        by = {"code_digest": await asyncio.to_thread(code_digest, self.job), "seed": self._seed}
+        if self.job.engine == "spark":
+            return {"origin": by, **lake_inputs(self._domain, self.job, self._settings)}
         data = await write_inputs(self._domain, self.job, self._store, self._clock, folder)
-        code = await asyncio.to_thread(code_digest, self.job)
-        return {"data_digest": data, "code_digest": code, "seed": self._seed}
+        return {"origin": {"data_digest": data, **by}, "queries": [*self.job.inputs]}
 
     async def _land(self, feed: str, origin: dict[str, str | int], content: bytes) -> str:
         """The name of a file that landed."""

@@ -104,6 +104,12 @@ class Engine(Business):
     cassandra_keyspace: str = Field(
         "multimarket", pattern="^[a-z][a-z0-9_]{0,47}$", description="keyspace in Cassandra; made if there is none"
     )
+    spark_master: str = Field(
+        "local[2]",
+        min_length=1,
+        description="Spark that computes the jobs whose engine is spark: local[2], or an address such as"
+        " spark://host:7077",
+    )
     mongo_driver: MongoDriver = Field("motor", description="MongoDB driver: motor, or pymongo, its successor")
     mongo_database: str = Field("multi_market", min_length=1, description="database name")
     mongo_port: int = Field(0, ge=0, le=65535, description="port of the embedded MongoDB; 0: a free one, then kept")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from multimarket_async import sql
 from multimarket_async.columnar.statements import add, fields_of, nothing, quoted, selected
-from multimarket_async.domains import Facts, LoadedDomain, Value
+from multimarket_async.domains import Facts
 from multimarket_async.store import lines
 
 if TYPE_CHECKING:
@@ -18,31 +18,6 @@ if TYPE_CHECKING:
 DAY = "event_date"
 BATCH_DOCUMENTS = 40_000
 MEMORY_LIMIT = "256MB"
-
-
-def tables_of(domain: LoadedDomain) -> list[Facts]:
-    """The collections that the KPIs of a domain read, each with all facts that are declared of it, by their tables.
-
-    Of those whose table the domain declares, what it declares.
-    """
-    own = {table.of.collection: (table.name, [table.of]) for table in domain.lake if isinstance(table.of, Facts)}
-    by_collection: dict[str, list[Facts]] = {}
-    for facts in domain.facts:
-        by_collection.setdefault(facts.collection, []).append(facts)
-    read = {name: (name, declared) for name, declared in by_collection.items()}
-    return [_together(name, declared) for name, declared in sorted((read | own).values())]
-
-
-def _together(name: str, declared: Sequence[Facts]) -> Facts:
-    """All fields, each nullable: a document of ours is in the lake whatever it lacks."""
-    fields: dict[str, Value] = {}
-    for facts in declared:
-        for field, value in facts.fields.items():
-            known = fields.get(field, value)
-            place = field if (known.path, known.type) == (value.path, value.type) else f"{facts.name}_{field}"
-            fields[place] = Value(value.path, value.type, nullable=True)
-    event = next((facts.event for facts in declared if facts.event), "")
-    return Facts(name, declared[0].collection, fields, event=event)
 
 
 class Room:

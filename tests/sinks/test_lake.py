@@ -20,12 +20,13 @@ from pymongo.database import Database
 
 from multimarket_async import app, discovery
 from multimarket_async.app import Application
+from multimarket_async.document_tables import tables_of
 from multimarket_async.errors import CannotContinue, Unavailable, WrongSettings
 from multimarket_async.generations import rows
 from multimarket_async.settings import load
 from multimarket_async.sinks import Held, Source
 from multimarket_async.sinks.lake import Lake, opened
-from multimarket_async.sinks.room import Room, tables_of
+from multimarket_async.sinks.room import Room
 from tests.sinks.conftest import loaded, measured
 from tests.sinks.s3 import Bucket, bucket, careless_store
 

@@ -48,18 +48,24 @@ TITLES = {
 }
 
 
+PACKAGES = {"local": ("scikit-learn",), "spark": ("scikit-learn", "pyspark")}
+
+
 def jobs(settings: BikeSettings) -> tuple[Job, ...]:
     """The models."""
+    engine = settings.engine
+    suffix, extra = ("_on_spark", "spark") if engine == "spark" else ("", "models")
     return tuple(
         Job(
             name,
             title,
             {table: Input(READS, query) for table, query in INPUTS[name].items()},
-            f"{__package__}.models.{module}",
-            ("scikit-learn",),
-            "models",
+            f"{__package__}.models.{module}{suffix}",
+            PACKAGES[engine],
+            extra,
             settings.models_schedule,
             settings.timezone,
+            engine=engine,
         )
         for name, (title, module) in TITLES.items()
     )

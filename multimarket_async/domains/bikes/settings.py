@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 from pydantic import Field, field_validator
 
 from multimarket_async.cron import check_cron
+from multimarket_async.domains import Engine
 from multimarket_async.formats.dates import DateOrder
 from multimarket_async.settings import Business
 
@@ -25,6 +26,7 @@ class BikeSettings(Business):
         "30 3 * * *",
         description="when its models are computed, as cron in the business time zone; empty: only by `job run`",
     )
+    engine: Engine = Field("local", description="what computes its models: local, or spark, from the lake")
     usual_quantity: int = Field(10, ge=1, description="an order line of more pieces is flagged, and counts")
 
     _models_schedule = field_validator("models_schedule")(check_cron)

@@ -1,5 +1,7 @@
 """The jobs of omnishop: what each model reads of the stored documents, and when it runs."""
 
+from dataclasses import replace
+
 from multimarket_async.domains import Input, Job
 from multimarket_async.domains.omnishop import fraud
 from multimarket_async.domains.omnishop.facts import (
@@ -16,6 +18,7 @@ from multimarket_async.domains.omnishop.facts import (
 from multimarket_async.domains.omnishop.settings import OmniSettings
 
 EVER = 36_500  # days
+ON_SPARK = "churn_risk"
 LABELS = Input((TRUTH,), "SELECT key, label FROM truth WHERE kind = 'fraud' ORDER BY key")
 CATALOGUE = Input((PRODUCTS,), "SELECT product, category FROM products ORDER BY product")
 INPUTS: dict[str, dict[str, Input]] = {
@@ -112,6 +115,16 @@ JOBS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 
 def jobs(settings: OmniSettings) -> tuple[Job, ...]:
     """The five models."""
+    on_spark = {ON_SPARK} if settings.engine == "spark" else set()
+    return tuple(_on_spark(job) if job.name in on_spark else job for job in _local(settings))
+
+
+def _on_spark(job: Job) -> Job:
+    packages = (*job.packages, "pyspark")
+    return replace(job, module=f"{job.module}_on_spark", packages=packages, extra="spark", engine="spark")
+
+
+def _local(settings: OmniSettings) -> tuple[Job, ...]:
     return tuple(
         Job(
             name,

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple
 
+from multimarket_async.document_tables import tables_of
 from multimarket_async.errors import Unavailable
 from multimarket_async.sinks.cassandra.documents import Documents
 from multimarket_async.sinks.cassandra.kpis import Kpis, table_of
 from multimarket_async.sinks.cassandra.session import Session
 from multimarket_async.sinks.cassandra.tables import FORMAT, HELD, Tables
-from multimarket_async.sinks.room import tables_of
 from multimarket_async.sinks.sink import Generation, Held, Source
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
+from multimarket_async.document_tables import tables_of
 from multimarket_async.domains import Kpi
 from multimarket_async.errors import Unavailable
 from multimarket_async.kpi_rows import insert
@@ -14,7 +15,6 @@ from multimarket_async.sinks.lake import delta
 from multimarket_async.sinks.lake.delta import Tables
 from multimarket_async.sinks.lake.documents import Documents
 from multimarket_async.sinks.lake.place import Place, place_of
-from multimarket_async.sinks.room import tables_of
 from multimarket_async.sinks.sink import Access, Generation, Held, Source
 
 GENERATIONS = "generations"

@@ -1,9 +1,9 @@
 """Next purchases: the kind of bike that a shop buys most of in its next order, of its earlier ones; a random forest."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from multimarket_async.results import NotEnough, Result
 LEAST_ORDERS, TRAINED_ON, TREES, LEAST_LEAF = 40, 0.75, 200, 8
 PRIOR = 5.0  # pieces of all shops that a shop begins with
 Floats = NDArray[np.float64]
+# (features, kinds, features asked for, seed) -> the probability of each kind, by name, for each of these
+Likely: TypeAlias = Callable[[Floats, Sequence[str], Floats, int], Floats]
 
 
 class Order(NamedTuple):
@@ -32,7 +34,14 @@ class Moment(NamedTuple):
     target: str
 
 
-def run(inputs: Mapping[str, Any], seed: int) -> Result:
+def forest(features: Floats, targets: Sequence[str], asked: Floats, seed: int) -> Floats:
+    """The probabilities by a random forest."""
+    trees = RandomForestClassifier(TREES, min_samples_leaf=LEAST_LEAF, random_state=seed)
+    found: Floats = trees.fit(features, targets).predict_proba(asked)
+    return found
+
+
+def run(inputs: Mapping[str, Any], seed: int, likely: Likely = forest) -> Result:
     """A row a shop and kind: how likely its next order has most of it. Judged on the last quarter of all orders."""
     shops = _shops(inputs["orders"].fetchall())
     kinds = sorted({kind for orders in shops.values() for order in orders for kind in order.kinds})
@@ -42,16 +51,21 @@ def run(inputs: Mapping[str, Any], seed: int) -> Result:
     if len(moments) < LEAST_ORDERS or len({moment.target for moment in train}) < 2:  # noqa: PLR2004
         raise NotEnough(f"{len(moments)} orders follow an earlier one of their shop, and {LEAST_ORDERS} are needed")
     [(usual, _)] = Counter(moment.target for moment in train).most_common(1)
-    right = _fitted(train, seed).predict([moment.features for moment in test])
-    score = float(np.mean(right == np.array([moment.target for moment in test])))
+    found = _predicted(train, [moment.features for moment in test], seed, likely)
+    hits = [max(of, key=of.__getitem__) == moment.target for of, moment in zip(found, test, strict=True)]
+    score = float(np.mean(hits))
     majority = float(np.mean([moment.target == usual for moment in test]))
-    rows = list(_rows(shops, kinds, _fitted(moments, seed)))
+    shares = _shares(shops, kinds)
+    now = [[*_after_each(orders, kinds, shares)][-1] for _, orders in sorted(shops.items())]
+    rows = list(_rows(sorted(shops), kinds, _predicted(moments, now, seed, likely)))
     return Result(rows, "accuracy", score, "always the most frequent kind", majority, better="higher")
 
 
-def _fitted(moments: list[Moment], seed: int) -> RandomForestClassifier:
-    forest = RandomForestClassifier(TREES, min_samples_leaf=LEAST_LEAF, random_state=seed)
-    return forest.fit([moment.features for moment in moments], [moment.target for moment in moments])
+def _predicted(train: list[Moment], asked: list[list[float]], seed: int, likely: Likely) -> list[dict[str, float]]:
+    """The probability of each kind that was a target, for each that is asked for."""
+    features, targets = np.array([moment.features for moment in train]), [moment.target for moment in train]
+    found = likely(features, targets, np.array(asked), seed)
+    return [dict(zip(sorted({*targets}), row, strict=True)) for row in found.tolist()]
 
 
 def _shops(lines: list[tuple[Any, ...]]) -> dict[tuple[int, str], list[Order]]:
@@ -89,13 +103,9 @@ def _after_each(orders: list[Order], kinds: list[str], shares: Floats) -> Iterat
 
 
 def _rows(
-    shops: Mapping[tuple[int, str], list[Order]], kinds: list[str], forest: RandomForestClassifier
+    shops: Sequence[tuple[int, str]], kinds: list[str], found: Sequence[Mapping[str, float]]
 ) -> Iterator[dict[str, Any]]:
-    shares = _shares(shops, kinds)
-    for (shop_id, shop), orders in sorted(shops.items()):
-        *_, features = _after_each(orders, kinds, shares)
-        [found] = forest.predict_proba([features])
-        likely = dict(zip(forest.classes_.tolist(), found.tolist(), strict=True))
+    for (shop_id, shop), likely in zip(shops, found, strict=True):
         ranked = sorted(kinds, key=lambda kind: (-likely.get(kind, 0.0), kind))
         for rank, kind in enumerate(ranked, start=1):
             probability = likely.get(kind, 0.0)

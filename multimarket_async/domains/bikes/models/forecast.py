@@ -6,9 +6,9 @@ a year earlier, with the quantiles of the errors that this made before. As quant
 forecast, too: the sum of the means is that of all models, and its quantiles are those of what was sold, relative to it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ TREES, RATE, LEAVES, LEAST_LEAF = 120, 0.06, 8, 30
 ALL = "(all)"
 WHOLE_DAYS = 7  # a month is whole if the newest order is no longer before its end
 Floats = NDArray[np.float64]
+# (features, pieces, features asked for, seed) -> the quantiles and then the mean, for each of these
+Quantiles: TypeAlias = Callable[[Floats, Floats, Floats, int], Floats]
 
 
 class Case(NamedTuple):
@@ -36,7 +38,16 @@ class Case(NamedTuple):
         return self.month - self.known
 
 
-def run(inputs: Mapping[str, Any], seed: int) -> Result:
+def boosting(features: Floats, known: Floats, asked: Floats, seed: int) -> Floats:
+    """Each by gradient boosting with its own loss."""
+    losses: list[dict[str, Any]] = [
+        *({"loss": "quantile", "quantile": quantile} for quantile in QUANTILES),
+        {"loss": "poisson"},
+    ]
+    return np.array([_unfitted(loss, seed).fit(features, known).predict(asked) for loss in losses])
+
+
+def run(inputs: Mapping[str, Any], seed: int, quantiles: Quantiles = boosting) -> Result:
     """A row a model and month, and one a month for all of them together."""
     models, months, pieces = _table(inputs["sold"].fetchall())
     if len(months) < LEAST_MONTHS:
@@ -45,9 +56,9 @@ def run(inputs: Mapping[str, Any], seed: int) -> Result:
     origins = range(last - AHEAD - min(MOST_ORIGINS, len(months) - LEAST_MONTHS + 1) + 1, last - AHEAD + 1)
     tests = [case for known in origins for case in _cases(known)]
     actual = np.stack([pieces[:, case.month] for case in tests])
-    tested = _forecast(pieces, _until(origins[0]), tests, seed)
+    tested = _forecast(pieces, _until(origins[0]), tests, seed, quantiles)
     naive = _naive(pieces, origins[0], tests)
-    coming = _forecast(pieces, _until(last), _cases(last), seed)
+    coming = _forecast(pieces, _until(last), _cases(last), seed, quantiles)
     ratios = actual.sum(axis=1) / np.maximum(tested[-1].sum(axis=1), 1)
     together = coming[-1].sum(axis=1) * np.array([*np.quantile(ratios, QUANTILES), 1])[:, None]
     rows = list(_rows([*models, ALL], months[-1], np.concatenate([coming, together[:, :, None]], axis=2)))
@@ -100,18 +111,14 @@ def _features(pieces: Floats, case: Case) -> Floats:
     return np.column_stack([*own, *(np.full(len(pieces), value) for value in alike)])
 
 
-def _forecast(pieces: Floats, train: Sequence[Case], cases: Sequence[Case], seed: int) -> Floats:
+def _forecast(pieces: Floats, train: Sequence[Case], cases: Sequence[Case], seed: int, quantiles: Quantiles) -> Floats:
     """Quantile and then the mean, case, model: fitted to the months `train`."""
     features = np.concatenate([_features(pieces, case) for case in train])
     known = np.concatenate([pieces[:, case.month] for case in train])
     asked = np.concatenate([_features(pieces, case) for case in cases])
-    losses: list[dict[str, Any]] = [
-        *({"loss": "quantile", "quantile": quantile} for quantile in QUANTILES),
-        {"loss": "poisson"},
-    ]
-    found = np.array([_unfitted(loss, seed).fit(features, known).predict(asked) for loss in losses])
+    found = quantiles(features, known, asked, seed)
     found[:-1] = np.sort(np.maximum(found[:-1], 0), axis=0)
-    forecast: Floats = found.reshape(len(losses), len(cases), len(pieces))
+    forecast: Floats = found.reshape(len(QUANTILES) + 1, len(cases), len(pieces))
     return forecast
 
 

@@ -5,9 +5,9 @@ so that all shops buy alike. They are better if no more than 1 of 20 shuffles ha
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ PRIOR = 20  # pieces as all shops buy them that a shop begins with: one that bou
 MINOR = 100  # minor units of a whole one
 USUAL = 0.1  # a figure that differs by less from that of all shops is a usual one
 Floats = NDArray[np.float64]
+# (features, number of segments, seed) -> the segment of each row
+Clusters: TypeAlias = Callable[[Floats, int, int], NDArray[Any]]
 
 
 @dataclass
@@ -49,19 +51,27 @@ class Bought:
         self.value_minor += value_minor
 
 
-def run(inputs: Mapping[str, Any], seed: int) -> Result:
+def k_means(features: Floats, number: int, seed: int) -> NDArray[Any]:
+    """The segment of each row: of several starts the best one."""
+    found: NDArray[Any] = KMeans(number, n_init=STARTS, random_state=seed).fit_predict(features)
+    return found
+
+
+def run(inputs: Mapping[str, Any], seed: int, clusters: Clusters = k_means) -> Result:
     """A row a shop, with its segment: the first one buys most."""
     bought = inputs["bought"].fetchall()
     shops = _added_up(bought, by=_shops(bought))
     if len(shops) < LEAST_SHOPS:
         raise NotEnough(f"{len(shops)} shops have bought bikes, and {LEAST_SHOPS} are needed")
     orders, owners = _orders(bought, list(shops))
-    scores, labels = _best(_features(orders, owners), seed)
+    scores, labels = _best(_features(orders, owners), seed, clusters)
     rng = np.random.default_rng(seed)
-    shuffled = [max(_best(_features(orders, rng.permutation(owners)), seed)[0].values()) for _ in range(SHUFFLES)]
+    shuffled = [
+        max(_best(_features(orders, rng.permutation(owners)), seed, k_means)[0].values()) for _ in range(SHUFFLES)
+    ]
     segments = _in_order(bought, dict(zip(shops, labels.tolist(), strict=True)))
-    note = "" if max(scores.values()) > max(shuffled) else "no better than chance: "
-    rows = [{**row, "description": note + row["description"]} for row in _rows(bought, shops, segments, scores)]
+    note = "" if max(scores.values()) > max(shuffled) else "; no better than chance"
+    rows = [{**row, "description": row["description"] + note} for row in _rows(bought, shops, segments, scores)]
     baseline = f"the highest of {SHUFFLES} shuffles of the orders"
     return Result(rows, "silhouette", max(scores.values()), baseline, max(shuffled), better="higher")
 
@@ -96,11 +106,11 @@ def _features(orders: Floats, owners: NDArray[np.int64]) -> Floats:
     return scaled
 
 
-def _best(features: Floats, seed: int) -> tuple[dict[int, float], NDArray[np.int32]]:
+def _best(features: Floats, seed: int, clusters: Clusters) -> tuple[dict[int, float], NDArray[Any]]:
     """The silhouettes by number of segments, and the segments where it is best: the fewest of several that are."""
-    scores, found = dict[int, float](), dict[int, NDArray[np.int32]]()
+    scores, found = dict[int, float](), dict[int, NDArray[Any]]()
     for number in range(2, min(MOST_SEGMENTS, len(features) - 1) + 1):
-        labels = KMeans(number, n_init=STARTS, random_state=seed).fit_predict(features)
+        labels = clusters(features, number, seed)
         scores[number], found[number] = float(silhouette_score(features, labels)), labels
     return scores, found[max(scores, key=lambda number: (round(scores[number], 6), -number))]
 

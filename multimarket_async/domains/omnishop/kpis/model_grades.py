@@ -9,7 +9,7 @@ SELECT *, round(100 * advantage / nullif(baseline, 0), 2) AS gain
 FROM (
   SELECT job, measure AS metric, data_digest[:8] || '-' || seed AS run, round(value, 4) AS value, against,
     round(baseline_value, 4) AS baseline, wins AS better,
-    round(CASE WHEN wins THEN 1 ELSE -1 END * abs(round(value, 4) - round(baseline_value, 4)), 4) AS advantage
+    round(CASE WHEN wins THEN 1 ELSE -1 END * abs(round(value, 4) - round(baseline_value, 4)), 4) + 0.0 AS advantage
   FROM omni_grades_rows)
 ORDER BY job, metric
 """

@@ -5,15 +5,15 @@ purchase alone.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
-from sklearn.model_selection import cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -22,8 +22,11 @@ from multimarket_async.results import NotEnough, Result
 
 MONTH, LEAST_CLIENTS, FOLDS, CONTACTED = 30, 50, 5, 0.1
 LIKELY, MAYBE, BAD_STARS = 0.8, 0.5, 2
+INVERSE_PENALTY = 0.5
 BASELINE = "days since the last purchase"
 Floats = NDArray[np.float64]
+# (features, lost, features asked for) -> the probability of being lost for each of these
+Probability: TypeAlias = Callable[[Floats, NDArray[np.bool_], Floats], Floats]
 
 
 class Known(NamedTuple):
@@ -65,7 +68,14 @@ class Past(NamedTuple):
         ]  # fmt: skip
 
 
-def run(inputs: Mapping[str, Any], seed: int) -> Result:  # noqa: ARG001 - nothing is drawn
+def logistic(features: Floats, lost: NDArray[np.bool_], asked: Floats) -> Floats:
+    """By logistic regression."""
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=1000))
+    found: Floats = pipeline.fit(features, lost).predict_proba(asked)[:, 1]
+    return found
+
+
+def run(inputs: Mapping[str, Any], seed: int, probability: Probability = logistic) -> Result:  # noqa: ARG001 - nothing is drawn
     """A row a client who bought in the last month."""
     bought, visited, reviewed = (_by_client(inputs[name].fetchall()) for name in ("bought", "visited", "reviewed"))
     past = Past(bought, visited, reviewed, dict(inputs["clients"].fetchall()))
@@ -77,11 +87,12 @@ def run(inputs: Mapping[str, Any], seed: int) -> Result:  # noqa: ARG001 - nothi
     if len(known.clients) < LEAST_CLIENTS:
         raise NotEnough(f"{len(known.clients)} clients bought in a month, and {LEAST_CLIENTS} are needed")
     lost = np.array([past.bought[client][-1][0] <= cut for client in known.clients])
-    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.5, max_iter=1000))
-    unseen = cross_val_predict(pipeline, known.features, lost, cv=FOLDS, method="predict_proba")[:, 1]
+    unseen = np.empty(len(lost))
+    for train, test in StratifiedKFold(FOLDS).split(known.features, lost):
+        unseen[test] = probability(known.features[train], lost[train], known.features[test])
     grades = _grades(known, lost, unseen, cut, dict(inputs["truth"].fetchall()))
     now = past.known(days[-1])
-    coming = pipeline.fit(known.features, lost).predict_proba(now.features)[:, 1]
+    coming = probability(known.features, lost, now.features)
     return graded("churn_risk", [_row(*each) for each in zip(now.clients, coming, now.spent, strict=True)], grades)
 
 
