@@ -12,6 +12,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from multimarket_async.clock import Clock
+from multimarket_async.discovery import declared, found, settings_models
+from multimarket_async.domains import Column, LoadedDomain
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from multimarket_async.meters import Meters
@@ -41,9 +43,21 @@ def settings_table() -> str:
 
 
 def kpi_table() -> str:
-    """The KPIs of orders."""
-    kpis = ORDERS.under(load(MODELS, {}, {}, Path("none.toml"))).kpis
-    return "\n".join(["| name | rows |", "|---|---|", *(f"| `{kpi.name}` | {kpi.definition} |" for kpi in kpis)])
+    """The KPIs of each domain, with their columns and units."""
+    names = [each.name for each in found()]
+    domains = declared(load(settings_models(), {"domains": tuple(names)}, {}, Path("none.toml")))
+    return "\n\n".join(_kpis(domain) for domain in sorted(domains, key=lambda domain: domain.name != "orders"))
+
+
+def _kpis(domain: LoadedDomain) -> str:
+    rows = [f"| `{kpi.name}` | {kpi.definition} | {', '.join(map(_column, kpi.columns))} |" for kpi in domain.kpis]
+    return "\n".join([f"### {domain.name}", "", "| name | rows | columns |", "|---|---|---|", *rows])
+
+
+def _column(column: Column) -> str:
+    """Its name; amounts of money as integers are in minor units of their currency."""
+    unit = f"minor units of {column.unit}" if column.type == "money" else column.unit
+    return f"`{column.name}` ({unit})" if unit else f"`{column.name}`"
 
 
 def events_table() -> str:

@@ -318,7 +318,7 @@ class Attribute:
     """A field of documents in a listing. path: its path in a document, in MongoDB's dotted notation.
 
     personal: it identifies a person, and is shown by nothing but MongoDB itself.
-    filtered: listings can be filtered by its value.
+    filtered: listings can be filtered by its value; by any of them, where its path leads to several.
     """
 
     column: Column

@@ -11,7 +11,7 @@ from multimarket_async.discovery import declared, settings_models
 from multimarket_async.errors import WrongSettings
 from multimarket_async.readers import page
 from multimarket_async.readers.french import REASONS
-from multimarket_async.readers.page.page import Library, about
+from multimarket_async.readers.page.page import Library, about, french
 from multimarket_async.settings import Settings, load
 
 STATIC = Path(page.__file__).with_name("static")
@@ -23,7 +23,7 @@ def test_the_page_knows_how_each_kpi_is_drawn_and_what_it_is_called_in_french() 
     declarations = about(domains, loaded.of(Settings))
     kpis = [kpi for domain in domains for kpi in domain.kpis]
     assert [*declarations["drawings"]] == [kpi.name for kpi in kpis]
-    assert {kpi.title for kpi in kpis} <= {*declarations["french"]}
+    assert {kpi.title for kpi in kpis} <= {*french(domains)}
     assert declarations["drawings"]["top_products"] == {
         "kind": "bars", "x": "product", "y": "quantity", "series": None, "added_up": False,
     }  # fmt: skip
@@ -84,10 +84,9 @@ CODE = re.compile(r'\b(?:Rejected|PydanticCustomError|fault|one_of)\(\s*(?:accep
 
 
 def test_french_says_everything_that_english_says() -> None:
-    english, french = re.findall(
-        r"const (?:ENGLISH|FRENCH) = \{\n(.*?)\n\};", (STATIC / "words.js").read_text(), re.DOTALL
-    )
-    said = [{word: {*re.findall(r"\{\w+\}", text)} for word, text in _words(item)} for item in (english, french)]
+    both = "".join((STATIC / f"{name}.js").read_text() for name in ("words", "french"))
+    items = re.findall(r"const (?:ENGLISH|FRENCH) = \{\n(.*?)\n\};", both, re.DOTALL)
+    said = [{word: {*re.findall(r"\{\w+\}", text)} for word, text in _words(item)} for item in items]
     assert len(said[0]) > 80
     assert said[0] == said[1]
 
@@ -107,7 +106,7 @@ def test_every_reason_has_a_french_word() -> None:
         invented = {
             code for path in package.glob(f"domains/{domain.name}/*.py") for code in CODE.findall(path.read_text())
         }
-        assert invented - about([domain], loaded.of(Settings))["french"].keys() == set()
+        assert invented - french([domain]).keys() == set()
 
 
 def test_the_page_names_no_domain_no_kpi_and_no_column() -> None:

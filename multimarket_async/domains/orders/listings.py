@@ -26,6 +26,7 @@ def listings(settings: OrderSettings) -> tuple[Listing, ...]:
         Attribute(total, "montant_total"),
         *exact,
         Attribute(Column("city", "string", "City of delivery", nullable=True), "livraison.ville", filtered=True),
+        Attribute(Column("product", "string", "Products"), "produits.nom", filtered=True),
         Attribute(Column("ingested_at", "date", "Stored at"), "ingestion.ingested_at"),
         Attribute(Column("feed", "string", "Feed"), "ingestion.feed"),
         Attribute(Column("file", "string", "File, as in the archive"), "ingestion.file"),

@@ -154,8 +154,10 @@ def _row(listing: Listing, document: Document) -> dict[str, Any]:
 
 
 def _shown(attribute: Attribute, value: Any) -> Any:
-    """A value of the declared type, or null: an unchecked field can hold anything."""
+    """A value of the declared type, several texts as one; or null: an unchecked field can hold anything."""
     kind = attribute.column.type
+    if isinstance(value, list) and kind == "string":
+        return ", ".join(dict.fromkeys(text for text in value if isinstance(text, str))) or None
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z") if kind == "date" else None
     if isinstance(value, bool) != (kind == "boolean") or (isinstance(value, float) and not isfinite(value)):

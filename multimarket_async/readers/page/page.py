@@ -42,13 +42,17 @@ def files() -> StaticFiles:
 
 
 def routes(domains: Sequence[LoadedDomain], settings: Settings) -> APIRouter:
-    """Routes that are computed: /about.json and /vega.js."""
+    """Routes that are computed: /about.json, /french.json and /vega.js."""
     router, library = APIRouter(include_in_schema=False), Library(settings.data_dir / "cache")
-    declarations = about(domains, settings)
+    declarations, words = about(domains, settings), french(domains)
 
     @router.get("/about.json")
     async def about_json() -> dict[str, Any]:
         return declarations
+
+    @router.get("/french.json")
+    async def french_json() -> dict[str, str]:
+        return words
 
     @router.get("/vega.js")
     async def vega_js(request: Request) -> Response:
@@ -100,7 +104,7 @@ async def _bundled() -> bytes:
 
 
 def about(domains: Sequence[LoadedDomain], settings: Settings, file: Path = TARGETS) -> dict[str, Any]:
-    """Declarations for the page besides /api/kpis: time zone, landing directories, dashboards, charts, French words.
+    """Declarations for the page besides /api/kpis: time zone, landing directories, dashboards, charts.
 
     file: of the targets. Raises WrongSettings.
     """
@@ -110,11 +114,13 @@ def about(domains: Sequence[LoadedDomain], settings: Settings, file: Path = TARG
         "landing": str(settings.data_dir / "sources"),
         "dashboards": [dashboard for domain in domains for dashboard in _dashboards(domain, wanted)],
         "drawings": {kpi.name: _drawing(kpi) for domain in domains for kpi in domain.kpis},
-        "french": CONDITIONS
-        | REASONS
-        | SENTENCES
-        | {text: word for domain in domains for text, word in domain.french.items()},
     }
+
+
+def french(domains: Sequence[LoadedDomain]) -> dict[str, str]:
+    """Words and sentences of the API, and of what the domains declare, in French."""
+    own = {text: word for domain in domains for text, word in domain.french.items()}
+    return CONDITIONS | REASONS | SENTENCES | own
 
 
 def _dashboards(domain: LoadedDomain, targets: Targets) -> list[dict[str, Any]]:

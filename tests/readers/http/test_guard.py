@@ -46,6 +46,16 @@ async def test_every_answer_has_the_security_headers(stocked: Any, path: str) ->
             assert "server" not in answer.headers
 
 
+@pytest.mark.parametrize("file", ["/main.js", "/page.css"])
+async def test_scripts_have_those_that_apply_to_them(stocked: Any, file: str) -> None:
+    """The policy of a document is none of theirs, and would be 10 KB of a first visit."""
+    async with stocked.client() as client:
+        headers = (await client.get(file)).headers
+    assert headers["content-type"].partition(";")[0] in ("text/javascript", "text/css")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
 async def test_another_site_is_given_no_leave(stocked: Any) -> None:
     """A preflight from elsewhere has no answer that a browser would take for a yes."""
     preflight = {"Origin": "http://evil.example", "Access-Control-Request-Method": "GET"}

@@ -42,6 +42,21 @@ async def test_pages_have_every_order_once(stocked_client: httpx.AsyncClient) ->
     assert await pages(stocked_client, "limit=7") == whole
 
 
+async def test_orders_with_a_product_are_found_by_its_name(open_shop: Any) -> None:
+    """Any of its lines; products are named once each."""
+    shop = await open_shop()
+    fields = {"client_id": "7", "date_commande": "2026-01-01T10:00:00", "canal": "boutique", "statut_commande": "payée"}
+    for number, names in enumerate((["Thé", "Lampe", "Thé"], ["Lampe"], ["Veste"])):
+        lines = [{"produit_id": f"P{name}", "nom": name, "quantite": 1, "prix_unitaire": 1.0} for name in names]
+        content = json.dumps({"order_id": str(number), **fields, "produits": lines}).encode()
+        await shop.sources.feeds[2][1].deliver(f"{number}.json", content)
+    await shop.work()
+    async with shop.client() as client:
+        found = await pages(client, "product=Lampe")
+        assert [(row["order_id"], row["product"]) for row in found] == [("1", "Lampe"), ("0", "Thé, Lampe")]
+        assert [row["order_id"] for row in await pages(client, "product=Thé&product=Veste")] == ["2", "0"]
+
+
 async def test_orders_of_one_instant_are_not_lost_between_pages(open_shop: Any) -> None:
     """The key decides where the date does not."""
     shop = await open_shop()

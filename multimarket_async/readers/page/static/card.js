@@ -30,9 +30,9 @@ export class Card {
   }
 
   /**
-   * name: of the file. book: the address of all rows as a workbook. error: why the KPI failed; its rows, if any, are stale. columns: [{name, title, numeric, value(row), shown(row)}]. values: of the chart, with its form and what it measures.
+   * name: of the file. book: the address of all rows as a workbook. error: why the KPI failed; its rows, if any, are stale. columns: [{name, title, numeric, value(row), shown(row)}]. values: of the chart, with its form; measure, across, legend: names of its axes, as `Chart.show` has them.
    */
-  show({ name, title, note = "", error, book, columns, rows, form, values, measure }) {
+  show({ name, title, note = "", error, book, columns, rows, form, values, measure, across, legend }) {
     Object.assign(this, { name, csv: () => csv(columns, rows) });
     tell(this.heading, title);
     tell(this.note, error ?? (rows.length ? note : say("nothing_measured")));
@@ -57,7 +57,7 @@ export class Card {
     this.fill();
     if (this.chart) {
       this.plot.hidden = !values.length;
-      if (values.length) this.chart.show(form, values, title, measure);
+      if (values.length) this.chart.show(form, values, title, { measure, across, legend });
     }
   }
 

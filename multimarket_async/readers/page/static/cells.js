@@ -19,8 +19,8 @@ export const isText = (value) => typeof value === "string";
 export const heading = ({ title, unit, type }) =>
   declared(title) + (unit && type !== "money" && type !== "percent" ? ` (${declared(unit)})` : "");
 
-/** What a chart shows: title and unit. */
-export const measured = ({ title, unit }) => declared(title) + (unit ? ` (${declared(unit)})` : "");
+/** What a chart shows: title and unit, where they differ. */
+export const measured = ({ title, unit }) => declared(title) + (unit && declared(unit).toLowerCase() !== declared(title).toLowerCase() ? ` (${declared(unit)})` : "");
 
 /** A value as text for people. */
 export function shown(column, value) {

@@ -16,13 +16,14 @@ const CONFIG = {
   view: { stroke: null },
   axis: {
     labelColor: FADED, labelFontSize: 12, domainColor: "var(--line)", tickColor: "var(--line)", gridColor: "var(--line)",
-    title: null, ticks: false, labelPadding: 6,
+    title: null, ticks: false, labelPadding: 6, titleColor: FADED, titleFontSize: 12, titleFontWeight: "normal",
   },
-  legend: { title: null, orient: "top", labelColor: "var(--ink)", labelFontSize: 13, symbolType: "square", labelLimit: 200 },
+  legend: { title: null, orient: "top", titleColor: FADED, titleFontSize: 12, titleFontWeight: "normal", labelColor: "var(--ink)", labelFontSize: 13, symbolType: "square", labelLimit: 200 },
   title: { color: FADED, fontSize: 13, fontWeight: "normal", anchor: "start" },
   mark: { aria: false },
   bar: { color: COLOURS[0] },
   rect: { color: COLOURS[0] },
+  point: { color: COLOURS[0] },
 };
 const OPTIONS = {
   renderer: "svg", ast: true, actions: false, logLevel: 1, defaultStyle: false, tooltip: tip, config: CONFIG,
@@ -72,15 +73,15 @@ export class Chart {
     seen.observe(host);
   }
 
-  /** form: "time", "lines", "band", "pair", "bars", "grid", "map" or "minutes". values: {x, y, series, tip} each, of a band low and high, too. */
-  show(form, values, title, measure) {
+  /** form: "time", "lines", "band", "pair", "bars", "grid", "map" or "minutes". values: {x, y, series, tip} each, of a band low and high, too. axes: across, the name of the horizontal one; measure, that of the other; legend, of the shades of a grid. */
+  show(form, values, title, axes) {
     this.host.setAttribute("role", "img");
     this.host.setAttribute("aria-label", say("chart_of", { title }));
     const ordered = values.map((one, order) => ({ ...one, order }));
-    const text = JSON.stringify([form, measure, ordered]);
+    const text = JSON.stringify([form, axes, ordered]);
     if (text === this.text) return;
     this.text = text;
-    this.wanted = few(form, ordered, measure);
+    this.wanted = few(form, ordered, axes);
     this.catchUp();
   }
 
@@ -112,9 +113,9 @@ export class Chart {
     this.drawn = this.drawn.then(() => this.draw(...wanted)).catch(failed);
   }
 
-  async draw(form, values, heading) {
+  async draw(form, values, axes) {
     this.series = [...new Set([...this.series, ...series(values)])].sort();
-    const spec = { ...FULL, ...compared(form, FORMS[form](values, this.series, this.host.clientWidth), values), title: heading };
+    const spec = { ...FULL, ...compared(form, FORMS[form](values, axes, this.series, this.host.clientWidth), values), title: axes.measure };
     this.spec = { ...spec, data: { name: "rows", values } };
     const kind = `${document.documentElement.lang} ${JSON.stringify(spec)}`;
     if (kind !== this.kind) {
@@ -157,14 +158,14 @@ function failed(error) {
 const series = (values) => [...new Set(values.filter((one) => "y" in one).map((one) => one.series))];
 
 /** Of too many series, those of the newest period; of many bars, the first. */
-function few(form, values, measure) {
+function few(form, values, axes) {
   if (["time", "lines"].includes(form) && series(values).length > MOST_SERIES) {
     const drawn = values.filter((one) => "y" in one);
     const newest = drawn.map((one) => one.x).sort().at(-1);
     const latest = drawn.filter((one) => one.x === newest).map((one) => ({ ...one, x: one.series, series: undefined }));
-    return ["bars", latest.slice(0, MOST_BARS), [measure, period(newest)].filter(Boolean).join(", ")];
+    return ["bars", latest.slice(0, MOST_BARS), { measure: period(newest), across: axes.measure }];
   }
-  return [form, form === "bars" ? values.slice(0, MOST_BARS) : values, measure];
+  return [form, form === "bars" ? values.slice(0, MOST_BARS) : values, axes];
 }
 
 const FLOOD = 10;
@@ -214,11 +215,11 @@ const IN_ORDER = { sort: { field: "order", op: "min" } };
 const AMOUNT = { field: "y", type: "quantitative", axis: { labelExpr: "short(datum.value)", tickCount: 4, tickMinStep: 1, domain: false, labelOverlap: "greedy", labelSeparation: 8 } };
 
 const FORMS = {
-  time: (values, every) => ({
+  time: (values, axes, every) => ({
     height: 240,
     mark: { type: "bar", width: { band: 0.72 } },
     encoding: {
-      x: { field: "x", type: "ordinal", scale: { domain: everyDay(values) }, axis: { labelExpr: "brief(datum.value)", labelAngle: 0, labelOverlap: "greedy", labelSeparation: 12 } },
+      x: { field: "x", type: "ordinal", scale: { domain: everyDay(values) }, axis: { title: axes.across, labelExpr: "brief(datum.value)", labelAngle: 0, labelOverlap: "greedy", labelSeparation: 12 } },
       y: AMOUNT,
       ...(values.some((one) => one.series) && {
         color: {
@@ -228,67 +229,67 @@ const FORMS = {
       ...TIP,
     },
   }),
-  lines: (values, every) => ({
-    ...FORMS.time(values, every),
+  lines: (values, axes, every) => ({
+    ...FORMS.time(values, axes, every),
     mark: { type: "line", point: { filled: true, size: 45 }, strokeWidth: 2, color: COLOURS[0] },
   }),
-  band: (values, every) => {
-    const { x, color } = FORMS.time(values, every).encoding;
+  band: (values, axes, every) => {
+    const { x, color } = FORMS.time(values, axes, every).encoding;
     const within = { ...AMOUNT, field: "low" };
     return {
       height: 240,
       layer: [
         { transform: [{ filter: "isValid(datum.low)" }], mark: { type: "area", opacity: 0.25 }, encoding: { x, y: within, y2: { field: "high" }, color, ...TIP } },
-        { mark: FORMS.lines(values, every).mark, encoding: { x, y: AMOUNT, ...(color && { color }), ...TIP } },
+        { mark: FORMS.lines(values, axes, every).mark, encoding: { x, y: AMOUNT, ...(color && { color }), ...TIP } },
       ],
     };
   },
-  pair: (values) => ({
+  pair: (values, axes) => ({
     height: 240,
     layer: series(values).map((name, index) => ({
       transform: [{ filter: { field: "series", equal: name } }],
       mark: { type: "line", point: { filled: true, size: 45, color: COLOURS[index] }, strokeWidth: 2, color: COLOURS[index] },
       encoding: {
-        x: FORMS.time(values).encoding.x,
+        x: FORMS.time(values, axes).encoding.x,
         y: { ...AMOUNT, axis: { ...AMOUNT.axis, grid: !index, orient: index ? "right" : "left", labelColor: COLOURS[index], title: name, titleColor: COLOURS[index], titleFontWeight: "normal" } },
         ...TIP,
       },
     })),
     resolve: { scale: { y: "independent" } },
   }),
-  bars: (values) => ({
+  bars: (values, axes) => ({
     height: values.length * STEP_PX,
     mark: { type: "bar", height: { band: 0.68 } },
     encoding: {
       y: { field: "x", type: "nominal", ...IN_ORDER, axis: { labelLimit: 170, labelColor: "var(--ink)", domain: false } },
-      x: AMOUNT,
+      x: { ...AMOUNT, axis: { ...AMOUNT.axis, title: axes.across } },
       ...TIP,
     },
   }),
-  grid: (values) => ({
+  grid: (values, axes) => ({
     height: series(values).length * STEP_PX,
     mark: { type: "rect" },
     encoding: {
-      x: { field: "x", type: "ordinal", axis: { labelAngle: 0, labelOverlap: "greedy", domain: false } },
+      x: { field: "x", type: "ordinal", axis: { title: axes.across, labelAngle: 0, labelOverlap: "greedy", domain: false } },
       y: { field: "series", type: "ordinal", ...IN_ORDER, axis: { labelColor: "var(--ink)", domain: false } },
-      opacity: { field: "y", type: "quantitative", scale: { range: [0.06, 1] }, legend: null },
+      opacity: { field: "y", type: "quantitative", scale: { range: [0.06, 1] }, legend: { title: axes.legend, labelExpr: "short(datum.value)", tickCount: 4, symbolFillColor: COLOURS[0] } },
       ...TIP,
     },
   }),
-  map: (values, every, width) => {
+  map: (values, axes, every, width) => {
     const { height, ...domains } = framed(values, width);
     const side = (field) => ({ field, type: "quantitative", axis: null, scale: { domain: domains[field], nice: false, zero: false } });
     return {
       height,
       mark: { type: "circle", size: 90, opacity: 0.85 },
-      encoding: { x: side("x"), y: side("y"), color: FORMS.time(values, every).encoding.color, ...TIP },
+      encoding: { x: side("x"), y: side("y"), color: FORMS.time(values, axes, every).encoding.color, ...TIP },
     };
   },
-  minutes: (values) => ({
+  minutes: (values, axes) => ({
     height: 150,
     mark: { type: "bar", width: { band: 0.8 }, clip: true },
     encoding: {
-      x: { field: "x", type: "ordinal", ...IN_ORDER, axis: { labelAngle: 0, labelOverlap: "greedy", labelSeparation: 30 } },
+      x: { field: "x", type: "ordinal", ...IN_ORDER, axis: { title: axes.across, labelAngle: 0, labelOverlap: "greedy", labelSeparation: 30 } },
       y: { ...AMOUNT, scale: { domainMax: ceiling(values.map(({ y }) => y)) } },
       ...TIP,
     },

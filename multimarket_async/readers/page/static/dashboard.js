@@ -1,23 +1,23 @@
 // A part of the page, from the dashboard that a domain declares: filters, tiles and cards of the chosen rows.
 
 import { Behind } from "./behind.js";
+import { compared, elsewhere } from "./bykey.js";
 import { Card } from "./card.js";
-import { drawn, grouped, heading, inTable, mark, measured, named, shown, single, total } from "./cells.js";
-import { ceiling } from "./charts.js";
-import { best, changed, difference, inWords, ranked } from "./comparing.js";
+import { heading, named, shown, single, total } from "./cells.js";
+import { changed } from "./comparing.js";
 import { byId, element, tell } from "./elements.js";
 import { Filters } from "./filter.js";
 import { Glance } from "./glance.js";
 import { ask } from "./live.js";
-import { aligned, comparisons, completed, dated, days, grainOf, inside, keptFiner, PERIOD_OF, PRESETS, spanName, within } from "./periods.js";
-import { clock, dates, declared, lower, number, percent, period, say, upper } from "./words.js";
+import { showMinutes } from "./minutes.js";
+import { overTime } from "./overtime.js";
+import { comparisons, completed, dated, days, grainOf, inside, keptFiner, PRESETS, spanName, within } from "./periods.js";
+import { dates, declared, period, say } from "./words.js";
 
 const MOST_DAYS = 62;
-const MOST_RANKED = 10;
 
-/** The KPIs whose rows a dashboard shows. */
-export const sources = ({ kpi, finer, charts }) =>
-  [...new Set([kpi, finer, ...charts.flatMap((chart) => [chart.kpi, chart.by_period])])].filter(Boolean);
+/** The KPIs whose rows a dashboard shows; those by period are asked for when one is chosen. */
+export const sources = ({ kpi, finer, charts }) => [...new Set([kpi, finer, ...charts.map((chart) => chart.kpi)])].filter(Boolean);
 
 /** The KPIs that need no card of their own. */
 export const covered = ({ kpi, covers, earlier, charts }) => [kpi, earlier, ...covers, ...charts.map((chart) => chart.kpi).filter(Boolean)];
@@ -25,7 +25,7 @@ export const covered = ({ kpi, covers, earlier, charts }) => [kpi, earlier, ...c
 export class Part {
   /** declaration: of about.json, with its domain. columns: by KPI. minutes: it shows what came in by minute. */
   constructor(declaration, columns, minutes) {
-    Object.assign(this, { declaration, columns: columns[declaration.kpi], of: columns, early: new Map() });
+    Object.assign(this, { declaration, columns: columns[declaration.kpi], of: columns, early: new Map(), byPeriod: new Map() });
     const { id, filters, tiles, charts, targets, listing } = declaration;
     this.by = named(this.columns);
     this.glance = new Glance(id, targets, (period) => this.filters.choose(period));
@@ -68,9 +68,25 @@ export class Part {
     return grain === coarse || this.byDay ? (row) => ["at", row.at] : undefined;
   }
 
-  /** The finer rows of another generation, for those periods whose rows were asked for before. */
+  /** The finer rows of another generation, and those by period, as far as they were asked for before. */
   async load(generation) {
     if (this.early.size) this.early = await this.asked([...this.early.keys()], generation);
+    for (const name of this.byPeriod.keys()) this.byPeriod.set(name, await this.rowsOf(name, generation));
+  }
+
+  async rowsOf(name, generation) {
+    const { rows } = await ask(`kpis/${name}?generation=${generation}`);
+    return single(this.of[name], rows);
+  }
+
+  /** The rows of a KPI by period; none until they have come. */
+  periodic(name) {
+    if (!this.byPeriod.has(name)) {
+      this.byPeriod.set(name, []);
+      this.rowsOf(name, this.generation).then((rows) => { this.byPeriod.set(name, rows); this.draw(); })
+        .catch((error) => { console.info(error.message); this.byPeriod.delete(name); }); // the next drawing asks again
+    }
+    return this.byPeriod.get(name);
   }
 
   /** Finer rows of periods that have them in a KPI of their own. */
@@ -125,6 +141,11 @@ export class Part {
     const latest = (this.byDay ? this.recent : this.rows).reduce((last, { at }) => (at > last ? at : last), "");
     this.filters.offer(this.rows, this.byDay, days(latest).to);
     this.draw();
+  }
+
+  /** status: of /api/status. */
+  came(status) {
+    showMinutes(this, status);
   }
 
   /** Of what is known and chosen; in the language of now. */
@@ -209,64 +230,8 @@ export class Part {
   }
 
   content(chart, choice, selected) {
-    if (chart.kpi) return this.elsewhere(chart, choice);
-    return chart.x === this.declaration.time ? this.overTime(chart, choice, selected) : this.compared(chart, choice, selected);
-  }
-
-  overTime(chart, choice, selected) {
-    const { rows, grain } = this.times(choice, selected);
-    const pick = this.picksTime(grain);
-    const at = { ...this.by[chart.x], name: "at", type: "string", title: "" };
-    const by = { ...this.by, at };
-    const found = grouped(this.columns, rows, ["at", chart.series].filter(Boolean));
-    const columns = [at, chart.series, ...chart.columns].filter(Boolean).map((column) => by[column] ?? column);
-    const measure = this.by[chart.columns[0]];
-    const head = { name: grain, title: say("period_column") };
-    if (chart.together) return this.together(chart, found, at, head, columns, this.book(choice, grain), choice.period);
-    return {
-      book: this.book(choice, grain, chart.series),
-      name: `${measure.name}_${choice.period}`,
-      title: titled(chart, measure, say(`grain_${grain}`), this.by[chart.series]),
-      columns: columns.map((column) => (column === at ? { ...inTable(at), ...head, pick } : inTable(column))),
-      rows: found,
-      measure: measured(measure),
-      form: measure.role === "sum" ? "time" : "lines",
-      ...this.withBefore(choice, grain, measure, found.map((row) => ({ ...mark(row, { x: at, y: measure, series: this.by[chart.series] }), picks: pick?.(row) }))),
-    };
-  }
-
-  /** The marks with those of the span that they are compared with, at the times of these. */
-  withBefore(choice, grain, measure, values) {
-    const against = this.against(choice);
-    if (!against) return { values };
-    const rows = this.atGrain(against.span, against.rows, choice, grain);
-    const before = grouped(this.columns, rows, ["at"]).map((row) => ({
-      x: PERIOD_OF[grain](aligned(days(row.at).from, against.span, choice)), before: drawn(measure, row[measure.name]),
-      tip: `${period(row.at)}\n${shown(measure, row[measure.name])}`,
-    }));
-    return { values: [...values, ...before], note: say("dashed", { name: against.name }) };
-  }
-
-  /** Rows of a span by periods of this length. */
-  atGrain(span, rows, choice, grain) {
-    const daily = this.finer.filter((row) => inside(span, row) && choice.accepts(row));
-    const found = ["day", "week"].includes(grain) && daily.length ? daily : rows;
-    return found.map((row) => ({ ...row, at: PERIOD_OF[grain](days(row.at).from) }));
-  }
-
-  /** Several measures over time or a key, `at`: lines, or where their units differ two lines with an axis each. */
-  together(chart, rows, at, head, columns, book, chosen) {
-    const measures = chart.columns.map((name) => this.by[name]);
-    const title = chart.title ? declared(chart.title) : measures.map((measure) => heading(measure)).join(", ");
-    const alike = new Set(measures.map(({ unit }) => unit)).size === 1;
-    const marks = measures.flatMap((measure) => rows.map((row) => ({
-      ...mark(row, { x: at, y: measure }), series: measured(measure), tip: `${shown(at, row.at)}, ${heading(measure)}\n${shown(measure, row[measure.name])}`,
-    })));
-    return {
-      name: `${measures[0].name}_${chosen}`, title, rows, book,
-      columns: columns.map((column) => (column === at ? { ...inTable(at), ...head } : inTable(column))),
-      measure: alike ? declared(measures[0].unit) : "", form: alike ? "lines" : "pair", values: marks,
-    };
+    if (chart.kpi) return elsewhere(this, chart, choice);
+    return (chart.x === this.declaration.time ? overTime : compared)(this, chart, choice, selected);
   }
 
   /** The address of a workbook with these rows. grain: of the times that are shown; "" for rows by keys. */
@@ -283,137 +248,6 @@ export class Part {
     return `api/kpis/${byDay ? finer : kpi}.xlsx?${query}`;
   }
 
-  /** The chosen rows by finer times where the period is short and these are kept; else as they are. Once a choice. */
-  times(choice, selected) {
-    if (this.timed?.choice !== choice) this.timed = { choice, ...this.timesOf(choice, selected) };
-    return this.timed;
-  }
-
-  timesOf(choice, selected) {
-    const kept = keptFiner(this.rows, this.finer, this.count());
-    const finer = this.finer.filter((row) => inside(choice, row) && choice.accepts(row));
-    const dates = new Set(this.finer.map(({ at }) => at));
-    const known = finer.length && selected.every(({ at }) => kept.has(at) || dates.has(at));
-    const grained = choice.grain in PERIOD_OF && (known || !["day", "week"].includes(choice.grain));
-    if (grained) return { rows: this.atGrain(choice, selected, choice, choice.grain), grain: choice.grain };
-    const daily = known && new Set(finer.map(({ at }) => at)).size <= MOST_DAYS;
-    const coarse = () => selected.map((row) => ({ ...row, at: this.parent(row.at) }));
-    const rows = daily ? finer : coarse();
-    return { rows, grain: rows.length ? grainOf(rows[0].at) : "month" };
-  }
-
-  parent(at) {
-    const day = { at };
-    return this.periods.find((own) => own === at || inside(days(own), day)) ?? at;
-  }
-
-  /** Totals by a key, or by two. */
-  compared(chart, choice, selected) {
-    const [x, series, measure] = [chart.x, chart.series, chart.columns[0]].map((name) => this.by[name]);
-    const rows = grouped(this.columns, selected, [chart.series, chart.x].filter(Boolean));
-    if (chart.together) {
-      const at = { ...x, name: "at" };
-      const [found, columns] = [rows.map((row) => ({ ...row, at: row[x.name] })), [at, ...chart.columns.map((name) => this.by[name])]];
-      return this.together(chart, found, at, { name: x.name, title: heading(x) }, columns, this.book(choice, "", x.name), choice.period);
-    }
-    const against = series ? undefined : this.against(choice);
-    const before = against && grouped(this.columns, against.rows, [x.name]);
-    return {
-      name: `${measure.name}_by_${x.name}_${choice.period}`,
-      book: this.book(choice, "", x.name, series?.name),
-      title: titled(chart, measure, lower(declared(x.title)), series),
-      ...this.ranking([x, series, ...chart.columns.map((name) => this.by[name])].filter(Boolean), rows, measure, before, against?.name, chart.drawn),
-      measure: measured(measure),
-      form: series ? "grid" : "bars",
-      values: chart.drawn ? this.marks(ranked(rows, measure, series), { x, y: measure, series }, before) : [],
-    };
-  }
-
-  /** Marks that are clicked on to filter, each with its value of before. */
-  marks(rows, drawing, before = []) {
-    const { x, y } = drawing;
-    const earlier = new Map(before.map((row) => [row[x.name], drawn(y, row[y.name])]));
-    const pick = this.picks(x.name);
-    return rows.map((row) => ({ ...mark(row, drawing), before: earlier.get(row[x.name]), picks: pick?.(row) }));
-  }
-
-  /** The table of a ranking: rows can be picked, and have their change where there are rows of before. */
-  ranking(columns, rows, measure, before, name, isDrawn) {
-    const [x] = columns;
-    const listed = columns.map((column, place) => ({ ...inTable(column), pick: place ? undefined : this.picks(x.name) }));
-    if (!before) return { columns: listed, rows, best: best(x, rows, measure) };
-    const earlier = new Map(before.map((row) => [row[x.name], row[measure.name]]));
-    const change = (row) => difference(measure, row[measure.name], earlier.get(row[x.name]));
-    const column = { name: "change", title: say("change_on", { measure: heading(measure), name }), numeric: true, value: (row) => (Number.isNaN(change(row)) ? null : change(row)), shown: (row) => inWords(measure, change(row)) };
-    return { columns: [...listed, column], rows, note: isDrawn ? say("marked", { name }) : "", best: best(x, rows, measure, change) };
-  }
-
-  /** Another KPI, which may lack the filters: for such a choice the card says so. */
-  elsewhere(chart, choice) {
-    const monthly = this.ofPeriod(chart, choice);
-    const kpi = monthly ? chart.by_period : chart.kpi;
-    const columns = this.of[kpi];
-    const by = named(columns);
-    const time = columns.find(({ role }) => role === "time");
-    const rows = (monthly ?? this.all[kpi] ?? []).filter(choice.accepts);
-    const chosen = time && !monthly ? dated(rows, time).filter((row) => inside(choice, row)) : rows;
-    const filtered = this.filters.columns.every(({ name }) => name in by) || choice.every;
-    const whole = monthly ? grainOf(choice.period) === grainOf(monthly[0].at) : time || choice.kind === "all";
-    const of = monthly ? period(monthly[0].at) : lower(say("all"));
-    const [x, series, measure] = [chart.x, chart.series, chart.columns[0]].map((name) => by[name]);
-    const keys = [series, x].filter(Boolean).map(({ name }) => name);
-    const parts = chosen.length === new Set(chosen.map((row) => JSON.stringify(keys.map((name) => row[name])))).size;
-    const found = parts ? chosen : grouped(columns, chosen, keys);
-    const marked = (row) => mark(row, { x, y: measure, series, band: chart.band?.map((name) => by[name]) });
-    const map = chart.place && found.filter((row) => chart.place.every((name) => row[name] !== null));
-    const top = found.slice(0, series || x.role === "time" || monthly ? undefined : MOST_RANKED);
-    const at = monthly && choice.against === "before" && comparisons(choice)[0];
-    const before = at && this.ofPeriod(chart, { ...choice, ...at });
-    const ranks = x.role === "time" || series ? { rows: top } : this.ranking([x, ...chart.columns.map((name) => by[name])], top, measure, before, before && period(before[0].at, "short"), chart.drawn);
-    return {
-      name: `${measure.name}_by_${x.name}_${monthly ? monthly[0].at : "all"}`,
-      title: chart.title ? declared(chart.title) : declared(this.declaration.titles[chart.kpi]),
-      columns: [x, series, ...[...chart.columns, ...(chart.band ?? [])].map((name) => by[name])].filter(Boolean).map(inTable),
-      ...ranks,
-      note: [ranks.note, !(filtered && whole) && say("wider", { period: of })].filter(Boolean).join(" "),
-      measure: map ? "" : measured(measure),
-      form: map ? "map" : chart.band ? "band" : x.role !== "time" ? (series ? "grid" : "bars") : measure.role === "sum" ? "time" : "lines",
-      values: map ? map.map((row) => ({ ...marked(row), x: row[chart.place[0]], y: row[chart.place[1]] })) : chart.drawn ? (ranks.columns ? this.marks(top, { x, y: measure }, before) : top.map(marked)) : [],
-    };
-  }
-
-  /** The rows of the chosen period in the KPI that has them by period; undefined where there are none. */
-  ofPeriod(chart, choice) {
-    if (!chart.by_period || choice.kind === "all") return undefined;
-    const time = this.of[chart.by_period].find(({ role }) => role === "time");
-    const rows = dated(this.all[chart.by_period] ?? [], time).filter(({ at }) => inside(days(at), { at: choice.from }) && inside(days(at), { at: choice.to }));
-    return rows.length ? rows : undefined;
-  }
-
-  /** status: of /api/status; the minute that has just ended is the last whole one. */
-  came(status) {
-    const { domain } = this.declaration;
-    const rows = status.per_minute[domain];
-    if (!this.minutes || this.empty || !rows) return;
-    const documents = upper(declared(domain));
-    const [title, value, below] = this.minutes.tile.children;
-    tell(title, say("minute_rate", { documents }));
-    tell(value, number(rows.at(-2)?.documents));
-    tell(below, say("last_minute"));
-    const at = (row) => clock(new Date(row.minute));
-    this.minutes.made.show({
-      name: `${domain}_per_minute`,
-      title: say("minutes", { documents }),
-      note: cutOff(rows.map((row) => row.documents)),
-      columns: [
-        { name: "minute", title: say("minute"), value: (row) => row.minute, shown: at },
-        { name: "documents", title: documents, numeric: true, value: (row) => row.documents, shown: (row) => number(row.documents) },
-      ],
-      rows,
-      form: "minutes",
-      values: rows.map((row) => ({ x: at(row), y: row.documents, tip: `${at(row)}\n${number(row.documents)}` })),
-    });
-  }
 }
 
 const inShort = (span) => spanName(span).split("_").map((at) => period(at, "short")).join(" – ");
@@ -421,21 +255,9 @@ const inShort = (span) => spanName(span).split("_").map((at) => period(at, "shor
 /** widened: of `within`. */
 const widening = (widened) => ({ false: "", "": say("whole_periods") }[widened] ?? say("widened", { day: period(days(widened).from) }));
 
-/** A sentence where a minute is higher than the chart. */
-function cutOff(counts) {
-  const most = Math.max(...counts);
-  return most > ceiling(counts) ? say("cut_off", { count: number(most) }) : "";
-}
-
 const place = (id) => element("div", { class: "tile", id }, element("dt"), element("dd", { class: "big" }), element("dd", { class: "quiet" }), ...[1, 2].map(() => element("dd", { class: "quiet change" })));
 
 function card(id, { drawn: chart, wide = false }) {
   const host = element("article", { class: wide ? "card wide" : "card", id });
   return { host, made: new Card(host, { chart, open: !chart }) };
-}
-
-function titled({ title }, measure, by, series) {
-  if (title) return declared(title);
-  const facts = { measure: heading(measure), by, series: series && lower(declared(series.title)) };
-  return say(series ? "by_both" : "by_one", facts);
 }

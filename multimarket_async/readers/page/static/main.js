@@ -185,8 +185,8 @@ function named(name) {
   return kpi ? declared(kpi.title) : name;
 }
 
-function language(chosen) {
-  speak(chosen);
+async function language(chosen) {
+  await speak(chosen);
   translate();
   const other = spoken() === "fr" ? ["en", "English"] : ["fr", "Français"];
   byId("language").lang = other[0];
@@ -194,8 +194,8 @@ function language(chosen) {
 }
 
 function choices() {
-  byId("language").addEventListener("click", () => {
-    language(byId("language").lang);
+  byId("language").addEventListener("click", async () => {
+    await language(byId("language").lang);
     localStorage.setItem("language", spoken());
     show();
   });
@@ -209,7 +209,7 @@ function theme() {
   document.documentElement.dataset.theme = byId("theme").value;
 }
 
-language(localStorage.getItem("language") ?? undefined);
+await language(localStorage.getItem("language") ?? undefined);
 choices();
 theme();
 offerViews(follow(refresh));

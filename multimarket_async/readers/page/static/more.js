@@ -1,7 +1,7 @@
 // A card for each KPI that no dashboard shows, from its declaration: a new one appears here without a change.
 
 import { Card } from "./card.js";
-import { forPeople, grouped, inTable, mark, measured, named, single } from "./cells.js";
+import { forPeople, grouped, heading, inTable, mark, measured, named, single } from "./cells.js";
 import { byId, element } from "./elements.js";
 import { ask } from "./live.js";
 import { declared, spoken } from "./words.js";
@@ -59,7 +59,7 @@ function content(kpi, { rows, of: generation }, drawing) {
     name: kpi.name, title: declared(kpi.title), note: declared(kpi.definition, kpi.name), error: kpi.error ?? undefined, rows,
     book: `api/kpis/${kpi.name}.xlsx?generation=${generation}`,
     columns: kpi.columns.filter(forPeople).map(inTable),
-    form: drawing?.kind, measure: drawn && measured(drawn.y), values: drawn ? marks(kpi, rows, drawing, drawn) : [],
+    form: drawing?.kind, ...(drawn && axes(drawing.kind, drawn)), values: drawn ? marks(kpi, rows, drawing, drawn) : [],
   };
 }
 
@@ -68,4 +68,10 @@ function marks(kpi, rows, { x, series, added_up: addedUp }, drawn) {
   const parts = single(kpi.columns, rows);
   const found = addedUp ? grouped(kpi.columns, parts, [x, series].filter(Boolean)) : parts;
   return found.map((row) => mark(row, drawn));
+}
+
+/** Names of the axes, as `Chart.show` has them. */
+function axes(kind, { x, y, series }) {
+  if (kind === "bars") return { measure: heading(x), across: measured(y) };
+  return kind === "grid" ? { measure: heading(series), across: heading(x), legend: measured(y) } : { measure: measured(y), across: heading(x) };
 }

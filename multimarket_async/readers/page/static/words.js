@@ -1,4 +1,4 @@
-// The words of the page in English and French; numbers and times in the format of the reader's country.
+// The words of the page in English; those in French come when they are first spoken. Numbers and times in the format of the reader's country.
 
 const ENGLISH = {
   skip: "Skip to the figures", theme: "Colours", theme_auto: "Auto", theme_light: "Light", theme_dark: "Dark",
@@ -68,76 +68,8 @@ const ENGLISH = {
   none: "–",
 };
 
-const FRENCH = {
-  skip: "Aller aux chiffres", theme: "Couleurs", theme_auto: "Auto", theme_light: "Clair", theme_dark: "Sombre",
-  flow: "Le flux", feeds: "Sources", feed: "Source", landing: "Arrivée", kpis: "Indicateurs", quarantine: "Quarantaine",
-  files_waiting: "en attente", files_stored: "enregistrés", generation: "génération",
-  oldest_meter: "Âge du plus ancien fichier, sur le délai dans lequel tout fichier doit être enregistré",
-  by_feed: "Source par source", received: "reçus", waiting: "en attente", stored: "enregistrés",
-  duplicate: "doublons", superseded: "remplacés", quarantined: "en quarantaine", rate: "Débit", disk: "Disque", oldest: "Plus ancien",
-  balanced: "Le compte est bon : aucun fichier n'est perdu.", unbalanced: "Des fichiers étaient en chemin pendant le comptage.",
-  polls: "Sources interrogées", poll_answered: "réponse du {moment}", poll_changed: "changée le {moment}", poll_next: "prochain appel le {moment}",
-  poll_failing: "en échec depuis le {moment} : {why}", poll_overdue: "aucun processus ne l'interroge", poll_never: "pas encore interrogée",
-  sinks: "Destinations", sink_holds: "génération {generation}", sink_empty: "encore vide", sink_behind: "{count} de retard depuis le {moment}",
-  nothing_waits: "rien n'attend", oldest_is: "le plus ancien : {age}, délai {budget}",
-  duplicates_are: "doublons : {count}", no_reason: "rien en quarantaine", measured_ago: "il y a {age}",
-  not_measured: "rien n'est encore mesuré", newest_of: "{domain}, le plus récent : {moment}", checked: "le dernier recalcul complet concorde", per_minute: "{count}/min",
-  figures: "Chiffres", filters: "Filtres", period: "Période", which: "Laquelle", from: "Du", to: "Au", day: "Jour",
-  all: "Depuis le début", year: "Année", quarter: "Trimestre", month: "Mois", range: "Du … au", reset: "Réinitialiser", every: "Tout",
-  every_value: "{title} : tout", some_values: "{title} : {values}", no_value: "aucun", yes: "oui", no: "non",
-  minute_rate: "{documents} par minute", last_minute: "dans la dernière minute", minutes: "{documents} par minute, dernière heure", minute: "Minute",
-  cut_off: "Coupé en haut : une minute en compte {count}.",
-  by_one: "{measure} par {by}", by_both: "{measure} par {by} et par {series}", period_column: "Période",
-  grain_year: "année", grain_quarter: "trimestre", grain_month: "mois", grain_day: "jour",
-  widened: "Avant le {day}, les jours ne sont plus conservés un à un : la période est élargie à des périodes entières.",
-  whole_periods: "La période est élargie à des périodes entières.",
-  wider: "Ceci ne suit pas tous les choix : ces chiffres sont de la période « {period} », tout compris.",
-  more: "Autres indicateurs", more_rows: "{count} lignes de plus", as_table: "En tableau", csv: "↓ CSV", download: "Télécharger en CSV", xlsx: "↓ Excel", download_xlsx: "Télécharger en classeur", rows: "{count} lignes",
-  changed: "{change} sur {name}", points: "{count} points",
-  chart_of: "Graphique : {title}. Les nombres sont dans le tableau qui suit.",
-  reasons: "Par motif", reason: "Motif", explanation: "Explication", files: "Fichiers en quarantaine", file: "Fichier", count: "Fichiers", when: "Quand",
-  records_of: "{count} enregistrements de ce fichier ; le reste a été accepté",
-  nothing_quarantined: "Aucun fichier n'est en quarantaine.", deliveries: "Livraisons", newest_files: "Les {count} plus récents sur {all}",
-  nothing_measured: "Rien à montrer pour ce choix.", backwards: "Le premier jour est après le dernier : il n'y a rien entre les deux.",
-  api: "Tous les nombres en JSON, CSV, Excel, Parquet", docs: "Description de l'interface HTTP (OpenAPI)",
-  documents: "Documents (en anglais)",
-  connecting: "Connexion", live: "En direct", lost: "Connexion perdue", stale: "En retard", overloaded: "Surcharge", down: "MongoDB ne répond pas",
-  as_of: "données au {moment}",
-  notice_empty: "Aucun fichier reçu pour l'instant. Déposez un fichier dans un dossier de {folder}, ou lancez `run` sans --no-produce.",
-  notice_lost: "Le processus ne répond pas. La page réessaie d'elle-même.",
-  notice_down: "MongoDB ne répond pas ({why}). Les fichiers attendent dans leur dossier et aucun n'est perdu.", not_reached: "Sans réponse depuis le {moment}.", numbers_from: "Les nombres affichés datent du {moment}.",
-  notice_stale: "Il manque à ces nombres ce qui a été enregistré depuis le {moment}.",
-  notice_overload: "Il arrive plus de fichiers qu'il ne peut en être enregistré à temps : un fichier attend depuis plus de {budget}.",
-  notice_drift: "Le dernier recalcul complet différait des nombres publiés dans {count} agrégats ; il les a corrigés.",
-  notice_foreign: "{count} documents dans les tables de {name} ne sont pas ceux de MultiMarket : aucun chiffre ne les compte.",
-  notice_unknown: "{count} fichiers d'un autre type dans {feed} (par exemple {example}) : ils restent où ils sont.",
-  notice_refused: "{count} des {of} fichiers de {feed} sont refusés pour la même raison ({why}) : ils semblent d'un autre format ; essayez `formats suggest`.",
-  notice_expired: "Des fichiers de {feed} ont été supprimés en raison de leur âge : {count} archivés, {quarantined} en quarantaine.",
-  notice_unseen: "{count} fichiers acceptés de {feed} ne sont pas dans l'archive : `verify` ne peut pas les voir.",
-  notice_elsewhere: "{count} autres fichiers de {feed} ont été acceptés dans les archives d'autres dossiers de données.",
-  notice_without_feed: "{count} entrées à côté des dossiers de dépôt (par exemple {example}) n'appartiennent à aucun flux : elles ne sont pas collectées.",
-  notice_kpi: "« {title} » n'a pas pu être calculé et reste vide ; tous les autres chiffres sont justes. Motif : {why}",
-  notice_kpi_stale: "« {title} » n'a pas pu être calculé et date du {moment} ; tous les autres chiffres sont justes. Motif : {why}",
-  notice_task: "Fonctionnement dégradé : {task} en échec depuis le {moment} : {why}",
-  notice_charts: "Les graphiques n'ont pas pu être dessinés ; les tableaux contiennent les mêmes nombres.",
-  glance: "En un coup d'œil", today: "Aujourd'hui", yesterday: "Hier", this_week: "Cette semaine", last_7: "7 derniers jours", last_30: "30 derniers jours",
-  this_month: "Ce mois-ci", last_month: "Le mois dernier", this_year: "Cette année", grain: "Par", against: "Comparé à",
-  by_auto: "Automatique", by_day: "Jour", by_week: "Semaine", by_month: "Mois", by_quarter: "Trimestre", by_year: "Année",
-  against_before: "Avant", against_year_before: "Un an avant", against_nothing: "Rien", grain_week: "semaine", week_of: "Semaine {week} de {year}",
-  so_far: "{share} de {name} pour l'instant", of_target: "{share} de l'objectif de {target}", dashed: "En pointillé : {name}.", marked: "Repères sur les barres : {name}.",
-  change_on: "{measure}, évolution sur {name}", best: "premier {name}", worst: "dernier sur {count} {name}", lost_most: "plus forte baisse {name}",
-  behind: "Les {documents} derrière ces chiffres ({period})", behind_private: "Seul MongoDB montre les noms et les adresses.", behind_wider: "Ceux-ci ne suivent pas tous les filtres.",
-  search: "Chercher", parquet: "↓ Parquet", download_parquet: "Télécharger en Parquet", png: "↓ PNG", download_png: "Télécharger l'image",
-  tools: "Vues", views: "Vues gardées", choose_view: "Choisir …", view_name: "Garder cette vue sous", save_view: "Garder", delete_view: "Supprimer", view_kept: "Vue gardée : {name}.",
-  as_it_was: "Chiffres au", now: "Maintenant", notice_then: "Chiffres tels qu'ils étaient le {moment} (génération {generation}) ; le flux est celui de maintenant.", notice_not_kept: "Ce ne sont pas les chiffres du moment choisi : {why}",
-  needs: "À surveiller : {what}", needs_nothing: "Rien à signaler.", needs_late: "des fichiers sont en retard", needs_drift: "un recalcul complet différait",
-  needs_alert: "alerte {rule}", notice_alert: "Alerte {rule} depuis le {moment} : {why}.",
-  needs_quarantined: "{count} fichiers en quarantaine", needs_away: "ne répond pas : {names}", needs_task: "{count} tâches en échec",
-  none: "–",
-};
-
 const MOMENT = { dateStyle: "medium", timeStyle: "medium" };
-const WORDS = { en: ENGLISH, fr: FRENCH };
+const WORDS = { en: ENGLISH };
 
 let language = "en";
 let locale = "en";
@@ -174,18 +106,27 @@ export function sentence(text) {
 const literal = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
 /** Set the language: the reader's choice, or the browser's. */
-export function speak(chosen) {
-  const known = (tag) => tag.slice(0, 2) in WORDS;
-  language = chosen ?? (navigator.languages.find(known) ?? "en").slice(0, 2);
+export async function speak(chosen) {
+  const known = (tag) => ["en", "fr"].includes(tag.slice(0, 2));
+  const wanted = chosen ?? (navigator.languages.find(known) ?? "en").slice(0, 2);
+  if (wanted === "fr") await learnFrench();
+  language = wanted;
   locale = navigator.languages.find((tag) => tag.startsWith(language)) ?? language;
   document.documentElement.lang = language;
 }
 
 export const spoken = () => language;
 
-/** The server's declarations: the business time zone, and the French words of the domains. */
+/** The time zone of about.json. */
 export function learn(about) {
-  ({ french: domain, timezone } = about);
+  ({ timezone } = about);
+}
+
+async function learnFrench() {
+  if (WORDS.fr) return;
+  const [{ FRENCH }, answer] = await Promise.all([import("./french.js"), fetch("french.json")]);
+  domain = await answer.json();
+  WORDS.fr = FRENCH;
   const made = Object.entries(domain).filter(([text]) => text.includes("{}")).sort(([one], [other]) => other.length - one.length);
   templates = made.map(([text, french]) => [new RegExp(`^${text.split("{}").map(literal).join("(.+?)")}$`, "s"), french]);
 }
