@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from multimarket_async.domains import Document, FollowUp, IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.domains.orders.formats.declared import Format
-from multimarket_async.domains.orders.formats.paths import Get, steps
+from multimarket_async.domains.orders.formats.paths import Get, compiled, is_true, steps
 from multimarket_async.domains.orders.formats.values import NOTHING, first_of, identifier, value_of
 from multimarket_async.domains.orders.formats.wide import ROWS
 from multimarket_async.errors import Rejected
@@ -28,10 +28,11 @@ class _Row(NamedTuple):
 
 
 class _Text(NamedTuple):
-    """A CSV file as it is written."""
+    """A CSV file as it is written. kept: which of its rows are lines of orders."""
 
     encoding: Encoding
     delimiter: str
+    kept: Get
 
 
 def csv_reader(form: Format, make: Make) -> Callable[[IncomingFile], Iterator[Record]]:
@@ -56,7 +57,8 @@ def csv_reader(form: Format, make: Make) -> Callable[[IncomingFile], Iterator[Re
 
 def _how(form: Format, file: IncomingFile) -> _Text:
     encoding = encoding_of(file, form.csv.encoding or None, FALLBACK, MAX_BYTES)
-    return _Text(encoding, form.csv.delimiter or delimiter_of(lambda: _texts(file, encoding), _needed(form)))
+    delimiter = form.csv.delimiter or delimiter_of(lambda: _texts(file, encoding), _needed(form))
+    return _Text(encoding, delimiter, compiled(form.rows[0]) if form.rows else lambda _: True)
 
 
 def _texts(file: IncomingFile, encoding: Encoding, delimiter: str | None = None) -> Iterator[str]:
@@ -70,19 +72,21 @@ def _needed(form: Format) -> list[str]:
 
 
 def _head(file: IncomingFile, how: _Text) -> str:
-    next(iter(rows := Rows(_texts(file, *how), how.delimiter)), None)
+    next(iter(rows := Rows(_texts(file, how.encoding, how.delimiter), how.delimiter)), None)
     return "".join(rows.lines)
 
 
 def _rows(file: IncomingFile, how: _Text, needed: Iterable[str]) -> Iterator[_Row | Rejected]:
     """The rows; one that is broken is a Rejected, with its line. Raises Rejected."""
-    rows = Rows(_texts(file, *how), how.delimiter)
+    rows = Rows(_texts(file, how.encoding, how.delimiter), how.delimiter)
     header = _header(rows, needed)
     for row in rows:
         if isinstance(row, Rejected):
             yield replace(row, line=rows.line, facts={"raw": rows.text})
         elif len(row) == len(header):
-            yield _Row(rows.line, rows.text, dict(zip(header, row, strict=True)))
+            found = _Row(rows.line, rows.text, dict(zip(header, row, strict=True)))
+            if is_true(how.kept(found.values)):
+                yield found
         elif row != [""] and any(map(str.strip, row)):
             sentence = f"The row has {len(row)} fields; the header has {len(header)}."
             yield Rejected("wrong_field_count", sentence, line=rows.line, facts={"raw": rows.text})

@@ -156,9 +156,11 @@ class Format(_Part):
     zone: str = ""
     dates: str = "iso"
     decimal: Literal[".", ","] = "."
+    thousands: Literal["", ","] = ""
     amounts: Literal["decimal", "minor"] = "decimal"
     negative_lines: Literal["reject", "refund"] = "reject"
     no_client: tuple[str | int, ...] = ()
+    rows: Paths | None = None
     csv: CsvText = CsvText()
     order: OrderFields
     lines: LineFields
@@ -174,6 +176,10 @@ class Format(_Part):
             raise ValueError(
                 f"dates must be iso, epoch, epoch_ms or a pattern such as %d/%m/%Y %H:%M, and is {self.dates!r}"
             )
+        if self.decimal == self.thousands:
+            raise ValueError("decimal and thousands are the same: one of them is a comma")
+        if self.files == "json" and self.rows:
+            raise ValueError("rows is of CSV files; of a JSON file, orders can be `data[?paid]`")
         if self.files == "json" and not self.lines.each:
             raise ValueError("lines.each is missing: the expression of the list of lines")
         if self.files == "csv" and (self.lines.each or self.orders != ("@",)):

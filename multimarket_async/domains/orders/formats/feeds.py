@@ -20,7 +20,7 @@ def declared_feed(channel: Channel, table: Table, settings: OrderSettings) -> Fe
     return Feed(
         name=channel.directory,
         table=table,
-        read=reader(form.uncompared, exponent, exported(channel, settings)),
+        read=reader(form.uncompared, _decimals(channel, settings), exported(channel, settings)),
         suffixes=suffixes(form),
         records="many",
         on_bad_record="keep_rest",
@@ -39,4 +39,8 @@ def in_our_words(settings: OrderSettings) -> dict[str, Callable[[IncomingFile], 
 
 
 def _ndjson(channel: Channel, settings: OrderSettings, file: IncomingFile) -> Iterable[bytes]:
-    return as_ndjson(orders(declared(channel.format), exponent, exported(channel, settings))(file))
+    return as_ndjson(orders(declared(channel.format), _decimals(channel, settings), exported(channel, settings))(file))
+
+
+def _decimals(channel: Channel, settings: OrderSettings) -> Callable[[str], int]:
+    return lambda currency: exponent(currency or channel.currency or settings.currency)

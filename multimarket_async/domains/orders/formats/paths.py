@@ -67,6 +67,11 @@ def _compiled(node: Node) -> Get:
     return make(node) if make else lambda value: _INTERPRETER.visit(node, value)
 
 
+def is_true(value: Any) -> bool:
+    """True for what JMESPath takes for true."""
+    return not _is_false(value)
+
+
 def _is_false(value: Any) -> bool:
     return value is False or value in FALSE
 

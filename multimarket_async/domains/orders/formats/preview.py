@@ -23,7 +23,7 @@ def previews(form: Format, currency: str, check: Check, file: IncomingFile) -> I
         check(order)
         return {SEEN: order}
 
-    for record in records_of(form, make_of(mapping(form, exponent), keep))(file):
+    for record in records_of(form, make_of(mapping(form, lambda code: exponent(code or currency)), keep))(file):
         if isinstance(record, RejectedRecord):
             yield _entry(form, currency, seen.pop() if seen else {}, record.line, record.reasons)
         elif isinstance(record, Located) and isinstance(record.record, dict):
@@ -32,13 +32,16 @@ def previews(form: Format, currency: str, check: Check, file: IncomingFile) -> I
 
 
 def _entry(form: Format, currency: str, order: Order, line: int, reasons: tuple[Rejected, ...]) -> Preview:
-    money = str(order.get("devise") or currency)
+    money = str(order.get("devise") or currency).strip().upper()
     compared, same = _compared(order, money) if order else ((), True)
     return Preview(line, str(order.get("order_id", "")), _fields(form, order, money), compared, order, reasons, same)
 
 
 def _fields(form: Format, order: Order, currency: str) -> tuple[tuple[str, str, str], ...]:
-    found = [(name, _shown(_value(order, name)), " + ".join(paths)) for name, paths in _expressions(form)]
+    found = [
+        (name, _shown(_value(order, name)), " + ".join(paths).replace("+ -", "- "))
+        for name, paths in _expressions(form)
+    ]
     found.append(("produits", str(len(order.get("produits", ()))), _of_lines(form)))
     found += [(f"produits[{place}]", _line(line, currency), "") for place, line in enumerate(order.get("produits", ()))]
     for place, refund in enumerate(order.get("remboursements", ())):

@@ -23,24 +23,26 @@ LOOKED_AT, DEPTH, SHOWN = 500, 5, 40
 PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 WITH_COMMA = re.compile(r"-?[\d\s.]*\d,\d{1,4}")
-CODE = re.compile(r"[A-Z]{3}")
+GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+\.\d+")
+CODE = re.compile(r"[A-Za-z]{3}")
+ESCAPED = re.compile(rb"&(amp|quot|lt|gt|#\d+);")
 PATTERNS = [
     f"{day}{time}"
-    for day in ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y")
-    for time in (" %H:%M", " %H:%M:%S", "")
+    for day in ("%a, %d %b %Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y")
+    for time in (" %H:%M", " %H:%M:%S", " %H:%M:%S %z", " %H:%M:%S %Z", "")
 ]
 # Names by which senders call a field, the usual ones first; see `_plain`.
 ORDER = {
     "order_id": "order_id id_commande commande_id increment_id order_number order_no numero_commande num_commande"
-    " no_commande bestellnummer invoice_no invoice_number facture no_facture ticket_id ticket reference ref numero"
-    " number ticket_no bon no id uuid",
+    " no_commande bestellnummer invoice_no invoice_number facture no_facture ticket_id sale_id ticket reference ref"
+    " numero number ticket_no bon no id uuid",
     "client_id": "customer_id client_id id_client id_customer compte_client customer client user_id buyer_id account_id"
     " member_id customer_number no_client code_client kunde",
     "date_commande": "date_commande order_date created_at date_created_gmt date_created created_on created date_add"
-    " invoice_date ordered_at placed_at purchase_date processed_at date_achat date_vente sale_date date horodatage"
-    " timestamp le",
+    " invoice_date ordered_at placed_at purchase_date processed_at date_achat date_vente sale_date posted_date_time"
+    " posted_date create_time date horodatage timestamp time_stamp le",
     "maj_le": "updated_at date_modified_gmt date_modified date_upd modified_at last_modified last_update maj_le updated"
-    " version",
+    " time_stamp version",
     "statut_commande": "financial_status payment_status statut_commande order_status statut status state etat"
     " current_state",
     "devise": "currency devise currency_code order_currency_code monnaie wahrung",
@@ -49,7 +51,7 @@ ORDER = {
     "frais_livraison": "shipping_total shipping_amount frais_livraison frais_port shipping_cost shipping_fee shipping"
     " delivery_fee livraison_frais port",
     "total_livre": "subtotal_price subtotal total_products sous_total total_ht montant_total goods_total items_total"
-    " amount_goods total_price total grand_total",
+    " subtotal_ex_tax calc_subtotal amount_goods total_price total grand_total",
 }
 LINE = {
     "ligne_id": "line_id line_item_id ligne_id item_id uid id",
@@ -57,10 +59,11 @@ LINE = {
     " code_produit item_code ean code ref",
     "nom": "product_name nom_produit nom name title description designation libelle item_name product produit article"
     " label item bezeichnung",
-    "quantite": "quantity quantite qty qte qty_ordered product_quantity nb units nombre count menge cantidad",
-    "prix_unitaire": "unit_price prix_unitaire price prix pu unit_price_tax_excl unit_price_ht price_each unit_cost"
-    " unit_amount preis",
-    "montant": "line_total row_total total_ligne montant_ligne prix_total total_price montant montant_ht"
+    "quantite": "quantity quantite qty qte qty_ordered product_quantity quantity_purchased"
+    " unit_quantity nb units nombre count menge cantidad",
+    "prix_unitaire": "unit_price prix_unitaire price prix pu unit_price_tax_excl unit_price_ht price_ex_tax price_each"
+    " unit_cost unit_amount preis",
+    "montant": "line_total row_total total_ligne montant_ligne prix_total total_ex_tax total_price montant montant_ht"
     " amount total subtotal",
     "remise": "total_discount discount_amount remise discount reduction",
 }
@@ -79,6 +82,7 @@ STATUSES = [
     ("confirmée", re.compile("confirm|author|accept|valid")),
     ("payée", re.compile("")),
 ]
+NO_LINES = '# each = the list of lines; where there is none: "[@]", with quantite = "`1`" and nom = "\'Payment\'"'
 DATES = ("date_commande", "maj_le", "date_remboursement")
 AMOUNTS = ("remise", "taxes", "frais_livraison", "total_livre", "quantite", "prix_unitaire", "montant")
 
@@ -112,16 +116,13 @@ def _of_json(file: IncomingFile) -> Iterator[str]:
     yield f"# A start, guessed from {file.name}: correct it, and see `check --format` with the same file."
     if where != "@":
         yield f"orders = {_toml(where)}"
-    if b"&amp;" in file.content or b"&#" in file.content:
-        yield "html = true"
-    if comma:
-        yield 'decimal = ","'
+    yield from _spelling(file, [*fields.values(), *dict(_scalars(lines)).values()], comma=comma)
     yield from _dates(found)
     if str(found.get("client_id", _Found("", None)).value) in ("0", "-1"):
         yield f"no_client = [{found['client_id'].value}]"
     yield from ("", "[order]", *_section(found, ("order_id", "date_commande")))
     yield from _address(fields)
-    yield from ("", "[lines]", f"each = {_toml(lines_at or '?')}" if lines_at else "# each = the list of lines")
+    yield from ("", "[lines]", f"each = {_toml(lines_at or '?')}" if lines_at else NO_LINES)
     yield from _lines(_guessed(LINE, dict(_scalars(lines))))
     yield from _refunds(orders)
     yield from _words(_values(orders, found))
@@ -140,7 +141,8 @@ def _orders(file: IncomingFile) -> tuple[str, list[Any]]:
         inner = value if isinstance(value, list) else [value]
         if path != "@" and inner and all(map(_is_order, inner[:5])):
             return path, inner[:LOOKED_AT]
-    return "@", [tree]
+    lists = ((path, value) for path, value in _inside(tree) if isinstance(value, list) and value)
+    return next(((path, value[:LOOKED_AT]) for path, value in lists if isinstance(value[0], dict)), ("@", [tree]))
 
 
 def _inside(tree: Any, path: str = "@", depth: int = 3) -> Iterator[tuple[str, Any]]:
@@ -259,8 +261,7 @@ def _of_csv(file: IncomingFile) -> Iterator[str]:
     found = _guessed(ORDER, {path: value for path, value in fields.items() if path not in taken})
     yield f"# A start, guessed from {file.name}: correct it, and see `check --format` with the same file."
     yield 'files = "csv"'
-    if comma:
-        yield 'decimal = ","'
+    yield from _spelling(file, [value for row in rows for value in row.values()], comma=comma)
     yield from _dates(found, [value for row in rows if (value := row.get(_name(found, "date_commande")))])
     if any((number(row.get(_name(lines, "quantite"))) or 0) < 0 for row in rows):
         yield 'negative_lines = "refund"'
@@ -268,6 +269,16 @@ def _of_csv(file: IncomingFile) -> Iterator[str]:
     yield from ("", "[order]", *_section(order, ("order_id", "date_commande")), "", "[lines]")
     yield from _lines({name: each for name, each in lines.items() if name != "ligne_id"})
     yield from _words(row.get(_name(found, "statut_commande")) for row in rows)
+
+
+def _spelling(file: IncomingFile, values: Iterable[Any], *, comma: bool) -> Iterator[str]:
+    """Spelling of texts and numbers."""
+    if ESCAPED.search(file.content):
+        yield "html = true"
+    if comma:
+        yield 'decimal = ","'
+    elif any(isinstance(value, str) and GROUPED.fullmatch(value) for value in values):
+        yield 'thousands = ","'
 
 
 def _name(found: dict[str, _Found], field: str) -> str:

@@ -182,6 +182,11 @@ def _summed(parts: Sequence[tuple[int, Any]], spell: Spell) -> Any:
     return None if total is None else written(total)
 
 
+def ungrouped(value: Any) -> Any:
+    """A number without commas between its thousands."""
+    return GROUPS.sub("", value).replace(",", "") if isinstance(value, str) else value
+
+
 def is_negative(value: Any) -> bool:
     """True for a number below 0."""
     found = number(value)

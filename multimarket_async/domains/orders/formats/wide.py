@@ -26,7 +26,7 @@ OF_LINE = ("ligne_id", "produit_id", "nom")
 def mapping(form: Format, decimals: Callable[[str], int]) -> Callable[[Any], Order]:
     """The function that makes an order in our words of one of the sender's. It raises JMESPathError.
 
-    decimals: of a currency by its code, for formats whose amounts are in minor units.
+    decimals: of a currency by its code, "" where an order names none, for formats whose amounts are in minor units.
     """
     of_order, lines_of, refunds_of = _order(form), _lines(form), _refunds(form)
     is_credit = compiled(form.order.avoir[0]) if form.order.avoir else None
@@ -43,14 +43,21 @@ def mapping(form: Format, decimals: Callable[[str], int]) -> Callable[[Any], Ord
         if is_credit and is_credit(tree):
             _credit_all(order)
         if form.amounts == "minor":
-            _to_units(order, decimals(order.get("devise", "")))
+            _to_units(order, decimals(str(order.get("devise", "")).strip().upper()))
         return order
 
     return mapped
 
 
 def _numeral(form: Format) -> Spell:
-    return values.pointed if form.decimal == "," else same
+    if form.decimal == ",":
+        return values.pointed
+    return values.ungrouped if form.thousands else same
+
+
+def _listed(found: Any) -> list[Any]:
+    """A list; an object alone is one of a list: what was XML has no list where there is one element."""
+    return found if isinstance(found, list) else [found] if isinstance(found, dict) else []
 
 
 def _name(form: Format) -> Spell:
@@ -106,9 +113,7 @@ def _lines(form: Format) -> Callable[[Any, bool], list[Any]]:
     taxed = _taxed(form)
 
     def lines(tree: Any, with_tax: bool) -> list[Any]:
-        rows = each(tree) if each else tree[ROWS]
-        if not isinstance(rows, list):
-            return []
+        rows = _listed(each(tree) if each else tree[ROWS])
         made = list(map(line, rows))
         return [taxed(found, row) for found, row in zip(made, rows, strict=True)] if with_tax else made
 
@@ -161,11 +166,8 @@ def _refunds(form: Format) -> Callable[[Any, bool, Order], list[Order]]:
     each, fields_of, lines_of = compiled(fields.each[0]), _refund_fields(fields, form), _refund_lines(fields, form)
 
     def refunds(tree: Any, with_tax: bool, order: Order) -> list[Order]:
-        rows = each(tree)
-        if not isinstance(rows, list):
-            return []
         found = []
-        for row in rows:
+        for row in _listed(each(tree)):
             refund = {"date_remboursement": _last_date(order), **fields_of(row), "lignes": lines_of(row, with_tax)}
             found.append(_unsigned(refund, "montant"))
         return found
@@ -208,9 +210,8 @@ def _refund_lines(fields: RefundFields, form: Format) -> Callable[[Any, bool], l
     tax = value_of(_sum("taxe", lines.taxe, numeral))
 
     def refund_lines(tree: Any, with_tax: bool) -> list[Order]:
-        rows = each(tree)
         made = []
-        for row in rows if isinstance(rows, list) else ():
+        for row in _listed(each(tree)):
             line = _unsigned(fields_of(row), "quantite", "montant")
             amount, taxed = number(line.get("montant")), number(tax(row)) if with_tax else None
             made.append(line if amount is None or taxed is None else {**line, "montant": written(amount - abs(taxed))})
