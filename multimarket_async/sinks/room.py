@@ -1,11 +1,12 @@
 """Documents of a collection as rows of a table: those that the KPIs of a domain read, without what is personal."""
 
-import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from multimarket_async import sql
 from multimarket_async.columnar.statements import add, fields_of, nothing, quoted, selected
@@ -20,20 +21,30 @@ BATCH_DOCUMENTS = 40_000
 MEMORY_LIMIT = "256MB"
 
 
+@contextmanager
+def room(facts: Facts, timezone: str) -> Iterator["Room"]:
+    """A room that is removed in the end. Raises OperationFailed where the disk is full, or SQL fails."""
+    subject = f"Rows of {facts.collection} cannot be made in {tempfile.gettempdir()}"
+    with sql.failing(subject), TemporaryDirectory(prefix="multimarket-rows-") as folder:
+        made = Room(facts, timezone, Path(folder))
+        try:
+            yield made
+        finally:
+            made.close()
+
+
 class Room:
     """A temporary database of DuckDB, in which the rows of a table are made. Blocks."""
 
-    def __init__(self, facts: Facts, timezone: str) -> None:
+    def __init__(self, facts: Facts, timezone: str, folder: Path) -> None:
         self._facts = facts
         self._timezone = timezone
-        self._folder = Path(tempfile.mkdtemp(prefix="multimarket-lake-"))
+        self._folder = folder
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._database.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def close(self) -> None:
+        """Close the database, if it was opened."""
+        if "_database" in vars(self):
+            self._database.close()
 
     @cached_property
     def _database(self) -> "Database":
@@ -58,8 +69,7 @@ class Room:
         """Add documents. Raises OperationFailed."""
         path = self._folder / "documents.json"
         path.write_bytes(lines(batch, fields_of(self._facts)).json)
-        with sql.failing(f"documents of {self._facts.collection}"):
-            add(self._database, lambda source: f"INSERT INTO fresh BY NAME {self._rows(source)}", self._facts, path)
+        add(self._database, lambda source: f"INSERT INTO fresh BY NAME {self._rows(source)}", self._facts, path)
 
     def all(self) -> Any:
         """All rows, by day."""
@@ -104,13 +114,14 @@ UNION ALL BY NAME SELECT *, true AS ended FROM held WHERE _id NOT IN (SELECT _id
         return [str(day) for (day,) in self._database.execute(days).fetchall()]
 
     def differing(self, held: Any, partitions: Sequence[str], most: int = 20) -> list[str]:
-        """A sentence for each row of these partitions that only one side has."""
+        """A sentence for each row of these partitions that only one side has, or has oftener."""
         self._take(held)
-        sides = {"the lake lacks": ("fresh", "held"), "the lake has, and MongoDB has not,": ("held", "fresh")}
+        fresh = "(SELECT DISTINCT * FROM fresh)"  # a document that moved meanwhile was added twice
+        sides = {"the lake lacks": (fresh, "held"), "the lake has, and MongoDB has not,": ("held", fresh)}
         found: list[str] = []
         for words, (side, other) in sides.items():
             among = "coalesce(partition, '') IN (SELECT unnest($1::VARCHAR[]))"
-            query = f"SELECT _id FROM (FROM {side} EXCEPT FROM {other}) WHERE {among} ORDER BY _id LIMIT {most}"
+            query = f"SELECT _id FROM (FROM {side} EXCEPT ALL FROM {other}) WHERE {among} ORDER BY _id LIMIT {most}"
             rows = self._database.execute(query, [list(partitions)]).fetchall()
             found += [f"{self._facts.collection}: {words} {key} like this" for (key,) in rows]
         return found

@@ -1,9 +1,11 @@
 """Cost of the sinks: first load, and after 1,500 orders of today or spread over all days; and the worst loop lag then.
 
-Each is one generation, measured before: the time is that of the sink alone, KPI tables and star schema together.
+Each is one generation, measured before: the time is that of the sink alone, all its tables together. Then `run` writes
+to both sinks while orders arrive at a steady rate: the latency of collecting, beside all those documents.
 """
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -11,7 +13,8 @@ from pathlib import Path
 
 from ground import Ground
 from kpis import ADDED, Orders, _evenly, seconds
-from results import Row
+from latency import RATE_S, _dropped_and_seen, _orders
+from results import Row, percentile
 
 from multimarket_async.cli.options import load_settings
 from multimarket_async.clock import Clock
@@ -24,13 +27,35 @@ from multimarket_async.tasks import Tasks
 
 MEASURE = "sinks"
 SIZE, QUICK_SIZE, ROUNDS = 1_000_000, 20_000, 3
-SINKS = ("warehouse",)
+SINKS = ("warehouse", "lake")
+FLOW_S = 60
 PROBE_S = 0.005
 
 
 def measure(found: Ground, *, quick: bool) -> list[Row]:
-    """Seconds of each sink, and how long it keeps the event loop."""
-    return asyncio.run(_measure(found, QUICK_SIZE if quick else SIZE, 1 if quick else ROUNDS))
+    """Seconds of each sink, and how long it keeps the event loop; then what `run` with both does to collecting."""
+    size = QUICK_SIZE if quick else SIZE
+    return [*asyncio.run(_measure(found, size, 1 if quick else ROUNDS)), *_beside(found, size, 5 if quick else FLOW_S)]
+
+
+def _beside(found: Ground, size: int, flow_s: int) -> list[Row]:
+    """Both sinks are loaded anew, and kept at the newest generation, while orders arrive."""
+    folder, database = found.folder / MEASURE, f"{MEASURE}_{size}"
+    for written in ("lake", "postgres"):
+        shutil.rmtree(folder / written)
+    (folder / "warehouse.duckdb").unlink()
+    orders = _orders(found, folder)
+    plan = [(number / RATE_S, *next(orders)) for number in range(RATE_S * flow_s)]
+    with found.running(folder, database, "--no-produce", environment={"MULTIMARKET_SINKS": ",".join(SINKS)}):
+        received, seen = _dropped_and_seen(found, plan, database)
+    waits = [(seen[key] - at) * 1000 for key, at in received.items()]
+    held = {found["_id"]: found["generation"] for found in found.client[database].kpi_sinks.find()}
+    assert held.keys() == set(SINKS), held
+    label = f"both sinks loaded with {size:,} orders and refreshed, at {RATE_S} orders/s"
+    return [
+        Row(MEASURE, f"{label}: p50", "ms", [percentile(waits, 0.5)]),
+        Row(MEASURE, f"{label}: p99", "ms", [percentile(waits, 0.99)], at_most=300),
+    ]
 
 
 async def _measure(found: Ground, size: int, rounds: int) -> list[Row]:

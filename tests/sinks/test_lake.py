@@ -15,7 +15,7 @@ from typing import Any
 
 import polars
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from pymongo.database import Database
 
 from multimarket_async import app, discovery
@@ -26,7 +26,7 @@ from multimarket_async.generations import rows
 from multimarket_async.settings import load
 from multimarket_async.sinks import Held, Source
 from multimarket_async.sinks.lake import Lake, opened
-from multimarket_async.sinks.room import Room
+from multimarket_async.sinks.room import room
 from tests.sinks.conftest import loaded, measured
 from tests.sinks.s3 import Bucket, bucket, careless_store
 
@@ -108,8 +108,8 @@ def test_the_tables_of_every_domain_can_be_made() -> None:
     every = {"domains": [found.name for found in discovery.found()]}
     for domain in discovery.declared(load(discovery.settings_models(), every, {}, Path("/dev/null"))):
         for facts in tables_of(domain):
-            with Room(facts, domain.timezone) as room:
-                columns = room.none().columns
+            with room(facts, domain.timezone) as made:
+                columns = made.none().columns
             own = ["_id", "partition", *facts.fields, *(["event_date"] if facts.event else [])]
             assert sorted(columns) == sorted(own), facts.collection
 
@@ -155,9 +155,25 @@ async def test_a_changed_row_is_found(application: Application, lake: Lake, sour
     changed = DeltaTable(str(folder / "kpi_top_products"))
     changed.update({"quantity": "quantity + 1"}, predicate="rank = 1")
     assert await differences(lake, source) == []
-    named = {"version": str(changed.version())}
-    DeltaTable(str(folder / "generations")).update(named, predicate="\"table\" = 'kpi_top_products'")
+    name_version(folder, "kpi_top_products", changed.version())
     assert {sentence.split(":")[0] for sentence in await differences(lake, source)} == {"kpi_top_products"}
+
+
+def name_version(folder: Path, name: str, version: int) -> None:
+    """Change which version of a table belongs to the generation."""
+    DeltaTable(str(folder / "generations")).update({"version": str(version)}, predicate=f"\"table\" = '{name}'")
+
+
+@pytest.mark.slow
+async def test_a_document_that_is_there_twice_is_found(
+    application: Application, lake: Lake, source: Source, folder: Path
+) -> None:
+    await written(application, lake, source, 1)
+    twice = DeltaTable(str(folder / "commandes"))
+    write_deltalake(twice, polars.read_delta(str(folder / "commandes")).head(1), mode="append")
+    name_version(folder, "commandes", DeltaTable(str(folder / "commandes")).version())
+    [sentence] = await differences(lake, source)
+    assert sentence.startswith("commandes: the lake has, and MongoDB has not, ")
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import resource
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -80,12 +80,21 @@ ERRORS = (
 )
 
 
-SINK_KILLS = (
-    Failpoint("before writing to the warehouse", "sink", "before", "kill", 3),
-    Failpoint("while writing to the warehouse", "sink", "before", "kill soon", 3),
-    Failpoint("all written to the warehouse, not committed", "commit", "before", "kill", 3),
-    Failpoint("written to the warehouse, not noted", "sink", "after", "kill", 3),
-)
+SINK_KILLS = {
+    "warehouse": (
+        Failpoint("before writing to the warehouse", "sink", "before", "kill", 3),
+        Failpoint("while writing to the warehouse", "sink", "before", "kill soon", 3),
+        Failpoint("all written to the warehouse, not committed", "commit", "before", "kill", 3),
+        Failpoint("written to the warehouse, not noted", "sink", "after", "kill", 3),
+    ),
+    "lake": (
+        Failpoint("before writing a table of the lake", "table", "before", "kill", 20),
+        Failpoint("while writing a table of the lake", "table", "before", "kill soon", 20),
+        Failpoint("a table of the lake committed, not named", "table", "after", "kill", 20),
+        Failpoint("all tables of the lake committed, not named", "name", "before", "kill", 3),
+        Failpoint("a generation of the lake named, not noted", "name", "after", "kill", 3),
+    ),
+}
 
 
 def draw(rng: Random) -> tuple[Failpoint, ...]:
@@ -93,9 +102,9 @@ def draw(rng: Random) -> tuple[Failpoint, ...]:
     return tuple(_drawn(rng))
 
 
-def draw_of_sinks(rng: Random) -> tuple[Failpoint, ...]:
+def draw_of_sinks(rng: Random, sinks: Collection[str]) -> tuple[Failpoint, ...]:
     """The failpoints of a worker in its sinks: a kill, at times."""
-    failpoint = rng.choice(SINK_KILLS)
+    failpoint = rng.choice([failpoint for name, kills in SINK_KILLS.items() if name in sinks for failpoint in kills])
     return (replace(failpoint, call=rng.randint(1, failpoint.call)),) if rng.random() < _KILLED_IN_SINK else ()
 
 
@@ -173,6 +182,8 @@ def instrument(application: Application, injector: Injector) -> Application:
     _instrument_listing(application.settings.data_dir, injector)
     if "warehouse" in application.settings.sinks:
         _instrument_warehouse(injector)
+    if "lake" in application.settings.sinks:
+        _instrument_lake(injector)
     feeds = (_instrument_channel(feed, landing, injector) for feed, landing in application.feeds)
     return replace(application, feeds=tuple(feeds))
 
@@ -195,6 +206,15 @@ def _instrument_warehouse(injector: Injector) -> None:
 
     wrap(Warehouse, "write", partial(_asynchronous, "sink", injector))
     wrap(Writing, "end", partial(_asynchronous, "commit", injector))
+
+
+def _instrument_lake(injector: Injector) -> None:
+    from multimarket_async.sinks.lake.delta import Tables  # noqa: PLC0415 - of an extra
+    from multimarket_async.sinks.lake.lake import Lake  # noqa: PLC0415
+
+    for method in ("replace", "merge", "note"):
+        wrap(Tables, method, injector.around("table"))
+    wrap(Lake, "_note", injector.around("name"))
 
 
 def _instrument_channel(feed: Feed, landing: Landing, injector: Injector) -> tuple[Feed, Landing]:

@@ -6,7 +6,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
@@ -92,12 +92,13 @@ class Plan:
     last_signal: signal.Signals
 
 
-def draw(rng: Random, *, sinks: bool = False) -> Plan:
+def draw(rng: Random, sinks: Collection[str] = ()) -> Plan:
     """The faults of the round that this generator of random numbers belongs to. sinks: with faults of theirs."""
     plan = _drawn(rng)
-    if not sinks:
+    if not failpoints.SINK_KILLS.keys() & set(sinks):
         return plan
-    workers = tuple((*worker, *failpoints.draw_of_sinks(rng)) for worker in plan.workers)
+    # Of a worker that is killed elsewhere its sinks see little.
+    workers = tuple(failpoints.draw_of_sinks(rng, sinks) or worker for worker in plan.workers)
     return replace(plan, workers=workers, external=(*plan.external, *_external(rng, _SINK_PROBABILITIES)))
 
 

@@ -82,7 +82,7 @@ async def _round(config: WorkerConfig, seed: int, number: int, server: Mongod, w
     async with composition.opened(composition.workspace(config.loaded())) as application:
         load = generator.draw(rng, [feed for feed, _ in application.feeds], seed, number)
         feed = rng.choice([feed for feed, _ in application.feeds])
-        faults = Nemesis(config, nemesis.draw(rng, sinks=bool(config.sinks)), feed, server, warehouse)
+        faults = Nemesis(config, nemesis.draw(rng, config.sinks), feed, server, warehouse)
         await _run(application, load, faults, done)
     if not done.violations:
         await asyncio.to_thread(server.drop, config.database)

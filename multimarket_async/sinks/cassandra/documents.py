@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from multimarket_async.domains import Facts
 from multimarket_async.sinks.cassandra.session import Session, Write
 from multimarket_async.sinks.cassandra.tables import Tables, named, quoted
-from multimarket_async.sinks.room import BATCH_DOCUMENTS, DAY, Room
+from multimarket_async.sinks.room import BATCH_DOCUMENTS, DAY, Room, room
 from multimarket_async.sinks.sink import Source
 from multimarket_async.store import Partitions
 
@@ -56,9 +56,9 @@ class Documents:
         """A sentence for each document that differs, of partitions that have not changed since; the first ones."""
         versions, noted = await self._versions(), await self._noted()
         found: list[str] = []
-        with Room(self._facts, self._timezone) as room:
-            await self._stage(room, {})
-            async for partition, fresh in self._each(room, versions):
+        with room(self._facts, self._timezone) as made:
+            await self._stage(made, {})
+            async for partition, fresh in self._each(made, versions):
                 if noted.get(partition) == versions.get(partition, 0) and len(found) < DIFFERENCES:
                     found += self._differing(fresh, await self._held(partition))
         return found[:DIFFERENCES]
@@ -85,22 +85,22 @@ class Documents:
         await self._session.write(f"INSERT INTO {columns} VALUES (?, ?, ?)", self.name, partition, version)
 
     async def _write(self, condition: dict[str, Any], versions: dict[str, int]) -> None:
-        with Room(self._facts, self._timezone) as room:
-            await self._stage(room, condition)
-            async for partition, fresh in self._each(room, versions):
+        with room(self._facts, self._timezone) as made:
+            await self._stage(made, condition)
+            async for partition, fresh in self._each(made, versions):
                 version = versions.get(partition, 0)
                 await self._session.batch(self._changes(fresh, await self._held(partition), version + 1))
                 await self._note(partition, version)
 
-    async def _stage(self, room: Room, condition: dict[str, Any]) -> None:
+    async def _stage(self, made: Room, condition: dict[str, Any]) -> None:
         async for batch in self._store.batches(self._facts.collection, condition, BATCH_DOCUMENTS):
-            await asyncio.to_thread(room.add, batch)
+            await asyncio.to_thread(made.add, batch)
 
-    async def _each(self, room: Room, versions: dict[str, int]) -> AsyncIterator[tuple[str, Rows]]:
+    async def _each(self, made: Room, versions: dict[str, int]) -> AsyncIterator[tuple[str, Rows]]:
         """The rows of each partition of the room, and none of each other one that has a version."""
         left = set(versions)
-        for partition in await asyncio.to_thread(room.partitions):
-            rows = await asyncio.to_thread(room.rows, partition)
+        for partition in await asyncio.to_thread(made.partitions):
+            rows = await asyncio.to_thread(made.rows, partition)
             left.discard(partition or NONE)
             yield partition or NONE, {row[1]: self._row(partition or NONE, row) for row in rows}
         for partition in left:

@@ -7,7 +7,7 @@ from typing import Any
 from multimarket_async.domains import Facts
 from multimarket_async.sinks.lake import delta
 from multimarket_async.sinks.lake.delta import Tables
-from multimarket_async.sinks.room import BATCH_DOCUMENTS, Room
+from multimarket_async.sinks.room import BATCH_DOCUMENTS, Room, room
 from multimarket_async.sinks.sink import Source
 from multimarket_async.store import Partitions
 
@@ -43,40 +43,40 @@ class Documents:
         table = await asyncio.to_thread(self._tables.find, self.name, version)
         if table is None:
             return [f"{self.name}: there is no such table"]
-        with Room(self.facts, self._timezone) as room:
-            await self._stage(room, {})
+        with room(self.facts, self._timezone) as made:
+            await self._stage(made, {})
             versions = await self._versions(identity)
             unchanged = [name for name, at in versions.items() if table.transaction_version(name) == at]
             held = await asyncio.to_thread(delta.selected, table, "SELECT * FROM t")
-            return await asyncio.to_thread(room.differing, held, _partitions(identity, unchanged))
+            return await asyncio.to_thread(made.differing, held, _partitions(identity, unchanged))
 
     async def _versions(self, identity: str) -> dict[str, int]:
         found = await self._partitions.versions(self._collection)
         return {f"{identity} {partition or ''}": version for partition, version in found.items()}
 
     async def _replace(self, versions: dict[str, int]) -> int:
-        with Room(self.facts, self._timezone) as room:
-            await self._stage(room, {})
-            return await asyncio.to_thread(self._tables.replace, self.name, room.all(), versions)
+        with room(self.facts, self._timezone) as made:
+            await self._stage(made, {})
+            return await asyncio.to_thread(self._tables.replace, self.name, made.all(), versions)
 
     async def _merge(self, table: Any, identity: str, changed: dict[str, int]) -> int:
-        with Room(self.facts, self._timezone) as room:
+        with room(self.facts, self._timezone) as made:
             partitions = _partitions(identity, changed)
-            await self._stage(room, {"ingestion.partition": {"$in": [name or None for name in partitions]}})
+            await self._stage(made, {"ingestion.partition": {"$in": [name or None for name in partitions]}})
             among = ", ".join(map(_text, partitions))
             query = f"SELECT * FROM t WHERE coalesce(partition, '') IN ({among})"
             held = await asyncio.to_thread(delta.selected, table, query)
-            missing = await asyncio.to_thread(room.compare, held)
+            missing = await asyncio.to_thread(made.compare, held)
             for start in range(0, len(missing), KEYS_PER_QUERY):
-                await self._stage(room, {"_id": {"$in": missing[start : start + KEYS_PER_QUERY]}})
-            rows, days = await asyncio.to_thread(room.changes)
+                await self._stage(made, {"_id": {"$in": missing[start : start + KEYS_PER_QUERY]}})
+            rows, days = await asyncio.to_thread(made.changes)
             if rows is None:
-                return await asyncio.to_thread(self._tables.note, self.name, room.none(), changed)
+                return await asyncio.to_thread(self._tables.note, self.name, made.none(), changed)
             return await asyncio.to_thread(self._tables.merge, self.name, rows, days, changed)
 
-    async def _stage(self, room: "Room", condition: dict[str, Any]) -> None:
+    async def _stage(self, made: Room, condition: dict[str, Any]) -> None:
         async for batch in self._store.batches(self._collection, condition, BATCH_DOCUMENTS):
-            await asyncio.to_thread(room.add, batch)
+            await asyncio.to_thread(made.add, batch)
 
 
 def _partitions(identity: str, names: Iterable[str]) -> list[str]:

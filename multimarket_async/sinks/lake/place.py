@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 PROBE = ".multimarket-probe"
+PATIENCE = {"max_retries": "5", "retry_timeout": "20s"}  # by itself the library tries for minutes
 KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_ENDPOINT_URL for a server of your own)"
 
 
@@ -31,7 +32,7 @@ class Place:
     def options(self) -> dict[str, str]:
         """Options of storage besides those of the environment."""
         plain = urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).scheme == "http"
-        return {"allow_http": "true"} if self.is_remote and plain else {}
+        return {**PATIENCE, "allow_http": str(plain).lower()} if self.is_remote else {}
 
     def table(self, name: str) -> str:
         """The address of a table."""
@@ -41,7 +42,7 @@ class Place:
         """A client of a prefix of the bucket."""
         from obstore.store import S3Store  # noqa: PLC0415 - only where the lake is a bucket
 
-        return S3Store.from_url(url, client_options={"allow_http": bool(self.options)})
+        return S3Store.from_url(url, client_options={"allow_http": self.options.get("allow_http") == "true"})
 
     def require(self) -> None:
         """Make the folder, or try the bucket. Blocks. Raises CannotContinue."""

@@ -104,6 +104,8 @@ def translated(place: str) -> Iterator[None]:
         raise CannotContinue(f"PostgreSQL at {place} refuses postgres_uri: {_said(error)}.") from error
     except wrong.InsufficientPrivilegeError as error:
         raise CannotContinue(f"PostgreSQL at {place} does not let this user do it: {_said(error)}. {RIGHTS}") from error
+    except wrong.DiskFullError as error:
+        raise Unavailable(f"The disk of PostgreSQL at {place} is full: {_said(error)}") from error
     except AWAY as error:
         raise Unavailable(f"PostgreSQL at {place} is not available: {_said(error)}") from error
     except (wrong.PostgresError, wrong.InternalClientError) as error:
