@@ -1,20 +1,21 @@
-"""The share of the event loop that requests get: collecting has the rest, whatever clients ask for.
+"""The share of the processor that requests get: collecting has the rest, whatever clients ask for.
 
-The time that requests take is measured, step by step. An address that has used up its part waits for its turn: a
-client that waits for its answer before it asks again is slowed down, and costs nothing meanwhile.
+The processor time that requests take is measured, step by step: on a busy machine they are slower, and not refused. An
+address that has used up its part waits for its turn: a client that waits for its answer before it asks again is slowed
+down, and costs nothing meanwhile.
 """
 
 from asyncio import Lock, sleep, timeout
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
 from functools import partial
-from time import monotonic
+from time import monotonic, thread_time
 from types import coroutine
 from typing import Any, TypeAlias
 
 from starlette.types import Receive, Scope, Send
 
-SHARE = 0.3
+SHARE = 0.2
 SAVED_S = 2.0  # what was not used for so long can be used up in a row
 WITHIN_S = 5.0  # then a request is refused
 WATCHED = {"/livez": 0.2, "/readyz": 0.2}  # then these are answered, turn or not
@@ -38,9 +39,9 @@ class Turns:
             return True
         return False
 
-    def use(self, since: float, share: float) -> None:
-        """Count the time since then as used; it is paid off as time goes by."""
-        self.free_at = max(self.free_at, since - SAVED_S) + (monotonic() - since) / share
+    def use(self, seconds: float, share: float) -> None:
+        """Count so much as used just now; it is paid off as time goes by."""
+        self.free_at = max(self.free_at, monotonic() - seconds - SAVED_S) + seconds / share
 
 
 class Share:
@@ -56,7 +57,7 @@ class Share:
         turns, watched_s = self._of(scope["client"][0] if scope.get("client") else ""), WATCHED.get(scope["path"])
         on_time = await turns.waited(watched_s or WITHIN_S)
         app = self._app if on_time or watched_s else self._busy
-        await _measured(app(scope, receive, send), lambda since: turns.use(since, SHARE / (len(self._turns) or 1)))
+        await _measured(app(scope, receive, send), lambda seconds: turns.use(seconds, SHARE / (len(self._turns) or 1)))
 
     def _of(self, address: str) -> Turns:
         """The turns of an address. Who was quiet for so long takes no part any more."""
@@ -68,17 +69,17 @@ class Share:
 
 @coroutine
 def _measured(handling: Coroutine[Any, Any, None], use: Callable[[float], None]) -> Generator[Any, Any, None]:
-    """Run it to its end; `use` is called after each of its steps, with the time when the step began."""
-    use(monotonic() - UNSEEN_S)
+    """Run it to its end; `use` is called after each of its steps, with what the step took."""
+    use(UNSEEN_S)
     step = partial(handling.send, None)
     while True:
-        began = monotonic()
+        began = thread_time()
         try:
             awaited = step()
         except StopIteration:
             return
         finally:
-            use(began)
+            use(thread_time() - began)
         try:
             step = partial(handling.send, (yield awaited))
         except BaseException as error:  # noqa: BLE001 - cancelled: it is for the handling

@@ -25,6 +25,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(share, "monotonic", clock)
+    monkeypatch.setattr(share, "thread_time", clock)
     return clock
 
 
