@@ -4,6 +4,18 @@ from multimarket_async.domains import Column, Kpi
 from multimarket_async.domains.omnishop.results import FACTS
 from multimarket_async.domains.omnishop.settings import OmniSettings
 
+MEASURES = {
+    "error of the uplift": "erreur de la hausse", "true effects in the 90 % interval": "vrais effets dans l'intervalle",
+    "AUC of having left": "AUC du départ réel", "Brier score": "score de Brier", "value reached": "valeur atteinte",
+    "cost of stock": "coût du stock", "units lost": "pièces manquées", "units left": "pièces restantes",
+    "pinball loss": "perte pinball", "precision at 1 % alerts": "précision à 1 % d'alertes",
+    "recall at 1 % alerts": "rappel à 1 % d'alertes", "recall of {}": "rappel : {}", "coverage": "couverture",
+    "{} (category)": "{} (catégorie)", "{} (naive)": "{} (naïve)", "most popular": "plus vendus",
+    "most popular of category": "plus vendus de la catégorie", "amount threshold": "seuil de montant",
+    "last 4 weeks' mean": "moyenne de 4 semaines", "seasonal naive": "naïve saisonnière",
+    "before and after": "avant et après", "as stated, less the chance": "annoncé, moins le hasard",
+    "days since the last purchase": "jours depuis le dernier achat", "the share of all": "la part de tous",
+}  # fmt: skip
 QUERY = """
 SELECT *, round(100 * advantage / nullif(baseline, 0), 2) AS gain
 FROM (
@@ -27,10 +39,10 @@ def kpi(_: OmniSettings) -> Kpi:
         reads=(FACTS["omni_grades"],),
         columns=(
             Column("job", "string", "Model of the data"),
-            Column("metric", "string", "Measure"),
+            Column("metric", "string", "Measure", sentences=True),
             Column("run", "string", "Run", role="other"),
             Column("value", "double", "Value", role="other"),
-            Column("against", "string", "Baseline", role="other"),
+            Column("against", "string", "Baseline", role="other", sentences=True),
             Column("baseline", "double", "Value of the baseline", role="sum"),
             Column("better", "boolean", "Better than the baseline", role="other"),
             Column("advantage", "double", "Advantage over the baseline", role="sum", hidden=True),
@@ -39,6 +51,7 @@ def kpi(_: OmniSettings) -> Kpi:
         query=QUERY,
         check=QUERY,
         french={
+            **MEASURES,
             "Grades of the models": "Notes des modèles",
             "Model of the data": "Modèle des données",
             "models": "modèles",
