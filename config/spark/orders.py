@@ -134,7 +134,9 @@ def is_equal(
     if f"kpi_{name}" not in versions:
         print(f"{name}: {found.total()} rows", flush=True)
         return True
-    stored = Counter(table(spark, chosen.lake, f"kpi_{name}", versions).select(*rows.columns).collect())
+    held = table(spark, chosen.lake, f"kpi_{name}", versions)
+    # Amounts in the lake are decimals; the nearest double of each is what is recomputed here.
+    stored = Counter(held.select(*(held[field.name].cast(field.dataType) for field in rows.schema)).collect())
     differing = (found - stored).total() + (stored - found).total()
     print(f"{name}: {found.total()} rows, {f'{differing} differ' if differing else 'equal'}", flush=True)
     return not differing

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, suppress
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from multimarket_async.document_tables import tables_of
@@ -11,6 +12,7 @@ from multimarket_async.errors import Unavailable
 from multimarket_async.kpi_rows import insert
 from multimarket_async.kpi_rows import opened as table_of
 from multimarket_async.settings import Settings
+from multimarket_async.sinks.columns import EXACT_DIGITS
 from multimarket_async.sinks.lake import delta
 from multimarket_async.sinks.lake.delta import Tables
 from multimarket_async.sinks.lake.documents import Documents
@@ -100,6 +102,7 @@ class Lake:
         database = await asyncio.to_thread(table_of, kpi)
         async for rows in generation.chunks(kpi):
             await asyncio.to_thread(insert, database, kpi, rows)
+        await asyncio.to_thread(_make_exact, database, kpi)
         return database
 
     def _noted(self) -> tuple[Held | None, dict[str, Entry]]:
@@ -131,6 +134,16 @@ class Lake:
         differing = "(FROM kpi EXCEPT ALL FROM held) UNION ALL (FROM held EXCEPT ALL FROM kpi)"
         rows = database.execute(differing).fetchall()
         return iter([f"{name}: the row {row!r} is on one side only" for row in rows])
+
+
+def _make_exact(database: Any, kpi: Kpi) -> None:
+    """Change amounts in whole units to decimals with the places of their currency, of their minor units."""
+    by_name = {column.name: column for column in kpi.columns}
+    for column in kpi.columns:
+        if exact := by_name.get(column.exact):
+            unit = f"{Decimal(1).scaleb(-exact.digits):f}::DECIMAL({exact.digits + 1}, {exact.digits})"
+            type_, value = f"DECIMAL({EXACT_DIGITS}, {exact.digits})", f'"{exact.name}" * {unit}'
+            database.execute(f'ALTER TABLE kpi ALTER "{column.name}" TYPE {type_} USING {value}')
 
 
 def _fetched(stream: Any) -> list[tuple[Any, ...]]:
