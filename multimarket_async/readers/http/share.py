@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from starlette.types import Receive, Scope, Send
 
-SHARE = 0.2
+SHARE = 0.4
 SAVED_S = 2.0  # what was not used for so long can be used up in a row
 WITHIN_S = 5.0  # then a request is refused
 WATCHED = {"/livez": 0.2, "/readyz": 0.2}  # then these are answered, turn or not
