@@ -8,11 +8,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
 
+import duckdb
 import polars
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -26,6 +29,8 @@ from multimarket_async.generations import rows
 from multimarket_async.settings import load
 from multimarket_async.sinks import Held, Source
 from multimarket_async.sinks.lake import Lake, opened
+from multimarket_async.sinks.lake.delta import Tables
+from multimarket_async.sinks.lake.place import Place
 from multimarket_async.sinks.room import room
 from tests.sinks.conftest import loaded, measured
 from tests.sinks.s3 import Bucket, bucket, careless_store
@@ -177,6 +182,20 @@ async def test_a_document_that_is_there_twice_is_found(
     name_version(folder, "commandes", DeltaTable(str(folder / "commandes")).version())
     [sentence] = await differences(lake, source)
     assert sentence.startswith("commandes: the lake has, and MongoDB has not, ")
+
+
+def test_two_processes_that_make_a_table_make_it_once(tmp_path: Path) -> None:
+    """At the same time, again and again: one may be refused, and tries again; no row is there twice."""
+
+    def write(name: str) -> None:
+        with duckdb.connect() as database, suppress(Unavailable):
+            rows = database.sql("SELECT range AS _id, DATE '2026-01-01' AS event_date FROM range(5000)")
+            Tables(Place(str(tmp_path))).replace(name, rows, {"whole": 1})
+
+    for number in range(10):
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(write, [str(number)] * 2))
+        assert len(polars.read_delta(str(tmp_path / str(number)))) == 5000
 
 
 @pytest.mark.slow

@@ -48,19 +48,25 @@ class Tables:
 
     def replace(self, name: str, rows: "Relation", versions: Versions) -> int:
         """Make these the rows of a table, whatever it was, partitioned by day if they have one; its new version."""
-        table = self.find(name)
+        table = self.find(name) or self._made(name, rows)
         with _translated(name):
             write_deltalake(
-                table or self._place.table(name),
-                rows,
-                mode="overwrite",
-                schema_mode="overwrite",
-                partition_by=[DAY] if DAY in rows.columns and table is None else None,
-                configuration=PROPERTIES if table is None else None,
-                storage_options=self._place.options,
-                commit_properties=_committed(versions),
+                table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=_committed(versions)
             )
         return self._maintained(name)
+
+    def _made(self, name: str, rows: "Relation") -> DeltaTable:
+        """An empty table: of two processes that overwrite none, both would add their rows."""
+        with _translated(name):
+            write_deltalake(
+                self._place.table(name),
+                rows.limit(0),
+                mode="ignore",
+                partition_by=[DAY] if DAY in rows.columns else None,
+                configuration=PROPERTIES,
+                storage_options=self._place.options,
+            )
+        return self._found(name)
 
     def merge(self, name: str, rows: "Relation", days: Sequence[str], versions: Versions) -> int:
         """Insert or update by `_id`, or delete where the column `ended` is true; the new version.
