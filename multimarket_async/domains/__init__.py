@@ -319,12 +319,14 @@ class Attribute:
 
     personal: it identifies a person, and is shown by nothing but MongoDB itself.
     filtered: listings can be filtered by its value; by any of them, where its path leads to several.
+    several: its path leads to a list, which views for BI tools leave out, as their columns are flat.
     """
 
     column: Column
     path: str
     personal: bool = False
     filtered: bool = False
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ def views(domains: Iterable[LoadedDomain]) -> Iterator[tuple[str, str, list[Stag
 
 def public(listing: Listing) -> list[Stage]:
     """The view of a listing: what of its documents may be shown to everybody."""
-    fields = {attribute.column.name: f"${attribute.path}" for attribute in listing.public()}
+    single = [attribute for attribute in listing.public() if not attribute.several]
+    fields = {attribute.column.name: f"${attribute.path}" for attribute in single}
     return [{"$match": {listing.dated.path: {"$type": "date"}}}, {"$project": {"_id": 0, **fields}}]
 
 

@@ -17,6 +17,7 @@ from multimarket_async.domains.orders.formats import FRENCH as IN_FORMATS
 from multimarket_async.domains.orders.formats.catalogue import formats
 from multimarket_async.domains.orders.formats.feeds import declared_feed, in_our_words
 from multimarket_async.domains.orders.grafana import panels
+from multimarket_async.domains.orders.listings import FRENCH as IN_LISTINGS
 from multimarket_async.domains.orders.listings import listings
 from multimarket_async.domains.orders.money import RATES
 from multimarket_async.domains.orders.order import reader
@@ -63,7 +64,7 @@ def _rates(settings: OrderSettings) -> dict[str, tuple[str, ...]]:
 def declare(settings: OrderSettings) -> LoadedDomain:
     """Every declaration of the domain."""
     measured = tuple(kpi for kpi in kpis_in(kpis, settings) if kpi.name != BY_CURRENCY or settings.declared)
-    french = french_of(measured, FRENCH, IN_DASHBOARD, IN_REASONS, IN_FORMATS, IN_RATES)
+    french = french_of(measured, FRENCH, IN_DASHBOARD, IN_LISTINGS, IN_REASONS, IN_FORMATS, IN_RATES)
     return LoadedDomain(
         "orders",
         tuple(_feeds(settings)),

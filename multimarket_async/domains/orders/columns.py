@@ -17,16 +17,6 @@ RATIOS_IN_SQL = """count(*) FILTER (NOT cancelled AND factor IS NOT NULL) AS kep
   half_up(reported(sum(revenue_minor * factor)), kept_orders) AS average_order_value_minor,
   percent(count(*) FILTER (cancelled), count(*)) AS cancellation_rate_pct"""
 FRENCH = {
-    "City of delivery": "Ville de livraison",
-    "Currency": "Devise",
-    "Date of the order": "Date de la commande",
-    "Feed": "Source",
-    "File, as in the archive": "Fichier, comme dans l'archive",
-    "Number in its channel": "Numéro dans son canal",
-    "Products": "Produits",
-    "Status": "Statut",
-    "Stored at": "Enregistrée le",
-    "Total in its currency": "Total dans sa devise",
     "Cancelled orders": "Commandes annulées",
     "Channel": "Canal",
     "Day": "Jour",

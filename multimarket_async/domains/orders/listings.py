@@ -5,6 +5,20 @@ from multimarket_async.domains.orders.columns import amount
 from multimarket_async.domains.orders.rollups import COLLECTION
 from multimarket_async.domains.orders.settings import OrderSettings
 
+FRENCH = {
+    "City of delivery": "Ville de livraison",
+    "Currency": "Devise",
+    "Date of the order": "Date de la commande",
+    "Feed": "Source",
+    "File, as in the archive": "Fichier, comme dans l'archive",
+    "Number in its channel": "Numéro dans son canal",
+    "Products": "Produits",
+    "Status": "Statut",
+    "Stored at": "Enregistrée le",
+    "Total": "Total",
+    "Total in its currency": "Total dans sa devise",
+}
+
 
 def _total(settings: OrderSettings) -> Column:
     """The total of an order; each may have a currency of its own, where there are exports of other systems."""
@@ -26,7 +40,7 @@ def listings(settings: OrderSettings) -> tuple[Listing, ...]:
         Attribute(total, "montant_total"),
         *exact,
         Attribute(Column("city", "string", "City of delivery", nullable=True), "livraison.ville", filtered=True),
-        Attribute(Column("product", "string", "Products"), "produits.nom", filtered=True),
+        Attribute(Column("product", "string", "Products"), "produits.nom", filtered=True, several=True),
         Attribute(Column("ingested_at", "date", "Stored at"), "ingestion.ingested_at"),
         Attribute(Column("feed", "string", "Feed"), "ingestion.feed"),
         Attribute(Column("file", "string", "File, as in the archive"), "ingestion.file"),

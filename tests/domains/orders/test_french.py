@@ -3,6 +3,7 @@
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.fields import FRENCH as SENTENCES
 from multimarket_async.domains.orders.formats import FRENCH as OF_FORMATS
+from multimarket_async.domains.orders.listings import FRENCH as OF_LISTINGS
 from multimarket_async.domains.orders.rates import FRENCH as OF_RATES
 from multimarket_async.domains.orders.settings import OrderSettings
 
@@ -23,6 +24,7 @@ def test_every_title_unit_and_definition_is_said_in_french() -> None:
     page = {part.title for part in parts} | {tile.note for tile in dashboard.tiles}
     used = (
         titles
+        | OF_LISTINGS.keys()
         | labels
         | page
         | REASONS
@@ -32,6 +34,12 @@ def test_every_title_unit_and_definition_is_said_in_french() -> None:
         | (units - SAME_IN_BOTH)
     )
     assert set(DOMAIN.french) == (used | {kpi.name for kpi in KPIS}) - {""}
+
+
+def test_every_column_of_the_list_of_orders_is_said_in_french() -> None:
+    """Those that are shown."""
+    titles = {attribute.column.title for listing in DOMAIN.listings for attribute in listing.public()}
+    assert titles <= DOMAIN.french.keys()
 
 
 def test_a_french_definition_names_the_same_time_zone() -> None:
