@@ -37,7 +37,7 @@ def test_every_title_unit_and_definition_is_said_in_french() -> None:
 
 
 def test_every_column_of_the_list_of_orders_is_said_in_french() -> None:
-    """Those that are shown."""
+    """Columns that are shown, all of them."""
     titles = {attribute.column.title for listing in DOMAIN.listings for attribute in listing.public()}
     assert titles <= DOMAIN.french.keys()
 
