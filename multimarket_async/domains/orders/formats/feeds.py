@@ -1,7 +1,6 @@
 """Feeds of channels whose files have a declared format."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
 
 from multimarket_async.domains import Feed, IncomingFile, Table
 from multimarket_async.domains.orders.channels import CONTRACT, Channel
@@ -32,14 +31,15 @@ def declared_feed(channel: Channel, table: Table, settings: OrderSettings) -> Fe
 def in_our_words(settings: OrderSettings) -> dict[str, Callable[[IncomingFile], Iterable[bytes]]]:
     """For SQL: the orders of a file in our words, one a line of JSON, of each channel with a declared format."""
     return {
-        channel.directory: partial(_ndjson, channel, settings)
+        channel.directory: _ndjson(channel, settings)
         for channel in settings.channels
         if channel.format != CONTRACT
     }
 
 
-def _ndjson(channel: Channel, settings: OrderSettings, file: IncomingFile) -> Iterable[bytes]:
-    return as_ndjson(orders(declared(channel.format), _decimals(channel, settings), exported(channel, settings))(file))
+def _ndjson(channel: Channel, settings: OrderSettings) -> Callable[[IncomingFile], Iterable[bytes]]:
+    read = orders(declared(channel.format), _decimals(channel, settings), exported(channel, settings))
+    return lambda file: as_ndjson(read(file))
 
 
 def _decimals(channel: Channel, settings: OrderSettings) -> Callable[[str], int]:
