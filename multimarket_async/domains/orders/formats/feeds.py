@@ -31,9 +31,7 @@ def declared_feed(channel: Channel, table: Table, settings: OrderSettings) -> Fe
 def in_our_words(settings: OrderSettings) -> dict[str, Callable[[IncomingFile], Iterable[bytes]]]:
     """For SQL: the orders of a file in our words, one a line of JSON, of each channel with a declared format."""
     return {
-        channel.directory: _ndjson(channel, settings)
-        for channel in settings.channels
-        if channel.format != CONTRACT
+        channel.directory: _ndjson(channel, settings) for channel in settings.channels if channel.format != CONTRACT
     }
 
 
