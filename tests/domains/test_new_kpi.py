@@ -40,7 +40,7 @@ def python(package: Path, *arguments: str) -> str:
 def test_a_new_file_is_a_kpi_in_lists_bi_files_readme_and_french(package: Path) -> None:
     """Last in the lists, as it declares no place."""
     assert "orders_by_cancellation" in python(package, "-m", "multimarket_async", "kpi", "list")
-    assert python(package, "-c", TABLE).splitlines()[-1].startswith("| `orders_by_cancellation` | Orders that are ")
+    assert "\n| `orders_by_cancellation` | Orders that are " in python(package, "-c", TABLE)
     assert python(package, "-c", PAGE).strip() == "['Annulée']"
     python(package, "-m", "multimarket_async", "bi", "--write", "bi", "--data-dir", "data")
     files = {path.name: path.read_text("utf-8") for path in (package / "bi").rglob("*") if path.is_file()}

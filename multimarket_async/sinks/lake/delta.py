@@ -24,6 +24,7 @@ PROPERTIES = {
     "delta.deletedFileRetentionDuration": "interval 1 days",
     "delta.checkpointInterval": "20",
 }
+MOST_CHARACTERS = 400
 DAMAGED = "If it is damaged, `lake rebuild` writes all tables anew."
 
 
@@ -131,9 +132,10 @@ def _translated(name: str) -> Iterator[None]:
     except CommitFailedError as error:
         raise Unavailable(f"Another process writes the table {name} of the lake: {error}") from error
     except (DeltaError, OSError) as error:
-        why = f"The table {name} of the lake cannot be read or written: {_first_line(error)}"
+        why = f"The table {name} of the lake cannot be read or written: {_on_one_line(error)}"
         raise Unavailable(f"{why}\n{DAMAGED}") from error
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _on_one_line(error: Exception) -> str:
+    """Its causes stand on lines of their own."""
+    return " ".join(str(error).split())[:MOST_CHARACTERS]

@@ -141,6 +141,8 @@ def _orders(file: IncomingFile) -> tuple[str, list[Any]]:
         inner = value if isinstance(value, list) else [value]
         if path != "@" and inner and all(map(_is_order, inner[:5])):
             return path, inner[:LOOKED_AT]
+    if _is_order(tree):
+        return "@", [tree]
     lists = ((path, value) for path, value in _inside(tree) if isinstance(value, list) and value)
     return next(((path, value[:LOOKED_AT]) for path, value in lists if isinstance(value[0], dict)), ("@", [tree]))
 
