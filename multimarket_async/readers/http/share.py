@@ -17,7 +17,6 @@ from starlette.types import Receive, Scope, Send
 
 SHARE = 0.4
 SAVED_S = 2.0  # what was not used for so long can be used up in a row
-OWED_S = 2.0  # a client waits no longer for its turn because of one request that took much
 WITHIN_S = 5.0  # then a request is refused
 WATCHED = {"/livez": 0.2, "/readyz": 0.2}  # then these are answered, turn or not
 UNSEEN_S = 0.0002  # a request takes so much before and after what is measured
@@ -42,8 +41,7 @@ class Turns:
 
     def use(self, seconds: float, share: float) -> None:
         """Count so much as used just now; it is paid off as time goes by."""
-        now = monotonic()
-        self.free_at = min(max(self.free_at, now - seconds - SAVED_S) + seconds / share, now + OWED_S)
+        self.free_at = max(self.free_at, monotonic() - seconds - SAVED_S) + seconds / share
 
 
 class Share:
