@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from starlette.types import Receive, Scope, Send
 
 SHARE = 0.4
-SAVED_S = 2.0  # what was not used for so long can be used up in a row
+SAVED_S = 8.0  # what was not used for so long can be used up in a row
 WITHIN_S = 5.0  # then a request is refused
 WATCHED = {"/livez": 0.2, "/readyz": 0.2}  # then these are answered, turn or not
 UNSEEN_S = 0.0002  # a request takes so much before and after what is measured
