@@ -134,7 +134,7 @@ def _asking(series: Series, period: str, query: str) -> str:
 
 
 def is_among(column: str, values: Iterable[str]) -> str:
-    """A condition: the column has one of these values. In words, as DuckDB skips blocks of rows by them."""
+    """A condition: the column has one of these values. They are constants, by which DuckDB skips blocks of rows."""
     return f"{column} IN ({', '.join(map(_text, values)) or 'NULL'})"
 
 
