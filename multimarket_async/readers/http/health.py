@@ -53,6 +53,7 @@ def routes(sources: Sources, flow: Flow) -> APIRouter:
         """MongoDB answers, the folders can be read and written, and no file waits longer than the budget."""
         why = _reasons(sources, flow, await flow.feeds(), await flow.database())
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE if why else HTTPStatus.OK
+        response.headers["cache-control"] = "no-store"  # of this moment
         return Ready(ready=not why, why=why)
 
     @router.get(

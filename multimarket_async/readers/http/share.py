@@ -60,7 +60,7 @@ class Share:
         await _measured(app(scope, receive, send), lambda seconds: turns.use(seconds, SHARE / (len(self._turns) or 1)))
 
     def _of(self, address: str) -> Turns:
-        """The turns of an address. Who was quiet for so long takes no part any more."""
+        """The turns of an address. One that has saved all it can is forgotten, and takes no part."""
         quiet = [name for name, turns in self._turns.items() if turns.free_at < monotonic() - SAVED_S]
         for name in quiet:
             del self._turns[name]
