@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from multimarket_async.pseudonyms import Pseudonyms
 from multimarket_async.settings.receivers import Receivers
 from multimarket_async.settings.values import Token, Words
 
@@ -24,6 +25,7 @@ zoneinfo.reset_tzpath(())
 # Allowed in an Authorization header (RFC 6750, section 2.1), and too long to be guessed.
 TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,}")
 
+KEY_CHARS = 16
 MAX_DATABASE_BYTES = 63  # https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
 NOT_IN_DATABASE = frozenset('/\\. "$*<>:|?%\0\t\n\r')  # and what a URI would have to escape
 
@@ -68,6 +70,33 @@ class Business(BaseModel):
         if name not in zoneinfo.available_timezones():
             raise ValueError(f"no such time zone: {name!r}; expected an IANA name such as Africa/Casablanca")
         return name
+
+
+class OfPersons(Business):
+    """Settings of a domain whose records name persons."""
+
+    pseudonym_key: Token | None = Field(
+        None,
+        description="key, of at least 16 characters, for pseudonyms in place of the IDs of persons; their names and"
+        " addresses are not stored then; empty: none",
+    )
+
+    @property
+    def pseudonyms(self) -> Pseudonyms | None:
+        """The pseudonyms of persons; None if they are off."""
+        return Pseudonyms(self.pseudonym_key.get_secret_value().encode()) if self.pseudonym_key else None
+
+    @field_validator("pseudonym_key", mode="before")
+    @classmethod
+    def _empty_is_none(cls, key: Any) -> Any:
+        return key or None
+
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _long_enough(cls, key: Token | None) -> Token | None:
+        if key and len(key.get_secret_value()) < KEY_CHARS:
+            raise ValueError(f"it must have at least {KEY_CHARS} characters")
+        return key
 
 
 class Engine(Business):

@@ -7,7 +7,7 @@ from multimarket_async.domains.omnishop.dashboard import DASHBOARDS
 from multimarket_async.domains.omnishop.dashboard import FRENCH as IN_DASHBOARDS
 from multimarket_async.domains.omnishop.feeds import feeds
 from multimarket_async.domains.omnishop.jobs import jobs
-from multimarket_async.domains.omnishop.lookups import LOOKUPS
+from multimarket_async.domains.omnishop.lookups import lookups
 from multimarket_async.domains.omnishop.received import received
 from multimarket_async.domains.omnishop.settings import OmniSettings
 
@@ -22,7 +22,7 @@ def declare(settings: OmniSettings) -> LoadedDomain:
         (*feeds(settings), *results.feeds()),
         measured,
         received(),
-        lookups=LOOKUPS,
+        lookups=lookups(settings),
         french=french_of(measured, FRENCH, IN_DASHBOARDS),
         dashboards=DASHBOARDS,
         timezone=settings.timezone,

@@ -1,5 +1,6 @@
 """The landing directories: six kinds of sources, promotions, the catalogue, and the truth that models are graded by."""
 
+from dataclasses import replace
 from functools import partial
 
 from multimarket_async.domains import Feed, Table
@@ -24,14 +25,15 @@ TABLES = (
 
 def feeds(settings: OmniSettings) -> tuple[Feed, ...]:
     """The feeds. Good records of a file are stored, whatever is wrong with others."""
-    return tuple(_feed(table, settings) for table in TABLES)
+    named = {True: settings.pseudonyms, False: None}
+    return tuple(_feed(replace(table, pseudonyms=named[bool(table.person)]), settings) for table in TABLES)
 
 
 def _feed(table: Table, settings: OmniSettings) -> Feed:
     return Feed(
         table.name,
         table,
-        Json().reader(partial(document, table.name)),
+        Json().reader(partial(document, table.name, settings.pseudonyms)),
         (".json", ".ndjson"),
         records="many",
         on_bad_record="keep_rest",

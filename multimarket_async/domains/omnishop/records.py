@@ -1,5 +1,6 @@
 """The records of each feed as they must come, and the documents that they become."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeAlias
@@ -9,6 +10,7 @@ from typing_extensions import TypedDict
 
 from multimarket_async.domains import Document
 from multimarket_async.errors import Rejected
+from multimarket_async.pseudonyms import Pseudonyms
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 DIGITS = 16
@@ -157,12 +159,15 @@ KEYS = {
     "omni_orders": ("order",), "omni_events": ("event",), "omni_stock": ("place", "product", "day"),
     "omni_social": ("post",), "omni_sensors": ("store", "at"), "omni_truth": ("kind", "key"),
 }  # fmt: skip
+OF_PERSONS = {"omni_clients": ("name",), "omni_social": ("text",)}
 VALIDATORS = {name: TypeAdapter(form).validator.validate_python for name, form in FORMS.items()}
 
 
-def document(feed: str, record: dict[str, Any]) -> Document:
-    """The document of a record. Raises Rejected, and pydantic's ValidationError."""
+def document(feed: str, pseudonyms: Pseudonyms | None, record: dict[str, Any]) -> Document:
+    """The document of a record; with pseudonyms, of nobody by name. Raises Rejected, and pydantic's ValidationError."""
     values = VALIDATORS[feed](record)
+    if pseudonyms:
+        values = {**values, **_hidden(pseudonyms.of, feed, values)}
     made = {"_id": "|".join(values[name] for name in KEYS[feed]), **values}
     for name in ("day", "joined", "starts", "ends"):
         if name in values:
@@ -180,6 +185,13 @@ def _instant(text: str, name: str) -> datetime:
     if at < EARLIEST:
         raise Rejected("bad_date", f"{name} is {text!r}, before 1970.", f"/{name}")
     return at
+
+
+def _hidden(pseudonym: Callable[[str], str], feed: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The fields that say who it is, in other words; one that nothing is computed from is empty."""
+    hidden = dict.fromkeys(OF_PERSONS.get(feed, ()), "")
+    hidden |= {name: pseudonym(values[name]) for name in ("client", "address") if values.get(name) is not None}
+    return hidden | ({"key": pseudonym(values["key"])} if values.get("kind") == "gone" else {})
 
 
 def _of_order(values: Order) -> Document:

@@ -1,18 +1,15 @@
 """Settings of the orders domain."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from multimarket_async.domains.orders.channels import BUILT_IN, CHANNELS, CONTRACT, Channel, Delivery, merged
-from multimarket_async.pseudonyms import Pseudonyms
-from multimarket_async.settings import Business, Token, Words
-
-KEY_CHARS = 16
+from multimarket_async.settings import OfPersons, Words
 
 
-class OrderSettings(Business):
+class OrderSettings(OfPersons):
     """Settings of the orders domain."""
 
     currency: str = Field(
@@ -46,12 +43,6 @@ class OrderSettings(Business):
         "", description="what the simulated shop is like, a TOML file; empty: `config/profile.toml`, if there is one"
     )
 
-    pseudonym_key: Token | None = Field(
-        None,
-        description="key, of at least 16 characters, for pseudonyms in place of client_id; addresses are not stored"
-        " then; empty: none",
-    )
-
     @property
     def canals(self) -> tuple[str, ...]:
         """The names of the channels, each once."""
@@ -74,23 +65,6 @@ class OrderSettings(Business):
         if channel.canal in self.delivery_required:
             return "required"
         return "forbidden" if channel.canal in self.delivery_forbidden else "either"
-
-    @property
-    def pseudonyms(self) -> Pseudonyms | None:
-        """The pseudonyms of customers; None if they are off."""
-        return Pseudonyms(self.pseudonym_key.get_secret_value().encode()) if self.pseudonym_key else None
-
-    @field_validator("pseudonym_key", mode="before")
-    @classmethod
-    def _empty_is_none(cls, key: Any) -> Any:
-        return key or None
-
-    @field_validator("pseudonym_key")
-    @classmethod
-    def _long_enough(cls, key: Token | None) -> Token | None:
-        if key and len(key.get_secret_value()) < KEY_CHARS:
-            raise ValueError(f"it must have at least {KEY_CHARS} characters")
-        return key
 
     @model_validator(mode="after")
     def _agree(self) -> "OrderSettings":

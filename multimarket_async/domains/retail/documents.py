@@ -29,6 +29,7 @@ class Documents:
     def __init__(self, settings: RetailSettings) -> None:
         self._zone = UTC if settings.timezone == "UTC" else ZoneInfo(settings.timezone)
         self._exponent = settings.exponent
+        self._pseudonyms = settings.pseudonyms
         self._instant = lru_cache(REMEMBERED)(self._instant_of)
 
     def store(self, values: dict[str, Any]) -> Document:
@@ -37,9 +38,11 @@ class Documents:
         return {"_id": store["id"], **store}
 
     def client(self, values: dict[str, Any]) -> Document:
-        """A client of the list of all."""
+        """A client of the list of all; with pseudonyms, without a name."""
         client = client_of(values)
-        return {"_id": client["id"], "client_id": client.pop("id"), **client}
+        person = self._person(client.pop("id"))
+        unnamed = {"name": ""} if self._pseudonyms else {}
+        return {"_id": person, "client_id": person, **client, **unnamed}
 
     def product(self, received_at: datetime) -> Callable[[dict[str, Any]], Document]:
         """The maker of products from a price list of this instant."""
@@ -63,11 +66,14 @@ class Documents:
     def sale(self, values: dict[str, Any]) -> Document:
         """A line of a ticket."""
         sale = sale_of(values)
-        ticket = sale["sale_id"]
+        ticket, sale["client_id"] = sale["sale_id"], self._person(sale["client_id"])
         ticket = ticket.replace("%", "%25").replace("/", "%2F") if "/" in ticket else ticket
         minor = self._minor(sale["sale_amount"], "sale_amount")
         at = self._instant(sale["sale_date"], sale["sale_time"], "/sale_date")
         return {"_id": f"{ticket}/{sale['product_id']}", **sale, "sold_at": at, "amount_minor": minor}
+
+    def _person(self, client: str) -> str:
+        return self._pseudonyms.of(client) if self._pseudonyms else client
 
     def _minor(self, amount: float, field: str) -> int:
         """An amount in minor units, half-up: what others have computed in floats may have more decimals."""

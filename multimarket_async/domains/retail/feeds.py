@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from multimarket_async.domains import Document, Feed, IncomingFile, Record, Table
@@ -62,11 +63,12 @@ class Reader:
 def feeds(settings: RetailSettings) -> tuple[Feed, ...]:
     """The feeds. A price list stays in force for the sales of its time: none replaces it."""
     documents = Documents(settings)
-    sales = Table("retail_sales", person="client_id", dated="sold_at", computed=("sold_at", "amount_minor"))
+    persons = partial(Table, person="client_id", pseudonyms=settings.pseudonyms)
+    sales = persons("retail_sales", dated="sold_at", computed=("sold_at", "amount_minor"))
     declared: tuple[tuple[Table, Maker, int | None], ...] = (
         (Table("retail_stores", "replace"), lambda _: documents.store, 1),
         (Table("retail_products", "upsert"), documents.product, 2),
-        (Table("retail_clients", "replace", person="client_id"), lambda _: documents.client, 1),
+        (persons("retail_clients", "replace"), lambda _: documents.client, 1),
         (Table("retail_footfall", "upsert", dated="at"), lambda _: documents.footfall, None),
         (sales, lambda _: documents.sale, None),
     )

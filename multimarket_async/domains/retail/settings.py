@@ -7,10 +7,10 @@ from pydantic import Field, field_validator
 
 from multimarket_async.columns import EXPONENTS
 from multimarket_async.cron import check_cron
-from multimarket_async.settings import Business
+from multimarket_async.settings import OfPersons
 
 
-class RetailSettings(Business):
+class RetailSettings(OfPersons):
     """Settings of the retail domain."""
 
     currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="what prices are in (ISO 4217)")

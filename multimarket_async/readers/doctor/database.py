@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from multimarket_async.clock import Clock
-from multimarket_async.domains import LoadedDomain, Stage
+from multimarket_async.domains import LoadedDomain, Stage, Table
 from multimarket_async.errors import CannotContinue, OperationFailed, Unavailable
 from multimarket_async.pseudonyms import OF_ANY_KEY
 from multimarket_async.readers.doctor.findings import FAULT, OK, WARNING, Finding
@@ -155,9 +155,8 @@ async def _pseudonyms(store: Store, domains: Sequence[LoadedDomain]) -> list[Fin
 
     The documents that were stored first show a change.
     """
-    tables = {feed.table.name: feed.table for domain in domains for feed in domain.feeds if feed.table.person}
     found = []
-    for table in tables.values():
+    for table in _of_persons(domains):
         expected = f"^{table.pseudonyms.prefix}" if table.pseudonyms else f"^(?!{OF_ANY_KEY[1:]})"
         stages: list[Stage] = [
             {"$match": {table.person: {"$type": "string"}}},
@@ -170,6 +169,13 @@ async def _pseudonyms(store: Store, domains: Sequence[LoadedDomain]) -> list[Fin
         elif table.pseudonyms:
             found.append(Finding("pseudonyms", OK, f"{table.name} has them in place of {table.person}"))
     return found
+
+
+def _of_persons(domains: Sequence[LoadedDomain]) -> list[Table]:
+    """The tables that name persons, without results: these have what is in the tables that they are computed from."""
+    tables = {feed.table.name: feed.table for domain in domains for feed in domain.feeds if feed.table.person}
+    computed = {result for domain in domains for job in domain.jobs for result in job.feeds}
+    return [table for name, table in tables.items() if name not in computed]
 
 
 async def _documents(store: Store) -> list[Finding]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from multimarket_async.domains.omnishop import OMNISHOP
 from multimarket_async.domains.omnishop.fraud import FEATURES, INTERCEPT, THRESHOLD
 from multimarket_async.generations import rows_by_kpi
 from multimarket_async.meters import Meters
+from multimarket_async.pseudonyms import Pseudonyms
+from multimarket_async.readers.doctor.database import _pseudonyms
 from multimarket_async.readers.http import Sources, held
 from multimarket_async.readers.http.api import Api
 from multimarket_async.results import Result
@@ -28,6 +31,8 @@ from tests.erasure.test_erase import Place
 
 HER, HIM, HER_NAME, HER_STREET = "C-Zelda", "C-Zel", "Zelda Unique", "7 rue de la Fuite"
 DOMAIN = OMNISHOP.declare(OMNISHOP.settings(shoppers=40))
+KEY = "k" * 20
+UNDER_PSEUDONYMS = OMNISHOP.declare(OMNISHOP.settings.model_validate({"shoppers": 40, "pseudonym_key": KEY}))
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ADDRESS, PATIENCE_S = "/api/omnishop/recommendations", 60
 
@@ -126,7 +131,7 @@ async def api(place: Place) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API."""
     clock = Clock()
     sources = Sources(
-        [DOMAIN], place.feeds, place.store, place.settings, clock, Meters(), Tasks(clock),
+        [place.domain], place.feeds, place.store, place.settings, clock, Meters(), Tasks(clock),
         place.folder / "latency.json", asyncio.Event(),
     )  # fmt: skip
     transport = httpx.ASGITransport(Api(sources).asgi)
@@ -147,35 +152,61 @@ async def answered(site: httpx.AsyncClient, expected: list[str], **query: str) -
             await asyncio.sleep(0.1)
 
 
-async def test_a_client_is_erased_from_every_source_and_result(place: Place) -> None:
-    """Her key, her name and her address are in no file and in no document; his are, and all agrees."""
+async def deliver_two_persons(place: Place, *ids: str) -> None:
+    """Every source has something of each; ids: as results name them."""
     persons = [
         {"client": client, "name": name, "city": "Lyon", "store": "S1", "loyal": True, "joined": "2026-01-02"}
         for client, name in ((HER, HER_NAME), (HIM, "Hugo Roux"))
     ]
     at = f"{AT:%Y-%m-%dT%H:%M:%SZ}"
     events = [
-        {"event": f"E{client}", "session": f"V{client}", "at": at, "client": client, "kind": "view",
-         "product": "GR01", "query": None, "order": None} for client in (HER, HIM)
+        {"event": f"E{number}", "session": f"V{number}", "at": at, "client": client, "kind": "view",
+         "product": "GR01", "query": None, "order": None} for number, client in enumerate((HER, HIM))
     ]  # fmt: skip
     posts = [
-        {"post": f"P{client}", "at": at, "kind": "review", "client": client, "product": "GR01", "stars": 4,
-         "text": f"Signé {client}"} for client in (HER, HIM)
+        {"post": f"P{number}", "at": at, "kind": "review", "client": client, "product": "GR01", "stars": 4,
+         "text": f"Signé {client}"} for number, client in enumerate((HER, HIM))
     ]  # fmt: skip
     gone = [{"kind": "gone", "key": each, "client": each, "label": "", "value": 1.0, "at": at} for each in (HER, HIM)]
-    risks = [
-        {"client": each, "action": "none", "probability": 0.1, "value_minor": 1} for each in (HER, HIM)
-    ]  # fmt: skip
+    risks = [{"client": each, "action": "none", "probability": 0.1, "value_minor": 1} for each in ids]
+    orders = [order(number, who, card=f"k{number}", device=f"d{number}") for number, who in enumerate((HER, HIM))]
+    orders[1]["address"] = None
     await deliver(
-        place, omni_clients=persons, omni_orders=[order(1, HER), order(2, HIM, address=None)], omni_events=events,
-        omni_social=posts, omni_truth=gone, churn_risk=result(*risks),
-        recommendations=result(*recommended(HER, "GR01"), *recommended(HIM, "GR01")),
+        place, omni_clients=persons, omni_orders=orders, omni_events=events, omni_social=posts, omni_truth=gone,
+        churn_risk=result(*risks), recommendations=result(*(row for each in ids for row in recommended(each, "GR01"))),
     )  # fmt: skip
     await place.measure()
+
+
+async def test_a_client_is_erased_from_every_source_and_result(place: Place) -> None:
+    """Her key, her name and her address are in no file and in no document; his are, and all agrees."""
+    await deliver_two_persons(place, HER, HIM)
     assert len(place.holding(HER)) == 14
     await place.erase(HER)
     assert [place.holding(text) for text in (HER, HER_NAME, HER_STREET)] == [[], [], []]
     assert len(place.holding(HIM)) == 14
+    assert (await place.verified()).differences == []
+
+
+async def test_with_pseudonyms_no_document_names_a_client(place: Place) -> None:
+    """Everything computed agrees, a site that asks gives the key as it has it, and `erase` takes that, too."""
+    place = replace(place, domain=UNDER_PSEUDONYMS)
+    pseudonym = Pseudonyms(KEY.encode()).of
+    await deliver_two_persons(place, pseudonym(HER), pseudonym(HIM))
+    stored = [
+        repr(list(place.database[name].find()))
+        for name in place.database.list_collection_names()
+        if name != "system.views"
+    ]
+    assert [text for text in (HER, HIM, "Zelda", "Roux", HER_STREET) if any(text in each for each in stored)] == []
+    assert {client["client"] for client in place.database.omni_clients.find()} == {*map(pseudonym, (HER, HIM))}
+    assert (await place.verified()).differences == []
+    assert {each.level for each in await _pseudonyms(place.store, [place.domain])} == {"ok"}
+    assert {each.level for each in await _pseudonyms(place.store, [DOMAIN])} == {"fault"}
+    async with api(place) as site:
+        assert await products(site, client=HER) == ["GR01"]
+    await place.erase(HER)
+    assert [place.holding(text) for text in (HER, pseudonym(HER), HER_NAME, HER_STREET)] == [[], [], [], []]
     assert (await place.verified()).differences == []
 
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from multimarket_async.domains.retail import RETAIL
-from multimarket_async.proving.trial import Outcome
+from multimarket_async.proving.trial import Arrival, Outcome
 from multimarket_async.readers.regrouping import regrouped
+from tests.domains.retail.conftest import FILES
 
 MONDAY = "2026-03-02"
 Row = dict[str, Any]
@@ -119,6 +120,17 @@ def test_personal_data_stay_in_mongodb(outcome: Outcome) -> None:
     assert outcome.documents["retail_clients"]["c1"]["name"] == "Ines Petit"
     assert "Ines" not in repr(outcome.generation) + repr(outcome.rows)
     assert RETAIL.declare(RETAIL.settings()).listings == ()
+
+
+def test_with_pseudonyms_no_document_names_a_client() -> None:
+    """Neither one of the list nor one of a sale; the same client has the same pseudonym."""
+    domain = RETAIL.declare(RETAIL.settings.model_validate({"pseudonym_key": "k" * 20}))
+    feeds = {feed.name: feed for feed in domain.feeds if feed.table.pseudonyms}
+    load = [Arrival(feeds[feed], name, content, 1_775_000_000) for feed, name, content in FILES if feed in feeds]
+    found = [getattr(record, "record", record) for arrival in load for record in arrival.feed.read(arrival.incoming)]
+    documents = [document for document in found if isinstance(document, dict)]
+    assert not any(text in repr(documents) for text in ("Ines", "Hugo", "'c1'"))
+    assert len({document["client_id"] for document in documents}) == 1
 
 
 def test_regrouped_rows_do_not_count_stores_twice(outcome: Outcome) -> None:
