@@ -84,6 +84,8 @@ lock: $(AUDITED) ## Write config/requirements.txt: the pins of config/constraint
 	  --constraint config/constraints.txt --extra cassandra --output-file config/requirements-cassandra.txt pyproject.toml
 	$(AUDIT)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --constraint config/constraints.txt --extra models --output-file config/requirements-models.txt pyproject.toml
+	$(AUDIT)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --constraint config/constraints.txt --extra spark --output-file config/requirements-spark.txt pyproject.toml
 
 wheel: $(AUDITED) ## Build dist/*.whl, and dist/sbom.cdx.json: what an installation consists of (CycloneDX)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

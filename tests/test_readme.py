@@ -105,19 +105,29 @@ def test_the_order_of_the_documents_is_accepted() -> None:
     assert (document["_id"], document["montant_centimes"]) == ("web:234", 1_700_000)
 
 
-def test_what_is_installed_is_pinned_by_digest() -> None:
+@pytest.mark.parametrize("extra", ["", "cassandra", "lake", "models", "spark", "warehouse"])
+def test_what_is_installed_is_pinned_by_digest(extra: str) -> None:
     """`make lock` writes it. Every requirement has the version of config/constraints.txt, and digests."""
-    pins = {
-        canonical(name): version for name, version in re.findall(r"^(.+?)==(\S+)$", read("constraints"), re.MULTILINE)
-    }
-    locked = re.findall(
-        r"^(\S+?)==(\S+)[^\n]*\\\n((?: +--hash=sha256:[0-9a-f]{64}.*\n)+)", read("requirements"), re.MULTILINE
-    )
-    assert len(locked) == read("requirements").count("==") - read("requirements").count(" == ")
+    pins = pinned(read("constraints"))
+    lock = read(f"requirements-{extra}" if extra else "requirements")
+    locked = re.findall(r"^(\S+?)==(\S+)[^\n]*\\\n((?: +--hash=sha256:[0-9a-f]{64}.*\n)+)", lock, re.MULTILINE)
+    assert len(locked) == lock.count("==") - lock.count(" == ")
     assert {name: version for name, version, _ in locked if pins.get(name, version) != version} == {}
     with Path(ROOT, "pyproject.toml").open("rb") as file:
-        required = {canonical(re.split(r"[><=; ]", line)[0]) for line in tomllib.load(file)["project"]["dependencies"]}
+        project = tomllib.load(file)["project"]
+    listed = [*project["dependencies"], *project["optional-dependencies"].get(extra, ())]
+    required = {canonical(re.split(r"[><=; ]", line)[0]) for line in listed}
     assert required <= {name for name, _, _ in locked} & pins.keys()
+
+
+def test_the_job_for_a_cluster_has_the_spark_of_the_models() -> None:
+    """Its requirements are a file of their own: a cluster has nothing else of ours."""
+    assert pinned(read("spark/requirements")).items() <= pinned(read("constraints")).items()
+
+
+def pinned(text: str) -> dict[str, str]:
+    """The versions of a file of requirements by package."""
+    return {canonical(name): version for name, version in re.findall(r"^(.+?)==(\S+)$", text, re.MULTILINE)}
 
 
 def read(name: str) -> str:

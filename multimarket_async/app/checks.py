@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import chain
 
 import structlog
 
@@ -10,7 +11,7 @@ from multimarket_async.app.parts import Application, Workspace
 from multimarket_async.clock import beats
 from multimarket_async.domains import LoadedDomain
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.extras import install_command, installed
+from multimarket_async.jobs.needs import lacking
 from multimarket_async.readers.doctor import FAULT, OK, WARNING, Finding, examine
 from multimarket_async.settings import Settings
 from multimarket_async.sinks import Kind, chosen
@@ -26,18 +27,17 @@ async def examined(at: Workspace, unusable: Sequence[str] = (), store: Store | N
     """Findings of all checks: the same for `doctor` and for the start."""
     landings = [landing for _, landing in at.feeds]
     findings = await examine(at.settings, at.domains, landings, unusable, clock=at.clock, store=store)
-    findings += [_examined_jobs(domain) for domain in at.domains if domain.jobs]
+    findings += [_examined_jobs(domain, at.settings) for domain in at.domains if domain.jobs]
     findings += examined_alerts(at)
     return [*findings, *[await _examined_sink(kind, at.settings) for kind in chosen(at.settings, at.domains)]]
 
 
-def _examined_jobs(domain: LoadedDomain) -> Finding:
-    check, lacking = f"jobs of {domain.name}", [job for job in domain.jobs if not installed(job.packages)]
-    if not lacking:
-        return Finding(check, OK, ", ".join(job.name for job in domain.jobs))
-    names, extras = ", ".join(job.name for job in lacking), dict.fromkeys(job.extra for job in lacking)
-    install = "; ".join(map(install_command, extras))
-    return Finding(check, WARNING, f"{names} do not run: they need packages that are not installed here: {install}")
+def _examined_jobs(domain: LoadedDomain, settings: Settings) -> Finding:
+    check, needs = f"jobs of {domain.name}", {job.name: lacking(job, settings) for job in domain.jobs}
+    if not any(needs.values()):
+        return Finding(check, OK, ", ".join(needs))
+    names, phrases = [name for name, of in needs.items() if of], dict.fromkeys(chain(*needs.values()))
+    return Finding(check, WARNING, f"{', '.join(names)} do not run: they need {'; '.join(phrases)}")
 
 
 async def _examined_sink(kind: Kind, settings: Settings) -> Finding:

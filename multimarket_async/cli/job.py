@@ -11,7 +11,7 @@ from multimarket_async import logs
 from multimarket_async.app import Application
 from multimarket_async.cli.options import Format, OutputFormat, connected, show
 from multimarket_async.errors import CannotContinue, OperationFailed, Unavailable, WrongSettings, did_you_mean
-from multimarket_async.extras import install_command, installed
+from multimarket_async.jobs.needs import lacking
 from multimarket_async.jobs.runner import Outcome, Runner
 from multimarket_async.jobs.state import JobState, state_file
 from multimarket_async.logs import escape_control_chars
@@ -31,10 +31,10 @@ def list_all(loaded: Loaded, output: Format = OutputFormat.TABLE) -> None:
     table = tables.plain("Job", "Schedule", "Last run", "Ended")
     data: list[dict[str, Any]] = []
     for (domain, job), state in zip(jobs, states, strict=True):
-        lacks = "" if installed(job.packages) else install_command(job.extra)
+        lacks = "; ".join(lacking(job, at.settings))
         data.append({"domain": domain, "name": job.name, "title": job.title, "cron": job.cron, "lacks": lacks})
         data[-1] |= state.model_dump(mode="json")
-        ended = f"not installed: {lacks}" if lacks else ": ".join(filter(None, (state.how, state.why or state.file)))
+        ended = f"it needs {lacks}" if lacks else ": ".join(filter(None, (state.how, state.why or state.file)))
         ran = f"{state.ran_at:%Y-%m-%d %H:%M:%S} UTC" if state.ran_at else "never"
         table.add_row(f"{job.name}\n{job.title}", job.cron or "only on request", ran, escape_control_chars(ended))
     show(output, data, table)

@@ -13,9 +13,9 @@ from multimarket_async.clock import Clock, reached, unless
 from multimarket_async.cron import next_run
 from multimarket_async.domains import Job, LoadedDomain
 from multimarket_async.errors import CannotContinue, Unavailable
-from multimarket_async.extras import install_command, installed
 from multimarket_async.files_io import atomic_write, private_folder
 from multimarket_async.jobs.inputs import lake_inputs, write_inputs
+from multimarket_async.jobs.needs import lacking
 from multimarket_async.jobs.process import code_digest, computed
 from multimarket_async.jobs.state import How, JobState, state_file
 from multimarket_async.landing import Landing
@@ -61,13 +61,13 @@ class Runner:
         self._file = state_file(settings.data_dir, job.name)
 
     @property
-    def installed(self) -> bool:
-        """True if its packages are."""
-        return installed(self.job.packages)
+    def lacking(self) -> list[str]:
+        """Needs of the job that are not here."""
+        return lacking(self.job, self._settings)
 
     async def run(self, stop: asyncio.Event, tasks: Tasks) -> None:
-        """Run on time until stopped. A run that is not finished by then lands nothing; without its packages none is."""
-        while self.installed and await reached(self._due(), self._clock, stop):
+        """Run on time until stopped, unless it lacks something. A run that is not finished by then lands nothing."""
+        while not self.lacking and await reached(self._due(), self._clock, stop):
             if outcome := await unless(stop, tasks.attempt(self.name, self.once())):
                 log.info("job.ended", **outcome._asdict())
 
@@ -86,10 +86,9 @@ class Runner:
         return outcome
 
     def require(self) -> None:
-        """Raises CannotContinue where its packages are not installed."""
-        if not self.installed:
-            install = install_command(self.job.extra)
-            raise CannotContinue(f"The job {self.job.name} needs packages that are not installed here: {install}")
+        """Raises CannotContinue where it lacks something."""
+        if needs := self.lacking:
+            raise CannotContinue(f"The job {self.job.name} needs {'; '.join(needs)}")
 
     async def _ran(self) -> Outcome:
         with tempfile.TemporaryDirectory(prefix="multimarket-job-") as name:

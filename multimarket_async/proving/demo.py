@@ -15,7 +15,6 @@ from rich.text import Text
 from multimarket_async.app import Application
 from multimarket_async.domains import LoadedDomain
 from multimarket_async.errors import WrongSettings
-from multimarket_async.extras import install_command
 from multimarket_async.landing import QuarantinedFile
 from multimarket_async.landing.waiting import printable
 from multimarket_async.logs import escape_control_chars
@@ -196,11 +195,11 @@ def _show_findings(console: Console, run: Run) -> None:
 
 
 def _computed(run: Run) -> Iterator[str]:
-    """The outcomes of jobs; and how to install what others need."""
+    """The outcomes of jobs; and how to get what others need."""
     for outcome in run.computed:
         yield escape_control_chars(f"{outcome.job}: {outcome.how}: {outcome.why or outcome.file}")
-    for extra in sorted(run.lacking):
-        yield f"Its models are not computed: they need packages that are not installed here: {install_command(extra)}"
+    for need in sorted(run.lacking):
+        yield f"Its models are not computed: they need {need}"
 
 
 def _totals(run: Run) -> Iterator[str]:

@@ -74,7 +74,7 @@ class Run:
     producers poll that.
     day_s: duration of a day. torn_for_s: duration of half-written files.
     waits_s: of each file. peak: most files waiting at the same time. missing: most files in no place, or in two, at
-    any scan. computed: outcomes of jobs; lacking: extras that jobs need and that are not installed. on_day, on_sample:
+    any scan. computed: outcomes of jobs; lacking: what others need and do not find. on_day, on_sample:
     called at the end of each day, and several times a second.
     """
 
@@ -144,8 +144,8 @@ class Run:
         """Run the jobs that can run, and collect their results: these are no deliveries of this run."""
         if not (runners := self.application.runners()):
             return
-        self.lacking = {runner.job.extra for runner in runners if not runner.installed}
-        for runner in (runner for runner in runners if runner.installed):
+        self.lacking = {need for runner in runners for need in runner.lacking}
+        for runner in (runner for runner in runners if not runner.lacking):
             self.computed.append(await runner.once())
         await self._collector.until_empty()
         names, now = (
