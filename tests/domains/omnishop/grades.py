@@ -1,4 +1,4 @@
-"""Grades of the models over several seeds, without a database: `python tests/domains/omnishop/grades.py 1 2 3`.
+"""Grades of the models over several seeds, without a database: `python -m tests.domains.omnishop.grades 1 2 3`.
 
 With --campaigns N, instead the intervals of so many campaigns over a longer time. With --frauds, each series of frauds:
 whether an order of it is an alert, by the weights of the orders before them, and which one.
@@ -6,24 +6,23 @@ whether an order of it is an alert, by the weights of the orders before them, an
 
 import argparse
 import importlib
-import json
-import statistics
 import sys
-import tempfile
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import duckdb
 
-from multimarket_async.domains import Facts, IncomingFile, Job, LoadedDomain, Rollup
+from multimarket_async.domains import Feed, LoadedDomain
 from multimarket_async.domains.omnishop import OMNISHOP
 from multimarket_async.domains.omnishop.fraud import FEATURES, INTERCEPT, THRESHOLD
 from multimarket_async.domains.omnishop.models.grades import TABLE
-from multimarket_async.feeds import Located
-from multimarket_async.results import Result
+from multimarket_async.simulation import Delivery
+from tests.domains import grading
+from tests.domains.grading import LATEST, graded, spread
 
-LATEST, DAYS = datetime(2026, 11, 30, tzinfo=UTC), 60
+DAYS = 60
 
 
 def loaded(**settings: Any) -> LoadedDomain:
@@ -33,47 +32,14 @@ def loaded(**settings: Any) -> LoadedDomain:
 def database(
     domain: LoadedDomain, seed: int, days: int = DAYS, only: tuple[str, ...] = ()
 ) -> duckdb.DuckDBPyConnection:
-    """The facts and rollups that the jobs read, of simulated files."""
-    connection = duckdb.connect(config={"threads": 1})
-    reads = {read.name: read for job in domain.jobs for each in job.inputs.values() for read in each.reads}
-    rollups = [read for read in reads.values() if isinstance(read, Rollup)]
-    facts = {read.name: read for read in [*reads.values(), *(r.facts for r in rollups)] if isinstance(read, Facts)}
-    for each in facts.values():
-        if not only or each.collection in only:
-            _add(connection, domain, each, seed, days)
-    for rollup in rollups:
-        if only and rollup.facts.collection not in only:
-            continue
-        connection.execute(f"CREATE TABLE {rollup.name} AS {rollup.query}")
-    return connection
+    """The inputs of the jobs, of so many days."""
 
-
-def _add(connection: duckdb.DuckDBPyConnection, domain: LoadedDomain, facts: Facts, seed: int, days: int) -> None:
-    [feed] = [feed for feed in domain.feeds if feed.name == facts.collection]
-    assert feed.simulate is not None
-    with tempfile.NamedTemporaryFile("w", suffix=".ndjson") as file:
+    def made(feed: Feed) -> Iterator[Delivery]:
+        assert feed.simulate is not None
         for number in range(1 if feed.simulated_files else days):
-            made = feed.simulate(seed, number, LATEST - timedelta(days=days), LATEST)
-            for record in feed.read(IncomingFile(feed.name, made.name, LATEST, made.content)):
-                assert isinstance(record, Located)
-                file.write(json.dumps(record.record, default=lambda at: f"{at:%Y-%m-%d %H:%M:%S}") + "\n")
-        file.flush()
-        columns = ", ".join(f'{_value(at.path)}::{at.type} AS "{name}"' for name, at in facts.fields.items())
-        local = f', "{facts.event}" AS local' if facts.event else ""
-        connection.execute(f"""
-CREATE TABLE {facts.name} AS SELECT *{local}, {facts.period} AS period
-FROM (SELECT {columns} FROM read_json('{file.name}', format='newline_delimited', sample_size=-1))""")
+            yield feed.simulate(seed, number, LATEST - timedelta(days=days), LATEST)
 
-
-def _value(path: str) -> str:
-    head, _, tail = path.partition(".")
-    return f"list_transform({head}, lambda line: line.{tail})" if tail else f'"{head}"'
-
-
-def graded(connection: duckdb.DuckDBPyConnection, job: Job, seed: int) -> Result:
-    inputs = {name: connection.sql(each.query) for name, each in job.inputs.items()}
-    result: Result = importlib.import_module(job.module).run(inputs, seed)
-    return result
+    return grading.database(domain, made, only)
 
 
 def _over(seeds: list[int]) -> None:
@@ -91,11 +57,7 @@ def _over(seeds: list[int]) -> None:
     for (job, measure, against), rows in found.items():
         values, others = ([row[place] for row in rows] for place in (0, 1))
         wins = f"{sum(row[2] for row in rows)} of {len(rows)}"
-        sys.stdout.write(f"| {job} | {measure} | {_range(values)} | {against} | {_range(others)} | {wins} |\n")
-
-
-def _range(values: list[float]) -> str:
-    return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+        sys.stdout.write(f"| {job} | {measure} | {spread(values)} | {against} | {spread(others)} | {wins} |\n")
 
 
 def _campaigns(number: int, seeds: list[int]) -> None:
@@ -125,12 +87,8 @@ def _frauds(seeds: list[int]) -> None:
     for pattern, rows in sorted(found.items()):
         caught = [(at, minutes) for *_, at, minutes in rows if at is not None and minutes is not None]
         orders, alerts = (sum(row[place] for row in rows) for place in (0, 1))
-        first, after = (_spread([each[place] for each in caught]) for place in (0, 1))
+        first, after = (spread([each[place] for each in caught], 0) if caught else "" for place in (0, 1))
         sys.stdout.write(f"| {pattern} | {len(rows)} | {len(caught)} | {orders} | {alerts} | {first} | {after} |\n")
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.0f} ({min(values):.0f} to {max(values):.0f})" if values else ""
 
 
 def _series(connection: duckdb.DuckDBPyConnection, domain: LoadedDomain, seed: int) -> Any:
