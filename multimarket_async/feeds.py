@@ -140,12 +140,17 @@ class Table:
         """True where of two contents under a key, of these versions, the stored one stays, and the other conflicts."""
         return self.mode == "insert" or (self.mode == "upsert" and version is None and stored is None)
 
+    @property
+    def time_field(self) -> str:
+        """The field that says when a document happened; "" where there is none."""
+        return self.lifecycle.own_at if self.lifecycle else self.dated
+
     def check_date(self, record: "Document | FollowUp", latest: datetime) -> None:
         """Refuse a document of a later time: it would be the newest of all for years. Raises Rejected.
 
         A follow-up may be: simulated ones are, where a day takes less than a day (`time_scale`).
         """
-        field = self.lifecycle.own_at if self.lifecycle else self.dated
+        field = self.time_field
         if not field or isinstance(record, FollowUp):
             return
         at = record.get(field)

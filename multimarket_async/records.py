@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import Derived, Document, Feed, FollowUp, IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.landing import unreadable
-from multimarket_async.store import Encoded, Filling, Receipt, RecordCounts, RecordEncoder, digest_of, receipt_id
+from multimarket_async.store import Encoded, Filling, Receipt, RecordCounts, RecordEncoder, Taken, digest_of, receipt_id
 
 CHUNK_RECORDS, CHUNK_BYTES = 2_000, 2 << 20
 SLICE_RECORDS = 10_000
@@ -114,19 +115,16 @@ class RecordFile:
 
     def chunks(self, filling: Filling | None = None) -> Generator[Chunk]:
         """Every record, encoded. filling: the partitions to store them in; None: they are not. Raises Rejected."""
-        chunk, size = self._begun(filling), 0
-        for number, record in self.numbered():
-            size += self._take(chunk, number, record)
-            if size >= CHUNK_BYTES or len(chunk.places) + len(chunk.rejected) >= CHUNK_RECORDS:
-                yield self._ended(chunk, filling)
-                chunk, size = self._begun(filling), 0
-        yield self._ended(chunk, filling)
+        numbered, more = self.numbered(), True
+        while more:
+            chunk = self._begun(filling)
+            more = self._fill(chunk, numbered, CHUNK_RECORDS, CHUNK_BYTES)
+            yield self._ended(chunk, filling)
 
     def whole(self, filling: Filling) -> Chunk:
         """Every record in one chunk, of a small file; its partition may become a little larger. Raises Rejected."""
         chunk, table = Chunk([], [], [], filling.reserve(self.feed.table.name)), self.feed.table.name
-        for number, record in self.numbered():
-            self._take(chunk, number, record)
+        self._fill(chunk, self.numbered(), sys.maxsize, sys.maxsize)
         if len(chunk.documents) > 1:
             filling.reserve(table, len(chunk.documents) - 1)
         return chunk
@@ -144,6 +142,20 @@ class RecordFile:
         records = self.records(skimmed=True)
         while deque(islice(records, SLICE_RECORDS), maxlen=1):
             yield Chunk([], [], [])
+
+    def _fill(self, chunk: Chunk, numbered: Iterator[tuple[int, Record]], most: int, most_bytes: int) -> bool:
+        """Take records into a chunk until it is full; False if there are no more."""
+        table = self.feed.table
+        into = Taken(chunk.documents, chunk.places, chunk.partition, Located, table.time_field, self._latest)
+        while (room := most - len(chunk.places) - len(chunk.rejected)) > 0 and most_bytes > 0:
+            if table.mode == "insert":
+                size, left = self._encoder.take(numbered, into, room, most_bytes)
+            else:  # each record has a version
+                size, left = 0, next(numbered, None)
+            if left is None:
+                return False
+            most_bytes -= size + (self._take(chunk, *left) if left else 0)
+        return True
 
     def _take(self, chunk: Chunk, number: int, record: Record) -> int:
         """Add a record to a chunk; its bytes."""

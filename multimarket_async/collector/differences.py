@@ -17,6 +17,8 @@ async def with_differences(
 ) -> list[Outcome]:
     """The outcomes; those of other content under a stored key name its fields. Only these are looked up."""
     described, clashes = list(outcomes), dict[Any, list[tuple[int, Encoded, Exists]]]()
+    if Exists not in map(type, outcomes):
+        return described
     for index, (document, outcome) in enumerate(zip(documents, outcomes, strict=True)):
         if (
             isinstance(outcome, Exists)

@@ -122,6 +122,8 @@ class Writer:
     async def _insert(self, table: Table, documents: Sequence[Encoded]) -> list[Outcome]:
         async with self._partitions.around(table.name, {document.partition for document in documents}) as changed:
             outcomes = await self._insert_absent(table.name, documents)
+            if {*map(type, outcomes)} <= {Inserted}:
+                return outcomes
             placeholders = [index for index, outcome in enumerate(outcomes) if isinstance(outcome, Placeholder)]
             if placeholders and table.lifecycle is None:
                 for index in placeholders:

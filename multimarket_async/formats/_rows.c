@@ -1,8 +1,8 @@
-/* The values of a row of a CSV file in one call; see csv_files.py.
+/* The records of successive rows of a CSV file in one call; see csv_files.py.
  *
  * Only a line that is a plain row is read here: as many fields as expected, each without quotes or all of it in quotes.
- * None is the answer to every other one, also if a value is bad; Python then reads it, and words what is the matter.
- * So is a value that is not plain digits or a plain text read by its own function in Python.
+ * Every other one is answered, also if a value is bad or no record can be made of it; Python then reads it, and words
+ * what is the matter. So is a value that is not plain digits or a plain text read by its own function in Python.
  */
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { MOST_FIELDS = 512, MOST_BYTES = 1 << 17, MOST_DIGITS = 18 };
+enum { MOST_FIELDS = 512, MOST_BYTES = 1 << 17, MOST_DIGITS = 18, BYTES_AT_A_TIME = 1 << 15 };
 enum { ANY, INTEGER, MONEY, TEXT }; /* as in csv_files.py */
 
 typedef struct {
@@ -24,6 +24,15 @@ typedef struct {
     Py_ssize_t place;
     int kind, decimals;
 } Cell;
+
+/* What all rows of a call have in common. make: a record of the values; None: they are it. place: Located (feeds.py). */
+typedef struct {
+    char delimiter;
+    Py_ssize_t fields, count;
+    Cell *cells;
+    PyObject *make, *head;
+    PyTypeObject *place;
+} Form;
 
 /* --- From a line to its fields; the answer is 0 if it is no plain row -------------------------------------------- */
 
@@ -126,46 +135,118 @@ static bool cell_of(PyObject *tuple, Cell *cell)
     cell->place = PyLong_AsSsize_t(numbers[0]);
     cell->kind = (int)PyLong_AsLong(numbers[1]);
     cell->decimals = (int)PyLong_AsLong(numbers[2]);
-    return !PyErr_Occurred() && cell->decimals >= 0;
+    return !PyErr_Occurred();
 }
 
-/* A new dict of the values by their names; NULL: an exception is set, or a cell is beyond the row. */
-static PyObject *values_of(PyObject *cells, const Field *fields, Py_ssize_t count)
+/* A new dict of the values by their names; NULL: an exception is set. */
+static PyObject *values_of(const Form *form, const Field *fields)
 {
     PyObject *values = PyDict_New();
-    for (Py_ssize_t i = 0; values && i < PyTuple_Size(cells); i++) {
-        Cell cell;
-        bool found = cell_of(PyTuple_GetItem(cells, i), &cell) && cell.place >= 0 && cell.place < count;
-        PyObject *value = found ? value_of(&cell, &fields[cell.place]) : NULL;
-        if (!value || PyDict_SetItem(values, cell.name, value) < 0)
+    for (Py_ssize_t i = 0; values && i < form->count; i++) {
+        const Cell *cell = &form->cells[i];
+        PyObject *value = value_of(cell, &fields[cell->place]);
+        if (!value || PyDict_SetItem(values, cell->name, value) < 0)
             Py_CLEAR(values);
         Py_XDECREF(value);
     }
     return values;
 }
 
-/* values(delimiter, fields, cells, line): of a plain row of so many fields; None if it is left to Python. */
-static PyObject *py_values(PyObject *Py_UNUSED(module), PyObject *arguments)
+/* --- From a line to its record; NULL: it is left to Python, maybe with an exception ------------------------------ */
+
+static PyObject *record_of(const Form *form, PyObject *line, Py_ssize_t *size)
+{
+    Field fields[MOST_FIELDS];
+    const char *text = PyUnicode_AsUTF8AndSize(line, size);
+    if (!text || split(text, *size, form->delimiter, fields) != form->fields)
+        return NULL;
+    PyObject *values = values_of(form, fields);
+    if (!values || form->make == Py_None)
+        return values;
+    PyObject *record = PyObject_CallFunctionObjArgs(form->make, values, NULL);
+    Py_DECREF(values);
+    return record;
+}
+
+/* The record with its place. PyTuple_SetItem takes over what it is given, also if it fails. */
+static PyObject *placed(const Form *form, PyObject *record, Py_ssize_t number, PyObject *line)
+{
+    PyObject *place = PyType_GenericAlloc(form->place, 4);
+    PyObject *items[] = {record, PyLong_FromSsize_t(number), Py_NewRef(line), Py_NewRef(form->head)};
+    for (Py_ssize_t i = 0; i < 4; i++)
+        if (!place || !items[i] || PyTuple_SetItem(place, i, items[i]) < 0)
+            Py_CLEAR(place);
+    return place;
+}
+
+static bool appended(const Form *form, PyObject *made, PyObject *line, Py_ssize_t number, Py_ssize_t *size)
+{
+    PyObject *record = record_of(form, line, size);
+    PyObject *place = record ? placed(form, record, number, line) : NULL;
+    bool done = place && PyList_Append(made, place) == 0;
+    Py_XDECREF(place);
+    return done;
+}
+
+/* The line that is left; NULL: the program is being ended. */
+static PyObject *left(PyObject *line)
+{
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception))
+        Py_CLEAR(line);
+    else
+        PyErr_Clear();
+    return line;
+}
+
+static PyObject *append_records(const Form *form, PyObject *made, PyObject *lines, Py_ssize_t number)
+{
+    PyObject *line = NULL;
+    for (Py_ssize_t bytes = 0, size; bytes < BYTES_AT_A_TIME && (line = PyIter_Next(lines)); bytes += size) {
+        if (!appended(form, made, line, number++, &size))
+            return left(line);
+        Py_DECREF(line);
+    }
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+static bool cells_of(PyObject *cells, Form *form)
+{
+    form->count = PyTuple_Size(cells);
+    form->cells = PyMem_Calloc((size_t)form->count + 1, sizeof(Cell));
+    if (!form->cells)
+        PyErr_NoMemory();
+    bool found = form->cells != NULL;
+    for (Py_ssize_t i = 0; found && i < form->count; i++) {
+        Cell *cell = &form->cells[i];
+        found = cell_of(PyTuple_GetItem(cells, i), cell);
+        if (found && (cell->place < 0 || cell->place >= form->fields || cell->decimals < 0)) {
+            PyErr_SetString(PyExc_ValueError, "a cell is beyond the row");
+            found = false;
+        }
+    }
+    return found;
+}
+
+/* records(delimiter, fields, cells, make, place, head, made, lines, number): those of plain rows of so many fields are
+ * appended to `made`, with their places; the line that is none; None behind the last line, or after some of them.
+ * number: of the first line. */
+static PyObject *py_records(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     int delimiter;
-    Py_ssize_t expected, size;
-    PyObject *cells;
-    const char *line;
-    Field fields[MOST_FIELDS];
-    if (!PyArg_ParseTuple(arguments, "CnO!s#", &delimiter, &expected, &PyTuple_Type, &cells, &line, &size))
+    Form form = {0};
+    PyObject *cells, *made, *lines;
+    Py_ssize_t number;
+    if (!PyArg_ParseTuple(arguments, "CnO!OO!OO!On", &delimiter, &form.fields, &PyTuple_Type, &cells, &form.make,
+                          &PyType_Type, &form.place, &form.head, &PyList_Type, &made, &lines, &number))
         return NULL;
-    Py_ssize_t count = split(line, size, (char)delimiter, fields);
-    PyObject *values = count == expected && count > 0 ? values_of(cells, fields, count) : NULL;
-    if (values)
-        return values;
-    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception))
-        return NULL; /* the program is being ended */
-    PyErr_Clear();
-    return Py_NewRef(Py_None);
+    form.delimiter = (char)delimiter;
+    PyObject *answer = cells_of(cells, &form) ? append_records(&form, made, lines, number) : NULL;
+    PyMem_Free(form.cells);
+    return answer;
 }
 
 static PyMethodDef methods[] = {
-    {"values", py_values, METH_VARARGS, NULL},
+    {"records", py_records, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

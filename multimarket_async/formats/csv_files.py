@@ -12,7 +12,7 @@ import structlog
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.formats.columns import Column, Parse, Text
-from multimarket_async.formats.csv_rows import PlainRow, Rows
+from multimarket_async.formats.csv_rows import PlainRows, Rows
 from multimarket_async.formats.dates import DateOrder
 from multimarket_async.formats.found import DELIMITERS, conventions_of, delimiter_of, encoding_of, plain_name
 from multimarket_async.formats.numbers import DecimalMark, Integer, Money
@@ -87,17 +87,17 @@ class _Cell(NamedTuple):
 
 
 class _Opened(NamedTuple):
-    """A file behind its header. head: the bytes of the header. plain: C, where it was compiled."""
+    """A file behind its header. head: the bytes of the header. plain: C, where it was compiled; makes records too."""
 
     rows: Rows
     cells: tuple[_Cell, ...]
     fields: int
     head: bytes
     encoding: str
-    plain: PlainRow | None
+    plain: PlainRows | None
 
 
-def _opened(csv: Csv, file: IncomingFile) -> _Opened:
+def _opened(csv: Csv, file: IncomingFile, make: Make) -> _Opened:
     encoding = encoding_of(file, csv.encoding, csv.fallback_encoding, csv.max_bytes, csv.delimiter)
 
     def open_lines() -> Iterator[str]:
@@ -113,7 +113,9 @@ def _opened(csv: Csv, file: IncomingFile) -> _Opened:
     read = () if file.skimmed else columns
     cells = tuple(_cell(name, *columns[name], found.get(name) or declared[name]) for name in read)
     head = encoding.bom + "".join(rows.lines).encode(encoding.name)
-    in_c = partial(_rows.values, delimiter, len(header), cells) if _rows and delimiter in DELIMITERS else None
+    maker = None if make is dict else make  # C gives the values themselves
+    facts = (delimiter, len(header), cells, maker, Located, head)
+    in_c = partial(_rows.records, *facts) if _rows and delimiter in DELIMITERS else None
     return _Opened(rows, cells, len(header), head, encoding.name, in_c)
 
 
@@ -170,10 +172,13 @@ def _log(csv: Csv, file: IncomingFile, encoding: str, delimiter: str, convention
 
 
 def _records(csv: Csv, file: IncomingFile, make: Make) -> Iterator[Record]:
-    opened = _opened(csv, file)
+    opened = _opened(csv, file, make)
     rows, head = opened.rows, opened.head
-    for row in rows.values(opened.plain):
-        values = row if isinstance(row, dict) else _values(opened, row)
+    for row in rows.behind_header(opened.plain):
+        if isinstance(row, tuple):
+            yield from row
+            continue
+        values = _values(opened, row)
         if isinstance(values, RejectedRecord):
             yield values
         elif values is not None:

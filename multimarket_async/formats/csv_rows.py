@@ -12,8 +12,9 @@ ROW_LINES, ROW_CHARS = 1000, 1 << 20
 # Lines that are read again after broken quotes: a bound on the work, which otherwise grows with its square.
 LINES_AGAIN = 100_000
 
-# The values of a line that is a plain row; None of any other line.
-PlainRow: TypeAlias = Callable[[str], dict[str, Any] | None]
+# Appends the records of plain rows to a list. It gets the lines, and the number of the first one; it gives the first
+# line that is no plain row; None behind the last line, or after some of them.
+PlainRows: TypeAlias = Callable[[list[Any], Iterator[str], int], str | None]
 
 
 class Rows:
@@ -29,7 +30,7 @@ class Rows:
         self._delimiter = delimiter
         self._again: deque[str] = deque()
         self._left = LINES_AGAIN
-        self._plain: PlainRow | None = None
+        self._plain: PlainRows | None = None
         self._rows: Iterator[Any] = self._read()
 
     @property
@@ -40,12 +41,12 @@ class Rows:
     def __iter__(self) -> Iterator[list[str] | Rejected]:
         return self._rows
 
-    def values(self, plain: PlainRow | None) -> Iterator[dict[str, Any] | list[str] | Rejected]:
-        """The rows from here on; those that `plain` can read as their values."""
+    def behind_header(self, plain: PlainRows | None) -> Iterator[tuple[Any, ...] | list[str] | Rejected]:
+        """The rows from here on; those that `plain` can read as tuples of their records."""
         self._plain = plain
         return self._rows
 
-    def _read(self) -> Iterator[list[str] | dict[str, Any] | Rejected]:
+    def _read(self) -> Iterator[list[str] | tuple[Any, ...] | Rejected]:
         while True:
             try:
                 for row in self._parser():
@@ -64,16 +65,21 @@ class Rows:
             else:
                 return
 
-    def _read_plain(self, plain: PlainRow) -> Iterator[dict[str, Any]]:
-        """The rows up to a line that is no plain one, which is to be read again."""
-        for line in self._source:
-            if (values := plain(line)) is None:
-                self._again.append(line)
+    def _read_plain(self, plain: PlainRows) -> Iterator[tuple[Any, ...]]:
+        """The records up to a line that is no plain row, which is to be read again."""
+        made: list[Any] = [None]
+        while made:
+            made.clear()
+            try:
+                left = plain(made, self._source, self.line)
+            except Exception:  # of a line behind these
+                yield tuple(made)
+                raise
+            self.line += len(made)
+            yield tuple(made)
+            if left is not None:
+                self._again.append(left)
                 return
-            self.lines.append(line)
-            yield values
-            self.line += 1
-            self.lines.clear()
 
     def keep_first_line(self) -> None:
         """Only the first line of the current row is the row; the others are read again. Raises Rejected."""

@@ -16,6 +16,7 @@ from multimarket_async.store.documents import (
     RecordEncoder,
     Refused,
     Replaced,
+    Taken,
     compared_by,
     digest_of,
     encode,

@@ -1,4 +1,4 @@
-/* A record as BSON with its `ingestion` in one call; see RecordEncoder in documents.py, and https://bsonspec.org/spec.html
+/* Records as BSON with their `ingestion` in one call; see RecordEncoder in documents.py, and https://bsonspec.org/spec.html
  *
  * Only plain documents are encoded here: a few KiB, `_id` first, no value nested. None is the answer to every other one;
  * Python then encodes it, or finds out what is the matter with it, and words that.
@@ -20,7 +20,13 @@ typedef struct {
     bool ok;
 } Out;
 
-static PyObject *sha256, *hexdigest, *datetime_type, *utc;
+/* The elements of `ingestion` that records have alike: before the number, and behind it. */
+typedef struct {
+    const char *before, *behind;
+    Py_ssize_t before_size, behind_size;
+} Source;
+
+static PyObject *sha256, *hexdigest, *datetime_type, *utc, *nothing;
 
 /* --- Writing; nothing is written beyond the end ------------------------------------------------------------------ */
 
@@ -37,7 +43,7 @@ static void put(Out *out, const void *bytes, Py_ssize_t size)
 static void put_number(Out *out, uint64_t number, Py_ssize_t bytes)
 {
     char lowest_first[sizeof number];
-    for (size_t i = 0; i < sizeof number; i++, number >>= 8)
+    for (Py_ssize_t i = 0; i < bytes; i++, number >>= 8)
         lowest_first[i] = (char)number;
     put(out, lowest_first, bytes);
 }
@@ -216,44 +222,165 @@ static bool put_digest(Out *out, PyObject *digest)
     return true;
 }
 
+static void put_ingestion(Out *out, const Source *source, int number, PyObject *digest)
+{
+    out->size--; /* the zero byte at the end of the document */
+    put_name(out, DOCUMENT, "ingestion");
+    Py_ssize_t ingestion = out->size;
+    put_number(out, 0, LENGTH);
+    put(out, source->before, source->before_size);
+    put_name(out, INT32, "record");
+    put_number(out, (uint64_t)number, 4);
+    put(out, source->behind, source->behind_size);
+    out->ok = put_digest(out, digest) && out->ok;
+    put_number(out, 0, 1);
+    set_length(out, ingestion);
+    put_number(out, 0, 1);
+    set_length(out, 0);
+}
+
+/* Its digest, a new one, and its BSON in `out`; NULL: it is left to Python, maybe with an exception. */
+static PyObject *encoded(Out *out, PyObject *document, const Source *source, int number)
+{
+    out->size = 0;
+    out->ok = true;
+    PyObject *digest = PyDict_CheckExact(document) && put_document(out, document) ? digest_of(out) : NULL;
+    if (digest)
+        put_ingestion(out, source, number, digest);
+    if (digest && !out->ok)
+        Py_CLEAR(digest);
+    return digest;
+}
+
 /* record(document, before, number, behind): its digest and its BSON, with `ingestion` of the elements `before`, the
  * number, the elements `behind`, and the digest; None if it is left to Python. */
 static PyObject *py_record(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     PyObject *document;
-    const char *before, *behind;
-    Py_ssize_t before_size, behind_size;
+    Source source;
     int number;
     Out out;
-    out.size = 0;
-    out.ok = true;
-    if (!PyArg_ParseTuple(arguments, "Oy#iy#", &document, &before, &before_size, &number, &behind, &behind_size))
+    if (!PyArg_ParseTuple(arguments, "Oy#iy#", &document, &source.before, &source.before_size, &number, &source.behind,
+                          &source.behind_size))
         return NULL;
-    if (!PyDict_CheckExact(document) || !put_document(&out, document))
-        return Py_NewRef(Py_None);
-    PyObject *digest = digest_of(&out);
+    PyObject *digest = encoded(&out, document, &source, number);
+    if (digest)
+        return Py_BuildValue("Ny#", digest, out.bytes, out.size);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+/* --- Records by the chunk ---------------------------------------------------------------------------------------- */
+
+/* What all records of a call have in common; see RecordEncoder.take. place, encoded: types of tuples. */
+typedef struct {
+    Source source;
+    PyObject *receipt, *partition, *raw_document, *dated, *latest, *documents, *places;
+    PyTypeObject *place, *encoded;
+} Chunk;
+
+/* A tuple of this type. PyTuple_SetItem takes over what it is given, also if it fails. */
+static PyObject *tuple_of(PyTypeObject *type, PyObject **items, Py_ssize_t count)
+{
+    PyObject *tuple = PyType_GenericAlloc(type, count);
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (!tuple || !items[i] || PyTuple_SetItem(tuple, i, items[i]) < 0)
+            Py_CLEAR(tuple);
+    return tuple;
+}
+
+/* It is no document of a later time: Table.check_date (feeds.py). */
+static bool is_timely(const Chunk *chunk, PyObject *document)
+{
+    PyObject *at = PyDict_GetItemWithError(document, chunk->dated);
+    if (!at || (PyObject *)Py_TYPE(at) != datetime_type)
+        return !PyErr_Occurred();
+    int timely = PyObject_RichCompareBool(at, chunk->latest, Py_LE);
+    if (timely < 0)
+        PyErr_Clear();
+    return timely > 0;
+}
+
+/* The document with its source, as Encoded (documents.py). */
+static PyObject *as_encoded(const Chunk *chunk, PyObject *document, PyObject *number, PyObject *digest, const Out *out)
+{
+    PyObject *name, *key;
+    Py_ssize_t first = 0;
+    PyObject *content = PyBytes_FromStringAndSize(out->bytes, out->size);
+    PyObject *raw = content ? PyObject_CallFunctionObjArgs(chunk->raw_document, content, NULL) : NULL;
+    PyDict_Next(document, &first, &name, &key);
+    PyObject *items[] = {Py_NewRef(key), digest, raw, Py_NewRef(chunk->partition), Py_NewRef(Py_None),
+                         PyTuple_Pack(2, chunk->receipt, number)};
+    Py_XDECREF(content);
+    return tuple_of(chunk->encoded, items, 6);
+}
+
+/* The place of a document; it need not hold the document where it has its bytes. */
+static PyObject *as_place(const Chunk *chunk, PyObject *located)
+{
+    int has_bytes = PyObject_IsTrue(PyTuple_GetItem(located, 2));
+    if (has_bytes <= 0)
+        return has_bytes < 0 ? NULL : Py_NewRef(located);
+    PyObject *items[] = {Py_NewRef(nothing), Py_NewRef(PyTuple_GetItem(located, 1)),
+                         Py_NewRef(PyTuple_GetItem(located, 2)), Py_NewRef(PyTuple_GetItem(located, 3))};
+    return tuple_of(chunk->place, items, 4);
+}
+
+static bool appended(PyObject *list, PyObject *item)
+{
+    bool done = item && PyList_Append(list, item) == 0;
+    Py_XDECREF(item);
+    return done;
+}
+
+/* Its bytes; 0: it is left to Python; -1: an exception is set. */
+static Py_ssize_t take(const Chunk *chunk, PyObject *number, PyObject *located)
+{
+    Out out;
+    bool placed = Py_TYPE(located) == chunk->place && PyTuple_Size(located) == 4;
+    PyObject *document = placed ? PyTuple_GetItem(located, 0) : NULL;
+    int beyond = 0;
+    long long record = PyLong_AsLongLongAndOverflow(number, &beyond);
+    if (!document || !PyDict_CheckExact(document) || record > INT32_MAX || beyond || !is_timely(chunk, document))
+        return PyErr_Occurred() ? -1 : 0;
+    PyObject *digest = encoded(&out, document, &chunk->source, (int)record);
     if (!digest)
+        return PyErr_Occurred() ? -1 : 0;
+    bool done = appended(chunk->documents, as_encoded(chunk, document, number, digest, &out)) &&
+                appended(chunk->places, as_place(chunk, located));
+    return done ? out.size : -1;
+}
+
+/* take(before, behind, receipt, documents, places, partition, place, dated, latest, RawBSONDocument, Encoded, numbered,
+ * records, bytes): see RecordEncoder.take. */
+static PyObject *py_take(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    Chunk chunk;
+    PyObject *numbered, *pair = NULL;
+    Py_ssize_t records, bytes, done = 0;
+    if (!PyArg_ParseTuple(arguments, "y#y#OO!O!OO!OOOO!Onn", &chunk.source.before, &chunk.source.before_size,
+                          &chunk.source.behind, &chunk.source.behind_size, &chunk.receipt, &PyList_Type,
+                          &chunk.documents, &PyList_Type, &chunk.places, &chunk.partition, &PyType_Type, &chunk.place,
+                          &chunk.dated, &chunk.latest, &chunk.raw_document, &PyType_Type, &chunk.encoded, &numbered,
+                          &records, &bytes))
         return NULL;
-    out.size--; /* the zero byte at the end of the document */
-    put_name(&out, DOCUMENT, "ingestion");
-    Py_ssize_t ingestion = out.size;
-    put_number(&out, 0, LENGTH);
-    put(&out, before, before_size);
-    put_name(&out, INT32, "record");
-    put_number(&out, (uint64_t)number, 4);
-    put(&out, behind, behind_size);
-    bool digested = put_digest(&out, digest);
-    put_number(&out, 0, 1);
-    set_length(&out, ingestion);
-    put_number(&out, 0, 1);
-    set_length(&out, 0);
-    PyObject *answer = !digested ? NULL : out.ok ? Py_BuildValue("Oy#", digest, out.bytes, out.size) : Py_NewRef(Py_None);
-    Py_DECREF(digest);
-    return answer;
+    while (records-- > 0 && done < bytes && (pair = PyIter_Next(numbered))) {
+        PyObject *number = PyTuple_GetItem(pair, 0), *located = number ? PyTuple_GetItem(pair, 1) : NULL;
+        Py_ssize_t size = located ? take(&chunk, number, located) : -1;
+        if (size == 0)
+            return Py_BuildValue("nN", done, pair);
+        Py_DECREF(pair);
+        if (size < 0)
+            return NULL;
+        done += size;
+    }
+    if (PyErr_Occurred())
+        return NULL;
+    return Py_BuildValue(records >= 0 && done < bytes ? "nO" : "n()", done, Py_None);
 }
 
 static PyMethodDef methods[] = {
     {"record", py_record, METH_VARARGS, NULL},
+    {"take", py_take, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -273,5 +400,6 @@ PyMODINIT_FUNC PyInit__record(void)
     datetime_type = sha256 ? imported("datetime", "datetime") : NULL;
     utc = datetime_type ? imported("datetime", "UTC") : NULL;
     hexdigest = utc ? PyUnicode_InternFromString("hexdigest") : NULL;
-    return hexdigest ? PyModule_Create(&definition) : NULL;
+    nothing = hexdigest ? PyDict_New() : NULL;
+    return nothing ? PyModule_Create(&definition) : NULL;
 }

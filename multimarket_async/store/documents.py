@@ -1,13 +1,13 @@
 """Documents as BSON, the digests by which deliveries are compared, and the outcomes of writing them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import bson
 from bson.errors import BSONError
@@ -24,6 +24,7 @@ except ImportError:  # there was no C compiler where it was installed
 
 Stage: TypeAlias = dict[str, Any]
 Origin: TypeAlias = tuple[Any, Any]
+Numbered: TypeAlias = tuple[int, Any]
 NO_ORIGIN: Origin = ("", "")
 
 # `ingestion.partition` of a placeholder: follow-ups that are stored under the key of a document still to come.
@@ -110,6 +111,21 @@ def encode(document: Document) -> Encoded:
     return Encoded(document["_id"], compared_by(ingestion), content, source.get("partition", ""), origin=origin)
 
 
+class Taken(NamedTuple):
+    """Lists of records that were taken, and of their places; what they have in common.
+
+    place: a tuple type, of a record and then what says where it is, the second of which is its bytes, or is empty; then
+    the place keeps the record. dated: a field that is not to be later than `latest`; "": none.
+    """
+
+    documents: list[Any]
+    places: list[Any]
+    partition: str
+    place: type
+    dated: str
+    latest: datetime
+
+
 class RecordEncoder:
     """Encodes the records of one file, whose `ingestion` is alike but for number, partition, version and digest.
 
@@ -132,6 +148,18 @@ class RecordEncoder:
         digest, content = in_c or self._in_python(document, number, behind)
         key, origin = document["_id"], (self._receipt, number)
         return _new(Encoded, (key, digest, RawBSONDocument(content), partition, version, origin))
+
+    def take(self, numbered: Iterator[Numbered], into: Taken, most: int, most_bytes: int) -> tuple[int, Any]:
+        """Take plain records until they are so many, or so many bytes, or there is one that is not plain.
+
+        It gives their bytes, and the record that was left, with its number; () if enough were taken, None at the end.
+        """
+        if _record is None:
+            return 0, next(numbered, None)
+        alike = (self._start, _remembered("partition", into.partition), self._receipt)
+        return cast(
+            "tuple[int, Any]", _record.take(*alike, *into, RawBSONDocument, Encoded, numbered, most, most_bytes)
+        )
 
     def _in_python(self, document: Document, number: int, behind: bytes) -> tuple[str, bytes]:
         """Digest and BSON, put together from elements: to encode `ingestion` anew takes longer than the record."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from multimarket_async.errors import Rejected
 from multimarket_async.formats import Boolean, Csv, Date, Instant, Integer, Money, Number, Text, csv_files
+from multimarket_async.formats.records import Make
 from tests.formats.read import incoming, records
 from tests.sanitizers import exercised_with_sanitizers
 from tests.tracing import missing
@@ -63,18 +64,22 @@ def c() -> Any:
     return csv_files._rows
 
 
-def outcome(form: Csv, content: str) -> list[str]:
-    """Records with types and places; or the rejection of the file."""
+def outcome(form: Csv, content: bytes, make: Make) -> list[str]:
+    """Records with types and places, and the rejection of the file behind them."""
+    found = []
     try:
-        return [repr(record) for record in form.reader(dict)(incoming(content.encode()))]
+        found += map(repr, form.reader(make)(incoming(content)))
     except Rejected as rejected:
-        return [repr(rejected)]
+        found.append(repr(rejected))
+    return found
 
 
-def both(form: Csv, content: str) -> None:
-    in_c = outcome(form, content)
+def both(form: Csv, content: str | bytes, make: Make = dict) -> list[str]:
+    text = content.encode() if isinstance(content, str) else content
+    in_c = outcome(form, text, make)
     with mock.patch.object(csv_files, "_rows", None):
-        assert in_c == outcome(form, content)
+        assert in_c == outcome(form, text, make)
+    return in_c
 
 
 @settings(max_examples=400, deadline=None)
@@ -111,26 +116,78 @@ def test_a_column_of_a_domain_is_read_by_its_own_function() -> None:
     assert records(Csv({"a": Doubled("a")}), "a\n21\n") == [{"a": 42}]
 
 
+def odd(row: dict[str, Any]) -> dict[str, Any]:
+    """A record of a row, not of every one."""
+    if row["a"] % 100 == 0:
+        raise Rejected("round", f"{row['a']} is a round number", "/a")
+    return {"twice": 2 * row["a"], "broken": 1 // (row["a"] % 77)}
+
+
+def lines(numbers: range) -> str:
+    """A line for each, of which some are longer, quoted over two lines, blank, or bad."""
+    odd_ones = {5: '"{}\n",x\n', 7: "\n", 11: "{},y,z\n", 13: '"{}","""x"\n', 17: "-{},\n", 1999: '{},"\n'}
+    return "".join(
+        next((line for every, line in odd_ones.items() if number % (every * 31) == 0), "{},long text\r\n").format(
+            number
+        )
+        for number in numbers
+    )
+
+
+def test_a_long_file_is_read_alike() -> None:
+    """C reads some rows of it at a time; the domain finds faults in some of them."""
+    found = both(Csv({"a": Integer("a"), "t": Text("t", nullable=True)}), f"a,t\n{lines(range(1, 20_000))}", odd)
+    assert len(found) > 19_000
+
+
+def test_what_stands_before_the_fault_of_a_file_is_read_alike() -> None:
+    content = b"a,t\n" + lines(range(1, 12_345)).encode() + b"1,\xff\n" + lines(range(9)).encode()
+    found = both(Csv({"a": Integer("a"), "t": Text("t", nullable=True)}), content, odd)
+    assert "not_utf8" in found[-1]
+    assert len(found) > 1_000
+
+
 EXERCISE = """
 def read(text):
     if text == "bad":
         raise ValueError(text)
     return text.upper()
 
+class Place(tuple):
+    pass
+
+def records(cells, *lines, make=None):
+    made = []
+    return c.records(",", 3, cells, make, Place, b"head", made, iter(lines), 7), made
+
 cells = (("i", read, 0, 1, 0, "I"), ("m", read, 1, 2, 2, "M"), ("t", read, 2, 3, 0, "T"), ("a", read, 2, 0, 0, "A"))
 for end in ("", "\\n", "\\r\\n", "\\r"):
-    assert c.values(",", 3, cells, "7, 12.50,x" + end) == {"i": 7, "m": 1250, "t": "x", "a": "X"}
+    line = "7, 12.50,x" + end
+    (left, [first, second]) = records(cells, line, line)
+    assert left is None and type(first) is Place and second[1] == 8
+    assert first == Place(({"i": 7, "m": 1250, "t": "x", "a": "X"}, 7, line, b"head")), first
 texts = ("", ",", ",,", '"', '"",,', '"a",b,"', "1,2,bad", "9" * 18 + "," + "9" * 15 + ".99,\\u00e9",
          "1,.5,x", "1,50,x",
          " ,  ,   ", '1,"2",3', '1,2,"3', "1,2,3,4", "," * 600, "x" * (1 << 17),
-         "1,2\\0,3", "\\n", "\\r\\n", "1,-2.00,  ")
+         "1,2\\0,3", "\\n", "\\r\\n", "1,-2.00,  ", "\\ud800,1,1")
 for text in texts:
     for size in range(min(len(text), 40) + 1):
-        c.values(",", 3, cells, text[:size])
-    c.values(",", 3, cells, text)
-assert c.values(",", 3, (("i", read, 3, 1, 0),), "1,2,3") is None
-for wrong in ((), ("i", read, "0", 1, 0), "iiiii", ("i", read, -1, 1, 0), ("i", read, 0, 1, -5), ([], read, 0, 0, 0)):
-    assert c.values(",", 3, (wrong,), "1,2,3") is None
+        records(cells, text[:size])
+    records(cells, text)
+left, made = records(cells, *["1,2.00,xyz"] * 10_000)
+assert left is None and 3_000 < len(made) < 4_000
+assert records(cells, "1,2.00,x", make=lambda values: 1 / 0) == ("1,2.00,x", [])
+assert records(cells, "1,2.00,x", 5) == (5, [Place(({"i": 1, "m": 200, "t": "x", "a": "X"}, 7, "1,2.00,x", b"head"))])
+assert records((([], read, 0, 0, 0),), "1,2,3") == ("1,2,3", [])
+def stop(_):
+    raise KeyboardInterrupt
+wrong = (("i", read, 3, 1, 0), (), ("i", read, "0", 1, 0), "iiiii", ("i", read, -1, 1, 0), ("i", read, 0, 1, -5))
+for cell, make in (*((cell, None) for cell in wrong), (cells[0], stop)):
+    try:
+        records((cell,), "1,2,3", make=make)
+    except (IndexError, TypeError, ValueError, SystemError, KeyboardInterrupt):
+        continue
+    raise AssertionError(cell)
 print("done")
 """
 

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multimarket_async.errors import Rejected
-from multimarket_async.store import Encoded, Int64, RecordEncoder, documents
+from multimarket_async.store import Encoded, Int64, RecordEncoder, Taken, documents
 from tests.sanitizers import exercised_with_sanitizers
 from tests.tracing import missing
 
@@ -125,6 +125,77 @@ def test_plain_documents_are_encoded_in_c(c: Any) -> None:
     assert c.record(plain, b"", 1, b"")
 
 
+class Place(NamedTuple):
+    """Stand-in of Located (feeds.py)."""
+
+    record: Any
+    line: int
+    raw: Any
+    head: bytes = b""
+
+
+LATEST = datetime(2026, 6, 1, tzinfo=UTC)
+NOTHING = {"_id": 1, "at": LATEST}
+
+
+def taken(records: list[Any], most: int = 1000, most_bytes: int = 1 << 20) -> tuple[int, Any, list[Any], list[Any]]:
+    into = Taken([], [], "2026-05", Place, "at", LATEST)
+    encoder = RecordEncoder("sales", "r" * 20, AT)
+    return *encoder.take(enumerate(records, start=7), into, most, most_bytes), into.documents, into.places
+
+
+def test_records_are_taken_as_each_is_encoded(c: Any) -> None:
+    """A place keeps its record only where it has no bytes."""
+    records = [Place({"_id": f"k{n}", "n": n, "at": AT}, n, b"bytes" * (n % 2), b"head") for n in range(50)]
+    size, left, documents, places = taken(records)
+    encoder = RecordEncoder("sales", "r" * 20, AT)
+    assert documents == [encoder.encoded(place.record, 7 + n, "2026-05") for n, place in enumerate(records)]
+    assert places == [place._replace(record={}) if place.raw else place for place in records]
+    assert {type(document) for document in documents} == {Encoded}
+    assert {type(place) for place in places} == {Place}
+    assert (size, left) == (sum(len(document.bson.raw) for document in documents), None)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"_id": 1}, Place(None, 1, b""), Place({"n": 1, "_id": 1}, 1, b""), (NOTHING, 1, b"", b"")),
+        *(Place(dict(NOTHING, at=at), 1, b"") for at in (LATEST + timedelta(seconds=1), datetime(2026, 5, 1))),  # noqa: DTZ001
+        *(Place(dict(NOTHING, at=at), 1, b"") for at in (date(2026, 5, 1), datetime(2027, 1, 1, tzinfo=PARIS), [])),
+        Place(dict(NOTHING, text="x" * 20_000), 1, b""),
+    ],
+    ids=repr,
+)
+def test_a_record_that_is_not_plain_or_may_be_too_late_is_left(c: Any, odd: Any) -> None:
+    plain = Place(NOTHING, 1, b"")
+    size, left, documents, places = taken([plain, odd, plain])
+    assert (left, len(documents), len(places)) == ((8, odd), 1, 1)
+    assert size == len(documents[0].bson.raw)
+
+
+def test_no_more_are_taken_than_are_asked_for(c: Any) -> None:
+    records = [Place(NOTHING, 1, b"")] * 5
+    [size] = {len(document.bson.raw) for document in taken(records)[2]}
+    assert taken(records, most=3)[:2] == (3 * size, ())
+    assert taken(records, most_bytes=2 * size)[:2] == (2 * size, ())
+    assert taken(records, most_bytes=2 * size + 1)[:2] == (3 * size, ())
+    assert taken(records[:3], most=3)[1] == ()
+
+
+def test_a_number_beyond_32_bits_is_left(c: Any) -> None:
+    into = Taken([], [], "", Place, "", LATEST)
+    for number in (2**31 - 1, 2**31, 2**80):
+        pair = (number, Place(NOTHING, 1, b""))
+        left = RecordEncoder("sales", "r", AT).take(iter([pair]), into, 9, 9)[1]
+        assert (left is pair) == (number > 2**31 - 1)
+
+
+def test_without_a_compiler_each_record_is_left() -> None:
+    with mock.patch.object(documents, "_record", None):
+        assert taken([1])[:2] == (0, (7, 1))
+        assert taken([])[:2] == (0, None)
+
+
 EXERCISE = """
 from datetime import UTC, datetime
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -144,6 +215,37 @@ for arguments in ((), ({}, "", 1, b""), ({}, b"", 2**31, b"")):
     except (TypeError, OverflowError):
         continue
     raise AssertionError(arguments)
+class Place(tuple):
+    pass
+
+def take(*pairs, raw=bytes, kind=Place, most=9):
+    documents, places = [], []
+    numbered = (pair for pair in pairs)
+    alike = (b"", b"", "receipt", documents, places, "partition", kind, "at", AT)
+    return c.take(*alike, raw, Place, numbered, most, 1 << 20), documents, places
+
+plain = {"_id": 1, "at": AT}
+for raw in (b"", b"raw", "text", None, 1):
+    pair = (1, Place((plain, 1, raw, b"")))
+    (size, left), documents, places = take(pair, pair, pair)
+    assert size and left is None and len(documents) == len(places) == 3
+    assert type(documents[0]) is type(places[0]) is Place and documents[0][5] == ("receipt", 1)
+    assert take(pair, pair, most=1)[0][1] == ()
+places = [Place((record, 1, b"", b"")) for record in (plain, {}, [], {"_id": 1, "at": datetime(2026, 1, 2)}, {"a": 1})]
+places += [Place((dict(plain, x="x" * size), 1, b"", b"")) for size in (0, 15_900, 16_300, 16_384, 20_000)]
+for place in (*places, None, (plain, 1, b"", b""), Place((plain,))):
+    for number in (0, 1, -1, 2**31, 2**70):
+        take((1, places[0]), (number, place))
+def fails(*_):
+    raise OSError
+odd = [((1, places[0]), {"raw": fails}), (("x", places[0]), {}), ((), {}), ((1,), {})]
+odd += [((1, places[0]), {"kind": 1}), ((1, places[0]), {"raw": 1})]
+for pair, how in odd:
+    try:
+        take(pair, **how)
+    except (OSError, TypeError, IndexError, SystemError):
+        continue
+    raise AssertionError(pair)
 print("done")
 """
 
