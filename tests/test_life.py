@@ -122,6 +122,7 @@ async def test_a_state_that_was_overtaken_changes_no_number(world: World) -> Non
     assert (await world.verify()).differences == []
 
 
+@pytest.mark.slow
 async def test_whether_returned_orders_count_is_a_setting(world: World) -> None:
     """As sold, unless it says otherwise."""
     await world.deliver("1", order("1"))

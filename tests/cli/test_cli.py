@@ -552,6 +552,7 @@ def test_kpi_list_for_programs(shop: Shell) -> None:
     assert [kpi["name"] for kpi in json.loads(shop.seen("kpi", "list", "--format", "json"))] == KPIS
 
 
+@pytest.mark.slow
 def test_the_report_goes_where_it_is_sent(shop: Shell) -> None:
     """To standard output with -; a folder that does not exist is the fault of --out."""
     assert shop.seen("report", "--out", "-").startswith("<!doctype html>")
@@ -598,6 +599,7 @@ def test_an_encoding_that_lacks_a_letter(shop: Shell, words: tuple[str, ...]) ->
     assert shop.in_shell(*words, PYTHONIOENCODING="latin-1").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "closed"),
     [

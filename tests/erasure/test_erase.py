@@ -181,6 +181,7 @@ def compressed(landing: Landing) -> None:
         path.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [packed, compressed])
 async def test_an_archive_that_takes_less_room_is_reached(shop: Place, kept: Callable[[Landing], None]) -> None:
     await fill(shop)
@@ -198,6 +199,7 @@ async def test_a_preview_changes_nothing(shop: Place) -> None:
     assert shop.database["erasures"].count_documents({}) == 0
 
 
+@pytest.mark.slow
 async def test_an_erased_file_that_comes_again_is_a_new_delivery(shop: Place) -> None:
     await fill(shop)
     await shop.erase(HER)
@@ -285,6 +287,7 @@ FORMS |= {"packed": FORMS["csv"], "compressed": FORMS["json"]}
 KEPT = {"packed": packed, "compressed": compressed}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "mode"), [*((form, "upsert") for form in FORMS), ("csv", "insert"), ("csv", "replace")]
 )
@@ -311,6 +314,7 @@ async def test_files_of_many_records_are_rewritten(shop: Place, form: str, mode:
     assert (await shop.verified()).differences == []
 
 
+@pytest.mark.slow
 async def test_what_follows_from_an_erased_line_is_erased_too(mongo_uri: str, tmp_path: Path) -> None:
     """A rejected line of theirs is no finding any more; a line of theirs that came twice is no repeated one."""
     content = "CustomerKey,BirthDate,Gender,AnnualIncome\n1,25/12/1988,Male,1\n2,25/12/1988,Male,-1\n" + (

@@ -111,6 +111,7 @@ async def test_by_default_everything_is_kept(shop: Place) -> None:
     assert shop.holding(HER) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dies_in", ["complete", "atomic_write", "rmtree"])
 async def test_killed_it_counts_each_file_once(shop: Place, monkeypatch: pytest.MonkeyPatch, dies_in: str) -> None:
     """Before it counts, before the number is on the disk, and when half of the files are gone."""
@@ -161,6 +162,7 @@ async def test_lines_of_logs_are_removed_by_their_age(shop: Place) -> None:
 DOCUMENTS = replace(ALL, documents_days={"commandes": 31})
 
 
+@pytest.mark.slow
 async def test_old_documents_are_removed_after_their_files(shop: Place) -> None:
     """With their follow-ups; every sum holds, published generations keep their numbers, newer ones lack them."""
     await fill(shop)
@@ -202,6 +204,7 @@ async def test_a_channel_without_follow_ups_in_the_same_table_changes_nothing_of
     assert [document["_id"] for document in shop.database.commandes.find()] == ["web:2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dies_in", ["remove", "end"])
 async def test_a_removal_that_was_killed_is_completed(
     shop: Place, monkeypatch: pytest.MonkeyPatch, dies_in: str

@@ -210,6 +210,7 @@ async def test_a_document_that_no_manifest_names_is_reported(
     assert dict((await world.compared(manifest)).unnamed) == {"commandes": 1}
 
 
+@pytest.mark.slow
 async def test_several_runs_are_compared_together(world: World, database: "Database[Any]", manifest: Path) -> None:
     """One alone does not explain what is there; all of them do, and the KPIs come from the files they name."""
     other = await world.deliver("two", 5, "bad=0.3,duplicate=0.3", follow_ups=True)
@@ -223,6 +224,7 @@ async def test_several_runs_are_compared_together(world: World, database: "Datab
     assert (await world.compared(manifest, other)).differences[0].startswith("revenue_by_month_and_channel row 1: ")
 
 
+@pytest.mark.slow
 async def test_files_of_known_runs_are_no_surprise(world: World, manifest: Path) -> None:
     """The latest run is compared beside those before it, with all KPIs; without these, while their files are there."""
     other = await world.deliver("two", 5, "bad=0.3,duplicate=0.3", follow_ups=True)
@@ -246,6 +248,7 @@ def killed(path: Path, marks: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 async def test_a_killed_run_is_compared_as_far_as_it_came(world: World) -> None:
     """Announced files may be missing or torn; received ones may not."""
     path = killed(await world.deliver("one", 6, "torn=0.5"), marks=1)

@@ -120,6 +120,7 @@ OF_OTHERS: tuple[dict[str, Any], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("collection", ["commandes", RECEIPTS, VERSIONS, ROWS, "table_versions"])
 async def test_documents_of_others_in_a_collection_of_ours_change_nothing(
     world: World, database: "Database[Any]", collection: str

@@ -105,6 +105,7 @@ async def test_after_an_erasure_all_of_it_is_written_again(application: Applicat
     assert (await read_status(application)).sinks[0].generation == number
 
 
+@pytest.mark.slow
 async def test_metrics_have_each_sink(application: Application, sink: Memory) -> None:
     """For an alarm: how far it is behind, since when, and whether it fails."""
     number = await measured(application, 1)

@@ -83,6 +83,7 @@ def table(folder: Path, name: str) -> polars.DataFrame:
     return polars.read_delta(str(folder / name), version=version)
 
 
+@pytest.mark.slow
 async def test_the_lake_holds_the_generation_and_every_document(
     application: Application, lake: Lake, source: Source, folder: Path, database: Database[Any]
 ) -> None:
@@ -111,6 +112,7 @@ async def test_the_lake_holds_the_generation_and_every_document(
     assert len(eval(last, names)) == len(table(folder, "kpi_top_products"))
 
 
+@pytest.mark.slow
 def test_the_tables_of_every_domain_can_be_made() -> None:
     """Columns of different names, and days where there are events."""
     every = {"domains": [found.name for found in discovery.found()]}
@@ -138,6 +140,7 @@ async def test_only_what_has_changed_is_committed(
     assert await differences(lake, source) == []
 
 
+@pytest.mark.slow
 async def test_documents_that_change_or_end_do_so_in_the_lake(
     application: Application, lake: Lake, source: Source, database: Database[Any]
 ) -> None:

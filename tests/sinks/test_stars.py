@@ -74,6 +74,7 @@ def model() -> dict[tuple[str, str], str]:
     }
 
 
+@pytest.mark.slow
 async def test_facts_and_dimensions_are_those_of_the_documents(
     settings: dict[str, Any], database: "Database[Any]", postgres_uri: str
 ) -> None:

@@ -178,6 +178,7 @@ async def deliver_two_persons(place: Place, *ids: str) -> None:
     await place.measure()
 
 
+@pytest.mark.slow
 async def test_a_client_is_erased_from_every_source_and_result(place: Place) -> None:
     """Her key, her name and her address are in no file and in no document; his are, and all agrees."""
     await deliver_two_persons(place, HER, HIM)
@@ -188,6 +189,7 @@ async def test_a_client_is_erased_from_every_source_and_result(place: Place) -> 
     assert (await place.verified()).differences == []
 
 
+@pytest.mark.slow
 async def test_with_pseudonyms_no_document_names_a_client(place: Place) -> None:
     """Everything computed agrees, a site that asks gives the key as it has it, and `erase` takes that, too."""
     place = replace(place, domain=UNDER_PSEUDONYMS)

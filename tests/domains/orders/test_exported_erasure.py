@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from multimarket_async.domains.orders import ORDERS
 from multimarket_async.domains.orders.settings import OrderSettings
 from tests.erasure.test_erase import Place, shop
@@ -30,6 +32,7 @@ def row(number: str, client: str, quantity: int = 1) -> str:
     return f"{number},A1,Tasse,{quantity},2026-03-28 08:26:00,2.55,{client},France\n"
 
 
+@pytest.mark.slow
 async def test_a_client_is_erased_from_every_place(shop: Place) -> None:
     """Orders and older versions of them, a wrapped list, scattered rows, a credit note, and what was rejected."""
     settings = OrderSettings.model_validate({"channels": CHANNELS})
