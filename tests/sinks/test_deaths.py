@@ -226,6 +226,13 @@ def command(folder: Path, *words: str, **environ: str) -> "subprocess.CompletedP
     return subprocess.run(started, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+def started(folder: Path) -> "subprocess.Popen[bytes]":
+    """`run` with the warehouse, without producing or HTTP."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "MULTIMARKET_SINKS": "warehouse"}
+    words = [sys.executable, "-m", "multimarket_async", "run", "--no-produce", "--no-http"]
+    return subprocess.Popen(words, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+
+
 def test_the_commands_of_the_readme(tmp_path: Path) -> None:
     """demo reads the tables back, verify compares them; status and doctor show the warehouse."""
     demo = command(tmp_path, "demo", "--orders-per-channel", "60")
@@ -248,12 +255,7 @@ def test_a_client_reads_the_address_that_bi_prints(tmp_path: Path) -> None:
     assert address.startswith("postgresql://bi:")
     assert "Power BI" in bi.stderr
     shown = json.loads(command(tmp_path, "kpi", "show", "top_products", "--format", "json").stdout)["rows"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "multimarket_async", "run", "--no-produce", "--no-http"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "MULTIMARKET_SINKS": "warehouse"},
-        stdout=subprocess.DEVNULL,
-    ) as process:
+    with started(tmp_path) as process:
         query = "SELECT json_agg(t ORDER BY rank) FROM (SELECT rank, product, revenue_minor FROM kpi_top_products) t"
         psql = [program.find("psql"), address, "-At", "-c", query]
         deadline = time.monotonic() + 60
