@@ -2,4 +2,4 @@
 
 from multimarket_async.settings.engine import Business, LogFormat, MongoDriver, OfPersons, Pace, Settings
 from multimarket_async.settings.loading import FILE, Loaded, as_text, fields, load, shown, variable
-from multimarket_async.settings.values import EnvironmentKey, Token, Words
+from multimarket_async.settings.values import EnvironmentKey, Token, Words, empty_is_none

@@ -6,13 +6,13 @@ import zoneinfo
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from multimarket_async.pseudonyms import Pseudonyms
 from multimarket_async.settings.receivers import Receivers
-from multimarket_async.settings.values import Token, Words
+from multimarket_async.settings.values import Token, Words, empty_is_none
 
 MongoDriver: TypeAlias = Literal["motor", "pymongo"]
 LogFormat: TypeAlias = Literal["json", "console", "auto"]
@@ -86,10 +86,7 @@ class OfPersons(Business):
         """The pseudonyms of persons; None if they are off."""
         return Pseudonyms(self.pseudonym_key.get_secret_value().encode()) if self.pseudonym_key else None
 
-    @field_validator("pseudonym_key", mode="before")
-    @classmethod
-    def _empty_is_none(cls, key: Any) -> Any:
-        return key or None
+    _key_or_none = field_validator("pseudonym_key", mode="before")(empty_is_none)
 
     @field_validator("pseudonym_key")
     @classmethod
@@ -246,10 +243,9 @@ class Engine(Business):
         """Days to keep the documents of tables. Raises ValueError."""
         return dict(map(_days, self.keep_documents))
 
-    @field_validator("mongo_uri", "postgres_uri", "cassandra_password", "http_token", mode="before")
-    @classmethod
-    def _empty_is_none(cls, secret: Any) -> Any:
-        return secret or None
+    _secret_or_none = field_validator("mongo_uri", "postgres_uri", "cassandra_password", "http_token", mode="before")(
+        empty_is_none
+    )
 
     @field_validator("mongo_database")
     @classmethod

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
-from multimarket_async.settings.values import EnvironmentKey, Token, Words
+from multimarket_async.settings.values import EnvironmentKey, Token, Words, empty_is_none
 
 
 class Receivers(BaseModel):
@@ -27,10 +27,9 @@ class Receivers(BaseModel):
     )
     smtp_password: EnvironmentKey | None = Field(None, description="password for its login, from the environment only")
 
-    @field_validator("alert_webhook_url", "alert_webhook_key", "smtp_user", "smtp_password", mode="before")
-    @classmethod
-    def _none_if_empty(cls, secret: Any) -> Any:
-        return secret or None
+    _none_if_empty = field_validator(
+        "alert_webhook_url", "alert_webhook_key", "smtp_user", "smtp_password", mode="before"
+    )(empty_is_none)
 
     @field_validator("alert_webhook_url")
     @classmethod

@@ -13,6 +13,11 @@ def _split(value: Any) -> Any:
     return json.loads(value) if value.startswith("[") else [word.strip() for word in value.split(",") if word.strip()]
 
 
+def empty_is_none(value: Any) -> Any:
+    """None in place of an empty text: a validator of settings that may be left out."""
+    return value or None
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 

@@ -1,12 +1,12 @@
 """Settings of the mobility domain."""
 
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator
 
 from multimarket_async.polling import check_cron
-from multimarket_async.settings import Business, EnvironmentKey
+from multimarket_async.settings import Business, EnvironmentKey, empty_is_none
 
 ADDRESS = r"^(https?://[^\s/]+[^\s]*)?$"
 
@@ -48,10 +48,7 @@ class MobilitySettings(Business):
     def _without_slash(cls, address: str) -> str:
         return address.rstrip("/")
 
-    @field_validator("api_key", mode="before")
-    @classmethod
-    def _empty_is_none(cls, key: Any) -> Any:
-        return key or None
+    _api_key_or_none = field_validator("api_key", mode="before")(empty_is_none)
 
     @field_validator("local_timezone")
     @classmethod

@@ -1,13 +1,12 @@
 """Settings of the retail domain."""
 
 from datetime import date
-from typing import Any
 
 from pydantic import Field, field_validator
 
 from multimarket_async.columns import EXPONENTS
 from multimarket_async.cron import check_cron
-from multimarket_async.settings import OfPersons
+from multimarket_async.settings import OfPersons, empty_is_none
 
 
 class RetailSettings(OfPersons):
@@ -54,10 +53,7 @@ class RetailSettings(OfPersons):
 
     _schedule = field_validator("schedule")(check_cron)
 
-    @field_validator("api_since", mode="before")
-    @classmethod
-    def _empty_is_none(cls, day: Any) -> Any:
-        return day or None
+    _day_or_none = field_validator("api_since", mode="before")(empty_is_none)
 
     @property
     def exponent(self) -> int:
