@@ -58,7 +58,9 @@ def faults(content: bytes, max_depth: int = 64) -> list[Rejected]:
 
 def _is_doubtful(content: bytes, max_depth: int) -> bool:
     """True if jiter may have accepted a fault: a number too large, a NUL in a key, too many levels."""
-    if b"\\u0000" in content or (_may_overflow(content) and _may_overflow(_STRING.sub(b'""', content))):
+    if b"\\" in content and b"\\u0000" in content:
+        return True
+    if _may_overflow(content) and _may_overflow(_STRING.sub(b'""', content)):
         return True
     return content.count(b"{") + content.count(b"[") > max_depth and _is_too_deep(content.decode(), max_depth)
 

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
-from types import ModuleType
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import structlog
 
+from multimarket_async.compiled import compiled_module
 from multimarket_async.errors import Rejected
 from multimarket_async.feeds import IncomingFile, Located, Record, RejectedRecord
 from multimarket_async.formats.columns import Column, Parse, Text
@@ -20,11 +19,7 @@ from multimarket_async.formats.records import Make, at_line, reasons_of
 from multimarket_async.formats.texts import MAX_BYTES, chunks, decoded, lines
 from multimarket_async.strict_json import pointer_to, shown
 
-_rows: ModuleType | None
-try:
-    _rows = import_module(f"{__package__}._rows")
-except ImportError:  # there was no C compiler where it was installed
-    _rows = None
+_rows = compiled_module(f"{__package__}._rows", "records")
 
 log = structlog.get_logger()
 

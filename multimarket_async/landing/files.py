@@ -12,21 +12,16 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from multimarket_async.compiled import compiled_module
 from multimarket_async.errors import Rejected, Unavailable
 from multimarket_async.landing.copied import copies, has_content, move_by_copy
 from multimarket_async.landing.rename import place, rename_new
 from multimarket_async.landing.waiting import WaitingFile, is_ours, is_ours_alone
 
-_bulk: ModuleType | None
-try:
-    _bulk = import_module(f"{__package__}._bulk")
-except ImportError:  # there was no C compiler where it was installed
-    _bulk = None
+_bulk = compiled_module(f"{__package__}._bulk", "look", "read", "move", "deliver")
 
 _MOVED, _OTHER_MOVED = 1, 2  # answers of _bulk.move; 0: not moved
 _SHORT_OF = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})

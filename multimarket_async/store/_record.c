@@ -1,17 +1,18 @@
 /* Records as BSON with their `ingestion` in one call; see RecordEncoder in documents.py, and https://bsonspec.org/spec.html
  *
- * Only plain documents are encoded here: a few KiB, `_id` first, no value nested. None is the answer to every other one;
- * Python then encodes it, or finds out what is the matter with it, and words that.
+ * Only plain documents are encoded here: a few KiB, `_id` first if there is one, no value nested deeply. None is the answer
+ * to every other one; Python then encodes it, or finds out what is the matter with it, and words that.
  */
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { MOST_BYTES = 16384, DIGEST_CHARS = 32, LENGTH = 4 };
-enum { DOUBLE = 1, STRING = 2, DOCUMENT = 3, BOOLEAN = 8, INSTANT = 9, NONE = 10, INT32 = 16, INT64 = 18 };
+enum { MOST_BYTES = 16384, MOST_LEVELS = 16, DIGEST_CHARS = 32, LENGTH = 4 };
+enum { DOUBLE = 1, STRING = 2, DOCUMENT = 3, ARRAY = 4, BOOLEAN = 8, INSTANT = 9, NONE = 10, INT32 = 16, INT64 = 18 };
 
 /* What was written so far. ok: all of it found room. */
 typedef struct {
@@ -26,7 +27,8 @@ typedef struct {
     Py_ssize_t before_size, behind_size;
 } Source;
 
-static PyObject *sha256, *hexdigest, *datetime_type, *utc, *nothing;
+static PyObject *sha256, *hexdigest, *datetime_type, *utc, *epoch, *epoch_in_utc, *int64_type, *nothing;
+static PyObject *tzinfo, *days, *seconds, *microseconds;
 
 /* --- Writing; nothing is written beyond the end ------------------------------------------------------------------ */
 
@@ -81,13 +83,14 @@ static bool left(void)
     return false;
 }
 
-static bool put_integer(Out *out, const char *name, PyObject *value)
+/* long_one: of 64 bits whatever its value. */
+static bool put_integer(Out *out, const char *name, PyObject *value, bool long_one)
 {
     int beyond;
     long long number = PyLong_AsLongLongAndOverflow(value, &beyond);
     if (beyond)
         return false;
-    bool small = number >= INT32_MIN && number <= INT32_MAX;
+    bool small = !long_one && number >= INT32_MIN && number <= INT32_MAX;
     put_name(out, small ? INT32 : INT64, name);
     put_number(out, (uint64_t)number, small ? 4 : 8);
     return true;
@@ -114,88 +117,135 @@ static bool put_double(Out *out, const char *name, PyObject *value)
     return true;
 }
 
-static long field(PyObject *moment, const char *name)
+static long long number_in(PyObject *duration, PyObject *name)
 {
-    PyObject *value = PyObject_GetAttrString(moment, name);
-    long number = value ? PyLong_AsLong(value) : -1;
+    PyObject *value = PyObject_GetAttr(duration, name);
+    long long number = value ? PyLong_AsLongLong(value) : -1;
     Py_XDECREF(value);
     return number;
-}
-
-/* Days since 1970 in the Gregorian calendar, in years that begin in March. */
-static long long days(long year, long month, long day)
-{
-    year -= month <= 2;
-    long since_march = (month + 9) % 12;
-    return 365LL * year + year / 4 - year / 100 + year / 400 + (153 * since_march + 2) / 5 + day - 1 - 719468;
 }
 
 /* Milliseconds since 1970 of an exact datetime, which is in UTC or says nothing; false, maybe with an exception. */
 static bool milliseconds(PyObject *moment, long long *result)
 {
-    PyObject *zone = PyObject_GetAttrString(moment, "tzinfo");
+    PyObject *zone = PyObject_GetAttr(moment, tzinfo);
     Py_XDECREF(zone); /* it is compared only */
     if (zone != utc && zone != Py_None)
         return false;
-    long long day = days(field(moment, "year"), field(moment, "month"), field(moment, "day"));
-    long long minute = (day * 24 + field(moment, "hour")) * 60 + field(moment, "minute");
-    *result = (minute * 60 + field(moment, "second")) * 1000 + field(moment, "microsecond") / 1000;
+    PyObject *since = PyNumber_Subtract(moment, zone == utc ? epoch_in_utc : epoch);
+    if (!since)
+        return false;
+    *result = (number_in(since, days) * 86400 + number_in(since, seconds)) * 1000 + number_in(since, microseconds) / 1000;
+    Py_DECREF(since);
     return !PyErr_Occurred();
 }
 
-/* Many records have the same object, since columns of dates remember theirs: the last one is kept. */
+/* Many records have the same object, since columns of dates remember theirs, or are stored at one time: the last two are
+ * kept, of which the newer one is the first. */
 static bool put_instant(Out *out, const char *name, PyObject *value)
 {
-    static PyObject *last;
-    static long long last_milliseconds;
-    long long found = last_milliseconds;
-    if (value != last) {
+    static PyObject *last[2];
+    static long long numbers[2];
+    long long found = numbers[value == last[1]];
+    if (value != last[0] && value != last[1]) {
         if (!milliseconds(value, &found))
             return left();
-        Py_XDECREF(last);
-        last = Py_NewRef(value);
-        last_milliseconds = found;
+        Py_XDECREF(last[1]);
+        last[1] = last[0];
+        numbers[1] = numbers[0];
+        last[0] = Py_NewRef(value);
+        numbers[0] = found;
     }
     put_name(out, INSTANT, name);
     put_number(out, (uint64_t)found, 8);
     return true;
 }
 
-static bool put_value(Out *out, const char *name, PyObject *value)
+static bool put_dict(Out *out, PyObject *document, int levels);
+static bool put_list(Out *out, PyObject *list, int levels);
+
+static bool put_nested(Out *out, const char *name, PyObject *value, int levels)
+{
+    bool is_dict = PyDict_CheckExact(value);
+    if (levels == 0 || (!is_dict && !PyList_CheckExact(value)))
+        return false;
+    put_name(out, is_dict ? DOCUMENT : ARRAY, name);
+    return is_dict ? put_dict(out, value, levels - 1) : put_list(out, value, levels - 1);
+}
+
+static bool put_value(Out *out, const char *name, PyObject *value, int levels)
 {
     if (PyUnicode_CheckExact(value))
         return put_string(out, name, value);
-    if (PyLong_CheckExact(value))
-        return put_integer(out, name, value);
+    if (PyLong_CheckExact(value) || (PyObject *)Py_TYPE(value) == int64_type)
+        return put_integer(out, name, value, !PyLong_CheckExact(value));
     if (PyFloat_CheckExact(value))
         return put_double(out, name, value);
     if ((PyObject *)Py_TYPE(value) == datetime_type)
         return put_instant(out, name, value);
     if (value != Py_None && !PyBool_Check(value))
-        return false;
+        return put_nested(out, name, value, levels);
     put_name(out, value == Py_None ? NONE : BOOLEAN, name);
     if (value != Py_None)
         put_number(out, value == Py_True, 1);
     return true;
 }
 
-/* --- The record -------------------------------------------------------------------------------------------------- */
+/* Its name in UTF-8; NULL if it is left, without an exception. */
+static const char *name_of(PyObject *key)
+{
+    Py_ssize_t size;
+    const char *name = PyUnicode_CheckExact(key) ? PyUnicode_AsUTF8AndSize(key, &size) : NULL;
+    if (!name)
+        PyErr_Clear();
+    return name && strlen(name) == (size_t)size ? name : NULL;
+}
 
-static bool put_document(Out *out, PyObject *document)
+static bool put_dict(Out *out, PyObject *document, int levels)
 {
     PyObject *key, *value;
-    Py_ssize_t at = 0, size;
+    Py_ssize_t at = 0, start = out->size;
     put_number(out, 0, LENGTH);
-    for (bool first = true; PyDict_Next(document, &at, &key, &value); first = false) {
-        const char *name = PyUnicode_CheckExact(key) ? PyUnicode_AsUTF8AndSize(key, &size) : NULL;
-        if (!name)
-            return left();
-        if (strlen(name) != (size_t)size || (first && strcmp(name, "_id") != 0) || !put_value(out, name, value))
+    while (out->ok && PyDict_Next(document, &at, &key, &value)) {
+        const char *name = name_of(key);
+        if (!name || !put_value(out, name, value, levels))
             return false;
     }
     put_number(out, 0, 1);
-    set_length(out, 0);
-    return out->ok && out->size > LENGTH + 1;
+    set_length(out, start);
+    return out->ok;
+}
+
+static bool put_list(Out *out, PyObject *list, int levels)
+{
+    char name[24];
+    Py_ssize_t start = out->size;
+    put_number(out, 0, LENGTH);
+    for (Py_ssize_t i = 0; out->ok && i < PyList_Size(list); i++) {
+        snprintf(name, sizeof name, "%lld", (long long)i);
+        if (!put_value(out, name, PyList_GetItem(list, i), levels))
+            return false;
+    }
+    put_number(out, 0, 1);
+    set_length(out, start);
+    return out->ok;
+}
+
+/* --- The record -------------------------------------------------------------------------------------------------- */
+
+/* Its first field is `_id`. */
+static bool is_keyed(PyObject *document)
+{
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    bool found = PyDict_CheckExact(document) && PyDict_Next(document, &at, &key, &value) && PyUnicode_CheckExact(key);
+    return found && PyUnicode_CompareWithASCIIString(key, "_id") == 0;
+}
+
+static void begin(Out *out)
+{
+    out->size = 0;
+    out->ok = true;
 }
 
 /* SHA-256 of what was written so far, in hexadecimal, cut. */
@@ -242,14 +292,24 @@ static void put_ingestion(Out *out, const Source *source, int number, PyObject *
 /* Its digest, a new one, and its BSON in `out`; NULL: it is left to Python, maybe with an exception. */
 static PyObject *encoded(Out *out, PyObject *document, const Source *source, int number)
 {
-    out->size = 0;
-    out->ok = true;
-    PyObject *digest = PyDict_CheckExact(document) && put_document(out, document) ? digest_of(out) : NULL;
+    begin(out);
+    PyObject *digest = is_keyed(document) && put_dict(out, document, MOST_LEVELS) ? digest_of(out) : NULL;
     if (digest)
         put_ingestion(out, source, number, digest);
     if (digest && !out->ok)
         Py_CLEAR(digest);
     return digest;
+}
+
+/* document(document): its BSON; None if it is left to Python, which puts `_id` first. */
+static PyObject *py_document(PyObject *Py_UNUSED(module), PyObject *document)
+{
+    Out out;
+    begin(&out);
+    bool plain = PyDict_CheckExact(document) && (is_keyed(document) || !PyDict_GetItemString(document, "_id"));
+    if (plain && put_dict(&out, document, MOST_LEVELS))
+        return PyBytes_FromStringAndSize(out.bytes, out.size);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
 /* record(document, before, number, behind): its digest and its BSON, with `ingestion` of the elements `before`, the
@@ -379,6 +439,7 @@ static PyObject *py_take(PyObject *Py_UNUSED(module), PyObject *arguments)
 }
 
 static PyMethodDef methods[] = {
+    {"document", py_document, METH_O, NULL},
     {"record", py_record, METH_VARARGS, NULL},
     {"take", py_take, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -394,12 +455,23 @@ static PyObject *imported(const char *module, const char *name)
     return attribute;
 }
 
+static bool prepared(void)
+{
+    const char *names[] = {"hexdigest", "tzinfo", "days", "seconds", "microseconds"};
+    PyObject **interned[] = {&hexdigest, &tzinfo, &days, &seconds, &microseconds};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!(*interned[i] = PyUnicode_InternFromString(names[i])))
+            return false;
+    if (!(sha256 = imported("hashlib", "sha256")) || !(datetime_type = imported("datetime", "datetime")) ||
+        !(utc = imported("datetime", "UTC")) || !(int64_type = imported("bson.int64", "Int64")))
+        return false;
+    epoch = PyObject_CallFunction(datetime_type, "iii", 1970, 1, 1);
+    epoch_in_utc = PyObject_CallMethod(datetime_type, "fromtimestamp", "iO", 0, utc);
+    nothing = PyDict_New();
+    return epoch && epoch_in_utc && nothing;
+}
+
 PyMODINIT_FUNC PyInit__record(void)
 {
-    sha256 = imported("hashlib", "sha256");
-    datetime_type = sha256 ? imported("datetime", "datetime") : NULL;
-    utc = datetime_type ? imported("datetime", "UTC") : NULL;
-    hexdigest = utc ? PyUnicode_InternFromString("hexdigest") : NULL;
-    nothing = hexdigest ? PyDict_New() : NULL;
-    return nothing ? PyModule_Create(&definition) : NULL;
+    return prepared() ? PyModule_Create(&definition) : NULL;
 }

@@ -5,22 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from importlib import import_module
-from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import bson
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
+from multimarket_async.compiled import compiled_module
 from multimarket_async.errors import Rejected
 from multimarket_async.store.driver import Document
 
-_record: ModuleType | None
-try:
-    _record = import_module(f"{__package__}._record")
-except ImportError:  # there was no C compiler where it was installed
-    _record = None
+_record = compiled_module(f"{__package__}._record", "document", "record", "take")
 
 Stage: TypeAlias = dict[str, Any]
 Origin: TypeAlias = tuple[Any, Any]
@@ -107,8 +102,8 @@ def encode(document: Document) -> Encoded:
     ingestion = document.get("ingestion")
     source = ingestion if isinstance(ingestion, dict) else {}
     origin = origin_of(source) if "delivery" in source else NO_ORIGIN
-    content = RawBSONDocument(_bson(document))
-    return Encoded(document["_id"], compared_by(ingestion), content, source.get("partition", ""), origin=origin)
+    content, partition = RawBSONDocument(_bson(document)), source.get("partition", "")
+    return _new(Encoded, (document["_id"], compared_by(ingestion), content, partition, None, origin))
 
 
 class Taken(NamedTuple):
@@ -130,7 +125,7 @@ class RecordEncoder:
     """Encodes the records of one file, whose `ingestion` is alike but for number, partition, version and digest.
 
     C (_record.c) does it for plain documents, in a third of the time; Python does every other one, and all of them
-    where it was not compiled.
+    where it was not compiled. `take` is for many of them.
     """
 
     def __init__(self, feed: str, receipt: str, ingested_at: datetime) -> None:
@@ -174,7 +169,7 @@ class RecordEncoder:
 
 def _elements(document: Document) -> bytes:
     """The elements of a BSON document, which is its length (4 bytes), its elements, and a zero byte."""
-    return bson.encode(document)[4:-1]
+    return _bson(document)[4:-1]
 
 
 @lru_cache(REMEMBERED_ELEMENTS)
@@ -221,12 +216,14 @@ def digest_of(document: Document) -> str:
 
 def compared_by(ingestion: Any) -> str:
     """Digest to compare a stored document by, from its `ingestion`; "" where MultiMarket did not write it."""
-    if not isinstance(ingestion, Mapping):
+    if not isinstance(ingestion, (dict, Mapping)):  # the first one is the usual one, and found sooner
         return ""
     return str(ingestion.get("digest") or ingestion.get("document_sha256") or ingestion.get("sha256", ""))
 
 
 def _bson(document: Document) -> bytes:
+    if _record and (plain := _record.document(document)):
+        return cast("bytes", plain)
     try:
         content = bson.encode(document)
     except (BSONError, OverflowError, UnicodeError, RecursionError) as error:

@@ -5,8 +5,6 @@ Dates are text in UTC, beyond the years 1 to 9999 numbers. NaN, infinities and w
 
 from collections.abc import Sequence
 from datetime import datetime
-from importlib import import_module
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import bson
@@ -15,13 +13,10 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 
+from multimarket_async.compiled import compiled_module
 from multimarket_async.errors import OperationFailed
 
-_json: ModuleType | None
-try:
-    _json = import_module(f"{__package__}._json")
-except ImportError:  # there was no C compiler where it was installed
-    _json = None
+_json = compiled_module(f"{__package__}._json", "lines")
 
 MOST_NESTED = 200
 MISSING = object()

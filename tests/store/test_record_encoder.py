@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multimarket_async.errors import Rejected
-from multimarket_async.store import Encoded, Int64, RecordEncoder, Taken, documents
+from multimarket_async.store import Encoded, Int64, RecordEncoder, Taken, documents, encode
 from tests.sanitizers import exercised_with_sanitizers
 from tests.tracing import missing
 
+AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PARIS, EAST = ZoneInfo("Europe/Paris"), timezone(timedelta(hours=5))
 NUMBERS = [0, -1, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, Int64(7), True]
 INSTANTS = [
@@ -38,20 +39,26 @@ OTHERS = [
     [],
     {"a": {}},
     ["b", 1],
+    ("b", 1),
+    [[], [1, {"_id": 1, "x": Int64(3), "y": [None, AT]}], *range(120)],
+    type("Several", (list,), {})([1]),
+    type("Fields", (dict,), {})(a=1),
     IntEnum("E", "A").A,
     object(),
     bson.ObjectId(),
 ]
-VALUES = st.one_of(
-    st.sampled_from([*NUMBERS, *INSTANTS, *STRINGS, *OTHERS]),
-    st.integers(),
-    st.floats(),
-    st.text(max_size=20),
-    st.datetimes(timezones=st.sampled_from([None, UTC, PARIS, EAST])),
-)
 NAMES = st.one_of(st.sampled_from(["_id", "", "a\0b", "\ud800", "ingestion", "$a.b", 7]), st.text(max_size=8))
-
-AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
+VALUES = st.recursive(
+    st.one_of(
+        st.sampled_from([*NUMBERS, *INSTANTS, *STRINGS, *OTHERS]),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=20),
+        st.datetimes(timezones=st.sampled_from([None, UTC, PARIS, EAST])),
+    ),
+    lambda values: st.one_of(st.lists(values, max_size=12), st.dictionaries(NAMES, values, max_size=4)),
+    max_leaves=20,
+)
 
 
 @pytest.mark.parametrize("number", [1, 2**31 - 1, 2**31])
@@ -101,6 +108,43 @@ def test_any_value_is_encoded_alike(c: Any) -> None:
 def test_a_document_is_encoded_alike_up_to_what_c_holds_and_beyond(c: Any) -> None:
     for size in range(15_900, 16_400):
         both({"_id": "k", "value": "x" * size})
+
+
+def nested(levels: int, value: Any) -> Any:
+    for level in range(levels):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("levels", [1, 15, 16, 17, 18, 179, 181, 2_000])
+def test_nested_values_are_encoded_alike_up_to_the_levels_that_c_has_and_beyond(c: Any, levels: int) -> None:
+    both({"_id": "k", "value": nested(levels, AT)})
+    assert bool(c.document({"value": nested(levels, 1)})) == (levels <= 16)
+
+
+def encoded_or_refused(document: Any) -> Encoded | str:
+    try:
+        return encode(document)
+    except (Rejected, KeyError, TypeError) as error:
+        return repr(error)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.dictionaries(NAMES, VALUES, max_size=5), st.booleans())
+def test_any_document_of_a_file_of_its_own_is_encoded_alike(c: Any, fields: dict[Any, Any], keyed: bool) -> None:
+    """A key that is not its first field comes to be the first."""
+    document = {**({"_id": 7} if keyed else {}), "first": 1, **fields, "ingestion": {"sha256": "s", "delivery": "d"}}
+    in_c = encoded_or_refused(document)
+    with mock.patch.object(documents, "_record", None):
+        assert in_c == encoded_or_refused(document)
+
+
+def test_a_document_of_a_file_of_its_own_is_what_the_driver_makes_of_it(c: Any) -> None:
+    document = {"_id": "k", "lines": [{"n": 1, "cents": Int64(5)}], "at": AT, "note": None, "x": {"y": [1.5, True]}}
+    assert c.document(document) == encode(document).bson.raw == bson.encode(document)
+    assert c.document({"a": 1}) == bson.encode({"a": 1})
+    assert c.document({"a": 1, "_id": 2}) is None
+    assert encode({"a": 1, "_id": 2}).bson.raw == bson.encode({"_id": 2, "a": 1})
 
 
 def test_no_two_instants_are_taken_for_each_other(c: Any) -> None:
@@ -161,7 +205,7 @@ def test_records_are_taken_as_each_is_encoded(c: Any) -> None:
     [
         *({"_id": 1}, Place(None, 1, b""), Place({"n": 1, "_id": 1}, 1, b""), (NOTHING, 1, b"", b"")),
         *(Place(dict(NOTHING, at=at), 1, b"") for at in (LATEST + timedelta(seconds=1), datetime(2026, 5, 1))),  # noqa: DTZ001
-        *(Place(dict(NOTHING, at=at), 1, b"") for at in (date(2026, 5, 1), datetime(2027, 1, 1, tzinfo=PARIS), [])),
+        *(Place(dict(NOTHING, at=at), 1, b"") for at in (date(2026, 5, 1), datetime(2027, 1, 1, tzinfo=PARIS), ())),
         Place(dict(NOTHING, text="x" * 20_000), 1, b""),
     ],
     ids=repr,
@@ -209,6 +253,14 @@ for key, value in odd.items():
     c.record({"_id": None, key: value, "more": True}, b"", 1, b"")
 for document in ({}, [], {"a": 1}, {"a": 1, "_id": 2}):
     assert c.record(document, b"", 1, b"") is None
+deep = [1]
+for level in range(40):
+    deep = [deep, {"d": deep if level % 5 else level}][level % 2:]
+    c.document({"_id": 1, "deep": deep})
+for size in range(0, 6_000, 7):
+    c.document({"_id": 1, "list": [1.5] * size, "x": [{"a": "y" * size}, [[]], {}]})
+for odd in ({}, {"a": {1: 1}}, {"a": [object()]}, {"a": [2**63]}, {"a": [{"\\ud800": 1}]}, {"a": ["\\ud800"]}, []):
+    c.document(odd)
 for arguments in ((), ({}, "", 1, b""), ({}, b"", 2**31, b"")):
     try:
         c.record(*arguments)

@@ -8,7 +8,7 @@ from multimarket_async.errors import Rejected
 from multimarket_async.store import Int64
 from multimarket_async.strict_json import shown
 
-COMPUTED = ("montant_total", "montant_centimes", "lignes_centimes")
+COMPUTED = TOTAL, TOTAL_CENTS, LINES_CENTS = "montant_total", "montant_centimes", "lignes_centimes"
 # Beyond it not every whole number of cents is a double, and `montant_total` is one. Sums have 64 bits.
 LARGEST_TOTAL_CENTS = 2**53 - 1
 # Below it 2 decimals make at most 15 digits, which survive the way through a double (DBL_DIG): no other
@@ -34,7 +34,7 @@ def _amounts(lines_cents: list[int], whole: int) -> dict[str, Any]:
     if total > LARGEST_TOTAL_CENTS:
         sentence = f"The order comes to {shown(total)} cents; at most {LARGEST_TOTAL_CENTS} are taken."
         raise Rejected("amount_too_large", sentence, "/produits")
-    return dict(zip(COMPUTED, (total / whole, Int64(total), [Int64(cents) for cents in lines_cents]), strict=True))
+    return {TOTAL: total / whole, TOTAL_CENTS: Int64(total), LINES_CENTS: [Int64(cents) for cents in lines_cents]}
 
 
 def _line_units(quantite: int, prix_unitaire: float, decimals: int) -> int:
