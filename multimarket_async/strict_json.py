@@ -23,10 +23,10 @@ SEGMENT_CHARS = 200
 INT64 = range(-(2**63), 2**63)
 INT64_CHARS = 20
 
-# With each digit read as 0: a number of less than 19 digits is an integer of 64 bits or, without an exponent, no
-# infinity. A text that looks like more is a false alarm, and costs a second parse.
-_DIGITS_AS_ZERO = bytes.maketrans(b"123456789E", b"000000000e")
-_MANY_DIGITS, _EXPONENT = b"0" * 19, b"0e0"
+# With each digit read as 0: a number of less than 19 digits is an integer of 64 bits or, without an exponent of three
+# digits, no infinity. A text that looks like more is a false alarm, and costs a second parse.
+_DIGITS_AS_ZERO, _SIGNS_AND_BRACKETS = bytes.maketrans(b"123456789E", b"000000000e"), b"+{["
+_MANY_DIGITS, _EXPONENT = b"0" * 19, b"0e000"
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
@@ -60,14 +60,19 @@ def _is_doubtful(content: bytes, max_depth: int) -> bool:
     """True if jiter may have accepted a fault: a number too large, a NUL in a key, too many levels."""
     if b"\\" in content and b"\\u0000" in content:
         return True
-    if _may_overflow(content) and _may_overflow(_STRING.sub(b'""', content)):
+    numbers = _numbers(content)
+    if _may_overflow(numbers) and _may_overflow(_numbers(_STRING.sub(b'""', content))):
         return True
-    return content.count(b"{") + content.count(b"[") > max_depth and _is_too_deep(content.decode(), max_depth)
+    return len(content) - len(numbers) > max_depth and _is_too_deep(content.decode(), max_depth)
 
 
-def _may_overflow(content: bytes) -> bool:
-    """True if something looks like a number too large; so do identifiers such as 4e5-… in a text."""
-    numbers = content.translate(_DIGITS_AS_ZERO, b"+")
+def _numbers(content: bytes) -> bytes:
+    """The text with each digit as 0, without what may stand before the digits of an exponent, or opens a level."""
+    return content.translate(_DIGITS_AS_ZERO, _SIGNS_AND_BRACKETS)
+
+
+def _may_overflow(numbers: bytes) -> bool:
+    """True if something looks like a number too large; so do identifiers such as 4e567-… in a text."""
     return _MANY_DIGITS in numbers or _EXPONENT in numbers
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multimarket_async.errors import Rejected
-from multimarket_async.strict_json import _decoded, _faults, loads, pointer_to, shown
+from multimarket_async.strict_json import INT64, _decoded, _faults, loads, pointer_to, shown
 
 CUT = {"truncated", "empty_file", "not_utf8"}
 
@@ -257,6 +257,21 @@ def test_any_bytes_are_a_tree_or_rejected(content: bytes) -> None:
         return
     bson.encode({"tree": tree})
     assert all(math.isfinite(number) for number in _floats(tree))
+
+
+@pytest.mark.parametrize("mantissa", ["1", "-9.9", "9" * 18, "9" * 19, "0." + "0" * 17 + "1", "1." + "9" * 30])
+@pytest.mark.parametrize(
+    "exponent", ["", "e9", "e99", "E+99", "e-99", "e290", "E308", "e+309", "e0400", "e-400", "e00007"]
+)
+def test_a_number_is_taken_if_a_double_or_64_bits_hold_it(mantissa: str, exponent: str) -> None:
+    literal = f"{mantissa}{exponent}"
+    whole = literal.lstrip("-").isdecimal()
+    taken = int(literal) in INT64 if whole else math.isfinite(float(literal))
+    content = f'{{"id": "4e567-{"7" * 20}", "n": [{literal}]}}'.encode()
+    if taken:
+        assert loads(content)["n"] == [int(literal) if whole else float(literal)]
+    else:
+        assert rejection(content).pointer == "/n/0"
 
 
 @given(TEXTS | TEXTS.map(lambda text: b'{"a":' + text + b"}"))
