@@ -145,13 +145,13 @@ class RecordFile:
 
     def _fill(self, chunk: Chunk, numbered: Iterator[tuple[int, Record]], most: int, most_bytes: int) -> bool:
         """Take records into a chunk until it is full; False if there are no more."""
-        table = self.feed.table
-        into = Taken(chunk.documents, chunk.places, chunk.partition, Located, table.time_field, self._latest)
+        table, version = self.feed.table, None if self.feed.table.mode == "insert" else self.version
+        into = Taken(chunk.documents, chunk.places, chunk.partition, version, Located, table.time_field, self._latest)
         while (room := most - len(chunk.places) - len(chunk.rejected)) > 0 and most_bytes > 0:
-            if table.mode == "insert":
-                size, left = self._encoder.take(numbered, into, room, most_bytes)
-            else:  # each record has a version
+            if self._names_versions:
                 size, left = 0, next(numbered, None)
+            else:
+                size, left = self._encoder.take(numbered, into, room, most_bytes)
             if left is None:
                 return False
             most_bytes -= size + (self._take(chunk, *left) if left else 0)
@@ -195,11 +195,15 @@ class RecordFile:
             record.key, digest, {**record.event, "ingestion": {**source, "digest": digest}}, partition
         )
 
+    @property
+    def _names_versions(self) -> bool:
+        """True if a record itself says its version."""
+        return self.feed.table.mode == "upsert" and self.feed.table.version is not None
+
     def _version(self, number: int, record: Document) -> Any:
-        version = self.feed.table.version
-        if version is None or self.feed.table.mode == "replace":
-            return f"{self.version}-{number:08x}"
-        return _as_stored(version(record))
+        if self._names_versions and self.feed.table.version:
+            return _as_stored(self.feed.table.version(record))
+        return f"{self.version}-{number:08x}"
 
 
 def _as_stored(version: Any) -> Any:

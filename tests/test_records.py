@@ -22,6 +22,7 @@ TABLES = {
     "insert": Table("lines"),
     "dated": Table("lines", dated="at"),
     "lifecycle": Table("lines", lifecycle=LIFECYCLE),
+    "revised": Table("lines", "upsert"),
     "upsert": Table("lines", "upsert", version=lambda document: document["n"]),
     "replace": Table("lines", "replace"),
 }

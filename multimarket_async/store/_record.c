@@ -261,18 +261,8 @@ static PyObject *digest_of(Out *out)
     return cut;
 }
 
-static bool put_digest(Out *out, PyObject *digest)
-{
-    Py_ssize_t size;
-    const char *text = PyUnicode_AsUTF8AndSize(digest, &size);
-    if (!text)
-        return false;
-    put_name(out, STRING, "digest");
-    put_text(out, text, size);
-    return true;
-}
-
-static void put_ingestion(Out *out, const Source *source, int number, PyObject *digest)
+/* version: NULL of a record that has none. */
+static void put_ingestion(Out *out, const Source *source, int number, PyObject *version, PyObject *digest)
 {
     out->size--; /* the zero byte at the end of the document */
     put_name(out, DOCUMENT, "ingestion");
@@ -282,7 +272,9 @@ static void put_ingestion(Out *out, const Source *source, int number, PyObject *
     put_name(out, INT32, "record");
     put_number(out, (uint64_t)number, 4);
     put(out, source->behind, source->behind_size);
-    out->ok = put_digest(out, digest) && out->ok;
+    if (version)
+        out->ok = put_string(out, "version", version) && out->ok;
+    out->ok = put_string(out, "digest", digest) && out->ok;
     put_number(out, 0, 1);
     set_length(out, ingestion);
     put_number(out, 0, 1);
@@ -290,12 +282,12 @@ static void put_ingestion(Out *out, const Source *source, int number, PyObject *
 }
 
 /* Its digest, a new one, and its BSON in `out`; NULL: it is left to Python, maybe with an exception. */
-static PyObject *encoded(Out *out, PyObject *document, const Source *source, int number)
+static PyObject *encoded(Out *out, PyObject *document, const Source *source, int number, PyObject *version)
 {
     begin(out);
     PyObject *digest = is_keyed(document) && put_dict(out, document, MOST_LEVELS) ? digest_of(out) : NULL;
     if (digest)
-        put_ingestion(out, source, number, digest);
+        put_ingestion(out, source, number, version, digest);
     if (digest && !out->ok)
         Py_CLEAR(digest);
     return digest;
@@ -323,7 +315,7 @@ static PyObject *py_record(PyObject *Py_UNUSED(module), PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "Oy#iy#", &document, &source.before, &source.before_size, &number, &source.behind,
                           &source.behind_size))
         return NULL;
-    PyObject *digest = encoded(&out, document, &source, number);
+    PyObject *digest = encoded(&out, document, &source, number, NULL);
     if (digest)
         return Py_BuildValue("Ny#", digest, out.bytes, out.size);
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
@@ -331,10 +323,11 @@ static PyObject *py_record(PyObject *Py_UNUSED(module), PyObject *arguments)
 
 /* --- Records by the chunk ---------------------------------------------------------------------------------------- */
 
-/* What all records of a call have in common; see RecordEncoder.take. place, encoded: types of tuples. */
+/* What all records of a call have in common; see RecordEncoder.take. place, encoded: types of tuples. version: of the
+ * file; None: records have none. */
 typedef struct {
     Source source;
-    PyObject *receipt, *partition, *raw_document, *dated, *latest, *documents, *places;
+    PyObject *receipt, *partition, *version, *raw_document, *dated, *latest, *documents, *places;
     PyTypeObject *place, *encoded;
 } Chunk;
 
@@ -361,14 +354,15 @@ static bool is_timely(const Chunk *chunk, PyObject *document)
 }
 
 /* The document with its source, as Encoded (documents.py). */
-static PyObject *as_encoded(const Chunk *chunk, PyObject *document, PyObject *number, PyObject *digest, const Out *out)
+static PyObject *as_encoded(const Chunk *chunk, PyObject *document, PyObject *number, PyObject *version,
+                            PyObject *digest, const Out *out)
 {
     PyObject *name, *key;
     Py_ssize_t first = 0;
     PyObject *content = PyBytes_FromStringAndSize(out->bytes, out->size);
     PyObject *raw = content ? PyObject_CallFunctionObjArgs(chunk->raw_document, content, NULL) : NULL;
     PyDict_Next(document, &first, &name, &key);
-    PyObject *items[] = {Py_NewRef(key), digest, raw, Py_NewRef(chunk->partition), Py_NewRef(Py_None),
+    PyObject *items[] = {Py_NewRef(key), digest, raw, Py_NewRef(chunk->partition), Py_NewRef(version),
                          PyTuple_Pack(2, chunk->receipt, number)};
     Py_XDECREF(content);
     return tuple_of(chunk->encoded, items, 6);
@@ -402,25 +396,27 @@ static Py_ssize_t take(const Chunk *chunk, PyObject *number, PyObject *located)
     long long record = PyLong_AsLongLongAndOverflow(number, &beyond);
     if (!document || !PyDict_CheckExact(document) || record > INT32_MAX || beyond || !is_timely(chunk, document))
         return PyErr_Occurred() ? -1 : 0;
-    PyObject *digest = encoded(&out, document, &chunk->source, (int)record);
-    if (!digest)
-        return PyErr_Occurred() ? -1 : 0;
-    bool done = appended(chunk->documents, as_encoded(chunk, document, number, digest, &out)) &&
+    bool versioned = chunk->version != Py_None;
+    PyObject *version = versioned ? PyUnicode_FromFormat("%U-%08x", chunk->version, (int)record) : Py_NewRef(Py_None);
+    PyObject *digest =
+        version ? encoded(&out, document, &chunk->source, (int)record, versioned ? version : NULL) : NULL;
+    bool done = digest && appended(chunk->documents, as_encoded(chunk, document, number, version, digest, &out)) &&
                 appended(chunk->places, as_place(chunk, located));
-    return done ? out.size : -1;
+    Py_XDECREF(version);
+    return done ? out.size : PyErr_Occurred() ? -1 : 0;
 }
 
-/* take(before, behind, receipt, documents, places, partition, place, dated, latest, RawBSONDocument, Encoded, numbered,
- * records, bytes): see RecordEncoder.take. */
+/* take(before, behind, receipt, documents, places, partition, version, place, dated, latest, RawBSONDocument, Encoded,
+ * numbered, records, bytes): see RecordEncoder.take. */
 static PyObject *py_take(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
     Chunk chunk;
     PyObject *numbered, *pair = NULL;
     Py_ssize_t records, bytes, done = 0;
-    if (!PyArg_ParseTuple(arguments, "y#y#OO!O!OO!OOOO!Onn", &chunk.source.before, &chunk.source.before_size,
+    if (!PyArg_ParseTuple(arguments, "y#y#OO!O!OOO!OOOO!Onn", &chunk.source.before, &chunk.source.before_size,
                           &chunk.source.behind, &chunk.source.behind_size, &chunk.receipt, &PyList_Type,
-                          &chunk.documents, &PyList_Type, &chunk.places, &chunk.partition, &PyType_Type, &chunk.place,
-                          &chunk.dated, &chunk.latest, &chunk.raw_document, &PyType_Type, &chunk.encoded, &numbered,
+                          &chunk.documents, &PyList_Type, &chunk.places, &chunk.partition, &chunk.version, &PyType_Type,
+                          &chunk.place, &chunk.dated, &chunk.latest, &chunk.raw_document, &PyType_Type, &chunk.encoded, &numbered,
                           &records, &bytes))
         return NULL;
     while (records-- > 0 && done < bytes && (pair = PyIter_Next(numbered))) {

@@ -109,13 +109,16 @@ def encode(document: Document) -> Encoded:
 class Taken(NamedTuple):
     """Lists of records that were taken, and of their places; what they have in common.
 
+    version: of the file; that of a record is this and its number; None: records have none.
     place: a tuple type, of a record and then what says where it is, the second of which is its bytes, or is empty; then
-    the place keeps the record. dated: a field that is not to be later than `latest`; "": none.
+    the place keeps the record.
+    dated: a field that is not to be later than `latest`; "": none.
     """
 
     documents: list[Any]
     places: list[Any]
     partition: str
+    version: str | None
     place: type
     dated: str
     latest: datetime

@@ -182,8 +182,10 @@ LATEST = datetime(2026, 6, 1, tzinfo=UTC)
 NOTHING = {"_id": 1, "at": LATEST}
 
 
-def taken(records: list[Any], most: int = 1000, most_bytes: int = 1 << 20) -> tuple[int, Any, list[Any], list[Any]]:
-    into = Taken([], [], "2026-05", Place, "at", LATEST)
+def taken(
+    records: list[Any], most: int = 1000, most_bytes: int = 1 << 20, version: str | None = None
+) -> tuple[int, Any, list[Any], list[Any]]:
+    into = Taken([], [], "2026-05", version, Place, "at", LATEST)
     encoder = RecordEncoder("sales", "r" * 20, AT)
     return *encoder.take(enumerate(records, start=7), into, most, most_bytes), into.documents, into.places
 
@@ -198,6 +200,12 @@ def test_records_are_taken_as_each_is_encoded(c: Any) -> None:
     assert {type(document) for document in documents} == {Encoded}
     assert {type(place) for place in places} == {Place}
     assert (size, left) == (sum(len(document.bson.raw) for document in documents), None)
+
+
+def test_versions_are_those_of_the_file_and_the_number(c: Any) -> None:
+    encoder = RecordEncoder("sales", "r" * 20, AT)
+    expected = [encoder.encoded(NOTHING, number, "2026-05", f"v\u00e9-{number:08x}") for number in range(7, 300)]
+    assert taken([Place(NOTHING, 1, b"")] * 293, version="v\u00e9")[2] == expected
 
 
 @pytest.mark.parametrize(
@@ -227,7 +235,7 @@ def test_no_more_are_taken_than_are_asked_for(c: Any) -> None:
 
 
 def test_a_number_beyond_32_bits_is_left(c: Any) -> None:
-    into = Taken([], [], "", Place, "", LATEST)
+    into = Taken([], [], "", None, Place, "", LATEST)
     for number in (2**31 - 1, 2**31, 2**80):
         pair = (number, Place(NOTHING, 1, b""))
         left = RecordEncoder("sales", "r", AT).take(iter([pair]), into, 9, 9)[1]
@@ -270,10 +278,10 @@ for arguments in ((), ({}, "", 1, b""), ({}, b"", 2**31, b"")):
 class Place(tuple):
     pass
 
-def take(*pairs, raw=bytes, kind=Place, most=9):
+def take(*pairs, raw=bytes, kind=Place, most=9, version=None):
     documents, places = [], []
     numbered = (pair for pair in pairs)
-    alike = (b"", b"", "receipt", documents, places, "partition", kind, "at", AT)
+    alike = (b"", b"", "receipt", documents, places, "partition", version, kind, "at", AT)
     return c.take(*alike, raw, Place, numbered, most, 1 << 20), documents, places
 
 plain = {"_id": 1, "at": AT}
@@ -292,6 +300,9 @@ def fails(*_):
     raise OSError
 odd = [((1, places[0]), {"raw": fails}), (("x", places[0]), {}), ((), {}), ((1,), {})]
 odd += [((1, places[0]), {"kind": 1}), ((1, places[0]), {"raw": 1})]
+for version in ("", "v", "v" * 16_000, "\\u00e9", "\\ud800"):
+    for number in (0, 255, 2**31 - 1, 2**31):
+        take((number, places[0]), version=version)
 for pair, how in odd:
     try:
         take(pair, **how)
