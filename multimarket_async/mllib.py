@@ -46,8 +46,11 @@ def mean(features: Floats, known: Floats, asked: Floats, seed: int, *, trees: in
 
 
 def ridge(features: Floats, known: Floats, asked: Floats, *, penalty: float) -> Floats:
-    """The expected number for each asked row, by ridge regression. penalty: `alpha` of scikit-learn's Ridge."""
-    form = LinearRegression(regParam=penalty / len(known), standardization=False, solver="normal")
+    """The expected number for each asked row, by ridge regression. penalty: `alpha` of scikit-learn's Ridge.
+
+    MLlib's is of the mean squared error, and it divides it by the standard deviation of what is known.
+    """
+    form = LinearRegression(regParam=penalty * known.std() / len(known), standardization=False, solver="normal")
     return _linear(_fitted(form, features, known), asked)
 
 
