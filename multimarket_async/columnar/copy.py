@@ -134,6 +134,7 @@ class Columnar:
     def begin(self, facts: Facts) -> None:
         """Forget what was staged before."""
         self._use(facts)
+        self._execute("SET checkpoint_threshold = '1TB'")  # it would compress what is staged, again and again
         self._execute(f"CREATE OR REPLACE TEMP TABLE {quoted(facts.key + FRESH)} AS {selected(facts, nothing(facts))}")
 
     def stage(self, facts: Facts, documents: Lines) -> None:
@@ -343,6 +344,7 @@ WHERE held.content IS DISTINCT FROM fresh.content AND NOT $equal"""
     @contextmanager
     def _transaction(self, facts: Facts) -> Iterator[None]:
         self._use(facts)
+        self._execute("RESET checkpoint_threshold")
         self._execute("BEGIN")
         try:
             yield
