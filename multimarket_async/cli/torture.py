@@ -37,8 +37,9 @@ def torture(
 ) -> None:
     """Inject faults, round after round, and check after each that nothing was lost or counted twice.
 
-    It has a MongoDB and files of its own and touches no others; and a PostgreSQL, if the warehouse is on. The same seed
-    gives the same load and faults.
+    It has a MongoDB and files of its own and touches no others; and a PostgreSQL, if the warehouse is on. In your
+    Cassandra, if that is on, it makes keyspaces torture_<seed>_<round>, and drops them. The same seed gives the same
+    load and faults.
     """
     from multimarket_async.proving.torture import MUTANTS  # noqa: PLC0415 - 0.1 s, for this command only
     from multimarket_async.proving.torture import torture as run_rounds  # noqa: PLC0415
@@ -50,8 +51,8 @@ def torture(
     folder, seed, driver = _folder(loaded), loaded.of(Settings).seed, loaded.of(Settings).mongo_driver
     report = _print_round if output is OutputFormat.TABLE else _print_progress
     numbers = range(first_round, first_round + rounds)
-    sinks = tuple(kind.name for kind in chosen(loaded.of(Settings)))
-    done = finish(run_rounds(folder, seed, numbers, report, bug=bug, driver=driver, domains=domains, sinks=sinks))
+    given = _of_sinks(loaded.of(Settings))
+    done = finish(run_rounds(folder, seed, numbers, report, bug=bug, driver=driver, domains=domains, **given))
     right = not any(completed.violations for completed in done)
     with suppress(OSError):  # there is evidence in it
         folder.rmdir()
@@ -66,6 +67,13 @@ def _check_simulated(loaded: Loaded, domains: Sequence[str]) -> None:
         raise WrongSettings(
             f"No feed of {', '.join(domains)} has a simulator, so there is no load to inject faults into."
         )
+
+
+def _of_sinks(settings: Settings) -> dict[str, Any]:
+    """The sinks that are on, and how your Cassandra is reached."""
+    names = ("cassandra_hosts", "cassandra_user", "cassandra_password")
+    sinks = tuple(kind.name for kind in chosen(settings))
+    return {"sinks": sinks, "cassandra": {name: getattr(settings, name) for name in names}}
 
 
 def _folder(loaded: Loaded) -> Path:

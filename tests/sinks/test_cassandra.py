@@ -21,6 +21,8 @@ from multimarket_async import app
 from multimarket_async.app import Application
 from multimarket_async.errors import CannotContinue, Unavailable, WrongSettings
 from multimarket_async.generations import rows
+from multimarket_async.proving.torture import torture
+from multimarket_async.proving.torture.failpoints import SINK_KILLS
 from multimarket_async.settings import Settings
 from multimarket_async.sinks import Generation, Source
 from tests.sinks.cassandra import PASSWORD, USER, Server, server
@@ -36,6 +38,7 @@ except ImportError:
     missing("needs the extra `cassandra`")
 
 pytestmark = pytest.mark.slow
+SEED, ROUNDS = 2, 3
 
 KILLED = """
 import asyncio, json, os, sys
@@ -294,6 +297,16 @@ async def test_a_writer_killed_at_any_call_leaves_one_generation(
         assert await as_readers_see(ask, application) == number
         assert (await app.compare_sinks(application))["cassandra"] == (number, [])
     assert deaths == 4
+
+
+async def test_torture_breaks_no_promise(tmp_path: Path, cassandra: Server, ask: Any) -> None:
+    """Workers are killed at named points of the sink; of the keyspaces of its rounds none is left."""
+    access = {"cassandra_hosts": (cassandra.host,), "cassandra_user": USER, "cassandra_password": PASSWORD}
+    rounds = await torture(tmp_path, SEED, range(ROUNDS), sinks=("cassandra",), cassandra=access)
+    assert [(done.number, done.violations) for done in rounds] == [(number, []) for number in range(ROUNDS)]
+    assert {kill.name for kill in SINK_KILLS["cassandra"]} & {name for done in rounds for name in done.injected}
+    keyspaces = await ask("SELECT keyspace_name FROM system_schema.keyspaces")
+    assert [row for row in keyspaces if row["keyspace_name"].startswith("torture_")] == []
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ async def test_each_failpoint_of_a_sink(application: Application, given: dict[st
     """Nothing is lost, and nothing there twice: the next writer goes on from there. `torture` draws the same ones."""
     await measured(application, 0)
     assert await app.sink_once(application) == {"warehouse": 1, "lake": 1}
-    points = [replace(point, call=1) for kills in failpoints.SINK_KILLS.values() for point in kills]
+    points = [replace(point, call=1) for sink in ("warehouse", "lake") for point in failpoints.SINK_KILLS[sink]]
     points += [replace(point, call=TABLE) for point in points if point.operation == "table"]
     for number, point in enumerate(points, 1):
         await killed(application, given, point, None, tmp_path / str(number))

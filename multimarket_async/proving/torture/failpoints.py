@@ -94,6 +94,13 @@ SINK_KILLS = {
         Failpoint("all tables of the lake committed, not named", "name", "before", "kill", 3),
         Failpoint("a generation of the lake named, not noted", "name", "after", "kill", 3),
     ),
+    "cassandra": (
+        Failpoint("before writing to Cassandra", "keyspace", "before", "kill", 3),
+        Failpoint("while writing a KPI to Cassandra", "version", "before", "kill soon", 20),
+        Failpoint("a KPI written to Cassandra, not named", "version", "after", "kill", 20),
+        Failpoint("all written to Cassandra, not named", "held", "before", "kill", 3),
+        Failpoint("a generation of Cassandra named, not noted", "held", "after", "kill", 3),
+    ),
 }
 
 
@@ -184,6 +191,8 @@ def instrument(application: Application, injector: Injector) -> Application:
         _instrument_warehouse(injector)
     if "lake" in application.settings.sinks:
         _instrument_lake(injector)
+    if "cassandra" in application.settings.sinks:
+        _instrument_cassandra(injector)
     feeds = (_instrument_channel(feed, landing, injector) for feed, landing in application.feeds)
     return replace(application, feeds=tuple(feeds))
 
@@ -215,6 +224,18 @@ def _instrument_lake(injector: Injector) -> None:
     for method in ("replace", "merge", "note"):
         wrap(Tables, method, injector.around("table"))
     wrap(Lake, "_note", injector.around("name"))
+
+
+def _instrument_cassandra(injector: Injector) -> None:
+    from multimarket_async.sinks.cassandra.keyspace import Keyspace  # noqa: PLC0415 - of an extra
+    from multimarket_async.sinks.cassandra.kpis import Kpis  # noqa: PLC0415
+
+    for part, method, operation in (
+        (Keyspace, "write", "keyspace"),
+        (Kpis, "write", "version"),
+        (Keyspace, "_note", "held"),
+    ):
+        wrap(part, method, partial(_asynchronous, operation, injector))
 
 
 def _instrument_channel(feed: Feed, landing: Landing, injector: Injector) -> tuple[Feed, Landing]:

@@ -4,10 +4,11 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from multimarket_async import app as composition
 from multimarket_async.app import Application, side_task
@@ -17,9 +18,9 @@ from multimarket_async.proving.torture.checker import floods, violations
 from multimarket_async.proving.torture.generations import Watcher
 from multimarket_async.proving.torture.generator import Generator, Planned
 from multimarket_async.proving.torture.nemesis import Nemesis, drain, replay_refused
-from multimarket_async.proving.torture.servers import Mongod, Server, mongod, postgres
+from multimarket_async.proving.torture.servers import Mongod, Server, drop_keyspace, mongod, postgres
 from multimarket_async.proving.torture.worker import DOMAINS, INJECTED, MANIFEST, WorkerConfig, empty, remove
-from multimarket_async.settings import MongoDriver
+from multimarket_async.settings import MongoDriver, Settings
 from multimarket_async.store import GENERATIONS
 
 
@@ -50,19 +51,22 @@ async def torture(
     driver: MongoDriver | None = None,
     domains: tuple[str, ...] = DOMAINS,
     sinks: tuple[str, ...] = (),
+    cassandra: Mapping[str, Any] | None = None,
 ) -> list[Round]:
     """Run these rounds of this seed on the feeds of these domains that have a simulator, and report each as it ends.
 
     The files of a round without violations are removed. Raises WrongSettings.
 
-    Their MongoDB stays only as evidence. With a planted bug the first violation is enough.
+    Their MongoDB stays only as evidence. With a planted bug the first violation is enough. cassandra: settings of the
+    server that keyspaces of the rounds are made in.
     """
     rounds: list[Round] = []
     async with mongod(data_dir / "mongo") as server, postgres(data_dir / "postgres", sinks) as warehouse:
         for number in numbers:
             folder = data_dir / f"seed-{seed}-round-{number}"
             config = WorkerConfig(folder, server.uri, f"torture_{seed}_{number}", domains, driver=driver, bug=bug)
-            config = replace(config, sinks=sinks, postgres_uri=warehouse.uri if warehouse else None)
+            uri = warehouse.uri if warehouse else None
+            config = replace(config, sinks=sinks, postgres_uri=uri, cassandra=cassandra or {})
             rounds.append(await _round(config, seed, number, server, warehouse))
             report(rounds[-1])
             if bug and rounds[-1].violations:
@@ -78,17 +82,23 @@ async def _round(config: WorkerConfig, seed: int, number: int, server: Mongod, w
     rng = Random(f"{seed}:{number}")  # noqa: S311 - a fault has to come again
     config = replace(config, batch_files=rng.randint(5, 60))
     empty(config.data_dir)
-    await asyncio.to_thread(server.drop, config.database)
+    await _drop(config, server)
     async with composition.opened(composition.workspace(config.loaded())) as application:
         load = generator.draw(rng, [feed for feed, _ in application.feeds], seed, number)
         feed = rng.choice([feed for feed, _ in application.feeds])
         faults = Nemesis(config, nemesis.draw(rng, config.sinks), feed, server, warehouse)
         await _run(application, load, faults, done)
     if not done.violations:
-        await asyncio.to_thread(server.drop, config.database)
+        await _drop(config, server)
         await asyncio.to_thread(remove, config.data_dir)
     done.seconds = time.monotonic() - began
     return done
+
+
+async def _drop(config: WorkerConfig, server: Mongod) -> None:
+    """Drop the databases of a round."""
+    await asyncio.to_thread(server.drop, config.database)
+    await drop_keyspace(config.loaded().of(Settings))
 
 
 async def _run(application: Application, load: Sequence[Planned], faults: Nemesis, done: Round) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from multimarket_async.app import side_task
+from multimarket_async.settings import Settings
 from multimarket_async.store import RECEIPTS, VERSIONS, EmbeddedServer
 from multimarket_async.store.embedded.setup import Client
 from multimarket_async.supervised import Folder
@@ -102,6 +103,16 @@ async def mongod(folder: Path) -> AsyncIterator[Mongod]:
             yield Mongod(folder, uri)
     finally:
         await server.stop()
+
+
+async def drop_keyspace(settings: Settings) -> None:
+    """Drop the keyspace of a round, if Cassandra is on. Raises Unavailable, CannotContinue."""
+    if "cassandra" not in settings.sinks:
+        return
+    from multimarket_async.sinks.cassandra.session import Session  # noqa: PLC0415 - of an extra
+
+    async with aclosing(Session(settings)) as session:
+        await session.define(f"DROP KEYSPACE IF EXISTS {settings.cassandra_keyspace}")
 
 
 @asynccontextmanager

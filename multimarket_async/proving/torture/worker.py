@@ -4,7 +4,7 @@ import multiprocessing
 import resource
 import shutil
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -49,7 +49,7 @@ log = structlog.get_logger()
 class WorkerConfig:
     """The configuration of a worker. drain: it collects until nothing waits, publishes a last generation, and ends.
 
-    http: it serves the page and the API.
+    http: it serves the page and the API. cassandra: settings of yours, by which it is reached.
     """
 
     data_dir: Path
@@ -65,6 +65,7 @@ class WorkerConfig:
     http: bool = False
     sinks: tuple[str, ...] = ()
     postgres_uri: str | None = field(default=None, repr=False)
+    cassandra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def loaded(self) -> Loaded:
         """The settings of all processes of a round; the user's own do not count, but for the driver and the domains."""
@@ -78,6 +79,8 @@ class WorkerConfig:
             "sinks": self.sinks,
             "postgres_uri": self.postgres_uri,
             "postgres_schema": self.database,
+            "cassandra_keyspace": self.database,
+            **self.cassandra,
             **HASTE,
         }
         return load(MODELS, given, {}, Path("/dev/null"))

@@ -46,7 +46,7 @@ def test_every_fault_is_drawn_sooner_or_later() -> None:
 
 def test_every_fault_of_a_sink_is_drawn_sooner_or_later() -> None:
     """The other faults of a round are the same as without sinks."""
-    plans = [nemesis.draw(Random(number), ("warehouse", "lake")) for number in range(100)]
+    plans = [nemesis.draw(Random(number), ("warehouse", "lake", "cassandra")) for number in range(200)]
     inside = {failpoint.name for plan in plans for worker in plan.workers for failpoint in worker}
     assert inside >= {failpoint.name for kills in failpoints.SINK_KILLS.values() for failpoint in kills}
     assert {fault.name for plan in plans for fault in plan.external} >= {"postgres killed", "postgres paused"}
