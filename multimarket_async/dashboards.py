@@ -16,6 +16,18 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
+class Finer:
+    """KPIs with rows by shorter times, of which the page asks for those of a chosen period.
+
+    kpis: with equal columns; the first has the newest month, the next one times before it.
+    months: before the newest one, of which there are rows.
+    """
+
+    kpis: tuple[str, ...]
+    months: int
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A card: rows added up by `x`, and by `series` where it is given, as a chart and as a table.
 
@@ -23,7 +35,7 @@ class Chart:
         key gives bars, and two keys a heat map.
     x: a time or a key. Where the time is that of the dashboard, short periods are drawn by the times of its `finer`.
     kpi: another one than the dashboard's. Its rows are those chosen, as far as it has these filters.
-    by_period: a KPI with the same columns for each period of its time column: it is drawn where one of these is chosen.
+    by_day: the same columns by day: their sums over the chosen days are drawn, as far as these are kept.
     together: its columns are drawn as lines over the time of the dashboard or a key; two of different units with an
         axis each.
     band: two columns between which the first one probably is: drawn around its line, over time, where they are known.
@@ -36,7 +48,7 @@ class Chart:
     series: str = ""
     title: str = ""
     kpi: str = ""
-    by_period: str = ""
+    by_day: Finer | None = None
     together: bool = False
     band: tuple[str, str] | None = None
     drawn: bool = True
@@ -53,6 +65,7 @@ class Dashboard:
     count: the sum that says how much was chosen, in its unit, or the word for the domain's documents.
     earlier: a KPI with the columns of `finer`, and a date as text, for the times before those of it: the page asks for
         these rows where a chosen or compared period needs them.
+    hourly: the same sums and filters by hour, as text in ISO 8601 with an offset: they are drawn in a few days.
     covers: KPIs that need no card of their own, as everything in them is shown here; those of `kpi` and of charts are.
     """
 
@@ -65,4 +78,5 @@ class Dashboard:
     finer: str = ""
     count: str = ""
     earlier: str = ""
+    hourly: Finer | None = None
     covers: tuple[str, ...] = ()

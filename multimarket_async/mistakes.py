@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from multimarket_async.columns import CURRENCY, Column
-from multimarket_async.dashboards import Chart, Dashboard
+from multimarket_async.dashboards import Chart, Dashboard, Finer
 from multimarket_async.domains import Kpi, LoadedDomain
 
 PLACES = re.compile(r"\{(\w+)\}")
@@ -36,8 +36,8 @@ def _columns(kpi: Kpi) -> Iterator[str]:
 
 
 def _dashboard(dashboard: Dashboard, kpis: dict[str, Kpi]) -> Iterator[str]:
-    named = [dashboard.kpi, dashboard.finer, dashboard.earlier, *dashboard.covers]
-    named += [name for chart in dashboard.charts for name in (chart.kpi, chart.by_period)]
+    named = [dashboard.kpi, dashboard.finer, dashboard.earlier, *dashboard.covers, *_names(dashboard.hourly)]
+    named += [name for chart in dashboard.charts for name in (chart.kpi, *_names(chart.by_day))]
     unknown = [name for name in dict.fromkeys(named) if name and name not in kpis]
     for name in unknown:
         yield f"names the KPI {name}, which is none of its domain: there are {', '.join(kpis)}"
@@ -51,24 +51,31 @@ def _dashboard(dashboard: Dashboard, kpis: dict[str, Kpi]) -> Iterator[str]:
         yield from _of_role(columns, [tile.column, *PLACES.findall(tile.note)], ("sum", "ratio"), dashboard.kpi)
     yield from _finer(dashboard, kpis)
     for chart in dashboard.charts:
-        for name in filter(None, [chart.kpi or dashboard.kpi, chart.by_period]):
+        for name in (chart.kpi or dashboard.kpi, *_names(chart.by_day)):
             yield from _chart(chart, kpis[name])
+
+
+def _names(finer: Finer | None) -> tuple[str, ...]:
+    return finer.kpis if finer else ()
 
 
 def _finer(dashboard: Dashboard, kpis: dict[str, Kpi]) -> Iterator[str]:
     """Its sums and filters, by a time of its own."""
-    if not dashboard.finer:
-        return
-    finer, own = _by_name(kpis[dashboard.finer]), _by_name(kpis[dashboard.kpi])
+    for name in filter(None, [dashboard.finer, *_names(dashboard.hourly)]):
+        yield from _sums_by_time(dashboard, kpis[dashboard.kpi], kpis[name])
+    if dashboard.earlier and _by_name(kpis[dashboard.earlier]) != _by_name(kpis[dashboard.finer]):
+        yield f"has in {dashboard.earlier} other columns than in {dashboard.finer}"
+
+
+def _sums_by_time(dashboard: Dashboard, kpi: Kpi, by_time: Kpi) -> Iterator[str]:
+    finer, own = _by_name(by_time), _by_name(kpi)
     measured = [tile.column for tile in dashboard.tiles]
     measured += [name for chart in dashboard.charts if not chart.kpi for name in chart.columns]
     sums = [part for name in measured if name in own for part in own[name].of or (name,)]
-    yield from _of_role(finer, dict.fromkeys(sums), ("sum",), dashboard.finer)
-    yield from _of_role(finer, dashboard.filters, ("key",), dashboard.finer)
+    yield from _of_role(finer, dict.fromkeys(sums), ("sum",), by_time.name)
+    yield from _of_role(finer, dashboard.filters, ("key",), by_time.name)
     if not any(column.role == "time" for column in finer.values()):
-        yield f"has in {dashboard.finer} no column that is a time"
-    if dashboard.earlier and _by_name(kpis[dashboard.earlier]) != finer:
-        yield f"has in {dashboard.earlier} other columns than in {dashboard.finer}"
+        yield f"has in {by_time.name} no column that is a time"
 
 
 def _chart(chart: Chart, kpi: Kpi) -> Iterator[str]:

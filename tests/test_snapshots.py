@@ -16,6 +16,7 @@ from pymongo.write_concern import WriteConcern
 from structlog.testing import capture_logs
 
 from multimarket_async.clock import Clock
+from multimarket_async.columnar.copy import Columnar
 from multimarket_async.domains import Column, Facts, Feed, Kpi, LoadedDomain, Rollup, Table, Value
 from multimarket_async.errors import Unavailable
 from multimarket_async.readers.freshness import freshness
@@ -262,6 +263,35 @@ async def test_only_what_was_touched_is_read(watched: Watched, database: "Databa
     generation = await Snapshotter([SALES], watched, Clock(), copy=copy).refresh()
     assert watched.read == [("sales", None), ("sales", ["Rabat"])]
     assert generation["documents"]["pieces"] == 4
+
+
+async def test_rows_of_a_historic_kpi_are_read_where_they_have_changed(
+    store: Store, database: "Database[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a generation takes over those of the one before, or refers to them; after a failure they are read."""
+    read = list[str]()
+    rows = Columnar.rows
+    monkeypatch.setattr(Columnar, "rows", lambda self, domain, kpi: read.append(kpi.name) or rows(self, domain, kpi))
+    first = kpi("by_shop", SHOPS, "SELECT shop, pieces FROM shops WHERE period < 'R' ORDER BY shop")
+    many = replace(
+        first, name="many", query=f"SELECT shop, n + pieces AS pieces FROM ({first.query}), range(9000) r(n)"
+    )
+    historic = tuple(replace(each, historic="shops") for each in (first, many))
+    snapshotter = Snapshotter([replace(SALES, kpis=(TOTAL, *historic))], store, Clock())
+    sell(database, "Agadir", "Rabat")
+    await snapshotter.refresh()
+    sell(database, "Rabat")
+    await snapshotter.refresh()
+    assert read == ["total", "by_shop", "many", "total"]
+    one, two = (generation["kpis"] for generation in ledger(database))
+    assert totals(database) == [2, 3]
+    assert (two["by_shop"], two["many"]) == (one["by_shop"], one["many"])
+    assert one["by_shop"]["rows"] == [{"shop": "Agadir", "pieces": 1}]
+    assert one["many"]["count"] == 9000
+    sell(database, "Agadir")
+    await snapshotter.refresh()
+    assert read[4:] == ["total", "by_shop", "many"]
+    assert ledger(database)[-1]["kpis"]["by_shop"]["rows"] == [{"shop": "Agadir", "pieces": 2}]
 
 
 async def test_two_definitions_publish_by_turns(store: Store, database: "Database[Any]") -> None:

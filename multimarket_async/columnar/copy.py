@@ -282,6 +282,18 @@ WHERE held.content IS DISTINCT FROM fresh.content AND NOT $equal"""
         with self._failing(f"the query of {kpi.name}"):
             return list(sql.rows(self._database.execute(reading(kpi.reads, kpi.query))))
 
+    def digest(self, domain: LoadedDomain, kpi: Kpi) -> str:
+        """A digest of what the rows of a historic KPI follow from. Raises OperationFailed."""
+        self.follow(kpi.reads)
+        self._execute(f"USE {quoted(domain.name)}")
+        return " ".join([kpi.digest, *(self._digest_of(read, read.name == kpi.historic) for read in kpi.reads)])
+
+    def _digest_of(self, read: Source, historic: bool) -> str:
+        table = quoted(read.key)
+        newest = f"(SELECT max(period) FROM {table})" if historic else "NULL"
+        rows = f"(FROM {table} WHERE {f'period < {newest}' if historic else 'true'})"
+        return str(self._rows(f"SELECT {newest}, {digest_of(rows)}"))
+
     def follow(self, reads: Iterable[Source]) -> None:
         """Bring the series among these up to date, from facts and rollups that are. Raises OperationFailed."""
         for series in (read for read in reads if isinstance(read, Series)):

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, cast
 
 from multimarket_async.columns import Column
-from multimarket_async.dashboards import Chart, Dashboard, Tile
+from multimarket_async.dashboards import Chart, Dashboard, Finer, Tile
 from multimarket_async.errors import Rejected, WrongSettings
 from multimarket_async.feeds import (
     Derived,
@@ -159,6 +159,8 @@ class Kpi:
     french: its words by their English text; the definition by the KPI's name.
     headline: one of the few that `demo` shows.
     key: columns that say what a row is about, where that is not its keys and times.
+    historic: a rollup that it reads, of which the rows of the newest period have no part in its own, which are many: a
+        generation refers to those of the one before, unless a digest of all that has a part is another one.
     place: position in lists; those without one come last, by name.
     """
 
@@ -174,6 +176,7 @@ class Kpi:
     french: Mapping[str, str] = field(default_factory=dict)
     headline: bool = False
     key: tuple[str, ...] = ()
+    historic: str = ""
     place: int = 1000
 
     @property

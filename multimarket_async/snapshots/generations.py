@@ -1,14 +1,16 @@
 """Stored generations: their views, their retention, and what of them is content."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from multimarket_async.domains import Kpi, Listing, LoadedDomain, Stage
 from multimarket_async.settings import Settings
-from multimarket_async.store import GENERATION, GENERATIONS, ROWS, pack
+from multimarket_async.store import GENERATION, GENERATIONS, ROWS, Packed, pack
 
 NOT_CONTENT = {"_id", "computed_at", "as_of", "seconds", "quarantined", "drift"}
+# Of a historic KPI in a generation: the digest by which the next one knows that its rows are the same.
+SOURCE = "source"
 # Of a KPI in a generation: where its rows are, if they are too many for the document of the generation.
 REFERENCE = ("rows_in", "count", "digest")
 
@@ -79,15 +81,27 @@ def superseded(dated: Iterable[tuple[int, datetime]], now: datetime, settings: S
         kept[period] = number
 
 
-def content(generation: Generation) -> Generation:
+def packed_rows(generation: Generation) -> dict[str, Packed]:
+    """The rows of all KPIs but those that are in a long table already. It reads all: call it in a thread."""
+    return {name: pack(entry["rows"]) for name, entry in generation["kpis"].items() if "rows_in" not in entry}
+
+
+def content(generation: Generation, packed: Mapping[str, Packed] | None = None) -> Generation:
     """The numbers and words of a generation, without its number and times; of the rows their digest.
 
-    So it does not matter where rows are stored. It reads all rows: call it in a thread.
+    So it does not matter where rows are stored. Without `packed` it reads all rows: call it in a thread.
     """
+    rows = packed_rows(generation) if packed is None else packed
     words = {key: value for key, value in generation.items() if key not in NOT_CONTENT}
-    return {**words, "kpis": {name: _digested(entry) for name, entry in generation["kpis"].items()}}
+    return {**words, "kpis": {name: _digested(entry, rows.get(name)) for name, entry in generation["kpis"].items()}}
 
 
-def _digested(entry: dict[str, Any]) -> dict[str, Any]:
-    words = {key: value for key, value in entry.items() if key not in REFERENCE}
-    return {**words, "rows": entry.get("digest") or pack(entry["rows"]).digest}
+def _digested(entry: dict[str, Any], packed: Packed | None) -> dict[str, Any]:
+    words = {key: value for key, value in entry.items() if key not in (*REFERENCE, SOURCE)}
+    return {**words, "rows": packed.digest if packed else entry["digest"]}
+
+
+def taken_over(kpi: Kpi, before: Generation | None) -> dict[str, Any]:
+    """The rows of a KPI in the generation before, or the reference to them."""
+    entry = (before or {})["kpis"][kpi.name]
+    return {key: entry[key] for key in ("rows", *REFERENCE) if key in entry}

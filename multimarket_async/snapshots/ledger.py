@@ -14,7 +14,7 @@ import structlog
 
 from multimarket_async.domains import Kpi, Row, Stage
 from multimarket_async.settings import Settings
-from multimarket_async.snapshots.generations import REFERENCE, Generation, superseded
+from multimarket_async.snapshots.generations import REFERENCE, SOURCE, Generation, packed_rows, superseded, taken_over
 from multimarket_async.snapshots.schema import mismatch
 from multimarket_async.store import (
     GENERATION,
@@ -24,7 +24,6 @@ from multimarket_async.store import (
     Packed,
     Store,
     chunk_key,
-    pack,
     read_rows,
     write_rows,
 )
@@ -46,15 +45,17 @@ class Ledger:
         """Define the index by which views and readers find long tables. Raises OperationFailed."""
         await self._store.define_index(ROWS, "table", "chunk")
 
-    async def publish(self, generation: Generation, newest: Generation | None) -> bool:
+    async def publish(
+        self, generation: Generation, newest: Generation | None, packed: Mapping[str, Packed] | None = None
+    ) -> bool:
         """Publish a generation with all its rows; False if its number was taken.
 
-        newest: the one before, to whose long tables it refers where they are equal.
+        newest: the one before, to whose long tables it refers where they are equal. packed: its rows, if they are.
         """
-        packed = await asyncio.to_thread(_packed, generation)
+        tables = await asyncio.to_thread(packed_rows, generation) if packed is None else packed
         written: dict[str, Packed] = {}
         kpis = dict(generation["kpis"])
-        for name, rows in packed.items():
+        for name, rows in tables.items():
             if rows.is_long:
                 reference = _reference(rows, (newest or {}).get("kpis", {}).get(name, {}))
                 if reference is None:
@@ -78,8 +79,12 @@ class Ledger:
         never = before is None or ("error" in before and "stale_since" not in before)
         if newest is None or never or mismatch(kpi, await self._first_rows(before)):
             return {**head, "rows": [], "error": why}
-        kept = {key: before[key] for key in ("rows", *REFERENCE) if key in before}
-        return {**head, **kept, "error": why, "stale_since": before.get("stale_since", newest["as_of"])}
+        return {
+            **head,
+            **taken_over(kpi, newest),
+            "error": why,
+            "stale_since": before.get("stale_since", newest["as_of"]),
+        }
 
     async def _first_rows(self, entry: Entry) -> list[Row]:
         if "rows_in" in entry:
@@ -144,13 +149,8 @@ def _forgotten(generation: Generation, newest: int) -> tuple[Entry, Entry] | Non
         if generation["_id"] < newest or "stale_since" in entry
     ]
     changed = {f"kpis.{name}.{field}": value for name in names for field, value in FORGOTTEN.items()}
-    removed = {f"kpis.{name}.{field}": "" for name in names for field in (*REFERENCE, "stale_since")}
+    removed = {f"kpis.{name}.{field}": "" for name in names for field in (*REFERENCE, SOURCE, "stale_since")}
     return ({"_id": generation["_id"]}, {"$set": changed, "$unset": removed}) if names else None
-
-
-def _packed(generation: Generation) -> dict[str, Packed]:
-    """The rows of all KPIs but those that are in a long table already."""
-    return {name: pack(entry["rows"]) for name, entry in generation["kpis"].items() if "rows_in" not in entry}
 
 
 def _reference(rows: Packed, before: Entry) -> Entry | None:

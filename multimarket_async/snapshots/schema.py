@@ -40,7 +40,7 @@ def _table(kpi: Kpi) -> Schema:
     text = {"bsonType": "string"}
     rows = {"bsonType": "array", "items": _object(row)}
     failed = {"error": text, "stale_since": {"bsonType": "date"}}
-    elsewhere = {"rows_in": text, "count": {"bsonType": "long"}, "digest": text}
+    elsewhere = {"rows_in": text, "count": {"bsonType": "long"}, "digest": text, "source": text}
     return _object({"title": text, "unit": text, "rows": rows}, optional={**failed, **elsewhere})
 
 

@@ -1,7 +1,7 @@
 """Publishes generations: one document each, so a generation is published whole or not at all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from multimarket_async.errors import OperationFailed, Unavailable
 from multimarket_async.schedules import Schedules
 from multimarket_async.settings import Settings
 from multimarket_async.snapshots.failures import Failures
-from multimarket_async.snapshots.generations import Generation, content, views
+from multimarket_async.snapshots.generations import Generation, content, packed_rows, taken_over, views
 from multimarket_async.snapshots.ledger import Ledger
 from multimarket_async.snapshots.measuring import Measured, Measuring
 from multimarket_async.snapshots.schema import schema
@@ -30,6 +30,7 @@ from multimarket_async.store import (
     VERSIONS,
     Changed,
     Int64,
+    Packed,
     Partitions,
     Store,
     strangers,
@@ -160,10 +161,11 @@ class Snapshotter:
             "quarantined": Int64(await self._quarantine()),
             "drift": Int64(len(drift)),
         }
-        if newest and not from_scratch and await asyncio.to_thread(_equal, newest, generation):
+        packed = await asyncio.to_thread(packed_rows, generation)
+        if newest and not from_scratch and await asyncio.to_thread(_equal, newest, generation, packed):
             await self._partitions.clear(covered)
             return newest
-        if not await self._ledger.publish(generation, newest):
+        if not await self._ledger.publish(generation, newest, packed):
             return None
         self._log(generation, covered, drift)
         await self._clean_up(covered)
@@ -205,7 +207,7 @@ class Snapshotter:
         return self._known_quarantined
 
     async def _measure(self, newest: Generation | None) -> Generation:
-        measured = await self._measuring.measure(self._domains)
+        measured = await self._measuring.measure(self._domains, (newest or {}).get("kpis", {}))
         failed = self._failures.report(measured.failed)
         totals = {domain.name: await self._total(domain) for domain in self._domains}
         documents = {name: Int64(total.documents) for name, total in totals.items() if total}
@@ -223,7 +225,9 @@ class Snapshotter:
     async def _entry(self, kpi: Kpi, measured: Measured, why: str | None, newest: Generation | None) -> dict[str, Any]:
         if why:
             return await self._ledger.entry_of_failed(kpi, why, newest)
-        return {"title": kpi.title, "unit": kpi.unit, "rows": measured.rows[kpi.name]}
+        source = {"source": measured.sources[kpi.name]} if kpi.historic else {}
+        rows = {"rows": measured.rows[kpi.name]} if kpi.name in measured.rows else taken_over(kpi, newest)
+        return {"title": kpi.title, "unit": kpi.unit, **rows, **source}
 
     async def _total(self, domain: LoadedDomain) -> Total | None:
         """The documents of a domain; None if they cannot be counted."""
@@ -310,5 +314,5 @@ class Snapshotter:
         await self._ledger.prune(self._clock.now(), self._settings)
 
 
-def _equal(one: Generation, other: Generation) -> bool:
-    return content(one) == content(other)
+def _equal(newest: Generation, generation: Generation, packed: Mapping[str, Packed]) -> bool:
+    return content(newest) == content(generation, packed)

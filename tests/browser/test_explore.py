@@ -124,6 +124,46 @@ async def test_a_table_is_sorted_and_searched(page: Page) -> None:
     assert {row[1] for row in await cells(page, months)} == {"mobile"}
 
 
+async def test_a_day_is_drawn_by_its_hours(window: Open, shop: Shop) -> None:
+    """And so are a few days where the reader asks for it; of longer periods there is no such choice."""
+    host = f"{PART}-revenue_minor-by-month"
+    page = await window(f"{shop.url}?orders.period=yesterday")
+    await expect(page.locator(f"{host} h3")).to_have_text("Revenue by hour and channel")
+    [at] = await page.evaluate("async () => [(await import('./words.js')).local(new Date())]")
+    yesterday = str(date.fromisoformat(at) - timedelta(days=1))
+    hours = [row for name in ("orders_by_hour_and_channel", "orders_by_earlier_hour") for row in shop.kpi(name)]
+    expected = [[money(row["revenue_minor"]), str(row["orders"])] for row in hours if row["hour"].startswith(yesterday)]
+    assert [row[2:4] for row in await cells(page, host)] == expected
+    assert re.fullmatch(r".* at \d\d:00 UTC", (await cells(page, host))[0][0])
+    await page.select_option(f"{PART}-period", "last_7")
+    await expect(page.locator(f"{host} h3")).to_have_text("Revenue by day and channel")
+    await page.select_option(f"{PART}-grain", "hour")
+    await expect(page.locator(f"{host} h3")).to_have_text("Revenue by hour and channel")
+    await expect(page).to_have_url(f"{shop.url}?orders.period=last_7&orders.grain=hour")
+    await page.select_option(f"{PART}-period", "last_30")
+    await expect(page.locator(f"{host} h3")).to_have_text("Revenue by day and channel")
+    assert "hour" not in await page.locator(f"{PART}-grain option").evaluate_all("all => all.map((one) => one.value)")
+
+
+async def test_products_and_cities_of_any_days(window: Open, shop: Shop) -> None:
+    """With their change on the days before, also of those of which nothing was sold since."""
+    until = datetime.now(UTC).date() - timedelta(days=1)
+    since, before = until - timedelta(days=20), until - timedelta(days=41)
+    page = await window(f"{shop.url}?orders.period=range&orders.from={since}&orders.to={until}")
+    for key, measure, name in (("product", "quantity", "products"), ("city", "revenue_minor", "cities")):
+        now, then = Counter[str](), Counter[str]()
+        for row in [row for kpi in (f"{name}_by_day", f"{name}_by_earlier_day") for row in shop.kpi(kpi)]:
+            sums = now if str(since) <= row["day"] <= str(until) else then
+            sums[row[key]] += row[measure] if row["day"] >= str(before) and row["day"] <= str(until) else 0
+        host = f"{PART}-{measure}-by-{key}"
+        await expect(page.locator(f"{host} .note")).to_contain_text("Marks at the bars")
+        shown = money if measure == "revenue_minor" else "{:,}".format
+        rows = {row[0]: row[1:] for row in await cells(page, host)}
+        assert {key: row[0] for key, row in rows.items()} == {key: shown(now[key]) for key in {*now, *(+then)}}
+        gone = next(key for key in +then if not now[key])
+        assert rows[gone][-1] == "▼ -100%"
+
+
 async def test_weeks_over_all_history(window: Open, shop: Shop) -> None:
     """Of days that are kept in a KPI of their own, and asked for when weeks are."""
     page = await window(f"{shop.url}?orders.grain=week")

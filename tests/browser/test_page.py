@@ -97,7 +97,9 @@ async def test_the_headline_numbers_are_those_of_kpi_show(page: Page, shop: Shop
 async def test_every_other_kpi_has_a_card_with_all_its_rows_and_a_chart(page: Page, shop: Shop) -> None:
     found = shop.get("kpis")
     [dashboard] = found["dashboards"]
+    finer = [dashboard["hourly"], *(chart["by_day"] for chart in dashboard["charts"])]
     elsewhere = {dashboard["earlier"], *(chart["kpi"] for chart in dashboard["charts"])}
+    elsewhere |= {name for each in finer if each for name in each["kpis"]}
     others = [kpi for kpi in found["kpis"] if not kpi["headline"] and kpi["name"] not in elsewhere]
     assert len(others) >= 6
     for kpi in others:
@@ -155,8 +157,10 @@ async def test_a_day_and_a_range_are_counted_by_day(page: Page, shop: Shop) -> N
 
 
 async def test_the_axis_of_days_has_those_without_orders(page: Page) -> None:
-    code = "async (days) => (await import('./charts.js')).everyDay(days.map((x) => ({ x })))"
+    code = "async (times) => (await import('./charts.js')).everyTime(times.map((x) => ({ x })))"
     assert await page.evaluate(code, ["2026-02-27", "2026-03-01"]) == ["2026-02-27", "2026-02-28", "2026-03-01"]
+    hours = ["2026-02-27T22:00+00:00", "2026-02-27T23:00+00:00", "2026-02-28T00:00+00:00"]
+    assert await page.evaluate(code, [hours[0], hours[2]]) == hours
     assert await page.evaluate(code, ["2026-02", "2026-04"]) is None
 
 

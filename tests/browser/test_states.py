@@ -57,6 +57,16 @@ async def test_a_state_is_told(window: Open, shop: Shop, state: str) -> None:
     await expect(page.locator("#pulse")).to_have_text("Live")
 
 
+async def test_the_reason_why_mongodb_is_away_is_in_the_readers_language(window: Open, shop: Shop) -> None:
+    why = "MongoDB is away: 127.0.0.1:27017: [Errno 111] Connection refused; start it, or correct host and port in"
+    away = changed(lambda status: status["mongo"].update(ok=False, why=f"{why} mongo_uri", answered_at=AT))
+    page = await window(shop.url, before=away, locale="fr-FR")
+    await expect(page.locator("#notices p")).to_contain_text(
+        "(MongoDB est absent : 127.0.0.1:27017 : connexion refusée ; démarrez-le, ou corrigez hôte et port dans mongo"
+    )
+    await page.unroute_all(behavior="wait")
+
+
 async def test_files_of_another_kind_are_told(window: Open, shop: Shop) -> None:
     """With the name of one of them, as text, in both languages; nothing is wrong, so it is live."""
     unknown = changed(lambda status: status["feeds"][0].update(unknown=3, unknown_example="<b>.txt"))

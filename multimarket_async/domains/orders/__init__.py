@@ -8,8 +8,8 @@ from multimarket_async.domains.orders import kpis
 from multimarket_async.domains.orders.amounts import COMPUTED
 from multimarket_async.domains.orders.channels import CONTRACT, Channel
 from multimarket_async.domains.orders.columns import FRENCH
-from multimarket_async.domains.orders.dashboard import BY_CURRENCY, dashboard
 from multimarket_async.domains.orders.dashboard import FRENCH as IN_DASHBOARD
+from multimarket_async.domains.orders.dashboard import OF_DECLARED, dashboard
 from multimarket_async.domains.orders.exported import version
 from multimarket_async.domains.orders.fields import FRENCH as IN_REASONS
 from multimarket_async.domains.orders.followup import lifecycle
@@ -63,7 +63,7 @@ def _rates(settings: OrderSettings) -> dict[str, tuple[str, ...]]:
 
 def declare(settings: OrderSettings) -> LoadedDomain:
     """Every declaration of the domain."""
-    measured = tuple(kpi for kpi in kpis_in(kpis, settings) if kpi.name != BY_CURRENCY or settings.declared)
+    measured = tuple(kpi for kpi in kpis_in(kpis, settings) if settings.declared or kpi.name not in OF_DECLARED)
     french = french_of(measured, FRENCH, IN_DASHBOARD, IN_LISTINGS, IN_REASONS, IN_FORMATS, IN_RATES)
     return LoadedDomain(
         "orders",

@@ -13,6 +13,11 @@ UNCONVERTED = Column("unconverted", "integer", "Orders without an exchange rate"
 BY_CHANNEL = (CHANNEL, ALL_ORDERS, CANCELLED_ORDERS)
 RANK = Column("rank", "integer", "Rank", role="other")
 SOLD = (RANK, Column("product", "string", "Product"), Column("quantity", "integer", "Quantity", "pieces"))
+MONTHS, HOURLY_MONTHS = 13, 2  # before the newest one, of which days of products and cities are kept, and hours
+# A condition for `{month}`: that of the newest rows of a table; and that of those before.
+NEWEST = "{{month}} >= (SELECT max({period}) FROM {table})"
+EARLIER = """{{month}} < (SELECT max({period}) FROM {table}) AND {{month}} >= (
+    SELECT min(kept) FROM (SELECT DISTINCT {period} AS kept FROM {table} ORDER BY kept DESC LIMIT $kept))"""
 RATIOS_IN_SQL = """count(*) FILTER (NOT cancelled AND factor IS NOT NULL) AS kept_orders,
   half_up(reported(sum(revenue_minor * factor)), kept_orders) AS average_order_value_minor,
   percent(count(*) FILTER (cancelled), count(*)) AS cancellation_rate_pct"""
@@ -40,6 +45,11 @@ FRENCH = {
     "orders": "commandes",
     "pieces": "articles",
 }
+
+
+def earlier(months: int) -> str:
+    """A condition for `{month}`: that of the rows of so many months before the newest one of a table."""
+    return EARLIER.replace("$kept", str(months + 1))
 
 
 def period(unit: str) -> tuple[Column, Column]:

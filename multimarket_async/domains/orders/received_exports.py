@@ -115,13 +115,13 @@ SELECT left(day, 7) AS month, day, channel, product, moment AS ordered_at,
 FROM named ASOF LEFT JOIN rates r ON named.currency = r.currency
   AND CASE WHEN named.currency = '{currency}' THEN '' ELSE day END >= r.since;
 CREATE VIEW sold_and_refunded AS
-SELECT month, same_name(product) AS form, product, ordered_at, l.quantity AS gross_quantity,
+SELECT month, day, same_name(product) AS form, product, ordered_at, l.quantity AS gross_quantity,
   CASE WHEN cancelled THEN 0 ELSE l.quantity END AS quantity, 0 AS given_back,
   CASE WHEN cancelled THEN 0 ELSE l.minor END AS minor, 0 AS refunds_minor,
   CASE WHEN cancelled THEN 0 ELSE micro END AS micro, factor
 FROM lines l JOIN commandes USING (number)
 UNION ALL BY NAME
-SELECT month, same_name(product) AS form, product, ordered_at, 0 AS gross_quantity, 0 AS quantity,
+SELECT month, day, same_name(product) AS form, product, ordered_at, 0 AS gross_quantity, 0 AS quantity,
   quantity AS given_back, 0 AS minor, minor AS refunds_minor, 0 AS micro, factor
 FROM refunded WHERE product IS NOT NULL;
 CREATE VIEW product_names AS

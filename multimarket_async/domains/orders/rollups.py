@@ -6,6 +6,7 @@ from multimarket_async.domains.orders.money import MONEY, text
 from multimarket_async.domains.orders.settings import OrderSettings
 
 COLLECTION = "commandes"
+DAY = "strftime(local, '%Y-%m-%d') AS day"
 # Rows of few sums, of which MongoDB makes the headline KPIs: by month and channel, or by channel.
 SUMS = """
 SELECT {keys}, sum(orders)::BIGINT AS orders, sum(cancelled_orders)::BIGINT AS cancelled_orders,
@@ -29,7 +30,7 @@ shown AS (SELECT form, {first} AS product FROM products GROUP BY form)
 SELECT {sold}shown.product, sum(quantity)::BIGINT AS quantity, sum(gross_quantity)::BIGINT AS gross_quantity,
   {revenue} AS revenue_minor, sum(quantity)::BIGINT AS net_quantity, {revenue} AS net_revenue_minor,
   0::DECIMAL(7, 6) AS measured_quantity
-FROM products_valued JOIN shown USING (form) GROUP BY ALL
+FROM products_valued JOIN shown USING (form) WHERE {which} GROUP BY ALL
 """
 # Of all products: those sold, and those refunded, in any order of the two.
 NET = """{valued},
@@ -38,11 +39,11 @@ shown AS (SELECT form, {first} AS product FROM named WHERE product IS NOT NULL G
 sold AS (
   SELECT {sold}form, sum(quantity)::BIGINT AS quantity, sum(gross_quantity)::BIGINT AS gross_quantity,
     {revenue} AS revenue_minor, sum(micro) * 0.000001::DECIMAL(7, 6) AS measured_quantity
-  FROM products_valued GROUP BY ALL),
+  FROM products_valued WHERE {which} GROUP BY ALL),
 returned AS (
   SELECT {returned}form, sum(quantity)::BIGINT AS returned_quantity, {refunds} AS returned_minor
-  FROM refunds_valued WHERE product IS NOT NULL GROUP BY ALL)
-SELECT {month}product, coalesce(quantity, 0) AS quantity, coalesce(gross_quantity, 0) AS gross_quantity,
+  FROM refunds_valued WHERE product IS NOT NULL AND {which_back} GROUP BY ALL)
+SELECT {period}product, coalesce(quantity, 0) AS quantity, coalesce(gross_quantity, 0) AS gross_quantity,
   coalesce(revenue_minor, 0) AS revenue_minor, coalesce(quantity, 0) - coalesce(returned_quantity, 0) AS net_quantity,
   coalesce(revenue_minor, 0) - coalesce(returned_minor, 0) AS net_revenue_minor,
   coalesce(measured_quantity, 0) AS measured_quantity
@@ -91,7 +92,7 @@ def facts(settings: OrderSettings) -> Facts:
 def orders(settings: OrderSettings) -> Rollup:
     """Orders and revenue by day, channel and currency."""
     query = f"""
-SELECT period, strftime(local, '%Y-%m-%d') AS day, channel, {MONEY}, count(*) AS orders,
+SELECT period, {DAY}, channel, {MONEY}, count(*) AS orders,
   count(*) FILTER (cancelled) AS cancelled_orders, coalesce(sum(minor) FILTER (NOT cancelled), 0) AS revenue_minor,
   sum(minor) AS gross_revenue_minor
 FROM facts WHERE NOT credit GROUP BY ALL
@@ -100,14 +101,14 @@ FROM facts WHERE NOT credit GROUP BY ALL
 
 
 def products(settings: OrderSettings) -> Rollup:
-    """Pieces and revenue by product and currency, with those of cancelled orders beside; and when it was first sold."""
+    """Pieces and revenue by day, product and currency, those of cancelled orders beside; and when it was first sold."""
     query = f"""
-SELECT period, product, {names.form("product")} AS form, {MONEY},
+SELECT period, day, product, {names.form("product")} AS form, {MONEY},
   coalesce(sum(quantity) FILTER (NOT cancelled), 0) AS quantity, sum(quantity) AS gross_quantity,
   coalesce(sum(minor) FILTER (NOT cancelled), 0) AS revenue_minor,
   coalesce(sum(micro) FILTER (NOT cancelled), 0) AS micro, min(ordered_at) AS first_at
-FROM (SELECT period, cancelled, {MONEY}, ordered_at, unnest(products) AS product, unnest(quantities) AS quantity,
-    unnest(lines_minor) AS minor, unnest(measures_micro) AS micro FROM facts)
+FROM (SELECT period, {DAY}, cancelled, {MONEY}, ordered_at, unnest(products) AS product,
+    unnest(quantities) AS quantity, unnest(lines_minor) AS minor, unnest(measures_micro) AS micro FROM facts)
 GROUP BY ALL
 """
     return Rollup("products", facts(settings), query)
@@ -139,6 +140,21 @@ def refunded(settings: OrderSettings, *sold: Rollup) -> tuple[Rollup, ...]:
     return (*sold, refunds(settings), cancelled(settings)) if settings.declared else sold
 
 
+def hours(settings: OrderSettings) -> Rollup:
+    """Orders and revenue by hour, channel and currency; an hour that clocks repeat is two, which differ in `shift`."""
+    query = f"""
+SELECT period, date_trunc('hour', local) AS wall, local - ordered_at AS shift, channel, {MONEY}, count(*) AS orders,
+  count(*) FILTER (cancelled) AS cancelled_orders, coalesce(sum(minor) FILTER (NOT cancelled), 0) AS revenue_minor
+FROM facts WHERE NOT credit GROUP BY ALL
+"""
+    return Rollup("hours", facts(settings), query)
+
+
+def cities(settings: OrderSettings) -> Rollup:
+    """Orders and revenue by day and city of delivery, without cancelled orders."""
+    return kept(settings, "cities", DAY, "city", where="city IS NOT NULL")
+
+
 def kept(settings: OrderSettings, name: str, *keys: str, where: str = "true") -> Rollup:
     """Orders and revenue by these keys, expressions `... AS name`, without cancelled orders."""
     query = f"""
@@ -159,17 +175,22 @@ def sums(settings: OrderSettings, *keys: str) -> str:
     )
 
 
-def net_products(settings: OrderSettings, *, month: bool = False) -> str:
-    """A query for products, maybe by month: what was sold, and what is left of it behind refunds."""
-    by = "month, form" if month else "form"
-    sold, returned = ("period AS month, ", "left(day, 7) AS month, ") if month else ("", "")
+def net_products(settings: OrderSettings, period: str = "", which: str = "true") -> str:
+    """A query for products, maybe by `month` or `day`: what was sold, and what is left of it behind refunds.
+
+    which: a condition for the `month` of both.
+    """
+    named = f"{period}, " if period else ""
+    sold, returned = ("period AS month, ", "left(day, 7) AS month, ") if period == "month" else (named, named)
     read = ("products", "refunds") if settings.declared else ("products",)
     return (NET if settings.declared else SOLD).format(
+        which=which.format(month="period"),
+        which_back=which.format(month="left(day, 7)"),
         valued=money.valued(settings, *read),
-        by=by,
+        by=f"{named}form",
         sold=sold,
         returned=returned,
-        month="month, " if month else "",
+        period=named,
         first=names.first_seen("product"),
         revenue=money.reported(settings, "revenue_minor"),
         refunds=money.reported(settings, "refunds_minor"),

@@ -8,7 +8,8 @@ from multimarket_async.readers.french.alerts import ALERTS, CONDITIONS
 from multimarket_async.readers.french.commands import COMMANDS
 from multimarket_async.readers.french.doctor import DOCTOR
 from multimarket_async.readers.french.errors import ERRORS
+from multimarket_async.readers.french.outages import OUTAGES
 from multimarket_async.readers.french.reasons import REASONS, SENTENCES
 from multimarket_async.readers.french.status import STATUS
 
-WORDS = ALERTS | REASONS | SENTENCES | STATUS | COMMANDS | DOCTOR | ERRORS
+WORDS = ALERTS | REASONS | SENTENCES | STATUS | COMMANDS | DOCTOR | ERRORS | OUTAGES

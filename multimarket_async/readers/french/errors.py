@@ -17,9 +17,6 @@ ERRORS = {
         "{} : {}. Corrigez cela, ou choisissez un autre dossier avec --data-dir"
     ),
     "{name} {name}: {}. Name another one": "{} {} : {}. Nommez-en un autre",
-    "No such file or directory": "aucun fichier ou dossier de ce nom",
-    "Permission denied": "permission refusée",
-    "No space left on device": "plus de place sur le disque",
     "Read-only file system": "système de fichiers en lecture seule",
     "Not a directory": "ce n'est pas un dossier",
     "Is a directory": "c'est un dossier",
@@ -99,7 +96,6 @@ ERRORS = {
         "La génération {} n'a pas {} : il n'était pas mesuré alors"
     ),
     # of MongoDB
-    "MongoDB is away: {name}": "MongoDB est absent : {}",
     "MongoDB refuses these credentials: {name}": "MongoDB refuse ces identifiants : {}",
     "MongoDB cannot be used with this mongo_uri: {name}": "MongoDB ne peut pas servir avec ce mongo_uri : {}",
     "mongo_uri has an option that cannot be used: {name}": "mongo_uri a une option qui ne peut pas servir : {}",

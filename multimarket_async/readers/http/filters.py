@@ -98,7 +98,7 @@ def _within(value: Any, ending: str, bound: Any) -> bool:
         return False
     if ending == "_from":
         return bool(value >= bound)
-    return bool(value <= bound) or (isinstance(value, str) and value.startswith(f"{bound}-"))
+    return bool(value <= bound) or (isinstance(value, str) and value.startswith((f"{bound}-", f"{bound}T")))
 
 
 def rows_model(

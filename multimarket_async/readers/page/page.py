@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from multimarket_async.domains import Kpi, Listing, LoadedDomain
 from multimarket_async.files_io import atomic_write, private_folder
 from multimarket_async.readers.charts import drawing
-from multimarket_async.readers.french import CONDITIONS, REASONS, SENTENCES
+from multimarket_async.readers.french import CONDITIONS, OUTAGES, REASONS, SENTENCES
 from multimarket_async.readers.http.cache import not_modified
 from multimarket_async.readers.page.targets import Targets, targets
 from multimarket_async.settings import FILE, Settings
@@ -29,11 +31,23 @@ NO_CACHE = {"Cache-Control": "no-cache"}
 BUNDLE = "import sys, vl_convert; sys.stdout.write(vl_convert.javascript_bundle())"
 
 
+# Of a script: comments that are lines of their own, and indentation. They are a sixth of what is sent.
+FOR_READERS = re.compile(rb"^[ \t]*(//[^\n]*|/\*\*.*?\*/)\n|^[ \t]+", re.MULTILINE | re.DOTALL)
+
+
 class _Files(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
+        if path.endswith(".js") and isinstance(response, FileResponse):
+            script = await asyncio.to_thread(_without_comments, Path(response.path))
+            headers = {"ETag": response.headers["etag"]}
+            response = Response(script, headers=headers, media_type="text/javascript")
         response.headers.update(NO_CACHE)
         return response
+
+
+def _without_comments(file: Path) -> bytes:
+    return FOR_READERS.sub(b"", file.read_bytes())
 
 
 def files() -> StaticFiles:
@@ -120,7 +134,7 @@ def about(domains: Sequence[LoadedDomain], settings: Settings, file: Path = TARG
 def french(domains: Sequence[LoadedDomain]) -> dict[str, str]:
     """Words and sentences of the API, and of what the domains declare, in French."""
     own = {text: word for domain in domains for text, word in domain.french.items()}
-    return CONDITIONS | REASONS | SENTENCES | own
+    return CONDITIONS | OUTAGES | REASONS | SENTENCES | own
 
 
 def _dashboards(domain: LoadedDomain, targets: Targets) -> list[dict[str, Any]]:

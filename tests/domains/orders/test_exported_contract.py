@@ -9,7 +9,8 @@ from multimarket_async.domains.orders import ORDERS
 from multimarket_async.proving.trial import Samples
 from tests.domains.orders.test_exported_kpis import CHANNELS, FILES, encoded, shopify
 
-EARLIER = encoded(shopify(9, ("Lampe", 1, "8.00"), created_at="2026-04-01T10:00:00Z"))
+NICE = {"address1": "2 rue", "city": "Nice"}
+EARLIER = encoded(shopify(9, ("Lampe", 1, "8.00"), created_at="2026-04-01T10:00:00Z", shipping_address=NICE))
 SAMPLES: dict[str, dict[str, bytes]] = {"boutique_shopify": {"9.json": EARLIER}}
 for feed, name, content in FILES:
     SAMPLES.setdefault(feed, {})[name] = content

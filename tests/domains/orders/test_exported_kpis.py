@@ -143,10 +143,28 @@ def test_products_by_a_common_form_of_their_name_net_of_refunds(outcome: Outcome
     assert rows(outcome, "products_by_month", "month", *columns)[-1:] == [("2026-06", "Lampe", 0, -2, 0.0, -19.99, 0.0)]
 
 
-def test_currencies_are_shown_where_there_may_be_several() -> None:
+RETURNED = b"C9010,T,tapis,-2,2026-06-05 08:00:00,5.00,,France\n"
+SOLD = b"9008,T,Tapis,5,2026-06-04 08:00:00,5.00,,France\n9009,L,Lampe,4,2026-06-04 08:00:00,9.99,,France\n"
+
+
+def test_products_rank_by_what_is_left_behind_credit_notes(mongo_uri: str, tmp_path: Path) -> None:
+    """Of five rugs two came back, so lamps are first; and by day, where days are chosen."""
+    files = [("caisse", "note.csv", HEADER + RETURNED), ("caisse", "sales.csv", HEADER + SOLD)]
+    found = asyncio.run(outcome_of(declared(), files, mongo_uri, tmp_path))
+    assert found.report.differences == []
+    columns = ("product", "quantity", "net_quantity")
+    assert rows(found, "top_products", *columns) == [("Tapis", 5, 3), ("Lampe", 4, 4)]
+    ranked = ("rank", *columns, "net_revenue_minor")
+    assert rows(found, "top_products_by_net_quantity", *ranked) == [(1, "Lampe", 4, 4, 3996), (2, "Tapis", 5, 3, 1500)]
+    days = [("2026-06-04", "Lampe", 4, 4), ("2026-06-04", "Tapis", 5, 5), ("2026-06-05", "Tapis", 0, -2)]
+    assert rows(found, "products_by_day", "day", *columns) == days
+
+
+@pytest.mark.parametrize("name", ["amounts_by_currency", "top_products_by_net_quantity"])
+def test_currencies_and_net_pieces_are_shown_where_there_may_be_refunds(name: str) -> None:
     """And are no table of a shop that has the contract alone."""
-    assert "amounts_by_currency" in {chart.kpi for board in declared().dashboards for chart in board.charts}
-    assert "amounts_by_currency" not in {kpi.name for kpi in ORDERS.declare(OrderSettings()).kpis}
+    assert name in {chart.kpi for board in declared().dashboards for chart in board.charts}
+    assert name not in {kpi.name for kpi in ORDERS.declare(OrderSettings()).kpis}
 
 
 def test_guests_are_not_one_customer(outcome: Outcome) -> None:

@@ -222,6 +222,50 @@ async def test_the_average_order_value_divides_what_was_kept_by_what_was_kept(co
     assert expected == like(expected, (await computed(documents))["average_order_value_by_channel"])
 
 
+async def test_an_hour_that_clocks_repeat_is_two_and_one_that_they_skip_is_none(computed: Measure) -> None:
+    """In Paris, on 26 October 2025 it was two o'clock twice, and on 30 March never."""
+    instants = ("2025-03-30T00:59Z", "2025-03-30T01:00Z", "2025-10-26T00:30Z", "2025-10-26T01:30Z", "2025-10-26T02:30Z")
+    documents = [stored("web", ("Lampe", 1, 100), at=datetime.fromisoformat(at)) for at in instants]
+    rows = await computed([*documents, cancelled("web", ("Lampe", 1, 7), at=documents[2]["date_commande"])],
+                          timezone="Europe/Paris")  # fmt: skip
+    summer = {"hour": "2025-10-26T02:00+02:00", "period_start": datetime(2025, 10, 26, 0, tzinfo=UTC), "channel": "web"}
+    summer |= {"orders": 2, "cancelled_orders": 1, "revenue": 1.0, "revenue_minor": 100, "kept_orders": 1}
+    winter = [{"hour": f"2025-10-26T0{hour}:00+01:00", "orders": 1} for hour in (2, 3)]
+    assert [summer, *winter] == like([summer, *winter], rows["orders_by_hour_and_channel"])
+    hours = [row["hour"] for row in rows["orders_by_earlier_hour"]]
+    assert hours == ["2025-03-30T01:00+01:00", "2025-03-30T03:00+02:00"]
+
+
+@pytest.mark.parametrize(
+    ("timezone", "hour"),
+    [
+        ("Asia/Kolkata", "2025-05-10T17:00+05:30"),
+        ("America/St_Johns", "2025-05-10T09:00-02:30"),
+        ("UTC", "2025-05-10T12:00+00:00"),
+    ],
+)
+async def test_hours_are_those_of_the_clock_with_their_offset(computed: Measure, timezone: str, hour: str) -> None:
+    [row] = (await computed([stored("web", ("Lampe", 1, 1))], timezone=timezone))["orders_by_hour_and_channel"]
+    assert row["hour"] == hour
+    assert row["period_start"] == datetime.fromisoformat(hour)
+
+
+async def test_days_of_products_and_cities_are_those_of_the_newest_month_and_those_before(computed: Measure) -> None:
+    """A product that was only cancelled has none."""
+    days = [MAY, MAY.replace(day=11), MAY.replace(month=4)]
+    documents = [stored("web", ("Lampe", 2, 300), at=at) | {"livraison": {"ville": city}}
+                 for at, city in zip(days, ("Fès", "fès", "Rabat"), strict=True)]  # fmt: skip
+    rows = await computed([*documents, cancelled("web", ("Table", 1, 5))])
+    sold = [{"day": day, "product": "Lampe", "quantity": 2, "revenue_minor": 300}
+            for day in ("2025-05-10", "2025-05-11", "2025-04-10")]  # fmt: skip
+    assert sold[:2] == like(sold[:2], rows["products_by_day"])
+    assert sold[2:] == like(sold[2:], rows["products_by_earlier_day"])
+    delivered = [{"day": row["day"], "city": city, "orders": 1, "revenue_minor": 300}
+                 for row, city in zip(sold, ("Fès", "Fès", "Rabat"), strict=True)]  # fmt: skip
+    assert rows["cities_by_day"] == delivered[:2]
+    assert rows["cities_by_earlier_day"] == delivered[2:]
+
+
 async def test_what_counts_as_cancelled_is_a_setting(computed: Measure) -> None:
     """Several statuses may mean it, even one that looks like a MongoDB field path."""
     documents = [stored("web", ("Lampe", 1, 1), statut=statut) for statut in ("annulée", "$canal", "retour")]

@@ -22,6 +22,7 @@ def kpi(settings: OrderSettings) -> Kpi:
         columns=latest.columns_of(settings),
         query=latest.query(settings, EARLIER.format(month="period", table="orders")),
         check=latest.check(EARLIER.format(month="month", table="commandes")),
+        historic="orders",
         french={
             TITLE: "Commandes par jour plus ancien et par canal",
             "orders_by_earlier_day": (

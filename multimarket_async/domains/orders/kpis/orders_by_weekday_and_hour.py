@@ -5,8 +5,9 @@ from multimarket_async.domains.orders import columns, money, rollups
 from multimarket_async.domains.orders.settings import OrderSettings
 
 QUERY = """
-SELECT weekday, hour, sum(orders) AS orders, {revenue} AS revenue, {minor} AS revenue_minor
-FROM hours_valued GROUP BY ALL ORDER BY weekday, hour
+SELECT isodow(wall) AS weekday, hour(wall) AS hour, sum(orders - cancelled_orders)::BIGINT AS orders,
+  {revenue} AS revenue, {minor} AS revenue_minor
+FROM hours_valued WHERE orders > cancelled_orders GROUP BY ALL ORDER BY weekday, hour
 """
 CHECK = """
 SELECT isodow(local) AS weekday, hour(local) AS hour, count(*) AS orders,
@@ -40,10 +41,7 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"Orders and revenue by day of the week (1 is Monday) and hour of the day ({settings.timezone}), "
             "without cancelled orders, over all time."
         ),
-        reads=(
-            rollups.kept(settings, "hours", "isodow(local) AS weekday", "hour(local) AS hour"),
-            *money.rates(settings),
-        ),
+        reads=(rollups.hours(settings), *money.rates(settings)),
         columns=shown,
         query=_query(settings),
         check=CHECK,

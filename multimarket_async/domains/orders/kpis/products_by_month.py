@@ -34,7 +34,7 @@ QUALIFY rank <= {PRODUCTS} ORDER BY month, rank
 
 def _query(settings: OrderSettings) -> str:
     return QUERY.format(
-        net=rollups.net_products(settings, month=True),
+        net=rollups.net_products(settings, "month"),
         revenue=money.major(settings, "revenue_minor"),
         net_revenue=money.major(settings, "net_revenue_minor"),
     )

@@ -39,7 +39,7 @@ def kpi(settings: OrderSettings) -> Kpi:
             f"The {CITIES} cities, of one name whatever its case and blanks, to which most was delivered by revenue, "
             "without cancelled orders and those that are not delivered; equal revenues rank by name."
         ),
-        reads=(rollups.kept(settings, "cities", "city", where="city IS NOT NULL"), *money.rates(settings)),
+        reads=(rollups.cities(settings), *money.rates(settings)),
         columns=shown,
         query=_query(settings),
         check=CHECK,

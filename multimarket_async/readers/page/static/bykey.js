@@ -1,12 +1,10 @@
 // Rows of the chosen period by keys, ranked or as a heat map; and those of another KPI.
 
-import { drawn, grouped, heading, inTable, mark, measured, named } from "./cells.js";
+import { drawn, grouped, heading, inTable, mark, measured, named, total } from "./cells.js";
 import { best, difference, inWords, ranked } from "./comparing.js";
 import { titled, together } from "./overtime.js";
-import { comparisons, dated, days, grainOf, inside } from "./periods.js";
-import { declared, lower, period, say } from "./words.js";
-
-const MOST_RANKED = 10;
+import { dated, inside } from "./periods.js";
+import { declared, lower, say } from "./words.js";
 
 /** Totals by a key, or by two. */
 export function compared(part, chart, choice, selected) {
@@ -18,15 +16,17 @@ export function compared(part, chart, choice, selected) {
     return { ...together(part, chart, found, at, { name: x.name, title: heading(x) }, columns, part.book(choice, "", x.name), choice.period), across: heading(x) };
   }
   const against = part.against(choice);
-  const before = against && grouped(part.columns, against.rows, [series, x].filter(Boolean).map(({ name }) => name));
+  const byKeys = (all) => all && grouped(part.columns, all, [series, x].filter(Boolean).map(({ name }) => name));
+  const before = byKeys(against?.rows);
+  const ranks = ranking(part, [x, series, ...chart.columns.map((name) => part.by[name])], rows, measure, against && !against.begun && { rows: before, over: byKeys(against.over) ?? rows, name: against.name }, chart.drawn);
   return {
     name: `${measure.name}_by_${x.name}_${choice.period}`,
     book: part.book(choice, "", x.name, series?.name),
     title: titled(chart, measure, lower(declared(x.title)), series),
-    ...ranking(part, [x, series, ...chart.columns.map((name) => part.by[name])], rows, measure, before, against?.name, chart.drawn),
+    ...ranks,
     ...axes(x, series, measure),
     form: series ? "grid" : "bars",
-    values: chart.drawn ? marks(part, ranked(rows, measure, series), { x, y: measure, series }, before, against?.name) : [],
+    values: chart.drawn ? marks(part, ranked(ranks.rows, measure, series), { x, y: measure, series }, before, against?.name) : [],
   };
 }
 
@@ -49,15 +49,22 @@ function earlierOf(before, x, series, measure) {
   return (row) => known.get(key(row));
 }
 
-/** The table of a ranking: rows can be picked, and have their change where there are rows of before. */
-function ranking(part, [x, series, ...others], rows, measure, before, name, isDrawn) {
+/** The table of a ranking: rows can be picked, and have their change where there are rows of before. over: those of the days that are over, which are compared. */
+function ranking(part, [x, series, ...others], rows, measure, before, isDrawn) {
   const columns = [x, series, ...others].filter(Boolean);
   const listed = columns.map((column, place) => ({ ...inTable(column), pick: place ? undefined : part.picks(x.name) }));
   if (!before) return { columns: listed, rows, best: best(x, rows, measure) };
-  const earlier = earlierOf(before, x, series, measure);
-  const change = (row) => difference(measure, row[measure.name], earlier(row));
+  const { name } = before;
+  const [now, then] = [before.over, before.rows].map((known) => earlierOf(known, x, series, measure));
+  const change = (row) => difference(measure, now(row) ?? 0, then(row));
   const column = { name: "change", title: say("change_on", { measure: heading(measure), name }), numeric: true, value: (row) => (Number.isNaN(change(row)) ? null : change(row)), shown: (row) => inWords(measure, change(row)) };
   return { columns: [...listed, column], rows, note: isDrawn && !series ? say("marked", { name }) : "", best: best(x, rows, measure, change) };
+}
+
+/** Rows without numbers, for those of before that are no more. */
+function gone(before, rows, { name }, columns) {
+  const here = new Set(rows.map((row) => row[name]));
+  return before.filter((row) => !here.has(row[name])).map((row) => ({ ...total(columns, []), [name]: row[name] }));
 }
 
 /** Names of the axes: bars have their keys at the side, a heat map its series. */
@@ -66,42 +73,39 @@ const axes = (x, series, measure) =>
 
 /** Another KPI, which may lack the filters: for such a choice the card says so. */
 export function elsewhere(part, chart, choice) {
-  const monthly = ofPeriod(part, chart, choice);
-  const kpi = monthly ? chart.by_period : chart.kpi;
+  const daily = ofDays(part, chart, choice);
+  const kpi = daily ? chart.by_day.kpis[0] : chart.kpi;
   const columns = part.of[kpi];
   const by = named(columns);
   const time = columns.find(({ role }) => role === "time");
-  const rows = (monthly ?? part.all[kpi] ?? []).filter(choice.accepts);
-  const chosen = time && !monthly ? dated(rows, time).filter((row) => inside(choice, row)) : rows;
+  const rows = (daily ?? part.all[kpi] ?? []).filter(choice.accepts);
+  const chosen = time && !daily ? dated(rows, time).filter((row) => inside(choice, row)) : rows;
   const filtered = part.filters.columns.every(({ name }) => name in by) || choice.every;
-  const whole = monthly ? grainOf(choice.period) === grainOf(monthly[0].at) : time || choice.kind === "all";
-  const of = monthly ? period(monthly[0].at) : lower(say("all"));
   const [x, series, measure] = [chart.x, chart.series, chart.columns[0]].map((name) => by[name]);
+  const against = daily && part.against(choice);
+  const before = against && ofDays(part, chart, against.span);
   const keys = [series, x].filter(Boolean).map(({ name }) => name);
   const parts = chosen.length === new Set(chosen.map((row) => JSON.stringify(keys.map((name) => row[name])))).size;
-  const found = parts ? chosen : grouped(columns, chosen, keys);
+  const found = daily ? ranked([...chosen, ...gone(before ?? [], chosen, x, columns)], measure) : parts ? chosen : grouped(columns, chosen, keys);
   const marked = (row) => mark(row, { x, y: measure, series, band: chart.band?.map((name) => by[name]) });
   const map = chart.place && found.filter((row) => chart.place.every((name) => row[name] !== null));
-  const top = found.slice(0, series || x.role === "time" || monthly ? undefined : MOST_RANKED);
-  const at = monthly && choice.against === "before" && comparisons(choice)[0];
-  const before = at && ofPeriod(part, chart, { ...choice, ...at });
-  const ranks = x.role === "time" || series ? { rows: top } : ranking(part, [x, undefined, ...chart.columns.map((name) => by[name])], top, measure, before, before && period(before[0].at, "short"), chart.drawn);
+  const over = before && (against.whole === choice ? daily : ofDays(part, chart, against.whole));
+  const listed = [x, undefined, ...chart.columns.map((name) => by[name])];
+  const ranks = x.role === "time" || series ? { rows: found } : ranking(part, listed, found, measure, over && !against.begun && { rows: before, over, name: against.name }, chart.drawn);
   return {
-    name: `${measure.name}_by_${x.name}_${monthly ? monthly[0].at : "all"}`,
+    name: `${measure.name}_by_${x.name}_${daily ? choice.period : "all"}`,
     title: chart.title ? declared(chart.title) : declared(part.declaration.titles[chart.kpi]),
     columns: [x, series, ...[...chart.columns, ...(chart.band ?? [])].map((name) => by[name])].filter(Boolean).map(inTable),
     ...ranks,
-    note: [ranks.note, !(filtered && whole) && say("wider", { period: of })].filter(Boolean).join(" "),
+    note: [ranks.note, !(filtered && (daily || time || choice.kind === "all")) && say("wider", { period: daily ? choice.name : lower(say("all")) })].filter(Boolean).join(" "),
     ...(map ? { measure: heading(series) } : x.role === "time" ? { measure: measured(measure), across: heading(x) } : axes(x, series, measure)),
     form: map ? "map" : chart.band ? "band" : x.role !== "time" ? (series ? "grid" : "bars") : measure.role === "sum" ? "time" : "lines",
-    values: map ? map.map((row) => ({ ...marked(row), x: row[chart.place[0]], y: row[chart.place[1]] })) : chart.drawn ? (ranks.columns ? marks(part, top, { x, y: measure }, before) : top.map(marked)) : [],
+    values: map ? map.map((row) => ({ ...marked(row), x: row[chart.place[0]], y: row[chart.place[1]] })) : chart.drawn ? (ranks.columns ? marks(part, ranks.rows, { x, y: measure }, before) : found.map(marked)) : [],
   };
 }
 
-/** The rows of the chosen period in the KPI that has them by period; undefined where there are none. */
-function ofPeriod(part, chart, choice) {
-  if (!chart.by_period || choice.kind === "all") return undefined;
-  const time = part.of[chart.by_period].find(({ role }) => role === "time");
-  const rows = dated(part.periodic(chart.by_period), time).filter(({ at }) => inside(days(at), { at: choice.from }) && inside(days(at), { at: choice.to }));
-  return rows.length ? rows : undefined;
+/** The sums over the days of a span; undefined where these are not kept, or have not come yet. */
+function ofDays(part, { by_day: finer, x }, span) {
+  const rows = finer && span.kind !== "all" ? part.detail.rows(finer, span, part.newest, x) : undefined;
+  return rows && grouped(part.of[finer.kpis[0]], rows, [x]);
 }

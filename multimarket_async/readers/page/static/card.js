@@ -2,7 +2,7 @@
 
 import { Chart } from "./charts.js";
 import { element, table, tell } from "./elements.js";
-import { number, say, spoken } from "./words.js";
+import { number, say, sentence, spoken } from "./words.js";
 
 const PAGE = 500; // rows of a table that are made together
 const SEARCHED = 12; // rows, of more than which one searches
@@ -35,7 +35,7 @@ export class Card {
   show({ name, title, note = "", error, book, columns, rows, form, values, measure, across, legend }) {
     Object.assign(this, { name, csv: () => csv(columns, rows) });
     tell(this.heading, title);
-    tell(this.note, error ?? (rows.length ? note : say("nothing_measured")));
+    tell(this.note, (error && sentence(error)) ?? (rows.length ? note : say("nothing_measured")));
     tell(this.summary, `${say("as_table")} (${say("rows", { count: rows.length })})`);
     tell(this.save, say("csv"));
     this.save.setAttribute("aria-label", `${say("download")}: ${title}`);

@@ -2,7 +2,7 @@
 // drawn: the numbers do not wait for it. Expressions are interpreted (`ast`), so that no policy has to allow eval.
 
 import { byId, element } from "./elements.js";
-import { period, say, short } from "./words.js";
+import { hourOf, period, say, short } from "./words.js";
 
 const COLOURS = [1, 2, 3, 4, 5, 6, 7, 8].map((index) => `var(--series-${index})`);
 const MOST_SERIES = COLOURS.length;
@@ -178,15 +178,30 @@ export function ceiling(counts) {
 }
 
 const MOST_DAYS = 400;
-const DAY_MS = 86_400_000;
+const [DAY_MS, HOUR_MS] = [86_400_000, 3_600_000];
 
-/** The days from the first to the last, also those without a value; undefined for other periods. */
-export function everyDay(values) {
+/** The days or hours from the first to the last, also those without a value; undefined for other periods. */
+export function everyTime(values) {
+  if (values.every(({ x }) => /T\d\d:00/.test(x))) return everyHour(values.map(({ x }) => Date.parse(x)));
   const at = values.map(({ x }) => Date.parse(x));
   const [first, last] = [Math.min(...at), Math.max(...at)];
   const days = Math.round((last - first) / DAY_MS) + 1;
   if (!values.every(({ x }) => /^\d{4}-\d\d-\d\d$/.test(x)) || days > MOST_DAYS) return undefined;
   return Array.from({ length: days }, (_, day) => new Date(first + day * DAY_MS).toISOString().slice(0, 10));
+}
+
+function everyHour(at) {
+  const first = Math.min(...at);
+  return Array.from({ length: Math.round((Math.max(...at) - first) / HOUR_MS) + 1 }, (_, hour) => hourOf(first + hour * HOUR_MS));
+}
+
+const HOURS_BETWEEN = [[36, 3], [80, 12]]; // up to so many hours, a label at each so many
+
+/** The hours with labels: of many those at midnight; undefined for days, whose labels are left out where they overlap. */
+function marked(times) {
+  if (!times?.[0]?.includes("T")) return undefined;
+  const [, every] = HOURS_BETWEEN.find(([most]) => times.length <= most) ?? [0, 24];
+  return times.filter((at) => Number(at.slice(11, 13)) % every === 0);
 }
 
 const NARROW_CHARS = 30;
@@ -219,7 +234,7 @@ const FORMS = {
     height: 240,
     mark: { type: "bar", width: { band: 0.72 } },
     encoding: {
-      x: { field: "x", type: "ordinal", scale: { domain: everyDay(values) }, axis: { title: axes.across, labelExpr: "brief(datum.value)", labelAngle: 0, labelOverlap: "greedy", labelSeparation: 12 } },
+      x: { field: "x", type: "ordinal", scale: { domain: everyTime(values) }, axis: { values: marked(everyTime(values)), title: axes.across, labelExpr: "brief(datum.value)", labelAngle: 0, labelOverlap: "greedy", labelSeparation: 12 } },
       y: AMOUNT,
       ...(values.some((one) => one.series) && {
         color: {

@@ -30,7 +30,7 @@ export function best(x, rows, measure, change = () => NaN) {
   const named = (row) => `${shown(x, row[x.name])} (${shown(measure, row[measure.name])})`;
   const [lost] = rows.filter((row) => change(row) < 0).sort((one, other) => change(one) - change(other));
   const losing = lost ? [say("lost_most", { name: `${shown(x, lost[x.name])} (${inWords(measure, change(lost))})` })] : [];
-  return `${heading(x)}, ${lower(heading(measure))}: ${[say("best", { name: named(ordered[0]) }), say("worst", { count: number(rows.length), name: named(ordered.at(-1)) }), ...losing].join(" · ")}`;
+  return say("with", { name: `${heading(x)}, ${lower(heading(measure))}`, text: [say("best", { name: named(ordered[0]) }), say("worst", { count: number(rows.length), name: named(ordered.at(-1)) }), ...losing].join(" · ") });
 }
 
 /** The largest first, where bars are drawn. */

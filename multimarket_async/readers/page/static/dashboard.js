@@ -5,8 +5,9 @@ import { compared, elsewhere } from "./bykey.js";
 import { Card } from "./card.js";
 import { heading, named, shown, single, total } from "./cells.js";
 import { changed } from "./comparing.js";
+import { Detail } from "./detail.js";
 import { byId, element, tell } from "./elements.js";
-import { Filters } from "./filter.js";
+import { Filters, MOST_HOURLY_DAYS } from "./filter.js";
 import { Glance } from "./glance.js";
 import { ask } from "./live.js";
 import { showMinutes } from "./minutes.js";
@@ -16,23 +17,24 @@ import { dates, declared, period, say } from "./words.js";
 
 const MOST_DAYS = 62;
 
-/** The KPIs whose rows a dashboard shows; those by period are asked for when one is chosen. */
+/** The KPIs whose rows a dashboard shows; those by shorter times are asked for when these are chosen. */
 export const sources = ({ kpi, finer, charts }) => [...new Set([kpi, finer, ...charts.map((chart) => chart.kpi)])].filter(Boolean);
 
 /** The KPIs that need no card of their own. */
-export const covered = ({ kpi, covers, earlier, charts }) => [kpi, earlier, ...covers, ...charts.map((chart) => chart.kpi).filter(Boolean)];
+export const covered = ({ kpi, covers, earlier, hourly, charts }) => [kpi, earlier, ...covers, ...charts.map((chart) => chart.kpi), ...[hourly, ...charts.map((chart) => chart.by_day)].flatMap((finer) => finer?.kpis)];
 
 export class Part {
   /** declaration: of about.json, with its domain. columns: by KPI. minutes: it shows what came in by minute. */
   constructor(declaration, columns, minutes) {
-    Object.assign(this, { declaration, columns: columns[declaration.kpi], of: columns, early: new Map(), byPeriod: new Map() });
+    Object.assign(this, { declaration, columns: columns[declaration.kpi], of: columns, early: new Map() });
+    this.detail = new Detail(() => this.draw());
     const { id, filters, tiles, charts, targets, listing } = declaration;
     this.by = named(this.columns);
     this.glance = new Glance(id, targets, (period) => this.filters.choose(period));
     this.behind = listing && new Behind(id, listing);
     this.extremes = element("ul", { class: "extremes" });
     this.heading = element("h2", { id: `${id}-title` });
-    this.filters = new Filters(id, filters.map((name) => this.by[name]), () => this.draw(true));
+    this.filters = new Filters(id, filters.map((name) => this.by[name]), () => this.draw(true), Boolean(declaration.hourly));
     this.scope = element("p", { class: "scope", id: `${id}-scope` });
     this.tiles = tiles.map((tile) => ({ tile, host: place(`${id}-tile-${tile.column}`) }));
     this.cards = charts.map((chart) => ({ chart, ...card(`${id}-${chart.columns[0]}-by-${chart.x}`, chart) }));
@@ -68,25 +70,23 @@ export class Part {
     return grain === coarse || this.byDay ? (row) => ["at", row.at] : undefined;
   }
 
-  /** The finer rows of another generation, and those by period, as far as they were asked for before. */
+  /** The finer rows of another generation, as far as they were asked for before. */
   async load(generation) {
     if (this.early.size) this.early = await this.asked([...this.early.keys()], generation);
-    for (const name of this.byPeriod.keys()) this.byPeriod.set(name, await this.rowsOf(name, generation));
+    await this.detail.load(generation);
   }
 
-  async rowsOf(name, generation) {
-    const { rows } = await ask(`kpis/${name}?generation=${generation}`);
-    return single(this.of[name], rows);
+  /** The rows of a span by hour; undefined where they are not kept, or have not come yet. */
+  hours(span) {
+    const { hourly } = this.declaration;
+    if (!hourly || Date.parse(span.to) - Date.parse(span.from) >= MOST_HOURLY_DAYS * 86_400_000) return undefined;
+    const time = this.of[hourly.kpis[0]].find(({ role }) => role === "time").name;
+    return this.detail.rows(hourly, span, this.newest)?.map((row) => ({ ...row, at: row[time] }));
   }
 
-  /** The rows of a KPI by period; none until they have come. */
-  periodic(name) {
-    if (!this.byPeriod.has(name)) {
-      this.byPeriod.set(name, []);
-      this.rowsOf(name, this.generation).then((rows) => { this.byPeriod.set(name, rows); this.draw(); })
-        .catch((error) => { console.info(error.message); this.byPeriod.delete(name); }); // the next drawing asks again
-    }
-    return this.byPeriod.get(name);
+  /** The newest of its periods. */
+  get newest() {
+    return this.periods.reduce((last, at) => (at > last ? at : last), "");
   }
 
   /** Finer rows of periods that have them in a KPI of their own. */
@@ -128,7 +128,7 @@ export class Part {
   /** rows: by KPI, of this generation. */
   show(rows, generation) {
     const { kpi, finer, time } = this.declaration;
-    this.generation = generation;
+    this.generation = this.detail.generation = generation;
     this.all = Object.fromEntries(Object.entries(rows).map(([name, all]) => [name, this.of[name] ? single(this.of[name], all) : all]));
     this.rows = dated(this.all[kpi] ?? [], this.by[time]);
     this.periods = [...new Set(this.rows.map(({ at }) => at))]; // few, where rows are many
@@ -185,10 +185,11 @@ export class Part {
   earlier(choice) {
     if (choice.kind === "all") return [];
     const whole = completed(choice, this.filters.today);
-    const now = whole === choice ? undefined : total(this.columns, this.exactly(whole, choice) ?? []);
+    const over = whole === choice ? undefined : this.exactly(whole, choice) ?? [];
+    const now = over && total(this.columns, over);
     return comparisons(whole).flatMap((span, place) => {
       const rows = this.exactly(span, choice);
-      return rows ? [{ place, span, rows, now, name: choice.kind in PRESETS ? dates(span, this.filters.day) : inShort(span), sums: total(this.columns, rows), begun: choice.from === choice.to && choice.to === this.filters.today && choice.kind in PRESETS }] : [];
+      return rows ? [{ place, span, rows, whole, over, now, name: choice.kind in PRESETS ? dates(span, this.filters.day) : inShort(span), sums: total(this.columns, rows), begun: choice.from === choice.to && choice.to === this.filters.today && choice.kind in PRESETS }] : [];
     });
   }
 

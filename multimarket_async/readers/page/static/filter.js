@@ -12,15 +12,16 @@ const KINDS_OF = {
   day: [...OF_DAYS, "year", "quarter", "month", "day", "range"],
 };
 const GRAINS = ["day", "week", "month", "quarter", "year"]; // shortest first
+export const MOST_HOURLY_DAYS = 8; // of which hours are drawn
 const STALE_DAYS = 8; // what ended longer ago is history: its last day stands for today
 const FIELDS = ["period", "which", "from", "to", "grain", "against"];
 const AT_FIRST = { period: "all", grain: "auto", against: "before" };
 const MOST_BOXES = 12;
 
 export class Filters {
-  /** id: prefix of the ids of its elements. columns: the keys of which values are chosen. Calls `changed`. */
-  constructor(id, columns, changed) {
-    this.columns = columns;
+  /** id: prefix of the ids of its elements. columns: the keys of which values are chosen. Calls `changed`. hourly: a few days can be drawn by hours. */
+  constructor(id, columns, changed, hourly) {
+    Object.assign(this, { columns, hourly });
     this.times = [];
     this.fields = Object.fromEntries(FIELDS.map((name) => [name, this.field(id, name)]));
     this.keys = columns.map((column) => ({ column, values: [], ...keyField(`${id}-filter-${column.name}`) }));
@@ -122,7 +123,7 @@ export class Filters {
     which.label.hidden = !ofKind;
     from.label.hidden = kind !== "day" && kind !== "range";
     to.label.hidden = kind !== "range";
-    options(grain.input, ["auto", ...GRAINS.slice(GRAINS.indexOf(this.grain ?? "year"))].map((name) => [name, say(`by_${name}`)]));
+    options(grain.input, ["auto", ...(this.hourly && this.isShort(kind) ? ["hour"] : []), ...GRAINS.slice(GRAINS.indexOf(this.grain ?? "year"))].map((name) => [name, say(`by_${name}`)]));
     options(against.input, ["before", "year_before", "nothing"].map((name) => [name, say(`against_${name}`)]));
     against.label.hidden = kind === "all";
     for (const name of ["period", "which", "to", "grain", "against"]) tell(this.fields[name].word, say(name));
@@ -130,6 +131,12 @@ export class Filters {
     this.bound();
     if (kind === "day" && this.kind !== "day") this.offerToday();
     this.kind = kind;
+  }
+
+  /** Hours of this span can be drawn. */
+  isShort(kind) {
+    const { from, to } = this.span(kind);
+    return Date.parse(to) - Date.parse(from) < MOST_HOURLY_DAYS * 86_400_000;
   }
 
   /** What a reader who asks for a day sees first. */
@@ -184,7 +191,7 @@ export class Filters {
   preset(kind) {
     const { from, to } = PRESETS[kind](this.day);
     const dates = from === to ? inWords(from) : `${inWords(from)} – ${inWords(to)}`;
-    return { period: from === to ? from : `${from}_${to}`, name: `${say(kind)}: ${dates}` };
+    return { period: from === to ? from : `${from}_${to}`, name: say("with", { name: say(kind), text: dates }) };
   }
 }
 

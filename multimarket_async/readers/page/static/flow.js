@@ -1,7 +1,7 @@
 // The flow: feeds -> landing -> MongoDB or quarantine -> KPIs, and the sum that must hold.
 
 import { byId, element, table, tell } from "./elements.js";
-import { bytes, declared, duration, moment, number, say, title } from "./words.js";
+import { bytes, declared, duration, moment, number, say, sentence, title } from "./words.js";
 
 const placesOf = (sum) => ["waiting", "stored", "duplicate", ...(sum.superseded ? ["superseded"] : []), "quarantined"];
 
@@ -77,14 +77,14 @@ function sources(id, all, named, described) {
 function sunk({ generation, behind, behind_since, failing_since, why }) {
   const held = generation === null ? say("sink_empty") : say("sink_holds", { generation: number(generation) });
   const late = behind ? [say("sink_behind", { count: number(behind), moment: moment(behind_since) })] : [];
-  const failing = failing_since ? [say("poll_failing", { moment: moment(failing_since), why })] : [];
+  const failing = failing_since ? [say("poll_failing", { moment: moment(failing_since), why: sentence(why) })] : [];
   return [held, ...late, ...failing].join(" · ");
 }
 
 function polled({ state, why, failing_since, answered_at, changed_at, next_at }) {
   const facts = { answered: answered_at, changed: changed_at, next: next_at };
   const known = Object.entries(facts).filter(([, at]) => at).map(([fact, at]) => say(`poll_${fact}`, { moment: moment(at) }));
-  const failing = state === "failing" ? [say("poll_failing", { moment: moment(failing_since), why })] : [];
+  const failing = state === "failing" ? [say("poll_failing", { moment: moment(failing_since), why: sentence(why) })] : [];
   const other = { overdue: [say("poll_overdue")], "never asked": [say("poll_never")] }[state] ?? [];
   return [...failing, ...other, ...known].join(" · ");
 }

@@ -146,7 +146,7 @@ function notices() {
   const sentences = [
     known.then && ["noted", known.then.why ? say("notice_not_kept", { why: sentence(known.then.why) }) : say("notice_then", { moment: moment(known.as_of), generation: number(known.generation) })],
     known.lost && ["bad", say("notice_lost") + since(known.status?.at) + from],
-    mongo && !mongo.ok && ["bad", say("notice_down", { why: mongo.why.replace(/\.$/, "") }) + since(mongo.answered_at) + from],
+    mongo && !mongo.ok && ["bad", say("notice_down", { why: sentence(mongo.why).replace(/\.$/, "") }) + since(mongo.answered_at) + from],
     mongo?.ok && overload.late && ["bad", say("notice_overload", { budget: duration(overload.budget_s) })],
     ...(known.status?.alerts ?? []).map(({ rule, since: at, sentence: text }) => ["noted", say("notice_alert", { rule, moment: moment(at), why: sentence(text) })]),
     mongo?.ok && kpi.stale && ["noted", say("notice_stale", facts)],
@@ -166,8 +166,8 @@ function notices() {
     known.status?.without_feed && ["noted", say("notice_without_feed", {
       count: number(known.status.without_feed), example: known.status.without_feed_example,
     })],
-    ...Object.entries(kpi?.failed ?? {}).map(([name, why]) => ["bad", kpi.stale_since?.[name] ? say("notice_kpi_stale", { title: named(name), why, moment: moment(kpi.stale_since[name]) }) : say("notice_kpi", { title: named(name), why })]),
-    ...(known.status?.failing ?? []).map(({ task, since, why }) => ["bad", say("notice_task", { task, moment: moment(since), why })]),
+    ...Object.entries(kpi?.failed ?? {}).map(([name, why]) => ["bad", kpi.stale_since?.[name] ? say("notice_kpi_stale", { title: named(name), why: sentence(why), moment: moment(kpi.stale_since[name]) }) : say("notice_kpi", { title: named(name), why: sentence(why) })]),
+    ...(known.status?.failing ?? []).map(({ task, since, why }) => ["bad", say("notice_task", { task, moment: moment(since), why: sentence(why) })]),
     conservation && !conservation.sum.received && ["noted", say("notice_empty", { folder: known.about.landing })],
     !known.charts && ["noted", say("notice_charts")],
   ].filter(Boolean);

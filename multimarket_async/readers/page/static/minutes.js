@@ -2,14 +2,14 @@
 
 import { ceiling } from "./charts.js";
 import { tell } from "./elements.js";
-import { clock, declared, number, say, upper } from "./words.js";
+import { clock, declared, number, say } from "./words.js";
 
 /** status: of /api/status; the minute that has just ended is the last whole one. */
 export function showMinutes(part, status) {
   const { domain } = part.declaration;
   const rows = status.per_minute[domain];
   if (!part.minutes || part.empty || !rows) return;
-  const documents = upper(declared(domain));
+  const documents = part.declaration.listing ? declared(part.declaration.listing.title) : say("records");
   const [title, value, below] = part.minutes.tile.children;
   tell(title, say("minute_rate", { documents }));
   tell(value, number(rows.at(-2)?.documents));

@@ -1,15 +1,16 @@
 // Rows of the chosen period over its times: as bars or lines, with the period that they are compared with.
 
 import { drawn, grouped, heading, inTable, mark, measured, shown } from "./cells.js";
-import { aligned, days, grainOf, inside, keptFiner, PERIOD_OF } from "./periods.js";
-import { declared, lower, period, say, upper } from "./words.js";
+import { aligned, days, grainOf, inside, keptFiner, PERIOD_OF, shifted } from "./periods.js";
+import { declared, hourOf, instant, lower, period, say, upper } from "./words.js";
 
 const MOST_DAYS = 62;
+const HOUR_MS = 3_600_000;
 
 /** Rows by times, and by a series where the chart has one. */
 export function overTime(part, chart, choice, selected) {
   const { rows, grain } = times(part, choice, selected);
-  const pick = part.picksTime(grain);
+  const pick = grain === "hour" ? undefined : part.picksTime(grain);
   const at = { ...part.by[chart.x], name: "at", type: "string", title: "" };
   const by = { ...part.by, at };
   const found = grouped(part.columns, rows, ["at", chart.series].filter(Boolean));
@@ -34,16 +35,32 @@ export function overTime(part, chart, choice, selected) {
 function withBefore(part, choice, grain, measure, values) {
   const against = part.against(choice);
   if (!against) return { values };
-  const rows = atGrain(part, against.span, against.rows, choice, grain);
-  const before = grouped(part.columns, rows, ["at"]).map((row) => ({
-    x: PERIOD_OF[grain](aligned(days(row.at).from, against.span, choice)), before: drawn(measure, row[measure.name]),
+  const rows = grouped(part.columns, atGrain(part, against.span, against.rows, choice, grain), ["at"]);
+  const found = grain === "hour" && measure.role === "sum" ? everyHourOf(against.span, rows, measure) : rows;
+  const before = found.map((row) => ({
+    x: atTheSame(grain, row.at, against.span, choice), before: drawn(measure, row[measure.name]),
     tip: `${period(row.at)}\n${shown(measure, row[measure.name])}`,
   }));
   return { values: [...values, ...before], note: say("dashed", { name: against.name }) };
 }
 
+/** Those of all hours, also of those without rows. */
+function everyHourOf({ from, to }, rows, measure) {
+  const by = new Map(rows.map((row) => [row.at, row]));
+  const first = Date.parse(instant(from));
+  const hours = Array.from({ length: Math.round((Date.parse(instant(shifted(to, 1))) - first) / HOUR_MS) }, (_, hour) => hourOf(first + hour * HOUR_MS));
+  return rows.length ? hours.map((at) => by.get(at) ?? { at, [measure.name]: 0 }) : [];
+}
+
+/** The time of an earlier span at the same place of a later one. */
+function atTheSame(grain, at, earlier, later) {
+  const day = aligned(days(at.slice(0, 10)).from, earlier, later);
+  return grain === "hour" ? hourOf(instant(day + at.slice(10, 16))) : PERIOD_OF[grain](day);
+}
+
 /** Rows of a span by periods of this length. */
 function atGrain(part, span, rows, choice, grain) {
+  if (grain === "hour") return (part.hours(span) ?? []).filter(choice.accepts);
   const daily = part.finer.filter((row) => inside(span, row) && choice.accepts(row));
   const found = ["day", "week"].includes(grain) && daily.length ? daily : rows;
   return found.map((row) => ({ ...row, at: PERIOD_OF[grain](days(row.at).from) }));
@@ -71,6 +88,8 @@ function times(part, choice, selected) {
 }
 
 function timesOf(part, choice, selected) {
+  const byHour = choice.grain === "hour" || (choice.grain === "auto" && choice.from === choice.to) ? part.hours(choice) : undefined;
+  if (byHour) return { rows: byHour.filter(choice.accepts), grain: "hour" };
   const kept = keptFiner(part.rows, part.finer, part.count());
   const finer = part.finer.filter((row) => inside(choice, row) && choice.accepts(row));
   const dates = new Set(part.finer.map(({ at }) => at));

@@ -37,7 +37,7 @@ export const PERIOD_OF = {
 };
 
 export const shifted = (day, days) => new Date(Date.parse(day) + days * DAY_MS).toISOString().slice(0, 10);
-const monthsBefore = (day, months) => iso(Number(day.slice(0, 4)), Number(day.slice(5, 7)) - months, 1);
+export const monthsBefore = (day, months) => iso(Number(day.slice(0, 4)), Number(day.slice(5, 7)) - months, 1);
 const MONTHS = { month: 1, quarter: 3, year: 12 };
 const DAY_MS = 86_400_000;
 const YEAR_OF_WEEKS = 364; // days: the same weekday

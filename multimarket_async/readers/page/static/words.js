@@ -16,11 +16,11 @@ const ENGLISH = {
   not_measured: "nothing measured yet", newest_of: "newest of {domain}: {moment}", checked: "the last full recompute agreed", per_minute: "{count}/min",
   figures: "Figures", filters: "Filters", period: "Period", which: "Which", from: "From", to: "To", day: "Day",
   all: "All time", year: "Year", quarter: "Quarter", month: "Month", range: "From … to", reset: "Reset", every: "All",
-  every_value: "{title}: all", some_values: "{title}: {values}", no_value: "none", yes: "yes", no: "no",
-  minute_rate: "{documents} per minute", last_minute: "in the last minute", minutes: "{documents} per minute, last hour", minute: "Minute",
+  with: "{name}: {text}", every_value: "{title}: all", some_values: "{title}: {values}", no_value: "none", yes: "yes", no: "no",
+  records: "Records", minute_rate: "{documents} per minute", last_minute: "in the last minute", minutes: "{documents} per minute, last hour", minute: "Minute",
   cut_off: "Cut off at the top: one minute has {count}.",
   by_one: "{measure} by {by}", by_both: "{measure} by {by} and {series}", period_column: "Period",
-  grain_year: "year", grain_quarter: "quarter", grain_month: "month", grain_day: "day",
+  grain_year: "year", grain_quarter: "quarter", grain_month: "month", grain_day: "day", grain_hour: "hour", by_hour: "Hour",
   widened: "Days before {day} are no longer kept one by one: the period was widened to whole ones.",
   whole_periods: "The period was widened to whole ones.",
   wider: "These do not follow every choice: they are of {period}, with everything in it.",
@@ -133,7 +133,7 @@ async function learnFrench() {
 
 /** @param {string} key of the words above @param {object} [facts] values of its braces */
 export function say(key, facts = {}) {
-  return WORDS[language][key].replace(/\{(\w+)\}/g, (_, name) => facts[name]);
+  return WORDS[language][key].replace(/\{(\w+)\}/g, (_, name) => facts[name]).replace(/\.\.$/, "."); // nov..
 }
 
 /** A text that a domain declared. `name`: of the KPI, if it is its definition. */
@@ -169,13 +169,20 @@ export function duration(seconds) {
 
 export const moment = (text) => (text ? format("DateTimeFormat", { ...MOMENT, timeZone: timezone }).format(new Date(text)) : say("none"));
 
-/** "2026", "2026-Q2", "2026-05", "2026-W20" or "2026-05-12" in words. */
+/** "2026", "2026-Q2", "2026-05", "2026-W20", "2026-05-12" or "2026-05-12T14:00+02:00" in words. */
 export function period(text, style = "long") {
+  if (/T\d\d:00/.test(text)) return hour(text, style);
   if (/^\d{4}-W\d\d$/.test(text)) return style === "long" ? say("week_of", { week: Number(text.slice(6)), year: text.slice(0, 4) }) : `${language === "fr" ? "S" : "W"}${text.slice(6)} ${text.slice(0, 4)}`;
   if (/^\d{4}-Q\d$/.test(text)) return `${language === "fr" ? "T" : "Q"}${text[6]} ${text.slice(0, 4)}`;
   const parts = { 4: {}, 7: { month: style }, 10: { month: style, day: "numeric" } }[text.length];
   if (!parts || Number.isNaN(Date.parse(text))) return text;
   return format("DateTimeFormat", { year: "numeric", ...parts, timeZone: "UTC" }).format(new Date(text));
+}
+
+/** In short the hour alone, and its day at midnight. */
+function hour(text, style) {
+  if (style !== "long") return text.includes("T00") ? period(text.slice(0, 10), style) : text.slice(11, 16);
+  return format("DateTimeFormat", { dateStyle: "long", timeStyle: "long", timeZone: timezone }).format(new Date(text)).replace(":00:00", ":00");
 }
 
 const WITHIN_YEAR = { month: "short", day: "numeric", timeZone: "UTC" };
@@ -194,6 +201,14 @@ export function instant(text) {
   const wanted = Date.parse(text.length === 10 ? `${text}T00:00Z` : `${text}Z`);
   const offset = (at) => Date.parse(`${new Date(at).toLocaleString("sv-SE", { timeZone: timezone }).replace(" ", "T")}Z`) - at;
   return new Date(wanted - offset(wanted - offset(wanted))).toISOString();
+}
+
+/** The hour of an instant in the business time zone, with its offset: 2026-05-12T14:00+02:00. */
+export function hourOf(at) {
+  const clock = new Date(at).toLocaleString("sv-SE", { timeZone: timezone });
+  const minutes = Math.round((Date.parse(`${clock.replace(" ", "T")}Z`) - new Date(at)) / 60_000);
+  const offset = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((part) => String(part).padStart(2, "0")).join(":");
+  return `${clock.slice(0, 10)}T${clock.slice(11, 13)}:00${minutes < 0 ? "-" : "+"}${offset}`;
 }
 
 export const lower = (text) => text.charAt(0).toLocaleLowerCase(language) + text.slice(1);
