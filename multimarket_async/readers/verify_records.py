@@ -133,8 +133,8 @@ class RecordVerifier:
         """Compare parts of files with the table, and files that end with their receipts."""
         await self._find_receipts({piece.of.content: piece.of for piece in batch if piece.of.receipts is None})
         chunks = [(piece.of, piece.part) for piece in batch if isinstance(piece.part, Chunk)]
-        keys = [document.key for _, chunk in chunks for document in chunk.documents if isinstance(document, Encoded)]
-        stored = await self._store.existing(self._feed.table.name, keys)
+        documents = [document for _, chunk in chunks for document in chunk.documents if isinstance(document, Encoded)]
+        stored = await self._store.compared(self._feed.table.name, documents)
         await self._compare_follow_ups(chunks)
         for compared, chunk in chunks:
             self._compare_chunk(compared, chunk, stored)
@@ -188,6 +188,9 @@ class RecordVerifier:
         for document in (document for document in chunk.documents if isinstance(document, Encoded)):
             found = stored.get(document.key)
             exists = found if isinstance(found, Exists) else None
+            if exists and self._is_changed(document, exists):
+                names = ", ".join(exists.differs)
+                self._differs(f"{document.key} is not as {compared.name} has it: {names} was changed in MongoDB")
             compared.unstored += self._unstored(compared.name, compared.file.version, document, exists)
             if exists and exists.origin[0] in self._changed:
                 self._stored_before |= {document.key} if exists.sha256 == document.sha256 else set()
@@ -195,6 +198,10 @@ class RecordVerifier:
                 self._stored += exists.origin[0] in receipts and exists.origin[1] == document.origin[1]
         compared.records += len(chunk.documents) + len(chunk.rejected)
         compared.bad += len(chunk.rejected)
+
+    def _is_changed(self, document: Encoded, found: Exists) -> bool:
+        """True if a stored document says that it is this record, and is not. Follow-ups change those of a lifecycle."""
+        return found.sha256 == document.sha256 and bool(found.differs) and self._feed.table.lifecycle is None
 
     def _unstored(self, name: str, version: str, document: Encoded, found: Exists | None) -> Iterator[str]:
         """A sentence for a record that must be stored, or replaced by a newer one, and is not."""

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import bson
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
@@ -31,6 +32,7 @@ MIN_BYTES_PER_LEVEL = 8  # type, a name of one character, two zero bytes, the le
 REMEMBERED_ELEMENTS = 4096
 # Starts of BSON elements, each its type and its name: https://bsonspec.org/spec.html
 _INGESTION, _INT32_RECORD, INT32 = b"\x03ingestion\0", b"\x10record\0", 1 << 31
+_AS_STORED: CodecOptions[Any] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 _new = tuple.__new__  # Encoded(...) takes twice the time
 _DIGEST = b"\x02digest\0" + (DIGEST_CHARS + 1).to_bytes(4, "little")
 
@@ -201,6 +203,27 @@ def existing(ingestion: Any) -> Exists | Placeholder:
     if ingestion.get("partition") == PLACEHOLDER_PARTITION:
         return Placeholder()
     return Exists(compared_by(ingestion), ingestion.get("version"), ingestion.get("partition"), origin_of(ingestion))
+
+
+def compared(stored: RawBSONDocument, expected: Mapping[tuple[Any, str], RawBSONDocument]) -> Exists | Placeholder:
+    """The outcome of inserting over a stored document, with the fields in which it is not what its digest says."""
+    outcome = existing(stored.get("ingestion"))
+    if isinstance(outcome, Placeholder):
+        return outcome
+    right = expected.get((stored["_id"], outcome.sha256))
+    if right is None or _content(stored) == _content(right):
+        return outcome
+    one, other = (bson.decode(document.raw, _AS_STORED) for document in (stored, right))
+    names = sorted({*one, *other} - {"ingestion"})
+    return replace(outcome, differs=tuple(name for name in names if one.get(name) != other.get(name)))
+
+
+def _content(document: RawBSONDocument) -> tuple[bytes, bytes]:
+    """The elements before `ingestion`, and those behind it."""
+    raw = bytes(document.raw)
+    start = raw.rfind(_INGESTION)
+    length = start + len(_INGESTION)
+    return raw[4:start], raw[length + int.from_bytes(raw[length : length + 4], "little") :]
 
 
 def origin_of(ingestion: Mapping[str, Any]) -> Origin:

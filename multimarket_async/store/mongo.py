@@ -23,6 +23,7 @@ from multimarket_async.store.documents import (
     Placeholder,
     Refused,
     Stage,
+    compared,
     existing,
 )
 from multimarket_async.store.driver import Collection, Document, resolve
@@ -114,6 +115,14 @@ class Store:
         query = self._collection(collection).find({"_id": {"$in": list(keys)}}, {"ingestion": 1})
         with translated():
             return {found["_id"]: existing(found.get("ingestion")) async for found in query}
+
+    async def compared(self, collection: str, documents: Sequence[Encoded]) -> dict[Any, Exists | Placeholder]:
+        """The stored documents with the keys of these, by key; each `differs` from what it says it is."""
+        expected = {(document.key, document.sha256): document.bson for document in documents}
+        keys = list({key for key, _ in expected})
+        query = self._collection(collection).with_options(codec_options=RAW).find({"_id": {"$in": keys}})
+        with translated():
+            return {found["_id"]: compared(found, expected) async for found in query} if keys else {}
 
     async def replace(self, collection: str, changes: Sequence[tuple[Encoded, Exists]]) -> Mapping[int, Refused] | None:
         """Replace each stored document if it is still as it was seen; one with the same content gets the version only.

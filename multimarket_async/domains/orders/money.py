@@ -12,6 +12,12 @@ RATES = "exchange_rates"
 RATE_DECIMALS, MOST_DECIMALS = 12, 4
 # Rollups of refunds, and of the keys of cancelled orders; without the refunds of these, the first one is `refunds`.
 GIVEN_BACK, CANCELLED = "given_back", "cancelled_orders"
+# The lines of orders by their number, of which credit notes may say no more.
+LINES = "ordered_lines"
+REFUNDS = f"""refunds AS (
+  SELECT given.* REPLACE (coalesce(given.product, sold.product) AS product, coalesce(given.form, sold.form) AS form)
+  FROM (FROM {GIVEN_BACK} ANTI JOIN {CANCELLED} USING (order_key)) given LEFT JOIN {LINES} sold
+    ON given.order_key = sold.order_key AND given.line_id = sold.line_id), """
 # What rollups keep of the currency of an amount.
 MONEY = "currency, decimals, rate_day"
 
@@ -46,9 +52,7 @@ def valued(settings: OrderSettings, *rollups: str) -> str:
         f" ASOF LEFT JOIN rates ON {name}.currency = rates.currency AND rate_day >= since)"
         for name in rollups
     )
-    refunds = (
-        f"refunds AS (FROM {GIVEN_BACK} ANTI JOIN {CANCELLED} USING (order_key)), " if "refunds" in rollups else ""
-    )
+    refunds = REFUNDS if "refunds" in rollups else ""
     return f"WITH rates AS ({own} UNION ALL {others}), {refunds}{named} "
 
 

@@ -87,8 +87,11 @@ FROM newest o JOIN sums USING (number) ASOF LEFT JOIN rates r ON o.currency = r.
 WHERE NOT credit;
 CREATE TABLE refunded AS
 WITH given_back AS (
-  SELECT number, channel, moment, exponent, currency, unnest((file->'remboursements')::JSON[]) AS refund
-  FROM newest WHERE NOT cancelled AND NOT coalesce(credit AND given(file->>'avoir_de') IS NOT NULL
+  SELECT coalesce(of_number, number) AS number, channel, moment, exponent, currency,
+    unnest((file->'remboursements')::JSON[]) AS refund
+  FROM newest LEFT JOIN (SELECT key AS of_key, number AS of_number FROM newest WHERE NOT credit)
+    ON credit AND concat_ws(':', canal, of_shop, given(file->>'avoir_de')) = of_key
+  WHERE NOT cancelled AND NOT coalesce(credit AND given(file->>'avoir_de') IS NOT NULL
     AND concat_ws(':', canal, of_shop, trim(file->>'avoir_de'))
       IN (SELECT key FROM newest WHERE cancelled AND NOT credit), false)),
 dated AS (

@@ -2,6 +2,8 @@
 
 from multimarket_async.domains import Facts, Rollup, Value
 from multimarket_async.domains.orders import money, names
+from multimarket_async.domains.orders.channels import CONTRACT
+from multimarket_async.domains.orders.formats.declared import Format, declared
 from multimarket_async.domains.orders.money import MONEY, text
 from multimarket_async.domains.orders.settings import OrderSettings
 
@@ -21,6 +23,8 @@ EXPORTED = {
     "refunded_products": Value("remboursements.nom", "VARCHAR[]", nullable=True),
     "refunded_quantities": Value("remboursements.quantite", "BIGINT[]", nullable=True),
     "refunds_minor": Value("remboursements.montant_centimes", "BIGINT[]", nullable=True),
+    "line_ids": Value("produits.ligne_id", "VARCHAR[]", nullable=True),
+    "refunded_lines": Value("remboursements.ligne_id", "VARCHAR[]", nullable=True),
     "number": Value("order_id", "VARCHAR", nullable=True),
     "credited": Value("avoir_de", "VARCHAR", nullable=True),
 }
@@ -118,11 +122,12 @@ def refunds(settings: OrderSettings) -> Rollup:
     """Refunds by their own day, by channel, product, currency, and order of a credit note; none of cancelled orders."""
     query = f"""
 SELECT period, strftime(happened + shift, '%Y-%m-%d') AS day, channel, product,
-  {names.form("product")} AS form, order_key, currency, decimals,
+  {names.form("product")} AS form, order_key, CASE WHEN product IS NULL THEN line_id END AS line_id, currency, decimals,
   CASE WHEN rate_day = '' THEN '' ELSE strftime(happened + shift, '%Y-%m-%d') END AS rate_day,
   sum(quantity) AS quantity, sum(minor) AS refunds_minor, min(ordered_at) AS first_at
 FROM (SELECT period, channel, order_key, {MONEY}, ordered_at, unnest(refunded_at)::TIMESTAMP AS happened,
-    unnest(refunded_products) AS product, unnest(refunded_quantities) AS quantity, unnest(refunds_minor) AS minor
+    unnest(refunded_products) AS product, unnest(refunded_lines) AS line_id,
+    unnest(refunded_quantities) AS quantity, unnest(refunds_minor) AS minor
   FROM facts WHERE own_decimals IS NOT NULL AND NOT cancelled) ASOF JOIN zone ON happened >= utc_from
 GROUP BY ALL
 """
@@ -135,9 +140,27 @@ def cancelled(settings: OrderSettings) -> Rollup:
     return Rollup(money.CANCELLED, facts(settings), query)
 
 
+def ordered_lines(settings: OrderSettings) -> Rollup:
+    """The products of orders by their lines, where a format has credit notes that name these by number alone."""
+    needed = any(_names_lines(declared(channel.format)) for channel in settings.channels if channel.format != CONTRACT)
+    query = f"""
+SELECT period, order_key, line_id, min(product) AS product, {names.form("min(product)")} AS form
+FROM (SELECT period, _id AS order_key, unnest(line_ids) AS line_id, unnest(products) AS product FROM facts
+  WHERE {str(needed).lower()} AND own_decimals IS NOT NULL AND NOT credit AND len(line_ids) = len(products))
+GROUP BY period, order_key, line_id
+"""
+    return Rollup(money.LINES, facts(settings), query)
+
+
+def _names_lines(form: Format) -> bool:
+    refunded = form.refunds and form.refunds.lines
+    return bool(form.order.avoir and refunded and refunded.ligne_id and not refunded.nom)
+
+
 def refunded(settings: OrderSettings, *sold: Rollup) -> tuple[Rollup, ...]:
     """Sales, and `refunds`, where there can be any: orders of the contract have none."""
-    return (*sold, refunds(settings), cancelled(settings)) if settings.declared else sold
+    returned = (refunds, cancelled, ordered_lines)
+    return (*sold, *(rollup(settings) for rollup in returned)) if settings.declared else sold
 
 
 def hours(settings: OrderSettings) -> Rollup:

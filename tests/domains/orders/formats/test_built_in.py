@@ -235,6 +235,28 @@ def test_an_order_of_prestashop() -> None:
     ]
 
 
+def slip(number: int, of: str, *details: dict[str, str], **fields: Any) -> dict[str, Any]:
+    """An order slip of PrestaShop, as its webservice has it."""
+    dates = {"date_add": "2026-01-09 11:00:00", "date_upd": "2026-01-09 11:00:00"}
+    amounts = {"total_products_tax_excl": "9.100000", "total_shipping_tax_excl": "2.700000", "amount": "9.100000"}
+    parts = {"associations": {"order_slip_details": list(details)}} if details else {}
+    return {"id": number, "id_customer": "7", "id_order": of, **amounts, **dates, **parts, **fields}
+
+
+def test_order_slips_of_prestashop_are_credit_notes() -> None:
+    """Their number is not that of an order; without lines the amount counts."""
+    detail = {"id": "1", "id_order_detail": "8", "product_quantity": "1", "amount_tax_excl": "9.100000"}
+    listed = {"order_slips": [slip(12, "12", detail), slip(13, "12")]}
+    whole, amount = (record.record for record in records("prestashop", listed) if isinstance(record, Located))
+    assert (whole["order_id"], whole["avoir"], whole["avoir_de"], whole["produits"]) == ("avoir-12", True, "12", [])
+    assert "frais_livraison" not in whole
+    head = {"remboursement_id": 12, "date_remboursement": "2026-01-09 11:00:00"}
+    [line] = [{"ligne_id": "8", "quantite": "1", "montant": "9.100000"}]
+    assert whole["remboursements"] == [{**head, "montant": "9.100000", "lignes": [line]}]
+    assert amount["remboursements"] == [{**head, "remboursement_id": 13, "montant": "9.100000", "lignes": []}]
+    assert order("prestashop", {"order_slip": slip(12, "12", detail)}) == whole
+
+
 def money(amount: int, currency: str) -> dict[str, Any]:
     return {"amount": amount, "currency": currency}
 

@@ -22,7 +22,7 @@ def test_every_command_prints_what_the_page_says(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, "utf-8")
-    assert len(COMMANDS) == 3
+    assert len(COMMANDS) == 4
     for command, output in COMMANDS:
         done = typed(tmp_path, {}, *command.split())
         assert (done.returncode, done.stderr) == (0, "")
