@@ -11,7 +11,7 @@ from multimarket_async.domains import RejectedRecord
 from multimarket_async.errors import Rejected
 from multimarket_async.records import Chunk
 
-CHUNKS_IN_FLIGHT = 2
+CHUNKS_IN_FLIGHT = 3
 
 
 class Stopped(Exception):

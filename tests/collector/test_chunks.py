@@ -16,9 +16,9 @@ EMPTY = RawBSONDocument(b"\5\0\0\0\0")
 
 
 async def chunks(*keys: str, broken: bool = False) -> AsyncGenerator[Chunk]:
-    """A chunk for each key; broken: the file cannot be read further."""
+    """A chunk for each of these keys, or for several; broken: the file cannot be read further."""
     for key in keys:
-        yield Chunk([Encoded(key, "", EMPTY)], [], [])
+        yield Chunk([Encoded(each, "", EMPTY) for each in key.split()], [], [])
     if broken:
         raise Rejected("not_utf8", "at last")
 
@@ -31,10 +31,10 @@ class Storing:
         self.release: dict[str, asyncio.Event] = {}
 
     async def store(self, chunk: Chunk) -> Stored:
-        [document] = chunk.documents
-        self.begun.append(document.key)
-        await self.release.setdefault(document.key, asyncio.Event()).wait()
-        return Stored(Counter([document.key]), [])
+        key = " ".join(document.key for document in chunk.documents)
+        self.begun.append(key)
+        await self.release.setdefault(key, asyncio.Event()).wait()
+        return Stored(Counter([key]), [])
 
 
 async def begun(storing: Storing) -> list[str]:
@@ -48,18 +48,19 @@ async def collected(storing: Storing, found: AsyncGenerator[Chunk]) -> list[str]
     return [key async for outcomes, _ in in_order(found, storing.store) for key in outcomes]
 
 
-async def test_the_next_chunk_is_stored_meanwhile_and_no_more_than_that() -> None:
+async def test_the_next_chunks_are_stored_meanwhile_and_no_more_than_that() -> None:
     """And a later one that ends first is reported second."""
     storing = Storing()
-    collecting = asyncio.create_task(collected(storing, chunks("a", "b", "c")))
-    assert await begun(storing) == ["a", "b"]
+    collecting = asyncio.create_task(collected(storing, chunks("a", "b", "c", "d")))
+    assert await begun(storing) == ["a", "b", "c"]
     assert len(storing.begun) == CHUNKS_IN_FLIGHT
     storing.release["b"].set()
-    assert await begun(storing) == ["a", "b"]
-    storing.release["a"].set()
     assert await begun(storing) == ["a", "b", "c"]
+    storing.release["a"].set()
+    assert await begun(storing) == ["a", "b", "c", "d"]
     storing.release["c"].set()
-    assert await collecting == ["a", "b", "c"]
+    storing.release["d"].set()
+    assert await collecting == ["a", "b", "c", "d"]
 
 
 async def test_chunks_with_a_common_key_are_stored_one_after_the_other() -> None:
@@ -69,6 +70,18 @@ async def test_chunks_with_a_common_key_are_stored_one_after_the_other() -> None
     assert await begun(storing) == ["a"]
     storing.release["a"].set()
     assert await collecting == ["a", "a"]
+
+
+async def test_one_with_keys_of_two_chunks_in_flight_is_stored_after_both() -> None:
+    storing = Storing()
+    collecting = asyncio.create_task(collected(storing, chunks("a", "b", "a b")))
+    assert await begun(storing) == ["a", "b"]
+    storing.release["b"].set()
+    assert await begun(storing) == ["a", "b"]
+    storing.release["a"].set()
+    assert await begun(storing) == ["a", "b", "a b"]
+    storing.release["a b"].set()
+    assert await collecting == ["a", "b", "a b"]
 
 
 async def test_what_came_before_a_fault_is_reported_before_it() -> None:

@@ -90,7 +90,7 @@ def instant_in(timezone: str) -> PlainValidator:
         try:
             moment = datetime.fromisoformat(value if DATE_AND_TIME.fullmatch(value) else "")
             local = moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
-            utc = local.astimezone(UTC)
+            utc = local if local.tzinfo is UTC else local.astimezone(UTC)
         except (ValueError, OverflowError):
             raise PydanticCustomError("bad_date", "must be a date and a time such as 2025-04-26T14:00:00") from None
         if utc < EARLIEST:
