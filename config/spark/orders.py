@@ -2,10 +2,10 @@
 
     spark-submit --packages io.delta:delta-spark_2.13:4.0.0 orders.py --lake data/lake [--output FOLDER]
 
-Documents and KPIs are read in the versions that the table `generations` names, so both are of one moment; a document
-that came since is a difference. Amounts are whole minor units, so sums are exact in any order, on any number of
-machines. What follows from refunds is not recomputed, and of orders in several currencies nothing is.
-Ends with 0, with 4 where a KPI differs, or with 2 where there are several currencies.
+Documents, exchange rates and KPIs are read in the versions that the table `generations` names, so all are of one
+moment; a document that came since is a difference. Amounts are whole minor units, and rates whole numbers, so sums are
+exact in any order, on any number of machines; each is rounded once.
+Ends with 0, or with 4 where a KPI differs.
 """
 
 import argparse
@@ -13,60 +13,122 @@ import sys
 from collections import Counter
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import lit
 
 DAYS, TOP, MONTHS, PRODUCTS, CITIES = 92, 10, 13, 20, 50
+# `value`: an amount times the factor of its currency and day, in units of 10^-16 of the reporting currency.
 FUNCTIONS = (
-    """CREATE OR REPLACE TEMPORARY FUNCTION half_up(n DECIMAL(30, 0), d DECIMAL(30, 0)) RETURNS BIGINT
-       RETURN CASE WHEN d <> 0 THEN CAST((2 * n + d) div (2 * d) AS BIGINT) END""",
-    """CREATE OR REPLACE TEMPORARY FUNCTION percent(part DECIMAL(30, 0), whole DECIMAL(30, 0)) RETURNS DOUBLE
+    """CREATE OR REPLACE TEMPORARY FUNCTION half_up(n DECIMAL(38, 0), d DECIMAL(38, 0)) RETURNS BIGINT
+       RETURN CASE WHEN d <> 0 THEN CAST((2 * n + d - pmod(2 * n + d, 2 * d)) div (2 * d) AS BIGINT) END""",
+    """CREATE OR REPLACE TEMPORARY FUNCTION percent(part DECIMAL(38, 0), whole DECIMAL(38, 0)) RETURNS DOUBLE
        RETURN half_up(10000 * part, whole) / 100D""",
+    """CREATE OR REPLACE TEMPORARY FUNCTION reported(value DECIMAL(38, 0)) RETURNS BIGINT
+       RETURN coalesce(half_up(value, {whole}L), 0)""",
+    """CREATE OR REPLACE TEMPORARY FUNCTION major(minor BIGINT) RETURNS DOUBLE RETURN minor / {unit}D""",
 )
-# Of documents: what is not one has no amount. `local` is in the session's time zone, as all functions of dates are.
-ORDERS = """
-SELECT _id, channel, customer, city, minor, ordered_at, date_format(ordered_at, 'yyyy-MM') AS month,
-  date_format(ordered_at, 'yyyy-MM-dd') AS day, products, quantities, lines_minor,
-  coalesce(status IN ({cancelled}), false) AS cancelled,
-  CASE WHEN NOT coalesce(status IN ({cancelled}), false) THEN minor ELSE 0 END AS kept_minor
-FROM documents WHERE minor IS NOT NULL AND NOT (own_decimals IS NOT NULL AND coalesce(is_credit, false))
+# Columns of exported orders: a lake of orders of the contract alone has none of them, and no rates.
+EXPORTED = {
+    "measures_micro": "ARRAY<BIGINT>", "refunded_at": "ARRAY<STRING>", "refunded_products": "ARRAY<STRING>",
+    "refunded_quantities": "ARRAY<BIGINT>", "refunds_minor": "ARRAY<BIGINT>", "number": "STRING", "credited": "STRING",
+}  # fmt: skip
+RATES_TABLE, BY_CURRENCY = "exchange_rates", "amounts_by_currency"
+# A rate, with 12 decimals, holds from its day until the next one; the reporting currency is worth itself on every day.
+RATES = """
+SELECT currency, since, lead(since, 1, '9999') OVER (PARTITION BY currency ORDER BY since) AS until, rate
+FROM (SELECT '{currency}' AS currency, '' AS since, 1000000000000L AS rate
+  UNION ALL SELECT currency, since, rate FROM exchange_rates WHERE currency <> '{currency}')
 """
-CURRENCIES = "SELECT DISTINCT own_currency, own_decimals FROM documents WHERE own_currency IS NOT NULL"
+RATED = "LEFT JOIN rates ON rates.currency = {of}.currency AND day >= since AND day < until"
+SCALE = "CAST(power(10, 4 - decimals) AS DECIMAL(5, 0))"
+FACTOR = f"CAST(rate AS DECIMAL(19, 0)) * {SCALE}"
+# Orders and credit notes: what is neither has no amount. Days are in the session's time zone. Orders of the contract
+# have no decimals: their amounts are hundredths of the reporting currency.
+FACTS = """
+SELECT *, date_format(ordered_at, 'yyyy-MM-dd') AS day, coalesce(status IN ({cancelled}), false) AS cancelled,
+  own_decimals IS NOT NULL AND coalesce(is_credit, false) AS credit, coalesce(own_decimals, 2) AS decimals,
+  IF(own_decimals IS NULL, '{currency}', coalesce(own_currency, '{currency}')) AS currency
+FROM documents WHERE minor IS NOT NULL
+"""
+# Without a rate an order has no value.
+ORDERS = f"""
+WITH rated AS (
+  SELECT /*+ BROADCAST(rates) */ facts.*, {FACTOR} AS factor FROM facts {RATED.format(of="facts")} WHERE NOT credit)
+SELECT channel, customer, city, ordered_at, left(day, 7) AS month, day, products, quantities, lines_minor,
+  coalesce(measures_micro, array()) AS measures_micro, cancelled, currency, factor, minor * factor AS value,
+  IF(cancelled, 0, minor * factor) AS kept_value, IF(cancelled, 0, minor * {SCALE}) AS kept_amount
+FROM rated
+"""
+# A refund is of its own day. Those of cancelled orders, and credit notes for them, give nothing back.
+REFUNDS = f"""
+WITH given_back AS (
+  SELECT channel, currency, decimals, ordered_at, CAST(left(part.refunded_at, 23) || 'Z' AS TIMESTAMP) AS refunded_at,
+    part.refunded_products AS product, part.refunded_quantities AS quantity, part.refunds_minor AS minor,
+    left(_id, length(_id) - length(number)) || credited AS order_key
+  FROM facts
+    LATERAL VIEW explode(arrays_zip(refunded_at, refunded_products, refunded_quantities, refunds_minor)) AS part
+  WHERE own_decimals IS NOT NULL AND NOT cancelled),
+unsold AS (SELECT _id AS order_key FROM facts WHERE own_decimals IS NOT NULL AND cancelled AND NOT credit),
+dated AS (
+  SELECT *, date_format(refunded_at, 'yyyy-MM-dd') AS day FROM given_back LEFT ANTI JOIN unsold USING (order_key))
+SELECT /*+ BROADCAST(rates) */ left(day, 7) AS month, channel, product, ordered_at, quantity, minor * {FACTOR} AS value
+FROM dated {RATED.format(of="dated")}
+"""
 # Names that differ in case and inner blanks only are one, shown as first seen.
 FORM = r"lower(regexp_replace({name}, '[\\x09-\\x0d\\x1c-\\x20\\x85\\p{{Z}}]+', ' '))"
 FIRST = "min_by({name}, struct(ordered_at, {name}))"
+# Products as they were sold, and as they came back.
 LINES = f"""
 WITH sold AS (
-  SELECT month, cancelled, ordered_at, line.products AS product, line.quantities AS quantity, line.lines_minor AS minor
-  FROM orders LATERAL VIEW explode(arrays_zip(products, quantities, lines_minor)) AS line),
-shown AS (SELECT {FORM.format(name="product")} AS form, {FIRST.format(name="product")} AS product FROM sold GROUP BY 1)
-SELECT month, cancelled, shown.product, quantity, minor
-FROM sold JOIN shown ON {FORM.format(name="sold.product")} = form
+  SELECT month, cancelled, ordered_at, factor, line.products AS product, line.quantities AS quantity,
+    line.lines_minor * factor AS value, line.measures_micro AS micro
+  FROM orders LATERAL VIEW explode(arrays_zip(products, quantities, lines_minor, measures_micro)) AS line),
+moved AS (
+  SELECT month, ordered_at, product, quantity AS gross_quantity, IF(cancelled, 0, quantity) AS quantity,
+    IF(cancelled, 0, value) AS value, IF(cancelled, 0, micro) AS micro, 0 AS returned, 0 AS returned_value
+  FROM sold
+  UNION ALL SELECT month, ordered_at, product, 0, 0, 0, 0, quantity, value FROM refunds WHERE product IS NOT NULL),
+shown AS (SELECT {FORM.format(name="product")} AS form, {FIRST.format(name="product")} AS name FROM moved GROUP BY 1)
+SELECT moved.* EXCEPT (product), name AS product FROM moved JOIN shown ON {FORM.format(name="product")} = form
 """
-COUNTS = "count(*) AS orders, count_if(cancelled) AS cancelled_orders"
-REVENUE = "sum(kept_minor) / 100D AS revenue, sum(kept_minor) AS revenue_minor"
-RATIOS = """count_if(NOT cancelled) AS kept_orders,
-  half_up(sum(kept_minor), count_if(NOT cancelled)) AS average_order_value_minor,
-  percent(count_if(cancelled), count(*)) AS cancellation_rate_pct"""
-SOLD = "sum(quantity) AS quantity, sum(minor) / 100D AS revenue, sum(minor) AS revenue_minor"
+COUNTS = "count(cancelled) AS orders, count_if(cancelled) AS cancelled_orders"
+REVENUE = "major(reported(sum(kept_value))) AS revenue, reported(sum(kept_value)) AS revenue_minor"
+RATIOS = """count_if(NOT cancelled AND value IS NOT NULL) AS kept_orders,
+  half_up(reported(sum(kept_value)), count_if(NOT cancelled AND value IS NOT NULL)) AS average_order_value_minor,
+  percent(count_if(cancelled), count(cancelled)) AS cancellation_rate_pct"""
+PIECES = """sum(quantity) AS quantity, sum(gross_quantity) AS gross_quantity, reported(sum(value)) AS revenue_minor,
+    sum(quantity) - sum(returned) AS net_quantity, coalesce(sum(micro), 0) / 1000000D AS measured_quantity,
+    reported(sum(value)) - reported(sum(returned_value)) AS net_revenue_minor"""
+SOLD = """major(revenue_minor) AS revenue, revenue_minor, net_quantity, major(net_revenue_minor) AS net_revenue,
+  net_revenue_minor, measured_quantity"""
 BASKETS = """(1, '1'), (2, '2'), (3, '3'), (4, '4'), (5, '5'), (6, '6-10'), (11, '11-20'), (21, '21-50'), (51, '51+')"""
 KPIS = {
     "revenue_by_month_and_channel": f"""
-SELECT month, to_timestamp(month || '-01') AS period_start, channel, {COUNTS}, {REVENUE},
-  sum(minor) / 100D AS gross_revenue, sum(minor) AS gross_revenue_minor, {RATIOS}
-FROM orders GROUP BY month, channel""",
+WITH moved AS (
+  SELECT month, channel, cancelled, value, kept_value, 0 AS given_back FROM orders
+  UNION ALL SELECT month, channel, NULL, NULL, NULL, value FROM refunds),
+sums AS (
+  SELECT month, channel, {COUNTS}, {REVENUE}, reported(sum(value)) AS gross_revenue_minor, {RATIOS},
+    reported(sum(given_back)) AS refunds_minor, count_if(cancelled IS NOT NULL AND value IS NULL) AS unconverted
+  FROM moved GROUP BY month, channel)
+SELECT *, to_timestamp(month || '-01') AS period_start, major(gross_revenue_minor) AS gross_revenue,
+  major(refunds_minor) AS refunds, major(revenue_minor - refunds_minor) AS net_revenue,
+  revenue_minor - refunds_minor AS net_revenue_minor
+FROM sums""",
     "top_products": f"""
-SELECT row_number() OVER (ORDER BY quantity DESC, product) AS rank, * FROM (
-  SELECT product, coalesce(sum(quantity) FILTER (WHERE NOT cancelled), 0) AS quantity, sum(quantity) AS gross_quantity,
-    coalesce(sum(minor) FILTER (WHERE NOT cancelled), 0) / 100D AS revenue,
-    coalesce(sum(minor) FILTER (WHERE NOT cancelled), 0) AS revenue_minor
-  FROM lines GROUP BY product) WHERE quantity > 0 ORDER BY rank LIMIT {TOP}""",
+SELECT row_number() OVER (ORDER BY quantity DESC, product) AS rank, product, quantity, gross_quantity, {SOLD}
+FROM (SELECT product, {PIECES} FROM lines GROUP BY product) WHERE quantity > 0 ORDER BY rank LIMIT {TOP}""",
     "cancellation_rate_by_channel": f"""
 SELECT channel, {COUNTS}, percent(count_if(cancelled), count(*)) AS cancellation_rate_pct
 FROM orders GROUP BY channel""",
     "average_order_value_by_channel": """
-SELECT channel, count_if(NOT cancelled) AS orders,
-  half_up(sum(kept_minor), count_if(NOT cancelled)) / 100D AS average_order_value,
-  count(*) AS gross_orders, half_up(sum(minor), count(*)) / 100D AS gross_average_order_value
-FROM orders GROUP BY channel""",
+WITH sums AS (
+  SELECT channel, count_if(NOT cancelled) AS orders, count(*) AS gross_orders,
+    reported(sum(kept_value)) AS revenue_minor, reported(sum(value)) AS gross_revenue_minor,
+    count_if(NOT cancelled AND value IS NOT NULL) AS kept_orders, count(value) AS valued_orders
+  FROM orders GROUP BY channel)
+SELECT *, major(half_up(revenue_minor, kept_orders)) AS average_order_value,
+  major(half_up(gross_revenue_minor, valued_orders)) AS gross_average_order_value
+FROM sums""",
     "orders_by_day_and_channel": f"""
 SELECT day, to_timestamp(day) AS period_start, channel, {COUNTS}, {REVENUE}, {RATIOS}
 FROM orders WHERE day IN (SELECT DISTINCT day FROM orders ORDER BY day DESC LIMIT {DAYS}) GROUP BY day, channel""",
@@ -74,22 +136,23 @@ FROM orders WHERE day IN (SELECT DISTINCT day FROM orders ORDER BY day DESC LIMI
 SELECT day, to_timestamp(day) AS period_start, channel, {COUNTS}, {REVENUE}, {RATIOS}
 FROM orders WHERE day < (SELECT max(month) || '-01' FROM orders) GROUP BY day, channel""",
     "products_by_month": f"""
-WITH sold AS (SELECT month, product, {SOLD} FROM lines WHERE NOT cancelled GROUP BY month, product),
+WITH sums AS (SELECT month, product, {PIECES} FROM lines GROUP BY month, product),
+moved AS (SELECT * FROM sums WHERE quantity > 0 OR net_quantity <> 0 OR net_revenue_minor <> 0),
 ranked AS (
   SELECT month, to_timestamp(month || '-01') AS period_start,
-    row_number() OVER (PARTITION BY month ORDER BY quantity DESC, product) AS rank, product, quantity, revenue,
-    revenue_minor
-  FROM sold WHERE month IN (SELECT DISTINCT month FROM sold ORDER BY month DESC LIMIT {MONTHS}))
+    row_number() OVER (PARTITION BY month ORDER BY quantity DESC, product) AS rank, product, quantity, {SOLD}
+  FROM moved WHERE month IN (SELECT DISTINCT month FROM moved ORDER BY month DESC LIMIT {MONTHS}))
 SELECT * FROM ranked WHERE rank <= {PRODUCTS}""",
     "share_by_channel": """
 WITH kept AS (
-  SELECT channel, count_if(NOT cancelled) AS orders, sum(kept_minor) AS revenue_minor FROM orders GROUP BY channel)
-SELECT channel, orders, percent(orders, sum(orders) OVER ()) AS orders_share_pct, revenue_minor / 100D AS revenue,
+  SELECT channel, count_if(NOT cancelled) AS orders, reported(sum(kept_value)) AS revenue_minor
+  FROM orders GROUP BY channel)
+SELECT channel, orders, percent(orders, sum(orders) OVER ()) AS orders_share_pct, major(revenue_minor) AS revenue,
   revenue_minor, percent(revenue_minor, sum(revenue_minor) OVER ()) AS revenue_share_pct
 FROM kept""",
     "basket_size_distribution": f"""
 WITH sized AS (
-  SELECT kept_minor, (SELECT max(low) FROM VALUES {BASKETS} AS of(low, name)
+  SELECT kept_value, (SELECT max(low) FROM VALUES {BASKETS} AS of(low, name)
     WHERE low <= aggregate(quantities, 0L, (sum, quantity) -> sum + quantity)) AS pieces_from
   FROM orders WHERE NOT cancelled)
 SELECT name AS basket, pieces_from, count(*) AS orders, percent(count(*), sum(count(*)) OVER ()) AS orders_share_pct,
@@ -107,6 +170,9 @@ SELECT row_number() OVER (ORDER BY revenue_minor DESC, city) AS rank, * FROM (
   SELECT {FIRST.format(name="city")} AS city, count(*) AS orders, {REVENUE}
   FROM orders WHERE NOT cancelled AND city IS NOT NULL GROUP BY {FORM.format(name="city")})
 ORDER BY rank LIMIT {CITIES}""",
+    BY_CURRENCY: f"""
+SELECT currency, count(*) AS orders, count_if(value IS NULL) AS unconverted, sum(kept_amount) / 10000D AS amount,
+  {REVENUE} FROM orders GROUP BY currency""",
 }
 
 
@@ -115,11 +181,9 @@ def main() -> int:
     chosen = arguments()
     spark = session(chosen.timezone)
     versions = versions_of(spark, chosen.lake)
-    define(spark, table(spark, chosen.lake, "commandes", versions), chosen.cancelled)
-    if (currencies := spark.sql(CURRENCIES).count()) > 1:
-        print(f"The orders are in {currencies} currencies: this job sums amounts of one.", file=sys.stderr)
-        return 2
-    wrong = [name for name, query in KPIS.items() if not is_equal(spark, chosen, versions, name, spark.sql(query))]
+    define(spark, chosen, versions)
+    names = [name for name in KPIS if RATES_TABLE in versions or name != BY_CURRENCY]
+    wrong = [name for name in names if not is_equal(spark, chosen, versions, name, spark.sql(KPIS[name]))]
     return 4 if wrong else 0
 
 
@@ -148,6 +212,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lake", required=True, help="folder, or s3a://bucket/prefix")
     parser.add_argument("--output", help="folder for the KPIs as Parquet, one folder each")
     parser.add_argument("--timezone", default="UTC", help="the setting `timezone` of MultiMarket")
+    parser.add_argument("--currency", default="EUR", help="its setting `currency` of orders")
+    parser.add_argument("--decimals", type=int, default=2, help="those of this currency, by ISO 4217")
     parser.add_argument("--cancelled", nargs="*", default=["annulée"], help="its setting `cancelled_statuses`")
     return parser.parse_args()
 
@@ -175,14 +241,32 @@ def table(spark: SparkSession, lake: str, name: str, versions: dict[str, int]) -
     return spark.read.format("delta").option("versionAsOf", versions[name]).load(f"{lake}/{name}")
 
 
-def define(spark: SparkSession, documents: DataFrame, cancelled: list[str]) -> None:
+def define(spark: SparkSession, chosen: argparse.Namespace, versions: dict[str, int]) -> None:
     """Create the functions and views that KPIs read. The orders are kept: each KPI reads them all."""
     for function in FUNCTIONS:
-        spark.sql(function)
-    documents.createOrReplaceTempView("documents")
-    statuses = ", ".join("'" + status.replace("'", "\\'") + "'" for status in cancelled) or "NULL"
-    spark.sql(ORDERS.format(cancelled=statuses)).cache().createOrReplaceTempView("orders")
+        spark.sql(function.format(whole=10 ** (16 - chosen.decimals), unit=10**chosen.decimals))
+    documents(spark, chosen.lake, versions).createOrReplaceTempView("documents")
+    rates(spark, chosen.lake, versions).createOrReplaceTempView(RATES_TABLE)
+    statuses = ", ".join("'" + status.replace("'", "\\'") + "'" for status in chosen.cancelled) or "NULL"
+    spark.sql(RATES.format(currency=chosen.currency)).createOrReplaceTempView("rates")
+    spark.sql(FACTS.format(currency=chosen.currency, cancelled=statuses)).createOrReplaceTempView("facts")
+    spark.sql(ORDERS).cache().createOrReplaceTempView("orders")
+    spark.sql(REFUNDS).cache().createOrReplaceTempView("refunds")
     spark.sql(LINES).createOrReplaceTempView("lines")
+
+
+def documents(spark: SparkSession, lake: str, versions: dict[str, int]) -> DataFrame:
+    """The orders and credit notes, with all columns."""
+    rows = table(spark, lake, "commandes", versions)
+    lacking = {name: type_ for name, type_ in EXPORTED.items() if name not in rows.columns}
+    return rows.withColumns({name: lit(None).cast(type_) for name, type_ in lacking.items()})
+
+
+def rates(spark: SparkSession, lake: str, versions: dict[str, int]) -> DataFrame:
+    """The exchange rates: in so many reporting units of 10^-12."""
+    if RATES_TABLE in versions:
+        return table(spark, lake, RATES_TABLE, versions)
+    return spark.createDataFrame([], "currency STRING, since STRING, rate BIGINT")
 
 
 if __name__ == "__main__":

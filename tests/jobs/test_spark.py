@@ -29,7 +29,7 @@ from multimarket_async.jobs.process import write_task
 from multimarket_async.jobs.runner import Runner
 from multimarket_async.settings import Loaded, load
 from multimarket_async.sinks.lake import opened
-from tests.sinks.test_spark import environ, python  # noqa: F401 - a fixture
+from tests.sinks.test_spark import HASTE, environ, python  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]  # Java on a machine that is busy with other tests
 ROOT, PROGRAM = Path(__file__).parents[2], Path(__file__).with_name("on_spark.py")
@@ -54,8 +54,6 @@ ANSWERS = {
 }
 SUM = "(all)"  # of all models, in the rows of a month
 KNOWN = "bike_price_model"
-# What a fast start is worth more than, for programs that run for seconds.
-SUBMITTED = "--conf spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 --conf spark.sql.codegen.wholeStage=false"
 
 
 def loaded(engine: str, **given: Any) -> Loaded:
@@ -168,4 +166,5 @@ async def exit_codes(python: Path, folders: Sequence[Path]) -> list[int]:  # noq
 def variables(python: Path) -> dict[str, str]:  # noqa: F811
     """The environment of Spark, in which this program can be imported, too."""
     beside = os.pathsep.join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])
-    return {**environ(python), "PYTHONPATH": beside, "PYSPARK_SUBMIT_ARGS": f"{SUBMITTED} pyspark-shell"}
+    options = " ".join(f"--conf {each}" for each in HASTE)
+    return {**environ(python), "PYTHONPATH": beside, "PYSPARK_SUBMIT_ARGS": f"{options} pyspark-shell"}

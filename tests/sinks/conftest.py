@@ -61,8 +61,8 @@ def given(mongo_uri: str, database: "Database[Any]", tmp_path: Path) -> dict[str
     return {**own, **HASTE, "sinks": ("memory",)}
 
 
-def loaded(given: dict[str, Any]) -> Loaded:
-    return load(settings_models(), given, {}, Path("/dev/null"))
+def loaded(given: dict[str, Any], **environ: str) -> Loaded:
+    return load(settings_models(), given, environ, Path("/dev/null"))
 
 
 @pytest.fixture
@@ -84,6 +84,11 @@ async def deliver(application: Application, *numbers: int) -> None:
 async def measured(application: Application, *numbers: int) -> int:
     """Deliver, collect and measure; the number of the generation."""
     await deliver(application, *numbers)
+    return await refreshed(application)
+
+
+async def refreshed(application: Application) -> int:
+    """Collect and measure; the number of the generation."""
     await application.collector().until_empty()
     snapshotter = application.snapshotter()
     try:
