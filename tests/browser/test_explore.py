@@ -246,3 +246,14 @@ async def test_a_finger_has_room_and_the_first_number_is_on_the_first_screen(win
     )
     assert small == []
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert await page.evaluate(OVERFLOWING, "148,405,285.00 $US") == 0
+
+
+OVERFLOWING = """async (text) => {
+  const { fit } = await import("./elements.js");
+  const places = [...document.querySelectorAll(".glance .big, .tile .big")];
+  for (const place of places) fit(place, text);
+  const range = new Range();
+  const ends = (place) => { range.selectNodeContents(place); return range.getBoundingClientRect().right; };
+  return places.filter((place) => ends(place) > place.parentElement.getBoundingClientRect().right).length;
+}"""

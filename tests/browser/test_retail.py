@@ -90,10 +90,13 @@ async def tiles_are_right(page: Page, april: dict[str, Any], may: dict[str, Any]
 
 
 async def charts_are_drawn(page: Page) -> None:
-    """Two of them with several measures."""
+    """Each with April as a dashed line; two of them with several measures, each with its own."""
     for chart in ("total_transactions", "total_visitors", "total_quantity", "total_revenue_minor", "conversion_rate"):
         plot = page.locator(f"{PART}-{chart}-by-period .plot")
         await plot.scroll_into_view_if_needed()
         await expect(plot.locator("svg")).to_be_visible()
+        await expect(page.locator(f"{PART}-{chart}-by-period .note")).to_have_text("Dashed: Apr 2026.")
+        dashed = 3 if chart == "total_revenue_minor" else 2 if chart == "conversion_rate" else 1
+        await expect(plot.locator("path[stroke-dasharray='5,4']")).to_have_count(dashed)
     await expect(page.locator(f"{PART}-total_revenue_minor-by-period svg")).to_contain_text("Margin (EUR)")
     await expect(page.locator(f"{PART}-conversion_rate-by-period svg")).to_contain_text("Basket (EUR)")

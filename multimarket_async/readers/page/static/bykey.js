@@ -10,12 +10,13 @@ import { declared, lower, say } from "./words.js";
 export function compared(part, chart, choice, selected) {
   const [x, series, measure] = [chart.x, chart.series, chart.columns[0]].map((name) => part.by[name]);
   const rows = grouped(part.columns, selected, [chart.series, chart.x].filter(Boolean));
+  const against = part.against(choice);
   if (chart.together) {
     const at = { ...x, name: "at" };
     const [found, columns] = [rows.map((row) => ({ ...row, at: row[x.name] })), [at, ...chart.columns.map((name) => part.by[name])]];
-    return { ...together(part, chart, found, at, { name: x.name, title: heading(x) }, columns, part.book(choice, "", x.name), choice.period), across: heading(x) };
+    const before = against && grouped(part.columns, against.rows, [x.name]).map((row) => ({ ...row, at: row[x.name], x: mark(row, { x: at, y: x }).x }));
+    return { ...together(part, chart, found, at, { name: x.name, title: heading(x) }, columns, part.book(choice, "", x.name), choice.period, before, against?.name), across: heading(x) };
   }
-  const against = part.against(choice);
   const byKeys = (all) => all && grouped(part.columns, all, [series, x].filter(Boolean).map(({ name }) => name));
   const before = byKeys(against?.rows);
   const ranks = ranking(part, [x, series, ...chart.columns.map((name) => part.by[name])], rows, measure, against && !against.begun && { rows: before, over: byKeys(against.over) ?? rows, name: against.name }, chart.drawn);

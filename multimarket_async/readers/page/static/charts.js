@@ -138,7 +138,7 @@ function compared(form, { height, mark, encoding, ...spec }, values) {
   if (!values.some(({ before }) => Number.isFinite(before)) || !(form in BEFORE)) return { height, ...own, ...spec };
   const { side, look } = BEFORE[form];
   const { color, ...others } = encoding;
-  const before = { mark: look, encoding: { ...others, [side]: { ...encoding[side], field: "before" } } };
+  const before = { mark: look, encoding: { ...others, detail: { field: "series", type: "nominal" }, [side]: { ...encoding[side], field: "before" } } };
   const [now, then] = ["y", "before"].map((name) => [{ filter: `isValid(datum.${name})` }]);
   return { height, ...spec, layer: [{ ...own, transform: now }, { ...before, transform: then }] };
 }
@@ -263,12 +263,15 @@ const FORMS = {
     height: 240,
     layer: series(values).map((name, index) => ({
       transform: [{ filter: { field: "series", equal: name } }],
-      mark: { type: "line", point: { filled: true, size: 45, color: COLOURS[index] }, strokeWidth: 2, color: COLOURS[index] },
-      encoding: {
-        x: FORMS.time(values, axes).encoding.x,
-        y: { ...AMOUNT, axis: { ...AMOUNT.axis, grid: !index, orient: index ? "right" : "left", labelColor: COLOURS[index], title: name, titleColor: COLOURS[index], titleFontWeight: "normal" } },
-        ...TIP,
-      },
+      layer: [["y", {}], ["before", { strokeDash: [5, 4], opacity: 0.6 }]].map(([field, look]) => ({
+        transform: [{ filter: `isValid(datum.${field})` }],
+        mark: { type: "line", point: { filled: true, size: 45, color: COLOURS[index] }, strokeWidth: 2, color: COLOURS[index], ...look },
+        encoding: {
+          x: FORMS.time(values, axes).encoding.x,
+          y: { ...AMOUNT, field, axis: { ...AMOUNT.axis, grid: !index, orient: index ? "right" : "left", labelColor: COLOURS[index], title: name, titleColor: COLOURS[index], titleFontWeight: "normal" } },
+          ...TIP,
+        },
+      })),
     })),
     resolve: { scale: { y: "independent" } },
   }),

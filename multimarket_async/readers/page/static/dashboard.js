@@ -6,7 +6,7 @@ import { Card } from "./card.js";
 import { heading, named, shown, single, total } from "./cells.js";
 import { changed } from "./comparing.js";
 import { Detail } from "./detail.js";
-import { byId, element, tell } from "./elements.js";
+import { byId, element, fit, tell } from "./elements.js";
 import { Filters, MOST_HOURLY_DAYS } from "./filter.js";
 import { Glance } from "./glance.js";
 import { ask } from "./live.js";
@@ -226,7 +226,7 @@ export class Part {
   tile({ column, title: own, note }, { children: [title, value, below, ...changes] }, sums, earlier) {
     changes.forEach((place, index) => tell(place, earlier[index] ? changed(this.by[column], sums, earlier[index]) : ""));
     tell(title, own ? declared(own) : heading(this.by[column]));
-    tell(value, shown(this.by[column], sums[column]));
+    fit(value, shown(this.by[column], sums[column]));
     tell(below, declared(note).replace(/\{(\w+)\}/g, (_, name) => shown(this.by[name], sums[name])));
   }
 

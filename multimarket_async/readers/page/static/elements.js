@@ -14,6 +14,12 @@ export function element(tag, { text, ...traits } = {}, ...children) {
 export const byId = (id) => document.getElementById(id);
 
 /** Change a text only where it differs, so that a screen reader hears of news only. */
+/** A number in a place that is as wide as it is: its size follows from its length. */
+export function fit(node, text) {
+  tell(node, text);
+  node.style.setProperty("--chars", text.length);
+}
+
 export function tell(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

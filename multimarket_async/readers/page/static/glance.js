@@ -1,7 +1,7 @@
 // The first glance at a part of the page: today, yesterday, this week and this month, each against earlier ones.
 
 import { shown } from "./cells.js";
-import { element, tell } from "./elements.js";
+import { element, fit, tell } from "./elements.js";
 import { PRESETS } from "./periods.js";
 import { dates, declared, percent, say } from "./words.js";
 
@@ -32,7 +32,7 @@ export class Glance {
       const [title, value, changes, target, others] = card.children;
       const [first, ...rest] = tiles;
       tell(title, `${say(name)} · ${dates(span, day)}`);
-      tell(value, shown(columns[first.column], sums[first.column]));
+      fit(value, shown(columns[first.column], sums[first.column]));
       changes.replaceChildren(...earlier.map((text) => element("span", { text, "data-way": { "▲": "up", "▼": "down" }[text[0]] })));
       tell(target, this.target(name, columns[first.column], sums[first.column]));
       tell(others, rest.slice(0, 3).map(({ column, title: own }) => `${declared(own || columns[column].title)} ${shown(columns[column], sums[column])}`).join(" · "));

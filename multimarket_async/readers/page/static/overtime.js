@@ -17,7 +17,12 @@ export function overTime(part, chart, choice, selected) {
   const columns = [at, chart.series, ...chart.columns].filter(Boolean).map((column) => by[column] ?? column);
   const measure = part.by[chart.columns[0]];
   const head = { name: grain, title: say("period_column") };
-  if (chart.together) return { ...together(part, chart, found, at, head, columns, part.book(choice, grain), choice.period), across: upper(say(`grain_${grain}`)) };
+  const against = part.against(choice);
+  if (chart.together) {
+    const before = against && grouped(part.columns, atGrain(part, against.span, against.rows, choice, grain), ["at"])
+      .map((row) => ({ ...row, x: atTheSame(grain, row.at, against.span, choice) }));
+    return { ...together(part, chart, found, at, head, columns, part.book(choice, grain), choice.period, before, against?.name), across: upper(say(`grain_${grain}`)) };
+  }
   return {
     book: part.book(choice, grain, chart.series),
     name: `${measure.name}_${choice.period}`,
@@ -67,17 +72,20 @@ function atGrain(part, span, rows, choice, grain) {
 }
 
 /** Several measures over time or a key, `at`: lines, or where their units differ two lines with an axis each. */
-export function together(part, chart, rows, at, head, columns, book, chosen) {
+export function together(part, chart, rows, at, head, columns, book, chosen, before = [], name = "") {
   const measures = chart.columns.map((name) => part.by[name]);
   const title = chart.title ? declared(chart.title) : measures.map((measure) => heading(measure)).join(", ");
   const alike = new Set(measures.map(({ unit }) => unit)).size === 1;
   const marks = measures.flatMap((measure) => rows.map((row) => ({
     ...mark(row, { x: at, y: measure }), series: measured(measure), tip: `${shown(at, row.at)}, ${heading(measure)}\n${shown(measure, row[measure.name])}`,
   })));
+  const then = measures.flatMap((measure) => before.map((row) => ({
+    x: row.x, before: drawn(measure, row[measure.name]), series: measured(measure), tip: `${shown(at, row.at)}, ${heading(measure)}\n${shown(measure, row[measure.name])}`,
+  })));
   return {
-    name: `${measures[0].name}_${chosen}`, title, rows, book,
+    name: `${measures[0].name}_${chosen}`, title, rows, book, note: before.length ? say("dashed", { name }) : "",
     columns: columns.map((column) => (column === at ? { ...inTable(at), ...head } : inTable(column))),
-    measure: alike ? declared(measures[0].unit) : "", form: alike ? "lines" : "pair", values: marks,
+    measure: alike ? declared(measures[0].unit) : "", form: alike ? "lines" : "pair", values: [...marks, ...then],
   };
 }
 
