@@ -34,6 +34,7 @@ try:
 
     from multimarket_async.sinks.cassandra import check, opened
     from multimarket_async.sinks.cassandra.keyspace import Keyspace
+    from multimarket_async.sinks.cassandra.tables import Tables
 except ImportError:
     missing("needs the extra `cassandra`")
 
@@ -297,6 +298,35 @@ async def test_a_writer_killed_at_any_call_leaves_one_generation(
         assert await as_readers_see(ask, application) == number
         assert (await app.compare_sinks(application))["cassandra"] == (number, [])
     assert deaths == 4
+
+
+async def test_a_table_that_is_gone_is_made_again(application: Application, ask: Any) -> None:
+    """With its rows, though neither a KPI nor a document has changed."""
+    await measured(application, 0)
+    await app.sink_once(application)
+    for table in ("kpi_top_products", "commandes"):
+        await ask(f"DROP TABLE @{table}")
+        assert await app.sink_once(application) == {"cassandra": 1}
+        assert (await app.compare_sinks(application))["cassandra"] == (1, [])
+
+
+async def test_what_another_writer_has_made_is_not_dropped(
+    application: Application, keyspace: Keyspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a writer who has looked before it was there."""
+    made, make = list[Any](), Tables.make
+
+    async def noted(tables: Tables, *words: Any) -> bool:
+        made.append(words)
+        return await make(tables, *words)
+
+    await keyspace._tables.prepare()
+    monkeypatch.setattr(Tables, "make", noted)
+    await measured(application, 0)
+    await app.sink_once(application)
+    assert [await make(keyspace._tables, *words) for words in made] == [False] * len(made)
+    assert len(made) > 1
+    assert (await app.compare_sinks(application))["cassandra"] == (1, [])
 
 
 async def test_torture_breaks_no_promise(tmp_path: Path, cassandra: Server, ask: Any) -> None:

@@ -31,18 +31,18 @@ class Keyspace:
         self._documents = [Documents(table, zone, source, session, self._tables) for table, zone in facts]
 
     async def held(self) -> Held | None:
-        """The generation that it holds."""
-        noted = await self._noted() if await self._tables.exist() else None
+        """The generation that it holds; None where a table of it is gone."""
+        noted = await self._noted() if await self._tables.exist() and self._tables.are_whole else None
         return noted and noted.place
 
     async def write(self, generation: Generation) -> None:
         """Write what has changed; of another ledger nothing stays, as it may show a person who was erased."""
         await self._tables.prepare()
-        before = await self._noted()
+        before, whole = await self._noted(), self._tables.are_whole
         if before and before.place.ledger != generation.place.ledger:
             await self._tables.remove_all()
             before = None
-        if before is None or before.place.generation < generation.place.generation:
+        if before is None or before.place.generation < generation.place.generation + (not whole):
             for table in self._documents:
                 await table.write()
             noted = await self._written(generation, before)
@@ -75,7 +75,7 @@ class Keyspace:
         noted = Noted(generation.place, {}, {})
         for kpi in generation.kpis:
             name, digest = table_of(kpi), f"{kpi.digest} {await generation.digest(kpi)}"
-            same = before is not None and before.digests.get(name) == digest
+            same = before is not None and before.digests.get(name) == digest and self._tables.has(name)
             noted.versions[name] = before.versions[name] if before and same else await self._kpis.write(kpi, generation)
             noted.digests[name] = digest
         return noted

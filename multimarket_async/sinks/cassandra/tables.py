@@ -31,21 +31,39 @@ def quoted(name: str) -> str:
 
 
 class Tables:
-    """The tables of this keyspace that were made by us."""
+    """The tables of this keyspace that were made by us.
+
+    One is declared before it is made, and another process may do the same meanwhile: only one that is there, and is
+    declared otherwise, is dropped. So one that is declared and not there is lost, or a writer was killed.
+    """
 
     def __init__(self, session: Session, keyspace: str) -> None:
         self._session = session
         self._keyspace = keyspace
         self._declared: dict[str, str] = {}
+        self._there: set[str] = set()
 
     def of(self, name: str) -> str:
         """A table, as statements name it."""
         return f"{self._keyspace}.{quoted(name)}"
 
     async def exist(self) -> bool:
-        """Return True if there is a keyspace of ours."""
-        query = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"
-        return bool(await self._session.fetch(query, self._keyspace, HELD))
+        """Return True if there is a keyspace of ours, after a look at what it has."""
+        query = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?"
+        self._there = {name for (name,) in await self._session.fetch(query, self._keyspace)}
+        if HELD not in self._there:
+            return False
+        self._declared = dict(await self._session.fetch(f"SELECT name, declared FROM {self.of('held_tables')}"))
+        return True
+
+    @property
+    def are_whole(self) -> bool:
+        """True if all that were declared are there."""
+        return self._declared.keys() <= self._there
+
+    def has(self, name: str) -> bool:
+        """Return True if this table is there."""
+        return name in self._there
 
     async def prepare(self) -> None:
         """Make the keyspace where there is none, and our own tables; find which others there are."""
@@ -53,7 +71,7 @@ class Tables:
             await self._make_keyspace()
             for name, columns in [*ENGINE.items()][::-1]:  # `held` in the end: it says that all are there
                 await self._session.define(f"CREATE TABLE IF NOT EXISTS {self.of(name)} ({columns})")
-        self._declared = dict(await self._session.fetch(f"SELECT name, declared FROM {self.of('held_tables')}"))
+            await self.exist()
 
     async def _make_keyspace(self) -> None:
         """As many copies as there are nodes, up to three; one that you made yourself stays as it is."""
@@ -68,17 +86,21 @@ class Tables:
         """Make a table where it is not there like this; False if it is. mark: of what else it depends on."""
         typed = ", ".join(f"{quoted(column)} {type_}" for column, type_ in columns.items())
         declared = f"{digest([FORMAT, typed, key, index])} {mark}"
-        if self._declared.get(name) == declared:
+        if self._is(name, declared) or (await self.exist() and self._is(name, declared)):
             return False
-        await self.remove([name])
-        await self._session.define(f"CREATE TABLE {self.of(name)} ({typed}, PRIMARY KEY ({key}))")
-        if index:
-            await self._session.define(f"CREATE INDEX ON {self.of(name)} ({quoted(index)})")
+        if name in self._there:
+            await self.remove([name])
+        await self._session.write(f"DELETE FROM {self.of('held_partitions')} WHERE name = ?", name)
         await self._session.write(
             f"INSERT INTO {self.of('held_tables')} (name, declared) VALUES (?, ?)", name, declared
         )
-        self._declared[name] = declared
+        await self._session.define(f"CREATE TABLE IF NOT EXISTS {self.of(name)} ({typed}, PRIMARY KEY ({key}))")
+        if index:
+            await self._session.define(f"CREATE INDEX IF NOT EXISTS ON {self.of(name)} ({quoted(index)})")
         return True
+
+    def _is(self, name: str, declared: str) -> bool:
+        return name in self._there and self._declared.get(name) == declared
 
     async def remove(self, names: Sequence[str]) -> None:
         """Drop tables, and what is noted of them."""
@@ -87,6 +109,7 @@ class Tables:
                 await self._session.write(f"DELETE FROM {self.of(noted)} WHERE {column} = ?", name)
             await self._session.define(f"DROP TABLE IF EXISTS {self.of(name)}")
             self._declared.pop(name, None)
+            self._there.discard(name)
 
     async def remove_all(self) -> None:
         """Drop all tables of ours; `held` says in the end that nothing is held."""
