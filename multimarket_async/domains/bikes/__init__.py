@@ -27,6 +27,7 @@ from multimarket_async.formats import Csv
 
 BUDGET_S = 30  # an export is the whole history
 KEY = ("order.id", "order.line")
+LISTS = 24  # simulated ones of each kind: one a month of two years
 
 
 def _feed(
@@ -46,6 +47,7 @@ def _feed(
         latency_budget_s=BUDGET_S,
         derived=derived,
         simulate=SIMULATORS[table.name],
+        simulated_files=LISTS if table.mode == "replace" else None,
         corruptions=corruptions(table.name),
     )
 

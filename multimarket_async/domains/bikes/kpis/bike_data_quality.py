@@ -37,5 +37,6 @@ def kpi(_: BikeSettings) -> Kpi:
                 "de commande rejetée compte jusqu'à ce qu'une bonne ligne de sa clé soit enregistrée."
             ),
         },
+        headline=True,
         place=12,
     )
