@@ -34,7 +34,7 @@ class Tables:
     """The tables of this keyspace that were made by us.
 
     One is declared before it is made, and another process may do the same meanwhile: only one that is there, and is
-    declared otherwise, is dropped. So one that is declared and not there is lost, or a writer was killed.
+    declared otherwise, is removed. So one that is declared and not there is lost, or a writer was killed.
     """
 
     def __init__(self, session: Session, keyspace: str) -> None:
