@@ -164,6 +164,35 @@ async def test_products_and_cities_of_any_days(window: Open, shop: Shop) -> None
         assert rows[gone][-1] == "▼ -100%"
 
 
+HEAT_MAP = """async () => {
+  const [{ compared }, { Chart }] = await Promise.all([import("./bykey.js"), import("./charts.js")]);
+  const types = { key: "string", sum: "integer" };
+  const column = (name, role) => ({ name, role, type: types[role], title: name, unit: "", labels: [] });
+  const columns = [column("day", "key"), column("shop", "key"), column("orders", "sum")];
+  const row = (day, orders) => ({ day, shop: "a", orders });
+  const part = { columns, by: Object.fromEntries(columns.map((one) => [one.name, one])), book() {}, picks() {},
+    against: () => ({ name: "May", rows: [row("Mon", 10), row("Tue", 4)] }) };
+  const chart = { x: "day", series: "shop", columns: ["orders"], drawn: true, title: "" };
+  const made = compared(part, chart, { period: "2026-06" }, [row("Mon", 5), row("Tue", 9), row("Wed", 1)]);
+  const host = document.querySelector("main").appendChild(document.createElement("div"));
+  host.id = "heat-map";
+  host.scrollIntoView();
+  new Chart(host).show(made.form, made.values, made.title, made);
+  return [made.note, ...made.values.map(({ change, shade }) => [change ?? null, shade ?? null])];
+}"""
+
+
+async def test_a_heat_map_is_coloured_by_change(page: Page) -> None:
+    """In its marks, and in words."""
+    note, *marks = await page.evaluate(HEAT_MAP)
+    assert note == "Colour: change on May; blue is more, orange less."
+    assert marks == [[-50, 50], [125, 100], [None, 0]]
+    cells = page.locator("#heat-map .mark-rect path")
+    await expect(cells).to_have_count(3)
+    colours = await cells.evaluate_all("all => all.map((one) => one.getAttribute('fill'))")
+    assert colours[:2] == ["var(--series-6)", "var(--series-1)"]
+
+
 async def test_weeks_over_all_history(window: Open, shop: Shop) -> None:
     """Of days that are kept in a KPI of their own, and asked for when weeks are."""
     page = await window(f"{shop.url}?orders.grain=week")

@@ -31,7 +31,7 @@ export function compared(part, chart, choice, selected) {
   };
 }
 
-/** Marks that are clicked on to filter, each with its value of before; a heat map has the change in its text. */
+/** Marks that are clicked on to filter, each with its value of before; those of a heat map with the change, its colour. */
 function marks(part, rows, { x, y, series }, before = [], name = "") {
   const earlier = earlierOf(before, x, series, y);
   const pick = part.picks(x.name);
@@ -39,7 +39,7 @@ function marks(part, rows, { x, y, series }, before = [], name = "") {
     const made = { ...mark(row, { x, y, series }), picks: pick?.(row) };
     if (!series) return { ...made, before: drawn(y, earlier(row) ?? null) ?? undefined };
     const change = difference(y, row[y.name], earlier(row));
-    return Number.isNaN(change) ? made : { ...made, tip: `${made.tip}\n${say("changed", { change: inWords(y, change), name })}` };
+    return Number.isNaN(change) ? { ...made, shade: 0 } : { ...made, change, shade: Math.min(Math.abs(change), 100), tip: `${made.tip}\n${say("changed", { change: inWords(y, change), name })}` };
   });
 }
 
@@ -59,7 +59,7 @@ function ranking(part, [x, series, ...others], rows, measure, before, isDrawn) {
   const [now, then] = [before.over, before.rows].map((known) => earlierOf(known, x, series, measure));
   const change = (row) => difference(measure, now(row) ?? 0, then(row));
   const column = { name: "change", title: say("change_on", { measure: heading(measure), name }), numeric: true, value: (row) => (Number.isNaN(change(row)) ? null : change(row)), shown: (row) => inWords(measure, change(row)) };
-  return { columns: [...listed, column], rows, note: isDrawn && !series ? say("marked", { name }) : "", best: best(x, rows, measure, change) };
+  return { columns: [...listed, column], rows, note: isDrawn ? say(series ? "shaded" : "marked", { name }) : "", best: best(x, rows, measure, change) };
 }
 
 /** Rows without numbers, for those of before that are no more. */

@@ -229,6 +229,12 @@ const FULL = { width: "container", autosize: { type: "fit-x", contains: "padding
 const IN_ORDER = { sort: { field: "order", op: "min" } };
 const AMOUNT = { field: "y", type: "quantitative", axis: { labelExpr: "short(datum.value)", tickCount: 4, tickMinStep: 1, domain: false, labelOverlap: "greedy", labelSeparation: 8 } };
 
+// Of a heat map that is compared: what grew and what fell, the stronger the more, up to 100 %.
+const CHANGES = {
+  color: { condition: { test: "datum.change < 0", value: COLOURS[5] }, value: COLOURS[0] },
+  opacity: { field: "shade", type: "quantitative", scale: { domain: [0, 100], range: [0.06, 1] }, legend: { title: "± %", tickCount: 4, symbolFillColor: FADED } },
+};
+
 const FORMS = {
   time: (values, axes, every) => ({
     height: 240,
@@ -290,7 +296,9 @@ const FORMS = {
     encoding: {
       x: { field: "x", type: "ordinal", axis: { title: axes.across, labelAngle: 0, labelOverlap: "greedy", domain: false } },
       y: { field: "series", type: "ordinal", ...IN_ORDER, axis: { labelColor: "var(--ink)", domain: false } },
-      opacity: { field: "y", type: "quantitative", scale: { range: [0.06, 1] }, legend: { title: axes.legend, labelExpr: "short(datum.value)", tickCount: 4, symbolFillColor: COLOURS[0] } },
+      ...(values.some(({ change }) => change !== undefined) ? CHANGES : {
+        opacity: { field: "y", type: "quantitative", scale: { range: [0.06, 1] }, legend: { title: axes.legend, labelExpr: "short(datum.value)", tickCount: 4, symbolFillColor: COLOURS[0] } },
+      }),
       ...TIP,
     },
   }),

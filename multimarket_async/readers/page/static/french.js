@@ -56,7 +56,7 @@ export const FRENCH = {
   this_month: "Ce mois-ci", last_month: "Le mois dernier", this_year: "Cette année", grain: "Par", against: "Comparé à",
   by_auto: "Automatique", by_day: "Jour", by_week: "Semaine", by_month: "Mois", by_quarter: "Trimestre", by_year: "Année",
   against_before: "Avant", against_year_before: "Un an avant", against_nothing: "Rien", grain_week: "semaine", week_of: "Semaine {week} de {year}",
-  so_far: "{share} de {name} pour l'instant", of_target: "{share} de l'objectif de {target}", dashed: "En pointillé : {name}.", marked: "Repères sur les barres : {name}.",
+  so_far: "{share} de {name} pour l'instant", of_target: "{share} de l'objectif de {target}", dashed: "En pointillé : {name}.", marked: "Repères sur les barres : {name}.", shaded: "Couleur : évolution sur {name} ; bleu : plus, orange : moins.",
   change_on: "{measure}, évolution sur {name}", best: "premier {name}", worst: "dernier sur {count} {name}", lost_most: "plus forte baisse {name}",
   behind: "Les {documents} derrière ces chiffres ({period})", behind_private: "Seul MongoDB montre les noms et les adresses.", behind_wider: "Ceux-ci ne suivent pas tous les filtres.",
   search: "Chercher", parquet: "↓ Parquet", download_parquet: "Télécharger en Parquet", png: "↓ PNG", download_png: "Télécharger l'image",

@@ -56,7 +56,7 @@ const ENGLISH = {
   this_month: "This month", last_month: "Last month", this_year: "This year", grain: "By", against: "Compared with",
   by_auto: "Automatic", by_day: "Day", by_week: "Week", by_month: "Month", by_quarter: "Quarter", by_year: "Year",
   against_before: "Before", against_year_before: "A year before", against_nothing: "Nothing", grain_week: "week", week_of: "Week {week}, {year}",
-  so_far: "{share} of {name} so far", of_target: "{share} of the target of {target}", dashed: "Dashed: {name}.", marked: "Marks at the bars: {name}.",
+  so_far: "{share} of {name} so far", of_target: "{share} of the target of {target}", dashed: "Dashed: {name}.", marked: "Marks at the bars: {name}.", shaded: "Colour: change on {name}; blue is more, orange less.",
   change_on: "{measure}, change on {name}", best: "best {name}", worst: "last of {count} {name}", lost_most: "lost most {name}",
   behind: "The {documents} behind these numbers ({period})", behind_private: "Names and addresses are shown by MongoDB alone.", behind_wider: "These do not follow all filters.",
   search: "Search", parquet: "↓ Parquet", download_parquet: "Download as Parquet", png: "↓ PNG", download_png: "Download as a picture",
