@@ -804,7 +804,7 @@ def test_the_latest_run_is_right_beside_earlier_ones(shell: Shell) -> None:
     shell.out("demo", "--orders-per-channel", "5")
     assert log_lines(shell.out("produce", "--orders-per-channel", "0"))[-1]["event"] == "backfill.written"
     shell.out("run", "--no-http", "--for", "0.5", PAUSE_MIN_S="0.1", PAUSE_MAX_S="0.1", SCAN_EVERY_S="0.05")
-    assert "and 12 KPIs of generation" in shell.out("verify", "--manifest", "latest")
+    assert "and 18 KPIs of generation" in shell.out("verify", "--manifest", "latest")
 
 
 @pytest.mark.slow
@@ -817,7 +817,7 @@ def test_a_producer_that_was_killed_is_verified_as_far_as_it_came(shell: Shell) 
     shell.run("collect", "--until-empty", QUIET_PERIOD_S="0.2")
     out = shell.out("verify", "--manifest", "latest")
     assert "has no last line: its run was killed, or still runs." in out
-    assert "and 12 KPIs of generation 1 agree to the cent." in out
+    assert "and 18 KPIs of generation 1 agree to the cent." in out
 
 
 @pytest.mark.slow
@@ -843,7 +843,7 @@ def test_demo_shows_and_verifies(shell: Shell) -> None:
     out = shell.out("demo", "--orders-per-channel", "5")
     assert "15 received = 15 stored + 0 duplicate + 0 in quarantine" in out
     assert "KPIs recomputed from the archived files agree to the cent (generation 1)." in out
-    assert "Right: 15 files are where the manifest says, 15 documents are as they were delivered, and 12 KPIs" in out
+    assert "Right: 15 files are where the manifest says, 15 documents are as they were delivered, and 18 KPIs" in out
     assert "Top products" in out
 
 
