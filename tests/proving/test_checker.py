@@ -307,7 +307,7 @@ async def test_outcomes_of_a_race_are_all_right(world: World) -> None:
                 await landing.deliver(delivery.name, delivery.content)
     await world.collect()
     comparison = await world.compared(manifest.path)
-    assert (comparison.right, comparison.documents, len(comparison.kpis)) == (True, 1, 12)
+    assert (comparison.right, comparison.documents, len(comparison.kpis)) == (True, 1, 18)
     [file] = landing.quarantine.list()
     reason = file.path.with_name(f"{file.path.name}.reason.json")
     reason.write_text(json.dumps({**file.reason, "code": "bad_date"}))
