@@ -25,6 +25,7 @@ from multimarket_async.settings import load
 from multimarket_async.store import GENERATIONS, Store
 from tests.readers.test_verify import alter_every_kpi
 
+KPIS = 18  # of orders
 PERIOD = Period.before(datetime(2026, 5, 1, tzinfo=UTC), "24months")
 FAULTS = "duplicate=0.1,conflict=0.1,torn=0.1,late=0.1,skew=0.1,bad=0.3"
 
@@ -86,7 +87,7 @@ async def test_right_is_right(world: World, manifest: Path) -> None:
     [sentence] = report(found)
     assert sentence == (
         "Right: 12 files are where the manifest says, 12 documents are as they were delivered, "
-        "and 18 KPIs of generation 1 agree to the cent."
+        f"and {KPIS} KPIs of generation 1 agree to the cent."
     )
 
 
@@ -217,7 +218,7 @@ async def test_several_runs_are_compared_together(world: World, database: "Datab
     await world.collect()
     assert (await world.compared(other)).right is False
     found = await world.compared(manifest, other)
-    assert (found.right, found.differences, len(found.kpis)) == (True, [], 12)
+    assert (found.right, found.differences, len(found.kpis)) == (True, [], KPIS)
     database[GENERATIONS].update_one(
         {"_id": 2}, {"$inc": {"kpis.revenue_by_month_and_channel.rows.0.revenue_minor": 1}}
     )
@@ -230,7 +231,7 @@ async def test_files_of_known_runs_are_no_surprise(world: World, manifest: Path)
     other = await world.deliver("two", 5, "bad=0.3,duplicate=0.3", follow_ups=True)
     await world.collect()
     found = await world.compared(other, known=[manifest])
-    assert (found.right, found.files, len(found.kpis)) == (True, lines_of_files(other), 12)
+    assert (found.right, found.files, len(found.kpis)) == (True, lines_of_files(other), KPIS)
     world.archived()[0].unlink()
     found = await world.compared(other, known=[manifest])
     assert (found.right, found.undelivered, found.kpis) == (True, 0, [])
@@ -259,7 +260,7 @@ async def test_a_killed_run_is_compared_as_far_as_it_came(world: World) -> None:
         file.write_bytes(file.read_bytes()[:200]) if file == mobile.sources / torn else file.unlink()
     await world.collect()
     found = await world.compared(path)
-    assert (found.right, found.killed, found.undelivered, len(found.kpis)) == (True, [path], 6, 12)
+    assert (found.right, found.killed, found.undelivered, len(found.kpis)) == (True, [path], 6, KPIS)
     assert "was killed, or still runs" in next(report(found))
     world.archived()[0].unlink()
     assert len((await world.compared(path)).differences) == 1
@@ -307,7 +308,7 @@ async def test_outcomes_of_a_race_are_all_right(world: World) -> None:
                 await landing.deliver(delivery.name, delivery.content)
     await world.collect()
     comparison = await world.compared(manifest.path)
-    assert (comparison.right, comparison.documents, len(comparison.kpis)) == (True, 1, 18)
+    assert (comparison.right, comparison.documents, len(comparison.kpis)) == (True, 1, KPIS)
     [file] = landing.quarantine.list()
     reason = file.path.with_name(f"{file.path.name}.reason.json")
     reason.write_text(json.dumps({**file.reason, "code": "bad_date"}))
