@@ -134,7 +134,7 @@ class Columnar:
     def begin(self, facts: Facts) -> None:
         """Forget what was staged before."""
         self._use(facts)
-        self._execute("SET checkpoint_threshold = '1TB'")  # it would compress what is staged, again and again
+        self._execute("SET checkpoint_threshold = '1TB'")  # a checkpoint would compress what is staged
         self._execute(f"CREATE OR REPLACE TEMP TABLE {quoted(facts.key + FRESH)} AS {selected(facts, nothing(facts))}")
 
     def stage(self, facts: Facts, documents: Lines) -> None:

@@ -72,7 +72,7 @@ class Business(BaseModel):
         return name
 
 
-class OfPersons(Business):
+class WithPseudonyms(Business):
     """Settings of a domain whose records name persons."""
 
     pseudonym_key: Token | None = Field(

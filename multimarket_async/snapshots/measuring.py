@@ -9,6 +9,7 @@ from multimarket_async.columnar.copying import Copying
 from multimarket_async.domains import Kpi, LoadedDomain, Row
 from multimarket_async.errors import OperationFailed
 from multimarket_async.snapshots.failures import Failures
+from multimarket_async.snapshots.generations import SOURCE
 from multimarket_async.snapshots.schema import mismatch
 from multimarket_async.store import Int64, Store
 
@@ -48,7 +49,7 @@ class Measuring:
         if kpi.historic:
             source = await self._copying.run(self._columnar.digest, domain, kpi)
             measured.sources[kpi.name] = source
-            if before.get("source") == source:
+            if before.get(SOURCE) == source:
                 return
         measured.rows[kpi.name] = await self._rows(domain, kpi)
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from multimarket_async.domains import Kpi, Row
+from multimarket_async.snapshots.generations import SOURCE
 from multimarket_async.store import Int64
 
 Schema: TypeAlias = dict[str, Any]
@@ -40,7 +41,7 @@ def _table(kpi: Kpi) -> Schema:
     text = {"bsonType": "string"}
     rows = {"bsonType": "array", "items": _object(row)}
     failed = {"error": text, "stale_since": {"bsonType": "date"}}
-    elsewhere = {"rows_in": text, "count": {"bsonType": "long"}, "digest": text, "source": text}
+    elsewhere = {"rows_in": text, "count": {"bsonType": "long"}, "digest": text, SOURCE: text}
     return _object({"title": text, "unit": text, "rows": rows}, optional={**failed, **elsewhere})
 
 

@@ -17,7 +17,7 @@ from multimarket_async.errors import OperationFailed, Unavailable
 from multimarket_async.schedules import Schedules
 from multimarket_async.settings import Settings
 from multimarket_async.snapshots.failures import Failures
-from multimarket_async.snapshots.generations import Generation, content, packed_rows, taken_over, views
+from multimarket_async.snapshots.generations import SOURCE, Generation, content, packed_rows, taken_over, views
 from multimarket_async.snapshots.ledger import Ledger
 from multimarket_async.snapshots.measuring import Measured, Measuring
 from multimarket_async.snapshots.schema import schema
@@ -225,7 +225,7 @@ class Snapshotter:
     async def _entry(self, kpi: Kpi, measured: Measured, why: str | None, newest: Generation | None) -> dict[str, Any]:
         if why:
             return await self._ledger.entry_of_failed(kpi, why, newest)
-        source = {"source": measured.sources[kpi.name]} if kpi.historic else {}
+        source = {SOURCE: measured.sources[kpi.name]} if kpi.historic else {}
         rows = {"rows": measured.rows[kpi.name]} if kpi.name in measured.rows else taken_over(kpi, newest)
         return {"title": kpi.title, "unit": kpi.unit, **rows, **source}
 

@@ -4,10 +4,10 @@ from pydantic import Field, field_validator
 
 from multimarket_async.cron import check_cron
 from multimarket_async.domains import Engine
-from multimarket_async.settings import OfPersons
+from multimarket_async.settings import WithPseudonyms
 
 
-class OmniSettings(OfPersons):
+class OmniSettings(WithPseudonyms):
     """Settings of the omnishop domain."""
 
     currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="what prices are in (ISO 4217), with two decimals")

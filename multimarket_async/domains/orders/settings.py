@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, model_validator
 
 from multimarket_async.domains.orders.channels import BUILT_IN, CHANNELS, CONTRACT, Channel, Delivery, merged
-from multimarket_async.settings import OfPersons, Words
+from multimarket_async.settings import WithPseudonyms, Words
 
 
-class OrderSettings(OfPersons):
+class OrderSettings(WithPseudonyms):
     """Settings of the orders domain."""
 
     currency: str = Field(

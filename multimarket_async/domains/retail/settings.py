@@ -6,10 +6,10 @@ from pydantic import Field, field_validator
 
 from multimarket_async.columns import EXPONENTS
 from multimarket_async.cron import check_cron
-from multimarket_async.settings import OfPersons, empty_is_none
+from multimarket_async.settings import WithPseudonyms, empty_is_none
 
 
-class RetailSettings(OfPersons):
+class RetailSettings(WithPseudonyms):
     """Settings of the retail domain."""
 
     currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="what prices are in (ISO 4217)")
